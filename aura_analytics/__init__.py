@@ -1,0 +1,78 @@
+"""aura-analytics: hold AI agents and human officers to account, on one event log.
+
+    events -> cases -> dossiers -> verdicts -> actions
+
+Importing this package costs little: everything below is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+# name -> module that it lives in; None is the module itself
+_LAZY: dict[str, str | None] = {
+    "Calendar": "aura_analytics.calendars",
+    "DossierState": "aura_analytics.metrics.state",
+    "LogMapping": "aura_analytics.importing.mapping",
+    "Policy": "aura_analytics.rules.policy",
+    "checks": None,
+    "dossiers": "aura_analytics.metrics.dossier",
+    "errors": None,
+    "events": None,
+    "import_log": "aura_analytics.importing.log",
+    "import_log_report": "aura_analytics.importing.log",
+    "metrics": None,
+    "read_events": "aura_analytics.io",
+    "rolling": "aura_analytics.metrics.rolling",
+    "sample_log": "aura_analytics.samples",
+    "write_events": "aura_analytics.io",
+    "write_report": "aura_analytics.report.page",
+}
+
+if TYPE_CHECKING:
+    from aura_analytics import checks, errors, events, metrics
+    from aura_analytics.calendars import Calendar
+    from aura_analytics.importing.log import import_log, import_log_report
+    from aura_analytics.importing.mapping import LogMapping
+    from aura_analytics.io import read_events, write_events
+    from aura_analytics.metrics.dossier import dossiers
+    from aura_analytics.metrics.rolling import rolling
+    from aura_analytics.metrics.state import DossierState
+    from aura_analytics.report.page import write_report
+    from aura_analytics.rules.policy import Policy
+    from aura_analytics.samples import sample_log
+
+__all__ = [
+    "Calendar",
+    "DossierState",
+    "LogMapping",
+    "Policy",
+    "checks",
+    "dossiers",
+    "errors",
+    "events",
+    "import_log",
+    "import_log_report",
+    "metrics",
+    "read_events",
+    "rolling",
+    "sample_log",
+    "write_events",
+    "write_report",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = _LAZY[name]
+    found = importlib.import_module(f"{__name__}.{name}") if module is None else getattr(importlib.import_module(module), name)
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY})

@@ -1,0 +1,50 @@
+"""Whether overrides were right, as far as an adjudication (or what turned out true) says.
+
+An override is right when the last `ADJUDICATION` of its case, or else the last `OUTCOME`, names the human's verdict, and wrong
+when it names the recommendation. Overrides that nobody judged do not count, so `_n` says how many were judged.
+
+Examples
+--------
+>>> import aura_analytics as aura
+>>> log = aura.events.from_records([
+...     {"type": "OVERRIDE", "actor": "anne", "case_id": "C1", "agent": "gpt", "ai_recommendation": "APPROVE",
+...      "human_verdict": "REJECT", "ts": "2026-01-05T10:00:00Z"},
+...     {"type": "ADJUDICATION", "case_id": "C1", "outcome": "REJECT", "ts": "2026-01-06T10:00:00Z"}])
+>>> aura.dossiers(log).select("actor", "overrides_right_rate", "overridden_right_rate").rows()
+[('anne', 1.0, None), ('gpt', None, 1.0)]
+"""
+
+import polars as pl
+
+from aura_analytics.metrics.base import _AGENTS, Rate
+
+__all__ = ["overridden_right_rate", "overrides_right_rate"]
+
+overrides_right_rate = Rate(
+    name="overrides_right_rate",
+    title="Overrides that were right",
+    unit="fraction",
+    low=0,
+    high=1,
+    direction="higher",
+    fact="decisions",
+    needs=("override", "right"),
+    kinds=("officer",),
+    hit=pl.col("right"),
+    among=pl.col("override"),
+)
+
+overridden_right_rate = Rate(
+    name="overridden_right_rate",
+    title="Overridden rightly",
+    unit="fraction",
+    low=0,
+    high=1,
+    direction="lower",
+    fact="decisions",
+    needs=("override", "right", "agent"),
+    kinds=_AGENTS,
+    subject="agent",
+    hit=pl.col("right"),
+    among=pl.col("override"),
+)

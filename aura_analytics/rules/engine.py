@@ -1,0 +1,259 @@
+"""Evaluation of a policy over dossiers.
+
+Every comparison comes out as one of five answers, from which verdicts follow:
+
+    NO           decided: not met                      -> clear
+    LEANS_NO     undecided, the value is on this side  -> clear
+    UNKNOWN      not enough observations to say        -> insufficient
+    LEANS_YES    undecided, the value meets it         -> watch
+    YES          decided: met                          -> flag
+
+`all` is the weakest of its answers, `any` the strongest; UNKNOWN is weaker than a leaning "no" in `all`, and stronger in `any`,
+since it could turn out either way.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from aura_analytics import intervals
+from aura_analytics.metrics.base import Rate
+from aura_analytics.metrics.registry import METRICS
+from aura_analytics.rules.grammar import All, Any_, Condition, Leaf, PeerRate, PolicyFile
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Codes = NDArray[np.int8]
+    Floats = NDArray[np.float64]
+
+__all__ = ["VERDICTS", "Answer", "answer", "peers_rate", "verdict_codes"]
+
+NO, LEANS_NO, UNKNOWN, LEANS_YES, YES = range(5)
+VERDICTS = ("insufficient", "clear", "watch", "flag")
+INSUFFICIENT, CLEAR, WATCH, FLAG = range(4)
+_VERDICT_OF = np.array([CLEAR, CLEAR, INSUFFICIENT, WATCH, FLAG], dtype=np.int8)
+# order in which `all` takes the minimum: an unknown leg outweighs a leaning "no", never a decided one
+_WEAK = np.array([0, 2, 1, 3, 4], dtype=np.int8)
+
+
+@dataclass
+class Answer:
+    """What one comparison came out as, for every row of a dossier frame."""
+
+    leaf: Leaf
+    codes: Codes
+    value: Floats
+    n: Floats
+    bound: Floats
+    threshold: Floats
+
+
+def answer(condition: Condition, board: pl.DataFrame) -> tuple[Codes, list[Answer]]:
+    """The answers of a condition and of every comparison in it."""
+    if isinstance(condition, Leaf):
+        one = _compare(condition, board)
+        return one.codes, [one]
+    parts = [answer(part, board) for part in (condition.all if isinstance(condition, All) else condition.any)]
+    codes = np.stack([code for code, _ in parts])
+    leaves = [leaf for _, found in parts for leaf in found]
+    if isinstance(condition, Any_):
+        return codes.max(axis=0), leaves
+    return _WEAK[_WEAK[codes].min(axis=0)], leaves
+
+
+def verdict_codes(codes: Codes) -> Codes:
+    """Verdicts (positions in `VERDICTS`) of answers."""
+    return _VERDICT_OF[codes]
+
+
+def _floats(board: pl.DataFrame, column: str) -> Floats:
+    return board[column].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+
+
+def _met(values: Floats, thresholds: Floats, leaf: Leaf) -> NDArray[np.bool_]:
+    with np.errstate(invalid="ignore"):
+        if leaf.side == "high":
+            return values > thresholds if leaf.strict else values >= thresholds
+        return values < thresholds if leaf.strict else values <= thresholds
+
+
+def _compare(leaf: Leaf, board: pl.DataFrame) -> Answer:
+    kind = METRICS[leaf.metric]
+    n_column = f"{leaf.metric}_n"
+    value = _floats(board, leaf.metric)
+    n = _floats(board, n_column) if n_column in board.columns else np.ones(board.height)
+    n = np.where(np.isnan(n), 0, n)
+    missing = np.isnan(value) | (n == 0)
+    if leaf.zero_is_missing:
+        missing |= value == 0
+    shown = np.where(missing, np.nan, value)
+    threshold, known = _thresholds(leaf, board)
+    filled = shown if leaf.missing_as is None else np.where(missing, leaf.missing_as, shown)
+    met = _met(filled, threshold, leaf)
+    unknown = (np.isnan(filled) | (n < leaf.min_n) | ~known) if leaf.missing_as is None else (~known | (~missing & (n < leaf.min_n)))
+    bound = np.full(board.height, np.nan)
+    if leaf.anytime is not None:
+        k = np.round(np.where(missing, 0, value) * n)
+        e = intervals.mixture_e_value(k, n, float(leaf.above)) if isinstance(leaf.above, float) else bound
+        bound = np.exp(np.minimum(e, 700))
+        codes = np.where(e >= -math.log(leaf.anytime), YES, np.where(met, LEANS_YES, LEANS_NO))
+    elif leaf.limit is not None:
+        low, high = kind.limits(board, 2 * leaf.confidence - 1)
+        bound, other = (low, high) if leaf.limit == "lower" else (high, low)
+        decided_yes = _met(bound, threshold, leaf)
+        decided_no = ~np.isnan(other) & ~_met(other, threshold, leaf)
+        codes = np.where(decided_yes, YES, np.where(decided_no, NO, np.where(met, LEANS_YES, LEANS_NO)))
+        # what the data excludes is excluded, however few they are
+        unknown &= ~(decided_no & ~missing & known)
+    else:
+        codes = np.where(met, YES, NO)
+    codes = np.where(unknown, UNKNOWN, codes).astype(np.int8)
+    return Answer(leaf, codes, shown, n, bound, threshold)
+
+
+def _thresholds(leaf: Leaf, board: pl.DataFrame) -> tuple[Floats, NDArray[np.bool_]]:
+    threshold = leaf.threshold
+    if not isinstance(threshold, PeerRate):
+        return np.full(board.height, float(threshold)), np.ones(board.height, dtype=bool)
+    rate, peers = peers_rate(board, leaf.metric)
+    known = peers >= threshold.at_least_peers
+    return np.where(known, rate + threshold.role_rate_plus, np.nan), known
+
+
+def peers_rate(board: pl.DataFrame, metric: str) -> tuple[Floats, Floats]:
+    """The pooled rate of the other actors of the same role, and how many of them have observations; NaN without a role."""
+    assert isinstance(METRICS[metric], Rate)
+    n = np.nan_to_num(_floats(board, f"{metric}_n"))
+    k = np.round(np.nan_to_num(_floats(board, metric)) * n)
+    table = pl.DataFrame({"role": board["role"], "k": k, "n": n, "one": (n > 0).astype(float)})
+    sums = table.select(pl.col("k", "n", "one").sum().over("role"))
+    has_role = board["role"].is_not_null().to_numpy()
+    others = {name: np.where(has_role, sums[name].to_numpy() - table[name].to_numpy(), 0) for name in ("k", "n", "one")}
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(others["n"] > 0, others["k"] / others["n"], np.nan), others["one"]
+
+
+# -- words ----------------------------------------------------------------------------------------------------------------
+
+
+def figure(value: float, unit: str) -> str:
+    """A number as people read it: rates in percent, the rest with two decimals."""
+    if math.isnan(value):
+        return "undefined"
+    if unit == "fraction":
+        return f"{100 * value:.1f} %"
+    return f"{value:.2f} {unit}"
+
+
+def sentence(one: Answer, i: int) -> str:
+    """What one comparison found about row `i`, with its numbers."""
+    leaf, kind = one.leaf, METRICS[one.leaf.metric]
+    name = leaf.metric
+    if math.isnan(one.threshold[i]):
+        return f"{name}: no role declared, or too few peers to compare with"
+    limit = f"{leaf.word} {figure(float(one.threshold[i]), kind.unit)}"
+    if isinstance(leaf.threshold, PeerRate):
+        limit += f" (peers' rate plus {100 * leaf.threshold.role_rate_plus:.0f} points)"
+    n = f"n = {one.n[i]:,.0f}"
+    if math.isnan(one.value[i]):
+        default = "" if leaf.missing_as is None else f", counted as {leaf.missing_as:g}"
+        return f"{name}: no data{default} ({limit} is asked)"
+    value = figure(float(one.value[i]), kind.unit)
+    if one.codes[i] == UNKNOWN:
+        return f"{name} {value} on {n}: at least {leaf.min_n} needed"
+    if leaf.anytime is not None:
+        state = "beyond doubt" if one.codes[i] == YES else "not beyond doubt"
+        return f"{name} {value} ({n}), {state}: e-value {one.bound[i]:.3g} of {1 / leaf.anytime:g} needed for {limit}"
+    if leaf.limit is None:
+        return f"{name} {value} ({n}) is {'' if one.codes[i] == YES else 'not '}{limit}"
+    words = {
+        YES: f"is {limit} beyond doubt",
+        LEANS_YES: f"is {limit}, but not beyond doubt",
+        LEANS_NO: f"is not {limit}, but that is not beyond doubt",
+        NO: f"is not {limit}, beyond doubt",
+    }[int(one.codes[i])]
+    level = f"{leaf.limit} {100 * leaf.confidence:g} % limit {figure(float(one.bound[i]), kind.unit)}"
+    return f"{name} {value} ({n}, {level}) {words}"
+
+
+def more_needed(one: Answer, i: int) -> int | None:
+    """How many more observations at this very rate would settle a comparison; None when nothing is missing or none would."""
+    leaf, kind = one.leaf, METRICS[one.leaf.metric]
+    if one.codes[i] in (NO, YES):
+        return None
+    short = max(0, leaf.min_n - int(one.n[i]))
+    if isinstance(kind, Rate) and leaf.limit is not None and not math.isnan(one.value[i]) and not math.isnan(one.threshold[i]):
+        total = float(intervals.decisions_to_settle([one.value[i]], float(one.threshold[i]), 2 * leaf.confidence - 1)[0])
+        if math.isnan(total):
+            return short or None
+        return max(short, math.ceil(total - one.n[i]), 1)
+    return short or None
+
+
+def clearing(one: Answer, i: int) -> str | None:
+    """What would make a comparison that speaks against the actor stop doing so, as a sentence; None if it does not."""
+    leaf, kind = one.leaf, METRICS[one.leaf.metric]
+    if one.codes[i] < LEANS_YES:
+        return None
+    threshold = float(one.threshold[i])
+    target = f"{leaf.metric} not {leaf.word} {figure(threshold, kind.unit)}"
+    if leaf.limit is not None:
+        target += f" at its {leaf.limit} {100 * leaf.confidence:g} % limit"
+    if isinstance(kind, Rate) and leaf.side == "high":
+        step = _agreeing_needed(one, i)
+        if step is not None:
+            return f"{target}: for instance {step:,} more without a single one"
+    return target
+
+
+def _agreeing_needed(one: Answer, i: int) -> int | None:
+    leaf, n, k = one.leaf, float(one.n[i]), round(float(one.value[i] * one.n[i]))
+    threshold = float(one.threshold[i])
+    if threshold <= 0:
+        return None
+
+    def still(extra: int) -> bool:
+        total = n + extra
+        if leaf.anytime is not None:
+            return bool(intervals.mixture_e_value([k], [total], threshold)[0] >= -math.log(leaf.anytime))
+        bound = float(intervals.wilson([k], [total], 2 * leaf.confidence - 1)[0][0]) if leaf.limit else k / total
+        return bool(_met(np.array([bound]), np.array([threshold]), leaf)[0])
+
+    high = 1
+    while still(high):
+        high *= 2
+        if high > 1_000_000:
+            return None
+    low = high // 2
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (middle, high) if still(middle) else (low, middle)
+    return high
+
+
+def evidence(leaves: list[Answer], i: int) -> list[dict[str, Any]]:
+    """The numbers behind a verdict on row `i`."""
+    return [
+        {
+            "metric": one.leaf.metric,
+            "value": None if math.isnan(one.value[i]) else float(one.value[i]),
+            "n": int(one.n[i]),
+            "bound": None if math.isnan(one.bound[i]) else float(one.bound[i]),
+            "comparison": one.leaf.word,
+            "threshold": None if math.isnan(one.threshold[i]) else float(one.threshold[i]),
+            "answer": ("no", "leans_no", "unknown", "leans_yes", "yes")[int(one.codes[i])],
+        }
+        for one in leaves
+    ]
+
+
+def applies(board: pl.DataFrame, policy: PolicyFile) -> NDArray[np.bool_]:
+    """Whose kind the policy judges; an actor of unknown kind is judged."""
+    kind = board["actor_kind"].cast(pl.String)
+    return (kind.is_null() | kind.is_in(policy.kinds)).to_numpy()

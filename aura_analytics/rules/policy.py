@@ -1,0 +1,380 @@
+"""A policy: rules read from YAML, evaluated over dossiers, with reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+import polars as pl
+from pydantic import ValidationError
+
+from aura_analytics.errors import ParameterError, Problem, RuleError, close_match
+from aura_analytics.importing.mapping import load_yaml, problems_of
+from aura_analytics.metrics.base import Context, Count, Mean, Metric, Rate
+from aura_analytics.metrics.registry import METRICS
+from aura_analytics.rules import engine
+from aura_analytics.rules.grammar import All, Any_, Condition, Leaf, PolicyFile, RuleSpec, TestCase
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Policy", "PolicyReport"]
+
+_EVIDENCE = pl.List(
+    pl.Struct(
+        {
+            "metric": pl.String, "value": pl.Float64, "n": pl.Int64, "bound": pl.Float64, "comparison": pl.String,
+            "threshold": pl.Float64, "answer": pl.String,
+        }
+    )
+)  # fmt: skip
+VERDICT_SCHEMA = pl.Schema(
+    {
+        "actor": pl.String(), "as_of": pl.Datetime("us", "UTC"), "policy": pl.String(), "verdict": pl.Enum(engine.VERDICTS),
+        "rules": pl.List(pl.String()), "reasons": pl.List(pl.String()), "evidence": _EVIDENCE,
+        "would_clear": pl.List(pl.String()), "more_needed": pl.Int64(),
+    }
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class PolicyReport:
+    """How a policy's own tests came out."""
+
+    passed: int
+    failures: tuple[str, ...]
+
+
+class Policy:
+    """Rules with thresholds, evidence, persistence and hysteresis.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> verdicts = aura.Policy.tracker().evaluate(aura.dossiers(aura.events.sample(400, seed=1)))
+    >>> verdicts.columns[:4]
+    ['actor', 'as_of', 'policy', 'verdict']
+    """
+
+    def __init__(self, spec: PolicyFile | Mapping[str, Any]) -> None:
+        if isinstance(spec, PolicyFile):
+            self.spec = spec
+            return
+        try:
+            self.spec = PolicyFile.model_validate(spec)
+        except ValidationError as error:
+            raise RuleError("this is not a policy", problems=_explain(error, "policy")) from None
+
+    def __repr__(self) -> str:
+        return f"Policy({self.spec.name!r}, version {self.spec.version}, {len(self.spec.rules)} rules)"
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Policy:
+        """Read a policy from a YAML file.
+
+        Raises
+        ------
+        FileMissingError, RuleError
+            If the file is missing, is no YAML that can be loaded safely, or breaks the grammar; all problems at once.
+        """
+        data = load_yaml(path, RuleError, "policy")
+        try:
+            return cls(PolicyFile.model_validate(data))
+        except ValidationError as error:
+            raise RuleError(f"{path} is not a policy", problems=_explain(error, str(path))) from None
+
+    @classmethod
+    def tracker(cls) -> Policy:
+        """The performance tracker's rule as it stands: no evidence asked."""
+        return _shipped("tracker")
+
+    @classmethod
+    def evidence_gated(cls) -> Policy:
+        """The default: the tracker's thresholds reached at confidence limits, with enough observations."""
+        return _shipped("evidence_gated")
+
+    @property
+    def name(self) -> str:
+        """Name of the policy."""
+        return self.spec.name
+
+    @property
+    def metrics(self) -> list[str]:
+        """Names of the metrics that its rules read."""
+        conditions = [condition for rule in self.spec.rules for condition in (rule.when, rule.clear_when) if condition is not None]
+        return list(dict.fromkeys(leaf.metric for condition in conditions for leaf in _leaves(condition)))
+
+    @property
+    def roles(self) -> dict[str, str]:
+        """Declared role by actor."""
+        return {actor: role for role, actors in self.spec.roles.items() for actor in actors}
+
+    def evaluate(self, dossiers: pl.DataFrame, *, texts: Literal["all", "reasons", "none"] = "all") -> pl.DataFrame:
+        """Verdicts over dossiers.
+
+        Parameters
+        ----------
+        dossiers
+            What `aura.dossiers` returns, or several such tables stacked (one `as_of` each) for rules with persistence or
+            hysteresis.
+        texts
+            How much to put into words: `all`, only `reasons`, or `none` for speed.
+
+        Returns
+        -------
+        polars.DataFrame
+            One row per row of `dossiers`, in its order: `actor`, `as_of`, `policy`, `verdict` (`insufficient`, `clear`, `watch`,
+            `flag`), `rules` (ids behind the verdict), `reasons`, `evidence` (metric, value, n, bound, comparison, threshold,
+            answer), `would_clear`, `more_needed` (observations that would settle it at the present rate; null when settled).
+
+        Raises
+        ------
+        ParameterError
+            If the dossiers lack a metric that the rules read.
+        """
+        self._check(dossiers)
+        if self.roles:
+            role = pl.col("actor").replace_strict(list(self.roles), list(self.roles.values()), default=None, return_dtype=pl.String)
+            dossiers = dossiers.with_columns(role=role)
+        elif "role" not in dossiers.columns:
+            dossiers = dossiers.with_columns(role=pl.lit(None, dtype=pl.String))
+        results = [self._rule(rule, dossiers) for rule in self.spec.rules]
+        codes = np.stack([verdict for verdict, _, _ in results])
+        worst = _worst(codes)
+        notes = [""] * dossiers.height
+        blocked = self._one_sided(dossiers)
+        foreign = ~engine.applies(dossiers, self.spec)
+        worst = np.where(blocked | foreign, engine.INSUFFICIENT, worst).astype(np.int8)
+        if self.spec.persistence is not None or any(rule.clear_when is not None for rule in self.spec.rules):
+            worst, notes = self._over_time(dossiers, worst, results)
+        return self._worded(dossiers, worst, codes, results, blocked, foreign, notes, texts)
+
+    def _check(self, dossiers: pl.DataFrame) -> None:
+        needed = [*self.metrics, *(f"{name}_n" for name in self.metrics if f"{name}_n" in METRICS[name].columns)]
+        if self.spec.evidence.both_verdicts:
+            needed.append("agreed_ever")
+        problems = [
+            Problem("the dossiers lack a column that the policy reads", got=name, next="compute them with this metric")
+            for name in ("actor", "actor_kind", "as_of", *needed) if name not in dossiers.columns
+        ]  # fmt: skip
+        if problems:
+            raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=problems)
+
+    def _rule(self, rule: RuleSpec, board: pl.DataFrame) -> tuple[NDArray[np.int8], list[engine.Answer], NDArray[np.bool_]]:
+        codes, leaves = engine.answer(rule.when, board)
+        may_clear = np.ones(board.height, dtype=bool)
+        if rule.clear_when is not None:
+            may_clear = engine.answer(rule.clear_when, board)[0] == engine.YES
+        return engine.verdict_codes(codes), leaves, may_clear
+
+    def _one_sided(self, board: pl.DataFrame) -> NDArray[np.bool_]:
+        if not self.spec.evidence.both_verdicts:
+            return np.zeros(board.height, dtype=bool)
+        decided = board["agreed_ever"].is_not_null() if "override_rate_n" not in board.columns else board["override_rate_n"] > 0
+        return (decided & (board["agreed_ever"] == False).fill_null(value=False)).to_numpy()  # noqa: E712
+
+    def _over_time(
+        self,
+        board: pl.DataFrame,
+        worst: NDArray[np.int8],
+        results: list[tuple[NDArray[np.int8], list[engine.Answer], NDArray[np.bool_]]],
+    ) -> tuple[NDArray[np.int8], list[str]]:
+        """Persistence and hysteresis: fold the readings of each actor in the order of time."""
+        out = worst.copy()
+        notes = [""] * board.height
+        k, m = (self.spec.persistence.k, self.spec.persistence.m) if self.spec.persistence else (1, 1)
+        sticky = any(rule.clear_when is not None for rule in self.spec.rules)
+        may_clear = np.all(np.stack([free for _, _, free in results]), axis=0)
+        order = board.select("actor", "as_of").with_row_index("i").sort("as_of", "i")
+        history: dict[str, list[bool]] = {}
+        standing: dict[str, bool] = {}
+        for i, actor, _moment in order.iter_rows():
+            raised = history.setdefault(actor, [])
+            raised.append(bool(worst[i] == engine.FLAG))
+            recent = sum(raised[-m:])
+            if sticky and standing.get(actor) and not may_clear[i]:
+                if worst[i] != engine.FLAG or recent < k:
+                    notes[i] = "the flag stands until the condition for clearing it is met"
+                out[i] = engine.FLAG
+            elif worst[i] == engine.FLAG and recent < k:
+                out[i] = engine.WATCH
+                notes[i] = f"flagged in {recent} of the last {min(m, len(raised))} readings; {k} of {m} are needed"
+            elif worst[i] != engine.FLAG and m > 1 and recent >= k:
+                out[i] = engine.FLAG
+                notes[i] = f"flagged in {recent} of the last {min(m, len(raised))} readings"
+            standing[actor] = bool(out[i] == engine.FLAG)
+        return out, notes
+
+    def _worded(
+        self,
+        board: pl.DataFrame,
+        worst: NDArray[np.int8],
+        codes: NDArray[np.int8],
+        results: list[tuple[NDArray[np.int8], list[engine.Answer], NDArray[np.bool_]]],
+        blocked: NDArray[np.bool_],
+        foreign: NDArray[np.bool_],
+        notes: list[str],
+        texts: str,
+    ) -> pl.DataFrame:
+        rules, reasons, proof, clears, more = [], [], [], [], []
+        for i in range(board.height):
+            behind = [
+                (rule, leaves)
+                for rule, verdicts, (_, leaves, _) in zip(self.spec.rules, codes, results, strict=True)
+                if verdicts[i] == worst[i] or notes[i] or blocked[i]
+            ]
+            rules.append([rule.id for rule, _ in behind] if worst[i] in (engine.WATCH, engine.FLAG) else [])
+            if texts == "none":
+                continue
+            said = [engine.sentence(leaf, i) for _, leaves in behind for leaf in leaves]
+            if foreign[i]:
+                said = [f"the policy judges {', '.join(self.spec.kinds)}, not {board['actor_kind'][i]}"]
+            elif blocked[i]:
+                said = ["one_sided: never once issued the agreeing verdict; the role may not allow it", *said]
+            reasons.append([notes[i], *said] if notes[i] else said)
+            if texts == "reasons":
+                continue
+            proof.append([item for _, leaves in behind for item in engine.evidence(leaves, i)])
+            speaking = worst[i] in (engine.WATCH, engine.FLAG)
+            clears.append([text for rule, leaves in behind for text in _would_clear(rule, leaves, i)] if speaking else [])
+            asked = [engine.more_needed(leaf, i) for _, leaves in behind for leaf in leaves]
+            known = [number for number in asked if number is not None]
+            more.append(None if blocked[i] or foreign[i] or not known else max(known))
+        empty: list[list[Any]] = [[] for _ in range(board.height)]
+        return pl.DataFrame(
+            {
+                "actor": board["actor"],
+                "as_of": board["as_of"],
+                "policy": pl.Series([self.name] * board.height, dtype=pl.String),
+                "verdict": pl.Series([engine.VERDICTS[code] for code in worst], dtype=pl.Enum(engine.VERDICTS)),
+                "rules": pl.Series(rules, dtype=pl.List(pl.String)),
+                "reasons": pl.Series(reasons or empty, dtype=pl.List(pl.String)),
+                "evidence": pl.Series(proof or empty, dtype=_EVIDENCE),
+                "would_clear": pl.Series(clears or empty, dtype=pl.List(pl.String)),
+                "more_needed": pl.Series(more or [None] * board.height, dtype=pl.Int64),
+            },
+            schema=VERDICT_SCHEMA,
+        )
+
+    def test(self) -> PolicyReport:
+        """Run the cases written beside the rules."""
+        failures = []
+        for case in self.spec.tests:
+            got = self.evaluate(_case_board(case))
+            last = got.row(-1, named=True)
+            if last["verdict"] != case.expect:
+                failures.append(f"{case.name}: expected {case.expect}, got {last['verdict']} ({'; '.join(last['reasons'])})")
+            elif case.rule is not None and case.rule not in last["rules"]:
+                failures.append(f"{case.name}: expected rule {case.rule} behind it, got {last['rules']}")
+        return PolicyReport(len(self.spec.tests) - len(failures), tuple(failures))
+
+
+def _worst(codes: NDArray[np.int8]) -> NDArray[np.int8]:
+    """Over several rules: the gravest of flag and watch; otherwise insufficient when any rule lacks evidence; else clear."""
+    grave = codes.max(axis=0)
+    lacking = (codes == engine.INSUFFICIENT).any(axis=0)
+    return np.where(grave >= engine.WATCH, grave, np.where(lacking, engine.INSUFFICIENT, engine.CLEAR)).astype(np.int8)
+
+
+def _leaves(condition: Condition) -> list[Leaf]:
+    if isinstance(condition, Leaf):
+        return [condition]
+    return [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for leaf in _leaves(part)]
+
+
+def _would_clear(rule: RuleSpec, leaves: list[engine.Answer], i: int) -> list[str]:
+    found = [text for leaf in leaves if (text := engine.clearing(leaf, i)) is not None]
+    if rule.clear_when is not None:
+        return [f"{rule.id}: {_in_words(rule.clear_when)}"]
+    if isinstance(rule.when, Any_) and len(found) > 1:
+        return [f"{rule.id}: all of these: {'; '.join(found)}"]
+    return [f"{rule.id}: {text}" for text in found]
+
+
+def _in_words(condition: Condition) -> str:
+    if isinstance(condition, Leaf):
+        limit = f" at its {condition.limit} limit" if condition.limit else ""
+        return f"{condition.metric} {condition.word} {condition.threshold}{limit}"
+    joint = " and " if isinstance(condition, All) else " or "
+    return joint.join(_in_words(part) for part in (condition.all if isinstance(condition, All) else condition.any))
+
+
+@lru_cache(maxsize=8)
+def _shipped(name: str) -> Policy:
+    return Policy.from_yaml(Path(str(resources.files("aura_analytics.rules") / "policies" / f"{name}.yaml")))
+
+
+def _explain(error: ValidationError, where: str) -> list[Problem]:
+    from aura_analytics.rules import grammar
+
+    models = [grammar.PolicyFile, grammar.RuleSpec, grammar.Leaf, grammar.Persistence, grammar.Evidence, grammar.TestCase, grammar.All,
+              grammar.Any_, grammar.PeerRate]  # fmt: skip
+    known = sorted({name for model in models for name in model.model_fields})
+    return problems_of(error, where, known)
+
+
+# -- tests written beside the rules -------------------------------------------------------------------------------------------
+
+
+def _case_board(case: TestCase) -> pl.DataFrame:
+    """Dossier rows from the numbers of a test case, one per reading."""
+    frames = []
+    for i, reading in enumerate(case.steps):
+        columns: dict[str, Any] = {"actor": ["case"], "actor_kind": [reading.get("actor_kind", "officer")]}
+        columns["as_of"] = pl.Series([i], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+        unknown = [name for name in reading if name not in METRICS and name not in ("agreed_ever", "actor_kind")]
+        if unknown:
+            hints = [Problem("unknown metric in a test", got=n, where=case.name, next=close_match(n, list(METRICS))) for n in unknown]
+            raise RuleError("a test cannot be read", problems=hints)
+        table = pl.DataFrame(columns)
+        for name, kind in METRICS.items():
+            table = table.with_columns(**_numbers(kind, reading.get(name), case.name))
+        decided = table["override_rate_n"][0] > 0
+        ever = reading.get("agreed_ever", table["override_rate"][0] < 1 if decided else None)
+        frames.append(table.with_columns(agreed_ever=pl.lit(ever, dtype=pl.Boolean)))
+    return pl.concat(frames)
+
+
+def _numbers(kind: Metric, given: Any, case: str) -> dict[str, pl.Series]:
+    """A metric's columns from the numbers of a test: counts, values, or mean with sd and n."""
+    expected = {Rate: "{hits: 42, of: 100}", Mean: "{values: [2, 3]} or {mean: 2.1, sd: 0.5, n: 9}"}.get(type(kind), "a number")
+    wrong = RuleError(Problem(f"numbers of {kind.name} cannot be read", got=given, expected=expected, where=f"test {case!r}"))
+    try:
+        if isinstance(kind, Rate):
+            k, n = (0, 0) if given is None else (int(given["hits"]), int(given["of"]))
+            if not 0 <= k <= n:
+                raise wrong
+            sums = pl.DataFrame({f"{kind.name}:k": [k], f"{kind.name}:n": [n]})
+        elif isinstance(kind, Count):
+            sums = pl.DataFrame({f"{kind.name}:n": [0 if given is None else int(given)]})
+        else:
+            return _plain_numbers(kind, given)
+    except (KeyError, TypeError, ValueError):
+        raise wrong from None
+    from datetime import datetime
+
+    return kind.finish(sums, Context(datetime.min))
+
+
+def _plain_numbers(kind: Metric, given: Any) -> dict[str, pl.Series]:
+    value, n, sd = None, 0, None
+    if isinstance(given, Mapping) and "values" in given:
+        values = [float(item) for item in given["values"]]
+        n = len(values)
+        value = sum(values) / n if n else None
+        sd = float(np.std(values, ddof=1)) if n > 1 else None
+    elif isinstance(given, Mapping):
+        value, n = float(given["mean"]), int(given["n"])
+        sd = None if given.get("sd") is None else float(given["sd"])
+    elif given is not None:
+        value, n = float(given), 1
+    numbers: dict[str, Any] = {"": value, "_n": n, "_sd": sd, "_n_eff": float(n), "_status": "ok" if n else "no_data"}
+    dtypes = {"_n": pl.Int64, "_status": pl.String}
+    return {
+        kind.name + suffix: pl.Series([numbers.get(suffix)], dtype=dtypes.get(suffix, pl.Float64)) for suffix in kind.suffixes
+    }
