@@ -1,0 +1,42 @@
+"""Pictures of charts, made here and without a network."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from aura_analytics.charts.theme import INLINE
+from aura_analytics.errors import ParameterError, Problem
+
+if TYPE_CHECKING:
+    import altair as alt
+
+__all__ = ["png", "spec_of", "svg"]
+
+
+def spec_of(chart: alt.LayerChart | alt.Chart) -> str:
+    """The Vega-Lite specification of a chart, the same bytes every time."""
+    spec = chart.to_dict()
+    rows = [len(data) for data in spec.get("datasets", {}).values()]
+    if sum(rows) > 5_000:
+        raise ParameterError(Problem("too many rows for one chart", got=sum(rows), expected="at most 5,000", next="aggregate first"))
+    return json.dumps(spec, sort_keys=True, ensure_ascii=False)
+
+
+def svg(chart: alt.LayerChart | alt.Chart) -> str:
+    """SVG of a chart; a chart in the `INLINE` theme takes its colours from the CSS variables around it."""
+    import vl_convert
+
+    text = str(vl_convert.vegalite_to_svg(spec_of(chart)))
+    for name, stand_in in asdict(INLINE).items():
+        text = re.sub(re.escape(stand_in), f"var(--{name})", text, flags=re.IGNORECASE)
+    return text
+
+
+def png(chart: alt.LayerChart | alt.Chart, *, scale: float = 1.0) -> bytes:
+    """PNG of a chart, at 96 dots per inch times `scale`."""
+    import vl_convert
+
+    return bytes(vl_convert.vegalite_to_png(spec_of(chart), scale=scale, ppi=96))

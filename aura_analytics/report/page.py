@@ -1,0 +1,343 @@
+"""The report as one HTML file: what it shows is gathered here, how it looks is in `templates/`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from aura_analytics import __version__, cases, charts, times
+from aura_analytics.charts.theme import DARK, LIGHT, variables
+from aura_analytics.metrics.base import Sla
+from aura_analytics.metrics.dossier import dossiers as make_dossiers
+from aura_analytics.metrics.dossier import parse_sla
+from aura_analytics.metrics.registry import METRICS
+from aura_analytics.metrics.rolling import rolling
+from aura_analytics.metrics.survival import kaplan_meier, median_survival
+from aura_analytics.report.words import cell, span_of_time, verdict_words
+from aura_analytics.rules.policy import Policy
+
+if TYPE_CHECKING:
+    from aura_analytics.calendars import Calendar
+
+__all__ = ["report_html", "write_report"]
+
+_PAGES = 25  # flagged actors with a page of their own; the rest are in the table
+_ROWS = 200  # rows of the board
+_CASES = 20
+_HOUR = 3.6e9
+_BOARD = ("override_rate", "sat_score_mean", "avg_processing_hours", "sla_breach_rate")
+_AGENT_BOARD = ("overridden_rate", "overridden_right_rate", "success_rate", "score_mean_last10")
+_CARDS = ("override_rate", "override_rate_per_suggestion", "overrides_right_rate", "sat_score_mean", "sat_low_share",
+          "sat_response_rate", "avg_processing_hours", "processing_hours_median", "processing_hours_p90", "open_cases",
+          "sla_breach_rate", "success_rate", "score_mean_last10", "overridden_rate", "overridden_right_rate")  # fmt: skip
+
+
+def write_report(
+    events: pl.LazyFrame | pl.DataFrame,
+    path: str | Path,
+    *,
+    as_of: datetime | date | str | None = None,
+    window: str | timedelta | None = "90d",
+    policy: Policy | None = None,
+    compare: Policy | None = None,
+    sla: str | Sla | Mapping[str, str | Sla] | None = None,
+    calendar: Calendar | None = None,
+    roles: Mapping[str, str] | None = None,
+    title: str = "Oversight report",
+    source: str = "",
+) -> Path:
+    """Write the report of an event log as one HTML file.
+
+    Parameters
+    ----------
+    events
+        Events on the contract.
+    path
+        File to write.
+    as_of, window, sla, calendar, roles
+        As in `dossiers`.
+    policy
+        The policy whose verdicts are shown; default the evidence-gated one.
+    compare
+        Another policy, set beside it: who each of them flags, and why they differ.
+    title, source
+        Heading, and where the events came from.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura, pathlib, tempfile
+    >>> path = aura.write_report(aura.sample_log(150), pathlib.Path(tempfile.mkdtemp()) / "report.html", sla="72h")
+    >>> "officer_anne@sba.gov" in path.read_text(encoding="utf-8")
+    True
+    """
+    html = report_html(events, as_of=as_of, window=window, policy=policy, compare=compare, sla=sla, calendar=calendar, roles=roles,
+                       title=title, source=source)  # fmt: skip
+    path = Path(path)
+    path.write_text(html, encoding="utf-8")
+    return path
+
+
+def report_html(
+    events: pl.LazyFrame | pl.DataFrame,
+    *,
+    as_of: datetime | date | str | None,
+    window: str | timedelta | None,
+    policy: Policy | None,
+    compare: Policy | None,
+    sla: str | Sla | Mapping[str, str | Sla] | None,
+    calendar: Calendar | None,
+    roles: Mapping[str, str] | None,
+    title: str,
+    source: str,
+) -> str:
+    """The report's HTML."""
+    import jinja2
+
+    lazy = cases.check_schema(events)
+    chosen = policy or Policy.evidence_gated()
+    board = make_dossiers(lazy, as_of, window, sla=sla, calendar=calendar, policy=chosen, roles=roles or chosen.roles)
+    verdicts = chosen.evaluate(board)
+    board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
+    facts = _context(lazy, board, as_of, window, sla, calendar)
+    pages = [_page(actor, board, verdicts, lazy, facts) for actor in _flagged(verdicts)[:_PAGES]]
+    loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
+    env = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    env.filters["verdict_words"] = verdict_words
+    return env.get_template("report.html.j2").render(
+        title=title,
+        source=source,
+        version=__version__,
+        light=variables(LIGHT),
+        dark=variables(DARK),
+        policy=chosen.spec,
+        facts=facts,
+        counts={name: int((verdicts["verdict"] == name).sum()) for name in ("flag", "watch", "clear", "insufficient")},
+        boards=_boards(board, verdicts),
+        charts=_charts(lazy, board, verdicts, facts),
+        pages=pages,
+        more_flagged=max(0, len(_flagged(verdicts)) - _PAGES),
+        comparison=None if compare is None else _comparison(chosen, verdicts, compare, board),
+    )
+
+
+def _context(
+    events: pl.LazyFrame,
+    board: pl.DataFrame,
+    as_of: datetime | date | str | None,
+    window: str | timedelta | None,
+    sla: str | Sla | Mapping[str, str | Sla] | None,
+    calendar: Calendar | None,
+) -> dict[str, Any]:
+    """What the whole report is about: the window, and how much is in it."""
+    if as_of is not None:
+        end = times.parse_as_of(as_of)
+    elif board.height:
+        end = times.parse_as_of(board["as_of"][0])
+    else:
+        end = times.parse_as_of("1970-01-01")
+    since = None if window is None else end - times.parse_span(window)
+    inside = events.filter(pl.col("ts") <= end) if since is None else events.filter((pl.col("ts") <= end) & (pl.col("ts") > since))
+    counted = inside.select(
+        n=pl.len(), cases=pl.col("case_id").n_unique(), first=pl.col("ts").min(),
+        ratings=(pl.col("type") == "SAT_SCORE").sum(),
+    ).collect(engine="streaming").row(0, named=True)  # fmt: skip
+    rated = cases.build(events, end, since, {"ratings": set()}).ratings
+    lost = int(rated["actor"].null_count())
+    return {
+        "end": end, "since": since, "window": span_of_time(window), "events": counted["n"], "cases": counted["cases"],
+        "ratings": counted["ratings"], "unattributed": lost, "sla": parse_sla(sla), "calendar": calendar, "raw_window": window,
+        "first": counted["first"],
+    }  # fmt: skip
+
+
+def _flagged(verdicts: pl.DataFrame) -> list[str]:
+    return sorted(verdicts.filter(pl.col("verdict") == "flag")["actor"].to_list())
+
+
+def _boards(board: pl.DataFrame, verdicts: pl.DataFrame) -> list[dict[str, Any]]:
+    """The tables of people and of machines."""
+    agents = pl.col("actor_kind").cast(pl.String).is_in(["agent", "component", "system"]).fill_null(value=False)
+    found = []
+    for heading, rows, names in (
+        ("Officers", board.filter(~agents), _BOARD),
+        ("Agents and components", board.filter(agents), _AGENT_BOARD),
+    ):
+        shown = [name for name in names if name in rows.columns and rows[f"{name}_n"].sum() > 0]
+        if rows.is_empty() or not shown:
+            continue
+        rank = pl.col("pip_status").replace_strict(["flag", "watch", "insufficient", "clear"], [0, 1, 2, 3], return_dtype=pl.Int8)
+        ordered = rows.with_columns(rank=rank).sort("rank", shown[0], "actor", descending=[False, True, False], nulls_last=True)
+        lines = [
+            {
+                "actor": row["actor"],
+                "verdict": row["pip_status"],
+                "cells": [cell(METRICS[name], row) for name in shown],
+                "open": row.get("open_cases"),
+            }
+            for row in ordered.head(_ROWS).iter_rows(named=True)
+        ]
+        judged = heading == "Officers" or verdicts.filter(pl.col("verdict") != "insufficient")["actor"].is_in(rows["actor"]).any()
+        titles = [METRICS[name].title for name in shown]
+        found.append({"heading": heading, "titles": titles, "rows": lines, "hidden": max(0, rows.height - _ROWS), "judged": judged})
+    return found
+
+
+def _charts(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
+    """The pictures, each with what it says and what it does not say."""
+    decided = board.filter(pl.col("override_rate_n") > 0)
+    found: list[dict[str, str]] = []
+    if decided.height:
+        found.append(_figure(
+            "Override rates with their uncertainty",
+            charts.league(decided, "override_rate", threshold=0.30, theme=charts.INLINE, width=520),
+            "Each line is the range in which the officer's true rate plausibly lies (Wilson, 95 %); the dashed line is 30 %. A long "
+            "line means few decisions. A high rate is not misconduct: who gets the cases with poor recommendations must override.",
+        ))  # fmt: skip
+        centre, phi, _ = charts.funnel_limits(decided)
+        found.append(_figure(
+            "Funnel: who differs by more than chance",
+            charts.funnel(decided, theme=charts.INLINE, width=600),
+            f"Around the pooled rate of {100 * centre:.1f} %, chance alone keeps officers inside the solid lines (95 % and 99.8 %). "
+            f"Dispersion is {phi:.1f} (1 is chance only)" + (
+                "; the dashed lines allow for it. Differences in cases and roles widen it." if phi > 1 else "."),
+        ))  # fmt: skip
+        found += _series(events, decided, verdicts, facts)
+    found += _survival(events, facts)
+    return found
+
+
+def _figure(heading: str, chart: Any, says: str) -> dict[str, str]:
+    return {"heading": heading, "svg": charts.svg(chart), "says": says}
+
+
+def _step(facts: dict[str, Any]) -> tuple[str, str]:
+    """Step and window of the series: about a hundred readings, whatever the length of the log."""
+    length = facts["end"] - times.parse_as_of(facts["first"])
+    days = max(1, length.days // 100)
+    window = facts["raw_window"]
+    wide = times.parse_span(window).days if window is not None else max(7, length.days // 6)
+    return f"{days}d", f"{max(days, min(wide, max(7, length.days // 4)) // days * days)}d"
+
+
+def _series(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
+    step, wide = _step(facts)
+    flagged = _flagged(verdicts)[:4]
+    busy = decided.sort("override_rate_n", descending=True)["actor"].to_list()
+    actors = flagged + [actor for actor in busy if actor not in flagged][: max(1, 4 - len(flagged))]
+    start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
+    moved = rolling(
+        events.filter(pl.col("ts") <= facts["end"]), ["override_rate"], window=wide, step=step, start=max(start, times.parse_as_of(facts["first"])),
+        end=facts["end"],
+    )  # fmt: skip
+    chart = charts.series(moved, "override_rate", actors=actors, threshold=0.30, theme=charts.INLINE, width=600)
+    who = "flagged officers and the busiest others" if flagged else "the busiest officers"
+    return [_figure("Override rates over time", chart, f"Rolling {span_of_time(wide)} rates of {who}, read every {span_of_time(step)}.")]
+
+
+def _survival(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
+    built = cases.build(events, facts["end"], facts["since"], {"cohort": set()}, cases.Options(calendar=facts["calendar"]))
+    followed = built.cohort.filter(pl.col("elapsed").is_not_null())
+    if followed.is_empty():
+        return []
+    hours = followed["elapsed"].to_numpy() / _HOUR
+    ended = followed["ended"].to_numpy().astype(bool)
+    curve = kaplan_meier(hours, ended)
+    curves = {"all cases (open ones counted)": curve}
+    if not ended.all() and ended.any():
+        curves["closed cases only (too fast)"] = kaplan_meier(hours[ended], ended[ended])
+    limit = facts["sla"].get("default")
+    line = limit.hours if isinstance(limit, Sla) else None
+    median = median_survival(curve)
+    says = f"{len(hours):,} cases began in the window, {int((~ended).sum()):,} are still open. "
+    says += "Half are resolved after " + (f"{median:,.1f} hours." if median is not None else "longer than the window shows.")
+    if line is not None:
+        late = 1.0 if curve.is_empty() else _at(curve, line)
+        says += f" {100 * late:.1f} % outlast the limit of {line:g} hours (dashed)."
+    return [_figure("How long cases stay open", charts.survival(curves, limit=line, theme=charts.INLINE, width=600), says)]
+
+
+def _at(curve: pl.DataFrame, moment: float) -> float:
+    before = curve.filter(pl.col("time") <= moment)
+    return 1.0 if before.is_empty() else float(before["survival"][-1])
+
+
+def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.LazyFrame, facts: dict[str, Any]) -> dict[str, Any]:
+    """A flagged actor: the verdict, the numbers behind it, how they moved, and the cases themselves."""
+    row = board.filter(pl.col("actor") == actor).row(0, named=True)
+    verdict = verdicts.filter(pl.col("actor") == actor).row(0, named=True)
+    step, wide = _step(facts)
+    until = events.filter(pl.col("ts") <= facts["end"])
+    own_cases = until.filter(pl.col("actor") == actor).select(pl.col("case_id").drop_nulls().unique())
+    own = until.join(own_cases, on="case_id", how="semi").collect(engine="streaming")
+    start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
+    names = ["override_rate", "sat_score_mean"]
+    moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=max(start, times.parse_as_of(facts["first"])))
+    pictures = [
+        _figure(METRICS[name].title, charts.series(moved, name, actors=[actor], threshold=limit, theme=charts.INLINE, width=420, height=170),
+                f"Rolling {span_of_time(wide)}.")
+        for name, limit in (("override_rate", 0.30), ("sat_score_mean", 3.0)) if row.get(f"{name}_n")
+    ]  # fmt: skip
+    cards = [
+        {"title": METRICS[name].title, **cell(METRICS[name], row)}
+        for name in _CARDS if name in row and (row.get(f"{name}_status") == "ok" or name == "open_cases")
+    ]  # fmt: skip
+    return {
+        "actor": actor,
+        "verdict": verdict,
+        "warnings": row.get("warnings") or [],
+        "cards": cards,
+        "charts": pictures,
+        "cases": _cases_behind(own, actor, facts),
+    }
+
+
+def _cases_behind(own: pl.DataFrame, actor: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The last overrides of an actor in the window, with what citizens and auditors said of the case."""
+    inside = own if facts["since"] is None else own.filter(pl.col("ts") > facts["since"])
+    overrides = inside.filter((pl.col("type") == "OVERRIDE") & (pl.col("actor") == actor)).sort("ts", descending=True).head(_CASES)
+    said = own.filter(pl.col("type").is_in(["SAT_SCORE", "ADJUDICATION"])).sort("ts")
+    stars = said.filter(pl.col("type") == "SAT_SCORE").group_by("case_id").agg(stars=pl.col("value").last())
+    truth = said.filter(pl.col("type") == "ADJUDICATION").group_by("case_id").agg(truth=pl.col("outcome").last())
+    table = overrides.join(stars, on="case_id", how="left").join(truth, on="case_id", how="left").sort("ts", descending=True)
+    return table.select("ts", "case_id", "agent", "ai_recommendation", "human_verdict", "confidence", "stars", "truth").to_dicts()
+
+
+def _comparison(one: Policy, verdicts: pl.DataFrame, other: Policy, board: pl.DataFrame) -> dict[str, Any]:
+    """Two policies on the same dossiers: the lists side by side, and why an actor is on one and not on the other."""
+    second = other.evaluate(board)
+    both = verdicts.select("actor", first="verdict", first_reasons="reasons").join(
+        second.select("actor", second="verdict", second_reasons="reasons"), on="actor"
+    )
+    differing = both.filter((pl.col("first") == "flag") != (pl.col("second") == "flag"))
+    reasons: dict[str, list[str]] = {}
+    for row in differing.sort("actor").iter_rows(named=True):
+        spared_by_first = row["second"] == "flag"
+        text = "; ".join(row["first_reasons"] if spared_by_first else row["second_reasons"])
+        standing = row["first"] if spared_by_first else row["second"]
+        key = "one_sided" if "one_sided" in text else standing
+        reasons.setdefault(key, []).append(row["actor"])
+    values = {row["actor"]: row for row in board.iter_rows(named=True)}
+    rows = [
+        {
+            "actor": row["actor"], "first": row["first"], "second": row["second"],
+            "rate": cell(METRICS["override_rate"], values[row["actor"]]),
+            "why": row["first_reasons"] if row["second"] == "flag" else row["second_reasons"],
+        }
+        for row in both.filter((pl.col("first") == "flag") | (pl.col("second") == "flag")).sort("actor").iter_rows(named=True)
+    ]  # fmt: skip
+    return {
+        "one": one.spec, "other": other.spec,
+        "flagged": (int((both["first"] == "flag").sum()), int((both["second"] == "flag").sum())),
+        "judged": int((board["override_rate_n"] > 0).sum()),
+        "groups": {key: names for key, names in sorted(reasons.items())}, "rows": rows,
+    }  # fmt: skip
