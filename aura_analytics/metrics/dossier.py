@@ -12,6 +12,7 @@ import polars as pl
 from aura_analytics import cases, times
 from aura_analytics.cases import Facts, Options
 from aura_analytics.errors import EventError, ParameterError, Problem
+from aura_analytics.events import SCHEMA
 from aura_analytics.metrics.base import NO_DATA, NOT_FOR_KIND, Context, Metric, Sla
 from aura_analytics.metrics.registry import metrics_named
 
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from aura_analytics.rules.policy import Policy
 
 __all__ = ["dossiers", "needs_of", "parse_sla", "pip_recommended", "summarise"]
-
-_ROWS_PER_PASS = 12_000_000  # more events than this are joined in several passes over the file, to bound memory
-
 
 def parse_sla(sla: str | Sla | Mapping[str, str | Sla] | None) -> dict[str, Sla]:
     """SLA limits by queue, from text such as `48h`, `10d` (days around the clock) or `20 working days`.
@@ -149,7 +147,7 @@ def dossiers(
         needs = needs_of(chosen)
         if not context.sla:
             needs.pop("cohort", None)
-        facts = cases.build(lazy, end, since, needs, options, partitions=_partitions(lazy))
+        facts = cases.build(lazy, end, since, needs, options)
     board = summarise(facts, chosen, context)
     return with_pip(_with_roles(board, roles), facts, lazy, policy)
 
@@ -157,15 +155,6 @@ def dossiers(
 def _end(events: pl.LazyFrame) -> datetime | None:
     last = events.select(pl.col("ts").max()).collect(engine="streaming").item()
     return last if last is None else times.parse_as_of(last)
-
-
-def _partitions(events: pl.LazyFrame) -> int:
-    """Passes over the events; counting the rows of a Parquet scan or a frame costs nothing, of anything else it would."""
-    plan = events.explain(optimized=False)
-    if not plan.lstrip().startswith(("Parquet SCAN", "DF [")) and "Parquet SCAN" not in plan:
-        return 1
-    rows = int(events.select(pl.len()).collect().item())
-    return max(1, -(-rows // _ROWS_PER_PASS))
 
 
 def _with_roles(board: pl.DataFrame, roles: Mapping[str, str] | None) -> pl.DataFrame:
@@ -190,7 +179,7 @@ def summarise(facts: Facts, metrics: Iterable[Metric], context: Context) -> pl.D
         _check_values(fact, table)
         wanted = [expression for one in members for expression in one.collect()]
         kind = pl.col("actor_kind").max() if subject == "actor" and "actor_kind" in table.columns else (
-            pl.lit("agent" if subject == "agent" else None).cast(cases.SCHEMA["actor_kind"]).first())  # fmt: skip
+            pl.lit("agent" if subject == "agent" else None).cast(SCHEMA["actor_kind"]).first())  # fmt: skip
         sums = table.lazy().filter(pl.col(subject).is_not_null()).group_by(actor=pl.col(subject)).agg(*wanted, __kind=kind)
         tables[fact, subject] = sums.collect()
         kinds.append(tables[fact, subject].select("actor", "__kind"))
@@ -210,7 +199,7 @@ def summarise(facts: Facts, metrics: Iterable[Metric], context: Context) -> pl.D
 
 
 def _actors(kinds: list[pl.DataFrame], context: Context) -> pl.DataFrame:
-    everyone = pl.concat(kinds) if kinds else pl.DataFrame(schema={"actor": pl.String, "__kind": cases.SCHEMA["actor_kind"]})
+    everyone = pl.concat(kinds) if kinds else pl.DataFrame(schema={"actor": pl.String, "__kind": SCHEMA["actor_kind"]})
     board = everyone.group_by("actor").agg(actor_kind=pl.col("__kind").max()).sort("actor")
     return board.with_columns(as_of=pl.lit(context.as_of).cast(pl.Datetime("us", "UTC")))
 

@@ -15,8 +15,9 @@ since it could turn out either way.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -52,6 +53,23 @@ class Answer:
     n: Floats
     bound: Floats
     threshold: Floats
+
+    def rows(self) -> Iterator[Finding]:
+        """What was found about each row, as plain numbers, for putting it into words."""
+        arrays = (self.codes, self.value, self.n, self.bound, self.threshold)
+        for code, value, n, bound, threshold in zip(*(array.tolist() for array in arrays), strict=True):
+            yield Finding(self.leaf, code, value, n, bound, threshold)
+
+
+class Finding(NamedTuple):
+    """What one comparison came out as for one actor; NaN where there is no number."""
+
+    leaf: Leaf
+    code: int
+    value: float
+    n: float
+    bound: float
+    threshold: float
 
 
 def answer(condition: Condition, board: pl.DataFrame) -> tuple[Codes, list[Answer]]:
@@ -151,79 +169,74 @@ def figure(value: float, unit: str) -> str:
     return f"{value:.2f} {unit}"
 
 
-def sentence(one: Answer, i: int) -> str:
-    """What one comparison found about row `i`, with its numbers."""
-    leaf, kind = one.leaf, METRICS[one.leaf.metric]
+def sentence(one: Finding) -> str:
+    """What a comparison found, with its numbers."""
+    leaf, unit = one.leaf, METRICS[one.leaf.metric].unit
     name = leaf.metric
-    if math.isnan(one.threshold[i]):
+    if math.isnan(one.threshold):
         return f"{name}: no role declared, or too few peers to compare with"
-    limit = f"{leaf.word} {figure(float(one.threshold[i]), kind.unit)}"
+    limit = f"{leaf.word} {figure(one.threshold, unit)}"
     if isinstance(leaf.threshold, PeerRate):
         limit += f" (peers' rate plus {100 * leaf.threshold.role_rate_plus:.0f} points)"
-    n = f"n = {one.n[i]:,.0f}"
-    if math.isnan(one.value[i]):
+    if math.isnan(one.value):
         default = "" if leaf.missing_as is None else f", counted as {leaf.missing_as:g}"
         return f"{name}: no data{default} ({limit} is asked)"
-    value = figure(float(one.value[i]), kind.unit)
-    if one.codes[i] == UNKNOWN:
-        return f"{name} {value} on {n}: at least {leaf.min_n} needed"
+    value = figure(one.value, unit)
+    if one.code == UNKNOWN:
+        return f"{name} {value} on n = {one.n:,.0f}: at least {leaf.min_n} needed"
     if leaf.anytime is not None:
-        state = "beyond doubt" if one.codes[i] == YES else "not beyond doubt"
-        return f"{name} {value} ({n}), {state}: e-value {one.bound[i]:.3g} of {1 / leaf.anytime:g} needed for {limit}"
+        state = "beyond doubt" if one.code == YES else "not beyond doubt"
+        return f"{name} {value} (n = {one.n:,.0f}), {state}: e-value {one.bound:.3g} of {1 / leaf.anytime:g} needed for {limit}"
     if leaf.limit is None:
-        return f"{name} {value} ({n}) is {'' if one.codes[i] == YES else 'not '}{limit}"
-    words = {
-        YES: f"is {limit} beyond doubt",
-        LEANS_YES: f"is {limit}, but not beyond doubt",
-        LEANS_NO: f"is not {limit}, but that is not beyond doubt",
-        NO: f"is not {limit}, beyond doubt",
-    }[int(one.codes[i])]
-    level = f"{leaf.limit} {100 * leaf.confidence:g} % limit {figure(float(one.bound[i]), kind.unit)}"
-    return f"{name} {value} ({n}, {level}) {words}"
+        return f"{name} {value} (n = {one.n:,.0f}) is {'' if one.code == YES else 'not '}{limit}"
+    ending = _ENDINGS[one.code]
+    level = f"{leaf.limit} {100 * leaf.confidence:g} % limit {figure(one.bound, unit)}"
+    return f"{name} {value} (n = {one.n:,.0f}, {level}) is {'' if one.code >= LEANS_YES else 'not '}{limit}{ending}"
 
 
-def more_needed(one: Answer, i: int) -> int | None:
+_ENDINGS = {YES: " beyond doubt", LEANS_YES: ", but not beyond doubt", LEANS_NO: ", but that is not beyond doubt", NO: ", beyond doubt"}
+
+
+def more_needed(one: Finding) -> int | None:
     """How many more observations at this very rate would settle a comparison; None when nothing is missing or none would."""
     leaf, kind = one.leaf, METRICS[one.leaf.metric]
-    if one.codes[i] in (NO, YES):
+    if one.code in (NO, YES):
         return None
-    short = max(0, leaf.min_n - int(one.n[i]))
-    if isinstance(kind, Rate) and leaf.limit is not None and not math.isnan(one.value[i]) and not math.isnan(one.threshold[i]):
-        total = float(intervals.decisions_to_settle([one.value[i]], float(one.threshold[i]), 2 * leaf.confidence - 1)[0])
+    short = max(0, leaf.min_n - int(one.n))
+    if isinstance(kind, Rate) and leaf.limit is not None and not math.isnan(one.value) and not math.isnan(one.threshold):
+        total = float(intervals.decisions_to_settle([one.value], one.threshold, 2 * leaf.confidence - 1)[0])
         if math.isnan(total):
             return short or None
-        return max(short, math.ceil(total - one.n[i]), 1)
+        return max(short, math.ceil(total - one.n), 1)
     return short or None
 
 
-def clearing(one: Answer, i: int) -> str | None:
+def clearing(one: Finding) -> str | None:
     """What would make a comparison that speaks against the actor stop doing so, as a sentence; None if it does not."""
     leaf, kind = one.leaf, METRICS[one.leaf.metric]
-    if one.codes[i] < LEANS_YES:
+    if one.code < LEANS_YES:
         return None
-    threshold = float(one.threshold[i])
-    target = f"{leaf.metric} not {leaf.word} {figure(threshold, kind.unit)}"
+    target = f"{leaf.metric} not {leaf.word} {figure(one.threshold, kind.unit)}"
     if leaf.limit is not None:
         target += f" at its {leaf.limit} {100 * leaf.confidence:g} % limit"
     if isinstance(kind, Rate) and leaf.side == "high":
-        step = _agreeing_needed(one, i)
+        step = _agreeing_needed(one)
         if step is not None:
             return f"{target}: for instance {step:,} more without a single one"
     return target
 
 
-def _agreeing_needed(one: Answer, i: int) -> int | None:
-    leaf, n, k = one.leaf, float(one.n[i]), round(float(one.value[i] * one.n[i]))
-    threshold = float(one.threshold[i])
-    if threshold <= 0:
+def _agreeing_needed(one: Finding) -> int | None:
+    leaf, k = one.leaf, round(one.value * one.n)
+    if one.threshold <= 0:
         return None
 
     def still(extra: int) -> bool:
-        total = n + extra
+        total = one.n + extra
         if leaf.anytime is not None:
-            return bool(intervals.mixture_e_value([k], [total], threshold)[0] >= -math.log(leaf.anytime))
+            return bool(intervals.mixture_e_value([k], [total], one.threshold)[0] >= -math.log(leaf.anytime))
         bound = float(intervals.wilson([k], [total], 2 * leaf.confidence - 1)[0][0]) if leaf.limit else k / total
-        return bool(_met(np.array([bound]), np.array([threshold]), leaf)[0])
+        return bool(_met(np.array([bound]), np.array([one.threshold]), leaf)[0])
 
     high = 1
     while still(high):
@@ -237,20 +250,17 @@ def _agreeing_needed(one: Answer, i: int) -> int | None:
     return high
 
 
-def evidence(leaves: list[Answer], i: int) -> list[dict[str, Any]]:
-    """The numbers behind a verdict on row `i`."""
-    return [
-        {
-            "metric": one.leaf.metric,
-            "value": None if math.isnan(one.value[i]) else float(one.value[i]),
-            "n": int(one.n[i]),
-            "bound": None if math.isnan(one.bound[i]) else float(one.bound[i]),
-            "comparison": one.leaf.word,
-            "threshold": None if math.isnan(one.threshold[i]) else float(one.threshold[i]),
-            "answer": ("no", "leans_no", "unknown", "leans_yes", "yes")[int(one.codes[i])],
-        }
-        for one in leaves
-    ]
+def evidence(one: Finding) -> dict[str, Any]:
+    """The numbers behind a comparison."""
+    return {
+        "metric": one.leaf.metric,
+        "value": None if math.isnan(one.value) else one.value,
+        "n": int(one.n),
+        "bound": None if math.isnan(one.bound) else one.bound,
+        "comparison": one.leaf.word,
+        "threshold": None if math.isnan(one.threshold) else one.threshold,
+        "answer": ("no", "leans_no", "unknown", "leans_yes", "yes")[one.code],
+    }
 
 
 def applies(board: pl.DataFrame, policy: PolicyFile) -> NDArray[np.bool_]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -221,30 +221,36 @@ class Policy:
         notes: list[str],
         texts: str,
     ) -> pl.DataFrame:
-        rules, reasons, proof, clears, more = [], [], [], [], []
-        for i in range(board.height):
-            behind = [
-                (rule, leaves)
-                for rule, verdicts, (_, leaves, _) in zip(self.spec.rules, codes, results, strict=True)
-                if verdicts[i] == worst[i] or notes[i] or blocked[i]
-            ]
-            rules.append([rule.id for rule, _ in behind] if worst[i] in (engine.WATCH, engine.FLAG) else [])
+        rules: list[list[str]] = []
+        reasons: list[list[str]] = []
+        proof: list[list[dict[str, Any]]] = []
+        clears: list[list[str]] = []
+        more: list[int | None] = []
+        findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves, _ in results]
+        verdicts, final = codes.tolist(), worst.tolist()
+        kinds = board["actor_kind"].cast(pl.String).to_list()
+        for i, (verdict, is_blocked, is_foreign, note) in enumerate(
+            zip(final, blocked.tolist(), foreign.tolist(), notes, strict=True)
+        ):
+            behind = [r for r in range(len(results)) if verdicts[r][i] == verdict or note or is_blocked]
+            speaking = verdict in (engine.WATCH, engine.FLAG)
+            rules.append([self.spec.rules[r].id for r in behind] if speaking else [])
             if texts == "none":
                 continue
-            said = [engine.sentence(leaf, i) for _, leaves in behind for leaf in leaves]
-            if foreign[i]:
-                said = [f"the policy judges {', '.join(self.spec.kinds)}, not {board['actor_kind'][i]}"]
-            elif blocked[i]:
-                said = ["one_sided: never once issued the agreeing verdict; the role may not allow it", *said]
-            reasons.append([notes[i], *said] if notes[i] else said)
+            if is_foreign:
+                said = [f"the policy judges {', '.join(self.spec.kinds)}, not {kinds[i]}"]
+            else:
+                said = [engine.sentence(one) for r in behind for one in findings[r][i]]
+                if is_blocked:
+                    said.insert(0, "one_sided: never once issued the agreeing verdict; the role may not allow it")
+            reasons.append([note, *said] if note else said)
             if texts == "reasons":
                 continue
-            proof.append([item for _, leaves in behind for item in engine.evidence(leaves, i)])
-            speaking = worst[i] in (engine.WATCH, engine.FLAG)
-            clears.append([text for rule, leaves in behind for text in _would_clear(rule, leaves, i)] if speaking else [])
-            asked = [engine.more_needed(leaf, i) for _, leaves in behind for leaf in leaves]
-            known = [number for number in asked if number is not None]
-            more.append(None if blocked[i] or foreign[i] or not known else max(known))
+            proof.append([engine.evidence(one) for r in behind for one in findings[r][i]])
+            clears.append([text for r in behind for text in _would_clear(self.spec.rules[r], findings[r][i])] if speaking else [])
+            asked = [number for r in behind for one in findings[r][i] if (number := engine.more_needed(one)) is not None]
+            # a leg that already excludes the rule settles it, whatever the others lack
+            more.append(max(asked) if asked and verdict not in (engine.FLAG, engine.CLEAR) and not is_blocked and not is_foreign else None)
         empty: list[list[Any]] = [[] for _ in range(board.height)]
         return pl.DataFrame(
             {
@@ -287,8 +293,8 @@ def _leaves(condition: Condition) -> list[Leaf]:
     return [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for leaf in _leaves(part)]
 
 
-def _would_clear(rule: RuleSpec, leaves: list[engine.Answer], i: int) -> list[str]:
-    found = [text for leaf in leaves if (text := engine.clearing(leaf, i)) is not None]
+def _would_clear(rule: RuleSpec, findings: Iterable[engine.Finding]) -> list[str]:
+    found = [text for one in findings if (text := engine.clearing(one)) is not None]
     if rule.clear_when is not None:
         return [f"{rule.id}: {_in_words(rule.clear_when)}"]
     if isinstance(rule.when, Any_) and len(found) > 1:

@@ -1,0 +1,100 @@
+"""How long cases took: the fast road for plain cases, and the careful one (`spells`) for all others.
+
+A case is plain when it was assigned once, resolved at most once, after it was assigned, and never paused. Plain cases need one
+join by the hash of their id. Every other case (reassigned, reopened, resolved twice, paused, never assigned) is found by the
+same join, because its hash then turns up twice or out of order, and is followed again from all its events.
+
+Two ids with one 64-bit hash turn up twice as well and are told apart there by a second hash. Only an open case whose id shares
+its hash with one that was closed before the window would be missed: a chance of 10^-8 with 100,000 open cases among ten million.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+import numpy as np
+import polars as pl
+
+from aura_analytics.cases import spells
+from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, empty_table
+from aura_analytics.events import CLOCK_TYPES, SCHEMA
+
+__all__ = ["case_hash", "cases"]
+
+_TS = SCHEMA["ts"]
+_COLUMNS = ["actor", "actor_kind", "start", "end", "elapsed", "closed_at", "closed", "open", "resolved"]
+
+
+def case_hash() -> pl.Expr:
+    """The hash that cases are matched by, as `h`. It lives no longer than one call."""
+    return pl.col("case_id").hash(11).alias("h")
+
+
+def cases(past: pl.LazyFrame, pass_: pl.DataFrame, facts: Facts, wanted: set[str], options: Options) -> dict[str, pl.DataFrame]:
+    """Handled and open cases, and the cohort of the SLA."""
+    queue = ["queue"] if "cohort" in wanted else []
+    if options.holding == "holder":
+        followed = spells.follow(past, facts, options, None, queue=bool(queue))
+    else:
+        plain, others = _plain(pass_, facts, options, queue)
+        followed = plain
+        if others.len():
+            careful = spells.follow(past, facts, options, others, queue=bool(queue))
+            followed = pl.concat([plain.select(*_COLUMNS, *queue), careful.select(*_COLUMNS, *queue)])
+    floor = spells.micro(facts.since)
+    out: dict[str, pl.DataFrame] = {}
+    if "handled" in wanted:
+        closed = followed.lazy().filter(pl.col("closed") & (pl.col("closed_at") > floor))
+        if "case" in followed.columns:  # held by several: one row per case and holder
+            closed = closed.group_by("case", "actor").agg(pl.col("actor_kind", "closed_at").max(), pl.col("elapsed").sum())
+        shaped = closed.select("actor", "actor_kind", pl.col("closed_at").cast(_TS).alias("ts"), "elapsed")
+        out["handled"] = shaped.collect()
+    if "open" in wanted:
+        still = followed.lazy().filter("open").select("actor", "actor_kind", pl.col("start").cast(_TS).alias("ts"), "elapsed")
+        out["open"] = still.collect()
+    if "cohort" in wanted:
+        began = followed.lazy().filter((pl.col("start") > floor) & (pl.col("start") >= 0)).rename({"resolved": "ended"})
+        out["cohort"] = began.select(list(FACT_SCHEMAS["cohort"])).collect()
+    return {name: table if table.height else empty_table(name) for name, table in out.items()}
+
+
+def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]) -> tuple[pl.DataFrame, pl.Series]:
+    """The plain cases, followed; and the hashes of all that are not plain."""
+    rows = pass_.lazy()
+    given = rows.filter(pl.col("type") == "ASSIGNED").select("h", "ts", "actor", "actor_kind", *queue)
+    done = rows.filter(pl.col("type") == "RESOLVED").select("h", "ts", "actor", "actor_kind")
+    recent = pl.lit(value=True) if facts.since is None else pl.col("ts_right") > facts.since
+    kept = pl.col("ts_right").is_null() | recent | (pl.col("ts_right") < pl.col("ts"))
+    joined = given.join(done, on="h", how="left").filter(kept).collect(engine="streaming")
+    others = _not_plain(rows, joined, facts)
+    if others.len():
+        joined = joined.lazy().join(pl.LazyFrame({"h": others}), on="h", how="anti").collect()
+    resolved = joined["ts_right"].is_not_null()
+    start = joined["ts"].to_physical().to_numpy()
+    end = joined["ts_right"].to_physical().fill_null(spells.micro(facts.as_of)).to_numpy()
+    followed = joined.select(
+        pl.when(resolved).then("actor_right").otherwise("actor").alias("actor"),
+        pl.when(resolved).then("actor_kind_right").otherwise("actor_kind").alias("actor_kind"),
+        *queue,
+        start=pl.Series(start),
+        end=pl.Series(end),
+        elapsed=pl.Series(spells.clock(start, end, options)),
+        closed_at=pl.when(resolved).then(pl.Series(end)).otherwise(-1),
+        closed=resolved,
+        open=~resolved,
+        resolved=resolved,
+    )
+    return followed, others
+
+
+def _not_plain(rows: pl.LazyFrame, joined: pl.DataFrame, facts: Facts) -> pl.Series:
+    """Hashes of the cases that the join alone cannot settle."""
+    nameless = pl.col("ts_right").is_not_null() & pl.col("actor_right").is_null()
+    odd = joined.lazy().filter((pl.col("ts_right") < pl.col("ts")) | nameless | pl.col("h").is_null()).select("h")
+    twice = joined.lazy().select("h").filter(pl.col("h").is_duplicated())
+    paused = rows.filter(pl.col("type").is_in(["PAUSED", "RESUMED"])).select("h")
+    ends = rows.filter(pl.col("type") == "RESOLVED")
+    recent = ends if facts.since is None else ends.filter(pl.col("ts") > facts.since)
+    unassigned = recent.select("h").join(joined.lazy().select("h"), on="h", how="anti")
+    found = pl.concat([odd, twice, paused, unassigned]).select(pl.col("h").drop_nulls().unique())
+    return found.collect(engine="streaming")["h"]
