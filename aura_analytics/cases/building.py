@@ -15,7 +15,7 @@ from aura_analytics.cases import deciders, follow
 from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options
 from aura_analytics.events import CLOCK_TYPES, SCHEMA, VERDICT_TYPES
 
-__all__ = ["build", "collect"]
+__all__ = ["build", "collect", "follow_pass", "last_of", "with_hindsight"]
 
 _K = 10
 _THIN = {"actor", "actor_kind", "ts", "override"}
@@ -55,7 +55,7 @@ def build(
     if "outcomes" in needs:
         facts.outcomes, orphans = _outcomes(window)
     by_case = "ratings" in needs and chosen.attribution != "event_actor"
-    pass_ = _follow_pass(past, timed=bool(timed), verdicts=by_case or orphans is not None, queue="cohort" in needs)
+    pass_ = follow_pass(past, timed=bool(timed), verdicts=by_case or orphans is not None, queue="cohort" in needs)
     if "decisions" in needs:
         thin = pass_ is not None and by_case and needs["decisions"] <= _THIN
         facts.decisions = _thin_decisions(pass_, since) if thin and pass_ is not None else _decisions(past, window, needs["decisions"])
@@ -71,7 +71,7 @@ def build(
     return facts
 
 
-def _follow_pass(past: pl.LazyFrame, *, timed: bool, verdicts: bool, queue: bool) -> pl.DataFrame | None:
+def follow_pass(past: pl.LazyFrame, *, timed: bool, verdicts: bool, queue: bool) -> pl.DataFrame | None:
     """The rows that follow cases, in one pass: type, hash of the case, time, actor."""
     types = [*(CLOCK_TYPES[1:] if timed else ()), *(VERDICT_TYPES if verdicts else ())]
     if not types:
@@ -87,7 +87,7 @@ def _outcomes(window: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     found = collect(of_type.select(columns))
     if not found["actor"].null_count():
         return found, None
-    nameless = collect(of_type.filter(pl.col("actor").is_null()).select("case_id", "ts", "outcome"))
+    nameless = collect(of_type.filter(pl.col("actor").is_null()).select("case_id", "ts", "outcome", follow.case_hash()))
     return found.filter(pl.col("actor").is_not_null()), nameless
 
 
@@ -106,12 +106,17 @@ def _decisions(past: pl.LazyFrame, window: pl.LazyFrame, columns: set[str]) -> p
         keep |= dict.fromkeys(["ai_recommendation", "human_verdict"])
     verdicts = window.filter(pl.col("type").is_in(list(VERDICT_TYPES)))
     table = collect(verdicts.select(*keep, override=pl.col("type") == "OVERRIDE"))
+    return with_hindsight(table, past, window, columns)
+
+
+def with_hindsight(decisions: pl.DataFrame, past: pl.LazyFrame, window: pl.LazyFrame, columns: set[str]) -> pl.DataFrame:
+    """Add to decisions what only other events tell: `answered`, `right`, `final`, as far as asked for."""
     if "answered" in columns:
         rated = collect(window.filter(pl.col("type") == "SAT_SCORE").select(pl.col("case_id").drop_nulls().unique()))
-        table = table.with_columns(answered=pl.col("case_id").is_in(rated["case_id"].implode()).fill_null(value=False))
+        decisions = decisions.with_columns(answered=pl.col("case_id").is_in(rated["case_id"].implode()).fill_null(value=False))
     if "right" in columns:
-        table = _with_truth(table, past)
-    return _with_final(table) if "final" in columns else table
+        decisions = _with_truth(decisions, past)
+    return _with_final(decisions) if "final" in columns else decisions
 
 
 def _with_final(decisions: pl.DataFrame) -> pl.DataFrame:
@@ -144,7 +149,11 @@ def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
 def _last_scores(window: pl.LazyFrame) -> pl.DataFrame:
     """The last scores of every actor in the window; of equal times the higher score is the later."""
     scored = window.filter((pl.col("type") == "EVALUATION") & pl.col("actor").is_not_null())
-    table = collect(scored.select("actor", "actor_kind", "ts", "value"))
+    return last_of(collect(scored.select("actor", "actor_kind", "ts", "value")))
+
+
+def last_of(table: pl.DataFrame) -> pl.DataFrame:
+    """The last scores of every actor among these."""
     # the time of the k-th last score first: far fewer rows are left to be sorted
     border = table.lazy().group_by("actor").agg(border=pl.col("ts").top_k(_K).min())
     late = table.lazy().join(border, on="actor").filter(pl.col("ts") >= pl.col("border")).drop("border")

@@ -16,17 +16,17 @@ __all__ = ["outcomes", "ratings"]
 
 
 def ratings(window: pl.LazyFrame, past: pl.LazyFrame, pass_: pl.DataFrame | None, options: Options) -> pl.DataFrame:
-    """Stars with the actor that they are about; null where nobody can be found."""
-    stars = window.filter(pl.col("type") == "SAT_SCORE").select("actor", "actor_kind", "case_id", "ts", "value")
+    """Stars with the actor that they are about (null where nobody can be found), and `h` of the case."""
+    stars = window.filter(pl.col("type") == "SAT_SCORE").select("actor", "actor_kind", "case_id", "ts", "value", follow.case_hash())
     table = stars.collect(engine="streaming")
     citizen = (pl.col("actor_kind") == "citizen").fill_null(value=False)
-    own = table.filter(pl.col("actor").is_not_null() & ~citizen).select("actor", "ts", "value")
-    rest = table.filter(pl.col("actor").is_null() | citizen).select("case_id", "ts", "value")
-    if pass_ is None:
+    own = table.filter(pl.col("actor").is_not_null() & ~citizen).select("actor", "ts", "value", "h")
+    rest = table.filter(pl.col("actor").is_null() | citizen).select("case_id", "ts", "value", "h")
+    if pass_ is None or options.attribution == "event_actor":
         found = rest.with_columns(actor=pl.lit(None, dtype=pl.String))
     else:
         found = _decided_by(rest, past, pass_, every=options.attribution == "all_deciders")
-    return pl.concat([own, found.select("actor", "ts", "value")])
+    return pl.concat([own, found.select("actor", "ts", "value", "h")])
 
 
 def outcomes(orphans: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame) -> pl.DataFrame:
@@ -40,7 +40,7 @@ def _decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame,
 
     Of two verdicts at one instant the actor later in the alphabet counts as the later, so that row order cannot matter.
     """
-    keyed = subjects.with_row_index("i").with_columns(follow.case_hash())
+    keyed = subjects.with_row_index("i")
     verdicts = pass_.lazy().filter(pl.col("type").is_in(list(VERDICT_TYPES))).select("h", "actor", decided="ts")
     before = pl.col("decided") <= pl.col("ts")
     pairs = keyed.lazy().select("i", "h", "ts").join(verdicts, on="h").filter(before).select("i", "actor", "decided")
@@ -54,4 +54,4 @@ def _decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame,
         last = sure.sort("i", "decided", "actor").unique(["i", "actor"] if every else ["i"], keep="last")
         found = pl.concat([found.filter(~pl.col("i").is_in(several.implode())), last])
     joined = keyed.join(found.select("i", "actor"), on="i", how="left")
-    return joined.drop("i", "h")
+    return joined.drop("i")

@@ -10,19 +10,16 @@ its hash with one that was closed before the window would be missed: a chance of
 
 from __future__ import annotations
 
-from datetime import datetime
-
-import numpy as np
 import polars as pl
 
 from aura_analytics.cases import spells
 from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, empty_table
-from aura_analytics.events import CLOCK_TYPES, SCHEMA
+from aura_analytics.events import SCHEMA
 
-__all__ = ["case_hash", "cases"]
+__all__ = ["case_hash", "cases", "follow", "shaped"]
 
 _TS = SCHEMA["ts"]
-_COLUMNS = ["actor", "actor_kind", "start", "end", "elapsed", "closed_at", "closed", "open", "resolved"]
+_COLUMNS = ["h", "actor", "actor_kind", "start", "end", "elapsed", "closed_at", "closed", "open", "resolved", "idle"]
 
 
 def case_hash() -> pl.Expr:
@@ -32,23 +29,30 @@ def case_hash() -> pl.Expr:
 
 def cases(past: pl.LazyFrame, pass_: pl.DataFrame, facts: Facts, wanted: set[str], options: Options) -> dict[str, pl.DataFrame]:
     """Handled and open cases, and the cohort of the SLA."""
-    queue = ["queue"] if "cohort" in wanted else []
+    followed = follow(past, pass_, facts, options, queue="cohort" in wanted)
+    return shaped(followed, spells.micro(facts.since), wanted)
+
+
+def follow(past: pl.LazyFrame, pass_: pl.DataFrame, facts: Facts, options: Options, *, queue: bool) -> pl.DataFrame:
+    """Every case (or, held by several, every spell) that ends in the window or is open, as `spells.follow` describes it."""
+    extra = ["queue"] if queue else []
     if options.holding == "holder":
-        followed = spells.follow(past, facts, options, None, queue=bool(queue))
-    else:
-        plain, others = _plain(pass_, facts, options, queue)
-        followed = plain
-        if others.len():
-            careful = spells.follow(past, facts, options, others, queue=bool(queue))
-            followed = pl.concat([plain.select(*_COLUMNS, *queue), careful.select(*_COLUMNS, *queue)])
-    floor = spells.micro(facts.since)
+        return spells.follow(past, facts, options, None, queue=queue)
+    plain, others = _plain(pass_, facts, options, extra)
+    if not others.len():
+        return plain
+    careful = spells.follow(past, facts, options, others, queue=queue)
+    return pl.concat([plain.select(*_COLUMNS, *extra), careful.select(*_COLUMNS, *extra)])
+
+
+def shaped(followed: pl.DataFrame, floor: int, wanted: set[str]) -> dict[str, pl.DataFrame]:
+    """The tables of facts that followed cases give, for a window that starts after `floor` (microseconds)."""
     out: dict[str, pl.DataFrame] = {}
     if "handled" in wanted:
         closed = followed.lazy().filter(pl.col("closed") & (pl.col("closed_at") > floor))
         if "case" in followed.columns:  # held by several: one row per case and holder
-            closed = closed.group_by("case", "actor").agg(pl.col("actor_kind", "closed_at").max(), pl.col("elapsed").sum())
-        shaped = closed.select("actor", "actor_kind", pl.col("closed_at").cast(_TS).alias("ts"), "elapsed")
-        out["handled"] = shaped.collect()
+            closed = closed.group_by("h", "case", "actor").agg(pl.col("actor_kind", "closed_at").max(), pl.col("elapsed").sum())
+        out["handled"] = closed.select("actor", "actor_kind", pl.col("closed_at").cast(_TS).alias("ts"), "elapsed").collect()
     if "open" in wanted:
         still = followed.lazy().filter("open").select("actor", "actor_kind", pl.col("start").cast(_TS).alias("ts"), "elapsed")
         out["open"] = still.collect()
@@ -75,6 +79,7 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
     followed = joined.select(
         pl.when(resolved).then("actor_right").otherwise("actor").alias("actor"),
         pl.when(resolved).then("actor_kind_right").otherwise("actor_kind").alias("actor_kind"),
+        "h",
         *queue,
         start=pl.Series(start),
         end=pl.Series(end),
@@ -83,6 +88,7 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
         closed=resolved,
         open=~resolved,
         resolved=resolved,
+        idle=pl.lit(value=False),
     )
     return followed, others
 

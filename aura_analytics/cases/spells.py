@@ -43,7 +43,7 @@ def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series |
     -------
     polars.DataFrame
         actor, actor_kind, start (-1 unknown), end, elapsed (null without a start; on the calendar, without pauses), closed_at,
-        closed, open, resolved (by this very spell), and `case` where a case may have several holders. Times are microseconds
+        closed, open, resolved (by this very spell), idle (paused at its end), h (hash of the case), and `case` where a case may have several holders. Times are microseconds
         since 1970.
     """
     hashed = [pl.col("case_id").hash(11).alias("h"), pl.col("case_id").hash(97).alias("g")]
@@ -55,11 +55,12 @@ def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series |
     found = _by_holder(log, facts) if options.holding == "holder" else _by_closer(log, facts)
     start, end = found["start"].to_numpy(), found["end"].to_numpy()
     known = start >= 0
-    elapsed = np.where(known, clock(np.where(known, start, end), end, options), 0) - _paused(log, found, options)
+    paused, idle = _paused(log, found, options)
+    elapsed = np.where(known, clock(np.where(known, start, end), end, options), 0) - paused
     row = found["row"].to_numpy()
     extra = [log.gather("queue", row)] if queue else []
     table = found.with_columns(
-        log.gather("actor_kind", row), *extra, elapsed=pl.when(pl.Series(known)).then(pl.Series(elapsed, dtype=pl.Int64))
+        log.gather("actor_kind", row), log.gather("h", row), *extra, idle=pl.Series(idle), elapsed=pl.when(pl.Series(known)).then(pl.Series(elapsed, dtype=pl.Int64))
     )
     return table if options.holding == "holder" else table.drop("case")
 
@@ -203,12 +204,12 @@ def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
     return pl.concat([spells.select(columns), unassigned.select(columns)])
 
 
-def _paused(log: _Log, spells: pl.DataFrame, options: Options) -> NDArray[np.int64]:
-    """Time inside each spell during which its case was paused."""
-    total = np.zeros(spells.height, dtype=np.int64)
+def _paused(log: _Log, spells: pl.DataFrame, options: Options) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """Time inside each spell during which its case was paused, and whether it is paused at its end."""
+    total, idle = np.zeros(spells.height, dtype=np.int64), np.zeros(spells.height, dtype=bool)
     marks = log.rows(_PAUSED, _RESUMED)
     if marks.is_empty():
-        return total
+        return total, idle
     rows = marks["row"].to_numpy()
     marks = marks.with_columns(
         ts=pl.Series(log.ts[rows]), g=pl.Series(log.g[rows]), stop=log.table["type"].gather(rows) == _PAUSED
@@ -224,4 +225,5 @@ def _paused(log: _Log, spells: pl.DataFrame, options: Options) -> NDArray[np.int
     high = np.minimum(end, marks["until"].to_numpy()[j])
     real = (high > low) & (start >= 0)
     np.add.at(total, i[real], clock(low[real], high[real], options))
-    return total
+    idle[i[(marks["ts"].to_numpy()[j] <= end) & (marks["until"].to_numpy()[j] > end)]] = True
+    return total, idle

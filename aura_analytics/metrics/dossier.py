@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from aura_analytics import cases, times
@@ -149,7 +148,12 @@ def dossiers(
             needs.pop("cohort", None)
         facts = cases.build(lazy, end, since, needs, options)
     board = summarise(facts, chosen, context)
-    return with_pip(_with_roles(board, roles), facts, lazy, policy)
+
+    def agreed(actors: pl.Series) -> pl.Series:
+        known = (pl.col("ts") <= facts.as_of) & (pl.col("type") == "DECISION") & pl.col("actor").is_in(actors.implode())
+        return lazy.filter(known).select(pl.col("actor").unique()).collect(engine="streaming")["actor"]
+
+    return with_pip(with_roles(board, roles), facts, agreed, policy)
 
 
 def _end(events: pl.LazyFrame) -> datetime | None:
@@ -157,15 +161,18 @@ def _end(events: pl.LazyFrame) -> datetime | None:
     return last if last is None else times.parse_as_of(last)
 
 
-def _with_roles(board: pl.DataFrame, roles: Mapping[str, str] | None) -> pl.DataFrame:
+def with_roles(board: pl.DataFrame, roles: Mapping[str, str] | None) -> pl.DataFrame:
     role = pl.lit(None, dtype=pl.String) if not roles else pl.col("actor").replace_strict(
         list(roles), list(roles.values()), default=None, return_dtype=pl.String)  # fmt: skip
     at = board.columns.index("as_of")
     return board.with_columns(role=role).select(*board.columns[:at], "role", *board.columns[at:])
 
 
-def summarise(facts: Facts, metrics: Iterable[Metric], context: Context) -> pl.DataFrame:
-    """The metrics of every actor that the facts know, as columns of one table sorted by actor."""
+def summarise(facts: Facts, metrics: Iterable[Metric], context: Context, names: pl.Series | None = None) -> pl.DataFrame:
+    """The metrics of every actor that the facts know, as columns of one table sorted by actor.
+
+    Where the facts name actors by number, `names` are the names by number.
+    """
     chosen = tuple(metrics)
     groups: dict[tuple[str, str], list[Metric]] = {}
     for one in chosen:
@@ -181,7 +188,10 @@ def summarise(facts: Facts, metrics: Iterable[Metric], context: Context) -> pl.D
         kind = pl.col("actor_kind").max() if subject == "actor" and "actor_kind" in table.columns else (
             pl.lit("agent" if subject == "agent" else None).cast(SCHEMA["actor_kind"]).first())  # fmt: skip
         sums = table.lazy().filter(pl.col(subject).is_not_null()).group_by(actor=pl.col(subject)).agg(*wanted, __kind=kind)
-        tables[fact, subject] = sums.collect()
+        found = sums.collect()
+        if names is not None and found["actor"].dtype.is_integer():
+            found = found.with_columns(actor=names.gather(found["actor"]))
+        tables[fact, subject] = found
         kinds.append(tables[fact, subject].select("actor", "__kind"))
     board = _actors(kinds, context)
     columns: list[pl.Series] = []
@@ -219,10 +229,15 @@ def _check_values(fact: str, table: pl.DataFrame) -> None:
         raise EventError(problem)
 
 
-def with_pip(board: pl.DataFrame, facts: Facts, events: pl.LazyFrame, policy: Policy | None) -> pl.DataFrame:
-    """Add what the tracker's rule and the evidence-gated policy say, and warnings on the data."""
+def with_pip(
+    board: pl.DataFrame, facts: Facts, agreed: Callable[[pl.Series], pl.Series], policy: Policy | None
+) -> pl.DataFrame:
+    """Add what the tracker's rule and the evidence-gated policy say, and warnings on the data.
+
+    `agreed` tells which of some actors ever issued an agreeing verdict.
+    """
     if "override_rate" in board.columns:
-        board = board.with_columns(agreed_ever=_agreed_ever(board, facts, events))
+        board = board.with_columns(agreed_ever=_agreed_ever(board, facts, agreed))
     if not {"override_rate", "sat_score_mean"} <= set(board.columns):
         return board
     from aura_analytics.rules.policy import Policy as _Policy
@@ -233,21 +248,17 @@ def with_pip(board: pl.DataFrame, facts: Facts, events: pl.LazyFrame, policy: Po
     return board.with_columns(warnings=_warnings(board, facts))
 
 
-def _agreed_ever(board: pl.DataFrame, facts: Facts, events: pl.LazyFrame) -> pl.Series:
-    """Whether an actor ever issued an agreeing verdict up to `as_of`; null for one who issued none at all.
+def _agreed_ever(board: pl.DataFrame, facts: Facts, agreed: Callable[[pl.Series], pl.Series]) -> pl.Series:
+    """Whether an actor ever issued an agreeing verdict up to `as_of`; null for one who issued none at all in the window.
 
     Whoever agreed inside the window is known already; only those who always overrode are looked up in the log before it.
     """
     n, rate = board["override_rate_n"], board["override_rate"]
-    known = pl.Series(np.where(n.to_numpy() > 0, rate.to_numpy() < 1, None).tolist(), dtype=pl.Boolean)
+    known = board.select(pl.when(n > 0).then(rate < 1)).to_series()
     doubtful = board["actor"].filter((n > 0) & (rate == 1))
     if facts.since is None or doubtful.is_empty():
         return known
-    earlier = events.filter(
-        (pl.col("ts") <= facts.as_of) & (pl.col("type") == "DECISION") & pl.col("actor").is_in(doubtful.implode())
-    )
-    agreed = earlier.select(pl.col("actor").unique()).collect(engine="streaming")["actor"]
-    return known | (board["actor"].is_in(agreed.implode()) & (n > 0))
+    return known | (board["actor"].is_in(agreed(doubtful).implode()) & (n > 0))
 
 
 def _warnings(board: pl.DataFrame, facts: Facts) -> pl.Series:
@@ -262,4 +273,6 @@ def _warnings(board: pl.DataFrame, facts: Facts) -> pl.Series:
         wrong = table.filter(same == pl.col("override"))
         for actor, count in wrong.group_by("actor").len().sort("actor").iter_rows():
             found.setdefault(actor, []).append(f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)")
-    return pl.Series([found.get(actor, []) for actor in board["actor"]], dtype=pl.List(pl.String))
+    texts = pl.DataFrame({"actor": list(found), "texts": list(found.values())}, schema={"actor": pl.String, "texts": pl.List(pl.String)})
+    joined = board.select("actor").join(texts, on="actor", how="left", maintain_order="left")
+    return joined["texts"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)).first())

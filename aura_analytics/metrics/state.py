@@ -1,1 +1,311 @@
-class DossierState: pass
+"""Dossiers that are kept up to date: append events, read the board, without counting everything again.
+
+What `dossiers` computes in two steps (events to facts, facts to numbers) is kept after the first: the facts of every case, with
+actors as numbers. New events touch few cases; these are followed again from all their events, old and new, so an event that
+arrives late, or out of order, ends in the same facts as if it had been there from the start. The second step is the very code
+of `dossiers`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date, datetime, timedelta, timezone
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from aura_analytics import cases, times
+from aura_analytics.cases import building, deciders, follow, spells
+from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options
+from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.events import CLOCK_TYPES, VERDICT_TYPES
+from aura_analytics.metrics.base import Context, Metric, Sla
+from aura_analytics.metrics.dossier import needs_of, parse_sla, summarise, with_pip, with_roles
+from aura_analytics.metrics.registry import metrics_named
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aura_analytics.calendars import Calendar
+    from aura_analytics.rules.policy import Policy
+
+__all__ = ["DossierState"]
+
+
+
+class _Keyed:
+    """Rows by the hash of their case: a large part with an index, and a small part of what came since."""
+
+    def __init__(self, rows: pl.DataFrame) -> None:
+        self._settle(rows)
+
+    def _settle(self, rows: pl.DataFrame) -> None:
+        self._base = rows.rechunk()
+        self._order: NDArray[np.uint32] = rows["h"].arg_sort().to_numpy()
+        self._keys: NDArray[np.uint64] = rows["h"].to_numpy()[self._order]
+        self._alive = np.ones(rows.height, dtype=bool)
+        self._recent = rows.head(0)
+
+    def _places(self, keys: NDArray[np.uint64]) -> NDArray[np.uint32]:
+        low = np.searchsorted(self._keys, keys, side="left")
+        counts = np.searchsorted(self._keys, keys, side="right") - low
+        first = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) if len(keys) else low
+        return np.asarray(self._order[first + np.arange(len(first))])
+
+    def of(self, keys: pl.Series) -> pl.DataFrame:
+        """The rows of some cases."""
+        places = self._places(keys.to_numpy())
+        old = self._base[places[self._alive[places]]]
+        return pl.concat([old, self._recent.filter(pl.col("h").is_in(keys.implode()))])
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Put rows in."""
+        self._recent = pl.concat([self._recent, rows.select(self._recent.columns)])
+        if self._recent.height > 100_000 + self._base.height // 8:
+            self._settle(self.rows())
+
+    def replace(self, keys: pl.Series, rows: pl.DataFrame) -> None:
+        """Put rows in the place of all rows of some cases."""
+        self._alive[self._places(keys.to_numpy())] = False
+        self._recent = self._recent.filter(~pl.col("h").is_in(keys.implode()))
+        self.add(rows)
+
+    def rows(self, keep: pl.Expr | None = None) -> pl.DataFrame:
+        """All rows, or those that an expression keeps."""
+        base = self._base
+        if keep is None:
+            return pl.concat([base if self._alive.all() else base.filter(pl.Series(self._alive)), self._recent])
+        chosen = base.select(keep.alias("keep"))["keep"] & pl.Series(self._alive)
+        return pl.concat([base.filter(chosen), self._recent.filter(keep)])
+
+
+class DossierState:
+    """Dossiers of a growing log.
+
+    Parameters
+    ----------
+    events
+        The log so far, on the contract.
+    metrics, attribution, holding, calendar, sla, confidence
+        As in `dossiers`.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> log = aura.events.sample(600, seed=3)
+    >>> state = aura.DossierState(log.head(500))
+    >>> state.append(log.tail(log.height - 500))
+    >>> state.dossiers().equals(aura.dossiers(log))
+    True
+    """
+
+    def __init__(
+        self,
+        events: pl.LazyFrame | pl.DataFrame,
+        *,
+        metrics: Iterable[str | Metric] | None = None,
+        attribution: cases.Attribution = "last_decider",
+        holding: cases.Holding = "closer",
+        calendar: Calendar | None = None,
+        sla: str | Sla | Mapping[str, str | Sla] | None = None,
+        confidence: float = 0.95,
+    ) -> None:
+        self._metrics = metrics_named(metrics)
+        self._options = Options(attribution, holding, calendar)
+        self._sla = parse_sla(sla)
+        self._confidence = confidence
+        self._needs = needs_of(self._metrics)
+        if not self._sla:
+            self._needs.pop("cohort", None)
+        self._queue = "cohort" in self._needs
+        self._numbers: dict[str, int] = {}
+        lazy = cases.check_schema(events)
+        self._last: datetime | None = None
+        self._start(lazy)
+
+    # -- from events to facts --------------------------------------------------------------------------------------------
+
+    def _start(self, lazy: pl.LazyFrame) -> None:
+        last = building.collect(lazy.select(pl.col("ts").max())).item()
+        self._last = None if last is None else times.parse_as_of(last)
+        rows = self._case_rows(lazy)
+        in_case = rows.filter(pl.col("h").is_not_null())
+        self._store = _Keyed(in_case)
+        self._cases = _Keyed(self._follow(in_case))
+        self._ratings = _Keyed(self._rate(in_case))
+        self._results = _Keyed(self._judge(in_case))
+        loose = rows.filter(pl.col("h").is_null())
+        self._loose = (self._rate(loose), self._judge(loose))
+        self._decisions = self._decide(rows)
+        self._scores = self._score(lazy)
+
+    def append(self, events: pl.LazyFrame | pl.DataFrame) -> None:
+        """Take in more events, on the contract, in any order; each event once.
+
+        Raises
+        ------
+        SchemaError
+            If they are not on the contract.
+        """
+        new = building.collect(cases.check_schema(events))
+        if new.is_empty():
+            return
+        latest = times.parse_as_of(new["ts"].max())  # type: ignore[arg-type]
+        self._last = latest if self._last is None else max(self._last, latest)
+        rows = self._case_rows(new.lazy())
+        in_case, loose = rows.filter(pl.col("h").is_not_null()), rows.filter(pl.col("h").is_null())
+        self._store.add(in_case)
+        for types, table, facts_of in (
+            (CLOCK_TYPES, self._cases, self._follow),
+            ((*VERDICT_TYPES, "SAT_SCORE"), self._ratings, self._rate),
+            ((*VERDICT_TYPES, "OUTCOME"), self._results, self._judge),
+        ):
+            touched = in_case.filter(pl.col("type").is_in(list(types)))["h"].unique()
+            if touched.len():
+                table.replace(touched, facts_of(self._store.of(touched)))
+        self._loose = (pl.concat([self._loose[0], self._rate(loose)]), pl.concat([self._loose[1], self._judge(loose)]))
+        self._decisions = pl.concat([self._decisions, self._decide(rows)])
+        self._scores = building.last_of(pl.concat([self._scores, self._score(new.lazy())]))
+
+    def _case_rows(self, lazy: pl.LazyFrame) -> pl.DataFrame:
+        types = [*CLOCK_TYPES, *VERDICT_TYPES, "SAT_SCORE", "OUTCOME"]
+        columns = ["type", "ts", "actor", "actor_kind", "case_id", "value", "outcome"]
+        if self._queue:
+            columns.append("queue")
+        if not self._needs.get("decisions", set()) <= {"override"}:
+            columns += ["agent", "ai_recommendation", "human_verdict"]
+        if "right" in self._needs.get("decisions", ()):
+            types.append("ADJUDICATION")
+        return building.collect(lazy.filter(pl.col("type").is_in(types)).select(*columns, follow.case_hash()))
+
+    def _now(self) -> Facts:
+        return Facts(self._last or datetime(1970, 1, 1, tzinfo=timezone.utc), None)
+
+    def _follow(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if not {"handled", "open", "cohort"} & set(self._needs):
+            rows = rows.head(0)
+        past = rows.lazy()
+        pass_ = building.follow_pass(past, timed=True, verdicts=False, queue=self._queue)
+        assert pass_ is not None
+        found = follow.follow(past, pass_, self._now(), self._options, queue=self._queue)
+        return found.drop("row", strict=False).with_columns(self._number(found["actor"]))
+
+    def _rate(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if "ratings" not in self._needs:
+            rows = rows.head(0)
+        found = deciders.ratings(rows.lazy(), rows.lazy(), self._verdicts(rows), self._options)
+        return found.with_columns(self._number(found["actor"]))
+
+    def _judge(self, rows: pl.DataFrame) -> pl.DataFrame:
+        if "outcomes" not in self._needs:
+            rows = rows.head(0)
+        columns = [*FACT_SCHEMAS["outcomes"], "h"]
+        of_type = rows.filter(pl.col("type") == "OUTCOME")
+        named = of_type.filter(pl.col("actor").is_not_null()).select(columns)
+        nameless = of_type.filter(pl.col("actor").is_null()).select("case_id", "ts", "outcome", "h")
+        verdicts = self._verdicts(rows)
+        found = named
+        if nameless.height and verdicts is not None:
+            found = pl.concat([named, deciders.outcomes(nameless, rows.lazy(), verdicts).select(columns)])
+        return found.with_columns(self._number(found["actor"]))
+
+    def _verdicts(self, rows: pl.DataFrame) -> pl.DataFrame | None:
+        return building.follow_pass(rows.lazy(), timed=False, verdicts=True, queue=False)
+
+    def _decide(self, rows: pl.DataFrame) -> pl.DataFrame:
+        needed = self._needs.get("decisions", set())
+        thin = needed <= {"override"}
+        columns = ["actor", "actor_kind", "ts"] if thin else [n for n in FACT_SCHEMAS["decisions"] if n in rows.columns]
+        verdicts = rows.filter(pl.col("type").is_in(list(VERDICT_TYPES)))
+        found = verdicts.select(*columns, override=pl.col("type") == "OVERRIDE")
+        return found.with_columns(self._number(found["actor"])) if thin else found
+
+    def _score(self, lazy: pl.LazyFrame) -> pl.DataFrame:
+        columns = list(FACT_SCHEMAS["evaluations"])
+        scored = lazy.filter((pl.col("type") == "EVALUATION") & pl.col("actor").is_not_null())
+        return building.last_of(building.collect(scored.select(columns)))
+
+    def _number(self, actors: pl.Series) -> pl.Series:
+        """Actors as numbers, new ones numbered as they come."""
+        distinct = actors.unique().drop_nulls().to_list()
+        for name in distinct:
+            self._numbers.setdefault(name, len(self._numbers))
+        chosen = [self._numbers[name] for name in distinct]
+        if not chosen:
+            return actors.cast(pl.UInt32).alias("actor")
+        return actors.replace_strict(distinct, chosen, default=None, return_dtype=pl.UInt32).alias("actor")
+
+    # -- from facts to dossiers --------------------------------------------------------------------------------------------
+
+    def dossiers(
+        self,
+        as_of: datetime | date | str | None = None,
+        window: str | timedelta | None = "90d",
+        *,
+        policy: Policy | None = None,
+        roles: Mapping[str, str] | None = None,
+    ) -> pl.DataFrame:
+        """The same frame as `aura.dossiers` over all events taken in so far.
+
+        Parameters
+        ----------
+        as_of
+            End of the window, not before the last event. Default: the last event.
+        window, policy, roles
+            As in `aura.dossiers`.
+
+        Raises
+        ------
+        ParameterError
+            If `as_of` lies before the last event: the facts are kept as of now, and history needs `aura.dossiers`.
+        """
+        end = self._last if as_of is None else times.parse_as_of(as_of)
+        if end is not None and self._last is not None and end < self._last:
+            problem = Problem("as_of lies before the last event", got=str(end), expected=f"{self._last} or later",
+                              next="aura.dossiers(events, as_of) looks back")  # fmt: skip
+            raise ParameterError(problem)
+        moment = end if end is not None else datetime.min
+        since = None if window is None or end is None else end - times.parse_span(window)
+        facts = self._facts(moment, since)
+        names = pl.Series(list(self._numbers), dtype=pl.String)
+        context = Context(moment, self._confidence, self._sla, self._options.calendar)
+        board = summarise(facts, self._metrics, context, names)
+
+        def agreed(actors: pl.Series) -> pl.Series:
+            known = self._decisions.filter(~pl.col("override"))["actor"].unique().drop_nulls()
+            found = names.gather(known) if known.dtype.is_integer() else known
+            return found.filter(found.is_in(actors.implode()))
+
+        return with_pip(with_roles(board, roles), facts, agreed, policy)
+
+    def _facts(self, end: datetime, since: datetime | None) -> Facts:
+        facts = Facts(end, since)
+        inside = pl.lit(value=True) if since is None else pl.col("ts") > since
+        if "decisions" in self._needs:
+            facts.decisions = self._decisions.filter(inside)
+            columns = self._needs["decisions"]
+            if columns & {"answered", "right", "final"}:
+                past = self._store.rows(pl.col("type").is_in(["SAT_SCORE", "ADJUDICATION", "OUTCOME"])).lazy()
+                facts.decisions = building.with_hindsight(facts.decisions, past, past.filter(inside), columns)
+        if "evaluations" in self._needs:
+            facts.evaluations = self._scores.filter(inside)
+        if "ratings" in self._needs:
+            facts.ratings = pl.concat([self._ratings.rows(inside), self._loose[0].filter(inside)]).drop("h")
+        if "outcomes" in self._needs:
+            facts.outcomes = pl.concat([self._results.rows(inside), self._loose[1].filter(inside)]).drop("h")
+        timed = {"handled", "open", "cohort"} & set(self._needs)
+        if timed:
+            floor, now = spells.micro(since), spells.micro(end)
+            relevant = pl.col("open") | (pl.col("closed_at") > floor) | (pl.col("start") > floor)
+            for name, table in follow.shaped(self._until(self._cases.rows(relevant), now), floor, timed).items():
+                setattr(facts, name, table)
+        return facts
+
+    def _until(self, followed: pl.DataFrame, now: int) -> pl.DataFrame:
+        """Open cases, which were followed up to the last event of their day, carried on to the present moment."""
+        end = followed["end"].to_numpy()
+        still = followed["open"].to_numpy()
+        present = np.where(still, now, end)
+        more = np.where(followed["idle"].to_numpy(), 0, spells.clock(end, present, self._options))
+        return followed.with_columns(end=pl.Series(present), elapsed=pl.col("elapsed") + pl.Series(more))

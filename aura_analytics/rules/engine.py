@@ -169,31 +169,40 @@ def figure(value: float, unit: str) -> str:
     return f"{value:.2f} {unit}"
 
 
-def sentence(one: Finding) -> str:
-    """What a comparison found, with its numbers."""
+def sentences(one: Answer) -> list[str]:
+    """What a comparison found about every row, with its numbers."""
     leaf, unit = one.leaf, METRICS[one.leaf.metric].unit
-    name = leaf.metric
-    if math.isnan(one.threshold):
-        return f"{name}: no role declared, or too few peers to compare with"
-    limit = f"{leaf.word} {figure(one.threshold, unit)}"
-    if isinstance(leaf.threshold, PeerRate):
-        limit += f" (peers' rate plus {100 * leaf.threshold.role_rate_plus:.0f} points)"
-    if math.isnan(one.value):
-        default = "" if leaf.missing_as is None else f", counted as {leaf.missing_as:g}"
-        return f"{name}: no data{default} ({limit} is asked)"
-    value = figure(one.value, unit)
-    if one.code == UNKNOWN:
-        return f"{name} {value} on n = {one.n:,.0f}: at least {leaf.min_n} needed"
-    if leaf.anytime is not None:
-        state = "beyond doubt" if one.code == YES else "not beyond doubt"
-        return f"{name} {value} (n = {one.n:,.0f}), {state}: e-value {one.bound:.3g} of {1 / leaf.anytime:g} needed for {limit}"
-    if leaf.limit is None:
-        return f"{name} {value} (n = {one.n:,.0f}) is {'' if one.code == YES else 'not '}{limit}"
-    ending = _ENDINGS[one.code]
-    level = f"{leaf.limit} {100 * leaf.confidence:g} % limit {figure(one.bound, unit)}"
-    return f"{name} {value} (n = {one.n:,.0f}, {level}) is {'' if one.code >= LEANS_YES else 'not '}{limit}{ending}"
+    name, word = leaf.metric, leaf.word
+    peers = leaf.threshold if isinstance(leaf.threshold, PeerRate) else None
+    margin = "" if peers is None else f" (peers' rate plus {100 * peers.role_rate_plus:.0f} points)"
+    default = "" if leaf.missing_as is None else f", counted as {leaf.missing_as:g}"
+    level = f"{leaf.limit} {100 * leaf.confidence:g} % limit"
+    scale, form = (100.0, "{:.1f} %") if unit == "fraction" else (1.0, "{:.2f} " + unit)
+    show = form.format
+    fixed = None if peers is not None else f"{word} {figure(float(one.threshold[0]), unit)}" if len(one.threshold) else ""
+    found = []
+    for _, code, value, n, bound, threshold in one.rows():
+        if threshold != threshold:  # NaN
+            found.append(f"{name}: no role declared, or too few peers to compare with")
+            continue
+        limit = fixed if fixed is not None else f"{word} {figure(threshold, unit)}{margin}"
+        if value != value:
+            found.append(f"{name}: no data{default} ({limit} is asked)")
+        elif code == UNKNOWN:
+            found.append(f"{name} {show(scale * value)} on n = {n:,.0f}: at least {leaf.min_n} needed")
+        elif leaf.anytime is not None:
+            state = "beyond doubt" if code == YES else "not beyond doubt"
+            evidence = f"e-value {bound:.3g} of {1 / leaf.anytime:g} needed for {limit}"
+            found.append(f"{name} {show(scale * value)} (n = {n:,.0f}), {state}: {evidence}")
+        elif leaf.limit is None:
+            found.append(f"{name} {show(scale * value)} (n = {n:,.0f}) is {'' if code == YES else 'not '}{limit}")
+        else:
+            shown = f"{show(scale * value)} (n = {n:,.0f}, {level} {figure(bound, unit)})"
+            found.append(f"{name} {shown} is {_BEGINNINGS[code]}{limit}{_ENDINGS[code]}")
+    return found
 
 
+_BEGINNINGS = {YES: "", LEANS_YES: "", LEANS_NO: "not ", NO: "not "}
 _ENDINGS = {YES: " beyond doubt", LEANS_YES: ", but not beyond doubt", LEANS_NO: ", but that is not beyond doubt", NO: ", beyond doubt"}
 
 

@@ -25,18 +25,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Policy", "PolicyReport"]
 
-_EVIDENCE = pl.List(
-    pl.Struct(
-        {
-            "metric": pl.String, "value": pl.Float64, "n": pl.Int64, "bound": pl.Float64, "comparison": pl.String,
-            "threshold": pl.Float64, "answer": pl.String,
-        }
-    )
+_EVIDENCE = pl.Struct(
+    {
+        "metric": pl.String, "value": pl.Float64, "n": pl.Int64, "bound": pl.Float64, "comparison": pl.String,
+        "threshold": pl.Float64, "answer": pl.String,
+    }
 )  # fmt: skip
 VERDICT_SCHEMA = pl.Schema(
     {
         "actor": pl.String(), "as_of": pl.Datetime("us", "UTC"), "policy": pl.String(), "verdict": pl.Enum(engine.VERDICTS),
-        "rules": pl.List(pl.String()), "reasons": pl.List(pl.String()), "evidence": _EVIDENCE,
+        "rules": pl.List(pl.String()), "reasons": pl.List(pl.String()), "evidence": pl.List(_EVIDENCE),
         "would_clear": pl.List(pl.String()), "more_needed": pl.Int64(),
     }
 )  # fmt: skip
@@ -226,7 +224,12 @@ class Policy:
         proof: list[list[dict[str, Any]]] = []
         clears: list[list[str]] = []
         more: list[int | None] = []
-        findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves, _ in results]
+        phrases: list[list[list[str]]] = []
+        findings: list[list[tuple[engine.Finding, ...]]] = []
+        if texts != "none":
+            phrases = [[engine.sentences(leaf) for leaf in leaves] for _, leaves, _ in results]
+        if texts == "all":
+            findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves, _ in results]
         verdicts, final = codes.tolist(), worst.tolist()
         kinds = board["actor_kind"].cast(pl.String).to_list()
         for i, (verdict, is_blocked, is_foreign, note) in enumerate(
@@ -240,7 +243,7 @@ class Policy:
             if is_foreign:
                 said = [f"the policy judges {', '.join(self.spec.kinds)}, not {kinds[i]}"]
             else:
-                said = [engine.sentence(one) for r in behind for one in findings[r][i]]
+                said = [spoken[i] for r in behind for spoken in phrases[r]]
                 if is_blocked:
                     said.insert(0, "one_sided: never once issued the agreeing verdict; the role may not allow it")
             reasons.append([note, *said] if note else said)
@@ -251,18 +254,18 @@ class Policy:
             asked = [number for r in behind for one in findings[r][i] if (number := engine.more_needed(one)) is not None]
             # a leg that already excludes the rule settles it, whatever the others lack
             more.append(max(asked) if asked and verdict not in (engine.FLAG, engine.CLEAR) and not is_blocked and not is_foreign else None)
-        empty: list[list[Any]] = [[] for _ in range(board.height)]
+        size = board.height
         return pl.DataFrame(
             {
                 "actor": board["actor"],
                 "as_of": board["as_of"],
-                "policy": pl.Series([self.name] * board.height, dtype=pl.String),
-                "verdict": pl.Series([engine.VERDICTS[code] for code in worst], dtype=pl.Enum(engine.VERDICTS)),
-                "rules": pl.Series(rules, dtype=pl.List(pl.String)),
-                "reasons": pl.Series(reasons or empty, dtype=pl.List(pl.String)),
-                "evidence": pl.Series(proof or empty, dtype=_EVIDENCE),
-                "would_clear": pl.Series(clears or empty, dtype=pl.List(pl.String)),
-                "more_needed": pl.Series(more or [None] * board.height, dtype=pl.Int64),
+                "policy": pl.Series([self.name] * size, dtype=pl.String),
+                "verdict": pl.Series(worst).replace_strict(range(4), engine.VERDICTS, return_dtype=pl.Enum(engine.VERDICTS)),
+                "rules": _lists(rules, pl.String(), size),
+                "reasons": _lists(reasons, pl.String(), size),
+                "evidence": _lists(proof, _EVIDENCE, size),
+                "would_clear": _lists(clears, pl.String(), size),
+                "more_needed": pl.Series(more or [None] * size, dtype=pl.Int64),
             },
             schema=VERDICT_SCHEMA,
         )
@@ -278,6 +281,20 @@ class Policy:
             elif case.rule is not None and case.rule not in last["rules"]:
                 failures.append(f"{case.name}: expected rule {case.rule} behind it, got {last['rules']}")
         return PolicyReport(len(self.spec.tests) - len(failures), tuple(failures))
+
+
+def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
+    """A list column from Python lists: one flat column, grouped (polars builds nested lists an item at a time)."""
+    flat = [item for row in rows for item in row]
+    index = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
+    if isinstance(inner, pl.Struct):
+        fields = {name: pl.Series([item[name] for item in flat], dtype=dtype) for name, dtype in inner.to_schema().items()}
+        values = pl.DataFrame(fields).to_struct("x")
+    else:
+        values = pl.Series("x", flat, dtype=inner)
+    grouped = pl.DataFrame({"i": index, "x": values}).group_by("i", maintain_order=True).agg("x")
+    joined = pl.DataFrame({"i": np.arange(size)}).join(grouped, on="i", how="left", maintain_order="left")
+    return joined["x"].fill_null(pl.Series([[]], dtype=pl.List(inner)).first())
 
 
 def _worst(codes: NDArray[np.int8]) -> NDArray[np.int8]:
