@@ -62,7 +62,7 @@ def build(
     if "evaluations" in needs:
         facts.evaluations = _last_scores(window)
     if orphans is not None and pass_ is not None:
-        facts.outcomes = pl.concat([facts.outcomes, deciders.outcomes(orphans, past, pass_)])
+        facts.outcomes = pl.concat([facts.outcomes, deciders.outcomes(orphans, past, pass_).drop("h")])
     if "ratings" in needs:
         facts.ratings = deciders.ratings(window, past, pass_, chosen)
     if timed and pass_ is not None:

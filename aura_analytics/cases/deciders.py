@@ -32,7 +32,7 @@ def ratings(window: pl.LazyFrame, past: pl.LazyFrame, pass_: pl.DataFrame | None
 def outcomes(orphans: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame) -> pl.DataFrame:
     """Outcomes without a name, with the last to decide their case; those that nobody decided are left out."""
     found = _decided_by(orphans, past, pass_, every=False).filter(pl.col("actor").is_not_null())
-    return found.with_columns(actor_kind=pl.lit(None, dtype=SCHEMA["actor_kind"])).select(list(FACT_SCHEMAS["outcomes"]))
+    return found.with_columns(actor_kind=pl.lit(None, dtype=SCHEMA["actor_kind"])).select(*FACT_SCHEMAS["outcomes"], "h")
 
 
 def _decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame, *, every: bool) -> pl.DataFrame:

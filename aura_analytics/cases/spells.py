@@ -167,7 +167,7 @@ def _open_spells(log: _Log, facts: Facts, given: pl.DataFrame, left_open: NDArra
     spells = pl.DataFrame({"actor": log.gather("actor", rows), "row": rows, "start": log.ts[rows], "h": held["h"], "g": log.g[rows]})
     spells = spells.sort("start", "actor", "row").unique(["h", "g"], keep="last", maintain_order=True)
     return spells.with_columns(
-        end=pl.lit(micro(facts.as_of)), closed_at=pl.lit(-1, dtype=pl.Int64), closed=pl.lit(value=False),
+        end=pl.lit(micro(facts.as_of), dtype=pl.Int64), closed_at=pl.lit(-1, dtype=pl.Int64), closed=pl.lit(value=False),
         open=pl.lit(value=True), resolved=pl.lit(value=False),
     )  # fmt: skip
 
@@ -185,7 +185,7 @@ def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
         last=pl.col("start").max().over(case),
         case=pl.col("row").first().over(case),
     )
-    now = pl.lit(micro(facts.as_of))
+    now = pl.lit(micro(facts.as_of), dtype=pl.Int64)
     live_over = pl.when(pl.col("over") >= pl.col("start")).then(pl.col("over"))
     spells = spells.with_columns(
         end=pl.min_horizontal(pl.col("following"), live_over, now),

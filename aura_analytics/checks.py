@@ -1,0 +1,128 @@
+"""The contract that every metric keeps, as a check that anybody can run on a metric of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+import polars as pl
+
+from aura_analytics import events as contract
+from aura_analytics.errors import ContractError, Problem
+from aura_analytics.metrics.base import Metric
+from aura_analytics.metrics.dossier import dossiers
+from aura_analytics.metrics.registry import metric as named
+
+__all__ = ["check_metric"]
+
+UNITS = ("fraction", "stars", "hours", "cases", "score")
+
+
+def check_metric(metric: Metric | str, logs: Iterable[pl.DataFrame] | None = None) -> None:
+    """Check that a metric keeps its contract; returns nothing, or raises with everything that is wrong.
+
+    The same log gives the same numbers; the log is left as it was; the order of rows does not matter; an empty log gives no rows;
+    values stay in the declared range, inside their interval, and are null exactly where the status says so; nothing is NaN or
+    infinite.
+
+    Parameters
+    ----------
+    metric
+        The metric, or the name of a registered one.
+    logs
+        Events to try it on; by default three samples that the package makes.
+
+    Raises
+    ------
+    ContractError
+        With one problem per broken promise.
+
+    Examples
+    --------
+    >>> import polars as pl
+    >>> from aura_analytics.checks import check_metric
+    >>> from aura_analytics.metrics import Rate
+    >>> check_metric("override_rate")
+    >>> check_metric(Rate("low_stars", "Share of 1-star ratings", "fraction", 0, 1, "lower", "ratings", ("value",),
+    ...                   hit=pl.col("value") == 1))
+    """
+    one = named(metric) if isinstance(metric, str) else metric
+    problems = list(_declared(one))
+    tried = list(logs) if logs is not None else [contract.sample(n, seed=seed) for n, seed in ((40, 0), (400, 1), (1200, 2))]
+    checks: tuple[Callable[[Metric, pl.DataFrame], Iterable[Problem]], ...] = (_repeatable, _sound)
+    for number, log in enumerate(tried):
+        for check in checks:
+            problems += [Problem(p.what, p.got, p.expected, f"log {number}", p.next) for p in check(one, log)]
+    problems += _empty(one)
+    if problems:
+        raise ContractError(f"metric {one.name!r} breaks its contract", problems=problems)
+
+
+def _board(one: Metric, log: pl.DataFrame) -> pl.DataFrame:
+    return dossiers(log, metrics=[one], sla="24h")
+
+
+def _declared(one: Metric) -> Iterable[Problem]:
+    if not one.name.isidentifier() or one.name != one.name.lower():
+        yield Problem("the name is not a lower-case identifier", got=one.name)
+    if one.unit not in UNITS:
+        yield Problem("unknown unit", got=one.unit, expected=", ".join(UNITS))
+    if one.low is not None and one.high is not None and not one.low < one.high:
+        yield Problem("the range is empty", got=(one.low, one.high))
+    if one.direction not in ("lower", "higher", "neutral"):
+        yield Problem("unknown direction", got=one.direction, expected="lower, higher or neutral")
+    if not one.title:
+        yield Problem("a metric needs a title for people")
+
+
+def _repeatable(one: Metric, log: pl.DataFrame) -> Iterable[Problem]:
+    before = log.clone()
+    first = _board(one, log)
+    if not log.equals(before):
+        yield Problem("the log was changed")
+    if not first.equals(_board(one, log)):
+        yield Problem("the same log gives other numbers the second time")
+    if not first.equals(_board(one, log.reverse())):
+        yield Problem("the order of rows changes the numbers", next="use whole-number sums, and break ties by content")
+    if not first.equals(_board(one, log.sample(fraction=1.0, shuffle=True, seed=7))):
+        yield Problem("a shuffled log gives other numbers", next="use whole-number sums, and break ties by content")
+
+
+def _sound(one: Metric, log: pl.DataFrame) -> Iterable[Problem]:
+    board = _board(one, log)
+    missing = [name for name in one.columns if name not in board.columns]
+    if missing:
+        yield Problem("columns are missing", got=missing)
+        return
+    if board["actor"].n_unique() != board.height:
+        yield Problem("an actor has several rows")
+    for name in one.columns:
+        if board.schema[name].is_float() and not board[name].drop_nulls().is_finite().all():
+            yield Problem(f"{name} is NaN or infinite somewhere", expected="null with a status")
+    value = board[one.name].cast(pl.Float64)
+    low, high = one.low, one.high
+    out = board.filter(((value < low) if low is not None else pl.lit(value=False)) | ((value > high) if high is not None else pl.lit(value=False)))
+    if out.height:
+        yield Problem("values out of the declared range", got=out[one.name][0], expected=f"{low} to {high}")
+    if f"{one.name}_n" in board.columns:
+        yield from _with_n(one, board)
+
+
+def _with_n(one: Metric, board: pl.DataFrame) -> Iterable[Problem]:
+    n, status = board[f"{one.name}_n"], board[f"{one.name}_status"]
+    if (n < 0).any() or n.null_count():
+        yield Problem("n is negative or null somewhere")
+    if ((status == "ok") != (n > 0)).any():
+        yield Problem("the status is 'ok' without observations, or the reverse")
+    if (board[one.name].is_null() & (n > 0)).any():
+        yield Problem("there are observations, but no value")
+    interval = board.filter(pl.col(f"{one.name}_lo").is_not_null() & pl.col(f"{one.name}_hi").is_not_null() & (n > 0))
+    slack = 1e-9
+    inside = (pl.col(f"{one.name}_lo") <= pl.col(one.name) + slack) & (pl.col(one.name) <= pl.col(f"{one.name}_hi") + slack)
+    if interval.filter(~inside).height:
+        yield Problem("the value lies outside its interval")
+
+
+def _empty(one: Metric) -> Iterable[Problem]:
+    board = _board(one, contract.empty())
+    if board.height:
+        yield Problem("an empty log has dossiers", got=board.height)

@@ -1,0 +1,156 @@
+"""Cases against the slow reference, on logs that hypothesis makes as awkward as it can."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import aura_analytics as aura
+from aura_analytics import events
+from tests.reference import mean, slow_dossiers
+
+START = datetime(2026, 1, 1, tzinfo=timezone.utc)
+
+
+@st.composite
+def _events(draw: st.DrawFn) -> pl.DataFrame:
+    """A few cases with any clock events in any order, at few distinct times, so that ties and oddities abound."""
+    n = draw(st.integers(1, 40))
+    records: list[dict[str, Any]] = []
+    for i in range(n):
+        kind = draw(st.sampled_from(["OPENED", "ASSIGNED", "ASSIGNED", "PAUSED", "RESUMED", "RESOLVED", "DECISION", "OVERRIDE",
+                                     "SAT_SCORE", "EVALUATION", "OUTCOME"]))  # fmt: skip
+        actor = draw(st.sampled_from(["anne", "bob", "cleo"]))
+        case = draw(st.sampled_from(["C1", "C2", "C3"]))
+        record: dict[str, Any] = {
+            "event_id": f"e{i}", "type": kind, "ts": START + timedelta(hours=draw(st.integers(0, 60))), "actor": actor, "case_id": case,
+            "actor_kind": "officer",
+        }  # fmt: skip
+        if kind in ("DECISION", "OVERRIDE"):
+            record |= {"agent": "gpt"}
+        elif kind == "SAT_SCORE":
+            record |= {"value": draw(st.integers(1, 5))}
+            if draw(st.booleans()):
+                del record["actor"]
+            elif draw(st.booleans()):
+                record["actor_kind"] = "citizen"
+        elif kind == "EVALUATION":
+            record |= {"value": draw(st.integers(0, 100)), "actor": "gpt", "actor_kind": "agent"}
+        elif kind == "OUTCOME":
+            record |= {"outcome": draw(st.sampled_from(["success", "failure", "partial"]))}
+            if draw(st.booleans()):
+                del record["actor"]
+        elif kind == "RESOLVED" and draw(st.integers(0, 3)) == 0:
+            del record["actor"]
+        records.append(record)
+    good, _ = events.filter(events.frame_of_records(records))
+    return good
+
+
+@settings(max_examples=150)
+@given(table=_events(), window=st.sampled_from([None, "12h", "40h"]), attribution=st.sampled_from(["last_decider", "event_actor", "all_deciders"]))
+def test_equals_the_slow_reference(table: pl.DataFrame, window: str | None, attribution: Any) -> None:
+    if table.is_empty():
+        return
+    as_of = START + timedelta(hours=50)
+    since = None if window is None else as_of - timedelta(hours=int(window[:-1]))
+    board = {row["actor"]: row for row in aura.dossiers(table, as_of, window, attribution=attribution).iter_rows(named=True)}
+    slow = slow_dossiers(table, as_of, since, attribution)
+    assert set(slow) == set(board)
+    for actor, facts in slow.items():
+        row = board[actor]
+        verdicts = facts.get("verdicts", [])
+        assert row["override_rate_n"] == len(verdicts)
+        assert row["override_rate"] == (sum(verdicts) / len(verdicts) if verdicts else 0.0)
+        assert row["overridden_rate_n"] == len(facts.get("overridden", []))
+        assert row["sat_score_mean_n"] == len(facts.get("stars", []))
+        assert row["sat_score_mean"] == mean(facts.get("stars", []))
+        handled = [item for item in facts.get("handled", []) if item is not None]
+        assert row["avg_processing_hours_n"] == len(handled)
+        if handled:
+            hours = [item / timedelta(hours=1) for item in handled]
+            assert row["avg_processing_hours"] == pytest.approx(sum(hours) / len(hours), rel=1e-12)
+        assert row["open_cases"] == len(facts.get("open", []))
+        assert row["success_rate_n"] == len(facts.get("outcomes", []))
+        last = sorted(facts.get("scores", []))[-10:]
+        assert row["score_mean_last10_n"] == len(last)
+        assert row["score_mean_last10"] == mean([value for _, value in last])
+
+
+@settings(max_examples=50)
+@given(table=_events(), cut=st.integers(0, 40), holding=st.sampled_from(["closer", "holder"]))
+def test_state_equals_full_recomputation(table: pl.DataFrame, cut: int, holding: Any) -> None:
+    """Events may come in any order, late ones included."""
+    state = aura.DossierState(table.head(cut), holding=holding)
+    rest = table.slice(cut)
+    state.append(rest.head(3))
+    state.append(rest.slice(3))
+    assert state.dossiers(window="30h").equals(aura.dossiers(table, window="30h", holding=holding))
+
+
+def test_state_refuses_to_look_back() -> None:
+    table = events.sample(50, seed=1)
+    with pytest.raises(aura.errors.ParameterError, match="before the last event"):
+        aura.DossierState(table).dossiers(as_of="2020-01-01")
+
+
+def test_case_resolved_in_window_counts_from_its_assignment_before_the_window(log: Any) -> None:
+    table = log(
+        ("ASSIGNED", 0, {"actor": "anne", "case_id": "C1"}),
+        ("RESOLVED", 100, {"actor": "anne", "case_id": "C1"}),
+        ("ASSIGNED", 99, {"actor": "anne", "case_id": "C2"}),
+        ("RESOLVED", 100, {"actor": "anne", "case_id": "C2"}),
+    )
+    row = aura.dossiers(table, window="10h").row(0, named=True)
+    assert row["avg_processing_hours_n"] == 2
+    assert row["avg_processing_hours"] == 50.5  # (100 + 1) / 2: the long case is not lost
+
+
+def test_reassigned_case_closer_and_holder(log: Any) -> None:
+    table = log(
+        ("OPENED", 0, {"actor": "portal", "case_id": "C1"}),
+        ("ASSIGNED", 10, {"actor": "anne", "case_id": "C1"}),
+        ("ASSIGNED", 40, {"actor": "bob", "case_id": "C1"}),
+        ("RESOLVED", 45, {"actor": "bob", "case_id": "C1"}),
+    )
+    hours = {r["actor"]: r["avg_processing_hours"] for r in aura.dossiers(table).iter_rows(named=True)}
+    assert hours == {"bob": 5.0}
+    hours = {r["actor"]: r["avg_processing_hours"] for r in aura.dossiers(table, holding="holder").iter_rows(named=True)}
+    assert hours == {"anne": 30.0, "bob": 5.0}
+
+
+def test_pauses_and_business_hours(log: Any) -> None:
+    case = {"actor": "anne", "case_id": "C1"}
+    # Monday 08:00 to Tuesday 12:00, paused Monday 10:00 to 14:00
+    table = log(("ASSIGNED", 8, case), ("PAUSED", 10, case), ("RESUMED", 14, case), ("RESOLVED", 36, case))
+    assert aura.dossiers(table)["avg_processing_hours"].to_list() == [24.0]
+    office = aura.Calendar()  # Monday to Friday, 9 to 17: 8 + 3 hours, less 4 paused
+    assert aura.dossiers(table, calendar=office)["avg_processing_hours"].to_list() == [7.0]
+
+
+def test_reopened_case_is_open(log: Any) -> None:
+    case = {"actor": "anne", "case_id": "C1"}
+    table = log(("ASSIGNED", 0, case), ("RESOLVED", 5, case), ("ASSIGNED", 6, case), ("DECISION", 7, {"actor": "bob"}))
+    row = aura.dossiers(table).filter(actor="anne").row(0, named=True)
+    assert (row["open_cases"], row["avg_processing_hours_n"]) == (1, 0)
+
+
+def test_colliding_hashes_are_told_apart(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With every first hash equal, the second hash and the ids keep cases apart."""
+    from aura_analytics.cases import building, deciders, follow, spells
+
+    table = events.sample(300, seed=4)
+    expected = aura.dossiers(table)
+    everything_collides = pl.when(pl.col("case_id").is_not_null()).then(pl.lit(7, dtype=pl.UInt64)).alias("h")
+    for module in (building, deciders, follow):
+        target = follow if module is follow else module.follow
+        monkeypatch.setattr(target, "case_hash", lambda: everything_collides)
+    real = pl.Expr.hash
+    monkeypatch.setattr(pl.Expr, "hash", lambda self, seed=0, *more: everything_collides if seed == 11 else real(self, seed, *more))
+    assert spells is not None
+    assert aura.dossiers(table).equals(expected)
