@@ -14,6 +14,7 @@ from aura_analytics.metrics.registry import metric as named
 
 __all__ = ["check_metric"]
 
+_COMPANIONS = ("override_rate", "overridden_rate", "open_cases")
 UNITS = ("fraction", "stars", "hours", "cases", "score")
 
 
@@ -58,7 +59,8 @@ def check_metric(metric: Metric | str, logs: Iterable[pl.DataFrame] | None = Non
 
 
 def _board(one: Metric, log: pl.DataFrame) -> pl.DataFrame:
-    return dossiers(log, metrics=[one], sla="24h")
+    """Dossiers with the metric, among others that bring in actors for whom it has no data."""
+    return dossiers(log, metrics=[one, *_COMPANIONS], sla="24h")
 
 
 def _declared(one: Metric) -> Iterable[Problem]:

@@ -150,7 +150,7 @@ ROW_RULES: tuple[Rule, ...] = (
         ~_of("EVALUATION") | (pl.col("value").is_not_null() & pl.col("value").is_between(0, 100)),
         "a score from 0 to 100",
     ),
-    Rule("value_finite", "value", pl.col("value").is_finite(), "a finite number"),
+    Rule("value_finite", "value", _of("SAT_SCORE", "EVALUATION") | pl.col("value").is_finite(), "a finite number"),
     Rule("confidence_range", "confidence", pl.col("confidence").is_between(0, 1), "a confidence from 0 to 1"),
     Rule(
         "outcome_missing",
@@ -427,18 +427,17 @@ def _content() -> pl.Expr:
     return pl.struct([pl.col(name).cast(pl.String) if name == "ts" else pl.col(name) for name in SCHEMA if name != "event_id"])
 
 
-def _id_reasons(frame: pl.DataFrame) -> tuple[pl.DataFrame, int]:
-    """Rows (`__row`, `__why`) whose id is used twice with different content, and the number of exact repeats."""
+def _id_reasons(frame: pl.DataFrame) -> pl.DataFrame:
+    """Rows (`__row`, `__why`) whose id is used twice with different content."""
     doubled = frame.filter(pl.col("event_id").is_duplicated())
     if doubled.is_empty():
-        return pl.DataFrame(schema={"__row": pl.UInt32, "__why": pl.String}), 0
+        return pl.DataFrame(schema={"__row": pl.UInt32, "__why": pl.String})
     contents = doubled.with_columns(pl.col("penalties").list.join("\x1f")).with_columns(__content=_content())
-    kinds = contents.group_by("event_id").agg(n=pl.col("__content").n_unique(), rows=pl.len(), first=pl.col("__row").min())
-    repeats = int(kinds.filter(pl.col("n") == 1)["rows"].sum() - (kinds["n"] == 1).sum())
+    kinds = contents.group_by("event_id").agg(n=pl.col("__content").n_unique(), rows=pl.len())
     conflict = kinds.filter(pl.col("n") > 1)
     why = pl.format("id_conflict: got event_id {} on {} rows with {} different contents, expected one event per id",
                     "event_id", "rows", "n")  # fmt: skip
-    return doubled.join(conflict, on="event_id").select("__row", __why=why), repeats
+    return doubled.join(conflict, on="event_id").select("__row", __why=why)
 
 
 def _time_travel(frame: pl.DataFrame) -> pl.DataFrame:
@@ -500,13 +499,12 @@ EVALUATION, OUTCOME, ADJUDICATION, HR_ACTION, ROUTED; did you mean 'OVERRIDE'?
     table = assign_ids(table)
     bad = table.filter(row_is_bad(table.columns))
     reasons = bad.select("__row", __why=row_reasons(bad.columns)).explode("__why")
-    conflicts, repeats = _id_reasons(table)
-    reasons = pl.concat([reasons, conflicts, _time_travel(table)])
+    reasons = pl.concat([reasons, _id_reasons(table), _time_travel(table)])
     good = table
     if not reasons.is_empty():
         good = good.join(reasons.select("__row").unique(), on="__row", how="anti", maintain_order="left")
-    if repeats:
-        good = good.unique("event_id", keep="first", maintain_order=True)
+    kept = good.unique("event_id", keep="first", maintain_order=True)
+    repeats, good = good.height - kept.height, kept
     refused = reasons.group_by("__row", maintain_order=True).agg(reasons=pl.col("__why")).sort("__row")
     report = FailureReport(
         bad=source.join(refused, on="__row", how="inner", maintain_order="right").rename({"__row": "row"}),

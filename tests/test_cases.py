@@ -52,7 +52,7 @@ def _events(draw: st.DrawFn) -> pl.DataFrame:
     return good
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(table=_events(), window=st.sampled_from([None, "12h", "40h"]), attribution=st.sampled_from(["last_decider", "event_actor", "all_deciders"]))
 def test_equals_the_slow_reference(table: pl.DataFrame, window: str | None, attribution: Any) -> None:
     if table.is_empty():
@@ -82,7 +82,7 @@ def test_equals_the_slow_reference(table: pl.DataFrame, window: str | None, attr
         assert row["score_mean_last10"] == mean([value for _, value in last])
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(table=_events(), cut=st.integers(0, 40), holding=st.sampled_from(["closer", "holder"]))
 def test_state_equals_full_recomputation(table: pl.DataFrame, cut: int, holding: Any) -> None:
     """Events may come in any order, late ones included."""

@@ -34,7 +34,7 @@ class ImportReport:
     unused
         Rows whose activity the mapping does not name (or that `keep` left out), per activity.
     undecided
-        Recommendations that no verdict followed.
+        Recommendations that no verdict was compared with: none followed, or a later recommendation took their place.
     unanswered
         Verdicts on cases without an earlier recommendation: they only resolve the case.
     refused

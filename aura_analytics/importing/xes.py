@@ -7,32 +7,58 @@ import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
-from xml.etree import ElementTree
+from xml.parsers import expat
 
 from aura_analytics.errors import FileFormatError, Problem
 
 __all__ = ["xes_records"]
 
-_ATTRIBUTES = {"string", "date", "int", "float", "boolean", "id", "list", "container"}
+_VALUES = {"string", "date", "int", "float", "boolean", "id"}
+_CHUNK = 1 << 18
 
 
-def _local(tag: str) -> str:
-    return tag.rsplit("}", 1)[-1]
+class _Reader:
+    """Collects the attributes of traces and events as they go by; `done` holds the events of finished traces."""
 
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.done: list[dict[str, Any]] = []
+        self._stack: list[str] = []
+        self._trace: dict[str, str] = {}
+        self._events: list[dict[str, str]] = []
+        self._event: dict[str, str] = {}
 
-def _attributes(node: ElementTree.Element, prefix: str = "") -> dict[str, str]:
-    return {
-        prefix + child.attrib["key"]: child.attrib["value"]
-        for child in node
-        if _local(child.tag) in _ATTRIBUTES and "key" in child.attrib and "value" in child.attrib
-    }
+    def start(self, tag: str, attributes: dict[str, str]) -> None:
+        tag = tag.rsplit(":", 1)[-1]
+        if not self._stack and tag != "log":
+            raise FileFormatError(Problem("this is not an XES log", got=f"<{tag}>", expected="<log>", where=str(self.path)))
+        parent = self._stack[-1] if self._stack else ""
+        self._stack.append(tag)
+        if tag == "trace":
+            self._trace, self._events = {}, []
+        elif tag == "event":
+            self._event = {}
+        elif tag in _VALUES and "key" in attributes:
+            # only direct attributes: what is nested in lists, globals or extensions describes the log, not the event
+            if parent == "event":
+                self._event[attributes["key"]] = attributes.get("value", "")
+            elif parent == "trace":
+                self._trace["case:" + attributes["key"]] = attributes.get("value", "")
 
+    def end(self, tag: str) -> None:
+        tag = tag.rsplit(":", 1)[-1]
+        self._stack.pop()
+        if tag == "event":
+            self._events.append(self._event)
+            if "trace" not in self._stack:
+                self.done.append(self._events.pop())
+        elif tag == "trace":
+            self.done += [{**self._trace, **event} for event in self._events]
+            self._trace, self._events = {}, []
 
-class _NoEntities(ElementTree.TreeBuilder):
-    """A tree builder that refuses document types, and with them entities that unfold without end."""
-
-    def doctype(self, name: str, pubid: str | None, system: str | None) -> None:
-        raise FileFormatError(Problem("XES with a document type is refused", got=name, next="remove the DOCTYPE line"))
+    def doctype(self, name: str, *_: object) -> None:
+        # entities could unfold without end, and logs need none
+        raise FileFormatError(Problem("XES with a document type is refused", got=name, where=str(self.path), next="remove the DOCTYPE"))
 
 
 def xes_records(path: Path) -> Iterator[dict[str, Any]]:
@@ -43,41 +69,25 @@ def xes_records(path: Path) -> Iterator[dict[str, Any]]:
     FileFormatError
         If the file is not well-formed XML, is cut off, or is no XES log.
     """
-    opener = gzip.open if path.suffix == ".gz" else Path.open
-    with opener(path, "rb") as handle:  # type: ignore[operator]
-        yield from _parse(handle, path)
+    with path.open("rb") as raw:
+        yield from _parse(gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw, path)
 
 
-def _parse(handle: IO[bytes], path: Path) -> Iterator[dict[str, Any]]:
-    parser = ElementTree.XMLParser(target=_NoEntities())
-    traces: dict[str, str] = {}
-    held: list[dict[str, Any]] = []
-    depth_trace = False
-    root: ElementTree.Element | None = None
+def _parse(handle: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[dict[str, Any]]:
+    reader = _Reader(path)
+    parser = expat.ParserCreate()
+    parser.StartElementHandler = reader.start
+    parser.EndElementHandler = reader.end
+    parser.StartDoctypeDeclHandler = reader.doctype
     try:
-        for action, node in ElementTree.iterparse(handle, ("start", "end"), parser=parser):
-            tag = _local(node.tag)
-            if root is None:
-                root = node
-                if tag != "log":
-                    raise FileFormatError(Problem("this is not an XES log", got=f"<{tag}>", expected="<log>", where=str(path)))
-            if action == "start":
-                if tag == "trace":
-                    depth_trace, held = True, []
-                continue
-            if tag == "event":
-                held.append(_attributes(node))
-                node.clear()
-                if not depth_trace:
-                    yield held.pop()
-            elif tag == "trace":
-                traces = _attributes(node, "case:")
-                yield from ({**traces, **record} for record in held)
-                depth_trace, held = False, []
-                node.clear()
-                root.clear()
-    except ElementTree.ParseError as error:
-        where = f"{path}:{error.position[0]}"
+        while chunk := handle.read(_CHUNK):
+            parser.Parse(chunk, False)  # noqa: FBT003
+            yield from reader.done
+            reader.done = []
+        parser.Parse(b"", True)  # noqa: FBT003
+    except expat.ExpatError as error:
+        where = f"{path}:{error.lineno}"
         raise FileFormatError(Problem("this is not well-formed XML", got=str(error), where=where)) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise FileFormatError(Problem("the compressed file is broken or cut off", got=str(error), where=str(path))) from None
+    yield from reader.done
