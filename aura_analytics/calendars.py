@@ -25,7 +25,7 @@ __all__ = ["Calendar"]
 
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_OFFICE = {day: ("09:00", "17:00") for day in _DAYS[:5]}
+_OFFICE = dict.fromkeys(_DAYS[:5], ("09:00", "17:00"))
 
 
 @dataclass(frozen=True)
@@ -182,17 +182,15 @@ def _open_days(key: tuple[Any, ...], low: int, high: int) -> list[tuple[date, tu
 
 
 @lru_cache(maxsize=32)
-def _opening_table(
-    key: tuple[Any, ...], low: int, high: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+def _opening_table(key: tuple[Any, ...], low: int, high: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Opening and closing moments, and the opening time before each opening."""
     zone = ZoneInfo(key[0])
 
     def moment(day: date, text: str) -> int:
         minutes = _minutes(text)
-        # wall-clock arithmetic: the zone is attached after the addition, so a day with a clock change keeps its hours
-        naive = datetime(day.year, day.month, day.day) + timedelta(minutes=minutes)
-        return _micros_of(naive.replace(tzinfo=zone))
+        # adding to an aware datetime moves its wall clock, so a day with a clock change keeps its opening hours
+        naive = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minutes)
+        return _micros_of(naive)
 
     days = _open_days(key, low, high)
     opens = np.array([moment(day, span[0]) for day, span in days], dtype=np.int64)

@@ -102,7 +102,9 @@ def _sound(one: Metric, log: pl.DataFrame) -> Iterable[Problem]:
             yield Problem(f"{name} is NaN or infinite somewhere", expected="null with a status")
     value = board[one.name].cast(pl.Float64)
     low, high = one.low, one.high
-    out = board.filter(((value < low) if low is not None else pl.lit(value=False)) | ((value > high) if high is not None else pl.lit(value=False)))
+    out = board.filter(
+        ((value < low) if low is not None else pl.lit(value=False)) | ((value > high) if high is not None else pl.lit(value=False))
+    )
     if out.height:
         yield Problem("values out of the declared range", got=out[one.name][0], expected=f"{low} to {high}")
     if f"{one.name}_n" in board.columns:

@@ -39,9 +39,13 @@ EventsFile = Annotated[Path, typer.Argument(help="Events: .parquet, .jsonl, .csv
 AsOf = Annotated[str | None, typer.Option(help="End of the window, ISO 8601; default the last event.")]
 Window = Annotated[str, typer.Option(help="Length of the window, such as 90d; 'all' for the whole log.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy file (YAML); default the evidence-gated one.")]
-SlaOption = Annotated[list[str] | None, typer.Option("--sla", help="Limit of a case: 72h, '20 working days', or QUEUE=LIMIT; repeatable.")]
+SlaOption = Annotated[
+    list[str] | None, typer.Option("--sla", help="Limit of a case: 72h, '20 working days', or QUEUE=LIMIT; repeatable.")
+]
 Roles = Annotated[Path | None, typer.Option(help="YAML file: role -> list of actors.")]
-Quarantine = Annotated[Path | None, typer.Option(help="File for lines and rows that break the contract; without it they are an error.")]
+Quarantine = Annotated[
+    Path | None, typer.Option(help="File for lines and rows that break the contract; without it they are an error.")
+]
 
 _LARGE = 5_000_000  # rows above which a Parquet file is checked row by row but not for doubled ids
 
@@ -156,7 +160,9 @@ def _show(board: pl.DataFrame, title: str) -> None:
     rows = board.to_dicts()
     people = [row for row in rows if row["actor_kind"] not in machines]
     if people or not rows:
-        table = Table(title=title, title_justify="left", caption_justify="left", caption="Override %: rate (95 % interval) of n verdicts.")
+        table = Table(
+            title=title, title_justify="left", caption_justify="left", caption="Override %: rate (95 % interval) of n verdicts."
+        )
         table.add_column("Actor", overflow="fold", min_width=16)
         for name in ("Override %", "n", "Stars", "n", "Mean h", "Open"):
             table.add_column(name, justify="right")

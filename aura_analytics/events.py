@@ -16,6 +16,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -260,7 +261,14 @@ def _check_columns(schema: pl.Schema, *, stamp: bool) -> None:
             continue
         alias = next((column for column in schema if _ALIASES.get(column.lower()) == name), None)
         hint = f"rename {alias!r} to {name!r}" if alias else "foreign logs come in through import_log with a mapping"
-        problems.append(Problem(f"column {name!r} is missing", got=[c for c in schema if not c.startswith("__")], expected=", ".join(SCHEMA), next=hint))
+        problems.append(
+            Problem(
+                f"column {name!r} is missing",
+                got=[c for c in schema if not c.startswith("__")],
+                expected=", ".join(SCHEMA),
+                next=hint,
+            )
+        )
     for name, dtype in schema.items():
         if name not in SCHEMA or dtype == SCHEMA[name] or dtype == pl.Null:
             continue
@@ -274,8 +282,8 @@ def _check_columns(schema: pl.Schema, *, stamp: bool) -> None:
             "attributes": textual or isinstance(dtype, pl.Struct),
         }.get(name, textual or (dtype.is_integer() and name not in _VOCABULARIES))
         if not good:
-            hint = "write times as ISO 8601 text" if name == "ts" else None
-            problems.append(Problem(f"column {name!r} has the wrong type", got=str(dtype), expected=str(expected), next=hint))
+            advice = "write times as ISO 8601 text" if name == "ts" else None
+            problems.append(Problem(f"column {name!r} has the wrong type", got=str(dtype), expected=str(expected), next=advice))
     if problems:
         raise SchemaError("these are not events", problems=problems)
 
@@ -406,7 +414,7 @@ def row_reasons(columns: Sequence[str]) -> pl.Expr:
         got = pl.col(_raw(name)) if _raw(name) in columns else pl.lit(None, dtype=pl.String)
         text = _reason(f"{name}_unreadable", got, expected)
         if name in _VOCABULARIES:
-            hint = got.map_elements(lambda word, known=_VOCABULARIES[name]: close_match(word, known), return_dtype=pl.String)
+            hint = got.map_elements(partial(close_match, known=_VOCABULARIES[name]), return_dtype=pl.String)
             text = pl.concat_str(text, pl.when(hint.is_null()).then(pl.lit("")).otherwise(pl.lit("; ") + hint))
         reasons.append(pl.when(pl.col(_failed(name))).then(text))
     for rule in ROW_RULES:

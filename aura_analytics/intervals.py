@@ -155,10 +155,8 @@ def mixture_e_value(successes: ArrayLike, trials: ArrayLike, threshold: float) -
 
     Examples
     --------
-    >>> bool(mixture_e_value([0], [0], 0.3)[0] == 0.0)
-    True
-    >>> bool(mixture_e_value([42], [100], 0.3)[0] > 0)
-    True
+    >>> round(float(mixture_e_value([42], [100], 0.3)[0]), 3)
+    1.399
     """
     from scipy.special import betaincc, betaln
 

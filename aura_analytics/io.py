@@ -174,7 +174,7 @@ class _Quarantine:
     rows: int = 0
 
     def refuse(self, source: Path, unreadable: Iterable[Unreadable], bad: pl.DataFrame) -> None:
-        rows = [
+        rows: list[dict[str, Any]] = [
             {"file": str(source), "line": item.line, "reasons": [item.reason], "raw": item.raw, "offset": item.offset,
              "length": item.length}
             for item in unreadable
@@ -224,7 +224,7 @@ def _batches(path: Path, zone: str, ambiguous: times.Ambiguous, quarantine: _Qua
 
 def _scan_text(paths: list[Path], zone: str, ambiguous: times.Ambiguous, quarantine: Path | None) -> pl.LazyFrame:
     def source(
-        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+        with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         left = n_rows
         sink = _Quarantine(quarantine)
@@ -276,7 +276,7 @@ def read_events(
     ambiguous: times.Ambiguous = "reject",
     quarantine: str | Path | None = None,
 ) -> pl.LazyFrame:
-    """Read event files lazily.
+    r"""Read event files lazily.
 
     Parameters
     ----------
@@ -308,7 +308,7 @@ def read_events(
     >>> import polars as pl, tempfile, pathlib
     >>> import aura_analytics as aura
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "day.jsonl"
-    >>> _ = path.write_text('{"type": "OVERRIDE", "ts": "2026-01-05T10:00:00Z", "actor": "anne"}\\n{"type": "OVERR')
+    >>> _ = path.write_text('{"type": "OVERRIDE", "ts": "2026-01-05T10:00:00Z", "actor": "anne"}\n{"type": "OVERR')
     >>> aura.read_events(path, quarantine=path.with_suffix(".bad")).collect().height
     1
     >>> "cut off" in path.with_suffix(".bad").read_text()

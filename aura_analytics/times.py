@@ -110,7 +110,7 @@ def parse_as_of(as_of: datetime | date | str, *, name: str = "as_of") -> datetim
             problem = Problem(f"{name} is not a time", got=as_of, expected="ISO 8601, such as 2026-03-31 or 2026-03-31T17:00:00Z")
             raise ParameterError(problem) from None
     elif not isinstance(as_of, datetime):
-        as_of = datetime(as_of.year, as_of.month, as_of.day)
+        as_of = datetime(as_of.year, as_of.month, as_of.day, tzinfo=timezone.utc)
     return as_of.replace(tzinfo=timezone.utc) if as_of.tzinfo is None else as_of.astimezone(timezone.utc)
 
 

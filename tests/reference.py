@@ -10,7 +10,9 @@ from typing import Any
 import polars as pl
 
 
-def slow_dossiers(table: pl.DataFrame, as_of: datetime, since: datetime | None, attribution: str = "last_decider") -> dict[str, dict[str, Any]]:
+def slow_dossiers(
+    table: pl.DataFrame, as_of: datetime, since: datetime | None, attribution: str = "last_decider"
+) -> dict[str, dict[str, Any]]:
     """Numbers of every actor that has any, by the definitions, for `holding="closer"` without a calendar."""
     rows = [row for row in table.iter_rows(named=True) if row["ts"] <= as_of]
     inside = [row for row in rows if since is None or row["ts"] > since]

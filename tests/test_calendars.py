@@ -39,7 +39,9 @@ def test_against_counting(start: int, length: int) -> None:
 
 
 def test_a_day_with_a_clock_change_has_its_real_length() -> None:
-    always = aura.Calendar(zone="Europe/Amsterdam", hours=dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), ("00:00", "24:00")))
+    always = aura.Calendar(
+        zone="Europe/Amsterdam", hours=dict.fromkeys(("mon", "tue", "wed", "thu", "fri", "sat", "sun"), ("00:00", "24:00"))
+    )
     spring = datetime(2026, 3, 29, tzinfo=ZoneInfo("Europe/Amsterdam"))
     assert always.elapsed_hours(spring, datetime(2026, 3, 30, tzinfo=ZoneInfo("Europe/Amsterdam"))) == 23.0
     autumn = datetime(2026, 10, 25, tzinfo=ZoneInfo("Europe/Amsterdam"))

@@ -53,7 +53,11 @@ def _events(draw: st.DrawFn) -> pl.DataFrame:
 
 
 @settings(max_examples=100)
-@given(table=_events(), window=st.sampled_from([None, "12h", "40h"]), attribution=st.sampled_from(["last_decider", "event_actor", "all_deciders"]))
+@given(
+    table=_events(),
+    window=st.sampled_from([None, "12h", "40h"]),
+    attribution=st.sampled_from(["last_decider", "event_actor", "all_deciders"]),
+)
 def test_equals_the_slow_reference(table: pl.DataFrame, window: str | None, attribution: Any) -> None:
     if table.is_empty():
         return

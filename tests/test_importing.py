@@ -54,7 +54,9 @@ def _mapping(**more: Any) -> aura.LogMapping:
 
 def test_mapping_slips_are_all_listed(tmp_path: Path) -> None:
     path = tmp_path / "m.yaml"
-    path.write_text("name: x\ncolums: {case: a}\nresolv: [a]\ntime: {zone: Mars}\nverdicts: [{activity: a, actor: b, not_actor: c, says: Y}]\n")
+    path.write_text(
+        "name: x\ncolums: {case: a}\nresolv: [a]\ntime: {zone: Mars}\nverdicts: [{activity: a, actor: b, not_actor: c, says: Y}]\n"
+    )
     with pytest.raises(MappingError, match="is not a mapping") as caught:
         aura.LogMapping.from_yaml(path)
     text = str(caught.value)
@@ -66,7 +68,9 @@ def test_mapping_slips_are_all_listed(tmp_path: Path) -> None:
 def test_mapping_of_columns_that_are_not_there(tmp_path: Path) -> None:
     log = tmp_path / "log.csv"
     log.write_text("case,step,when,who\nC1,refuse,2026-01-05,anne\n")
-    with pytest.raises(MappingError, match="columns.time names a column that the log does not have: got 'at'.*expected case, step, when, who"):
+    with pytest.raises(
+        MappingError, match="columns.time names a column that the log does not have: got 'at'.*expected case, step, when, who"
+    ):
         aura.import_log(log, _mapping())
 
 
@@ -126,7 +130,9 @@ XES = """<?xml version="1.0"?>
 <event><string key="concept:name" value="suggest"/><string key="org:resource" value="bot"/><date key="time:timestamp" value="2026-01-05T10:00:00+01:00"/></event>
 <event><string key="concept:name" value="refuse"/><string key="org:resource" value="anne"/><date key="time:timestamp" value="2026-01-05T12:00:00+01:00"/></event>
 </trace></log>"""
-XES_MAPPING = {"columns": {"case": "case:concept:name", "activity": "concept:name", "time": "time:timestamp", "actor": "org:resource"}}
+XES_MAPPING = {
+    "columns": {"case": "case:concept:name", "activity": "concept:name", "time": "time:timestamp", "actor": "org:resource"}
+}
 
 
 @pytest.mark.parametrize("suffix", ["xes", "xes.gz"])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 import pytest
@@ -172,5 +171,3 @@ def test_any_text_as_csv(tmp_path_factory: pytest.TempPathFactory, body: str) ->
     table = aura.read_events(path, quarantine=folder / "aside.jsonl").collect()
     assert table.height >= 1
     assert table["actor"][0] == "anne"
-
-

@@ -62,7 +62,9 @@ def test_defaults_reach_the_last_event() -> None:
 
 
 def test_what_does_not_add_up_is_refused() -> None:
-    with pytest.raises(ParameterError, match=r"no rolling series of these metrics: got \['processing_hours_p90', 'score_mean_last10'\]"):
+    with pytest.raises(
+        ParameterError, match=r"no rolling series of these metrics: got \['processing_hours_p90', 'score_mean_last10'\]"
+    ):
         aura.rolling(events.sample(20), ["processing_hours_p90", "score_mean_last10"])
     with pytest.raises(ParameterError, match="start lies after end"):
         aura.rolling(events.sample(20), start="2026-02-01", end="2026-01-01")

@@ -47,14 +47,22 @@ RATE = {"metric": "override_rate", "above": 0.3, "limit": "lower", "min_n": 5}
 
 
 def test_shipped_policies_pass_their_own_tests(fixtures: Path) -> None:
-    for policy in (aura.Policy.tracker(), aura.Policy.evidence_gated(), *map(aura.Policy.from_yaml, fixtures.glob("policies/rate_[ns]*.yaml"))):
+    for policy in (
+        aura.Policy.tracker(),
+        aura.Policy.evidence_gated(),
+        *map(aura.Policy.from_yaml, fixtures.glob("policies/rate_[ns]*.yaml")),
+    ):
         report = policy.test()
         assert report.passed == len(policy.spec.tests) > 0
         assert report.failures == ()
 
 
 def test_reasons_evidence_and_what_would_clear_it() -> None:
-    row = aura.Policy.evidence_gated().evaluate(board({"actor": "anne", "k": 42, "n": 100, "stars": [2, 2, 2, 1, 3]})).row(0, named=True)
+    row = (
+        aura.Policy.evidence_gated()
+        .evaluate(board({"actor": "anne", "k": 42, "n": 100, "stars": [2, 2, 2, 1, 3]}))
+        .row(0, named=True)
+    )
     assert row["verdict"] == "flag" and row["rules"] == ["pip"]
     assert row["reasons"][0].startswith("override_rate 42.0 % (n = 100, lower 95 % limit 34.2 %) is above 30.0 % beyond doubt")
     numbers = row["evidence"][0]
@@ -83,7 +91,11 @@ def test_one_sided_is_neither_flagged_nor_clear() -> None:
 
 
 def test_other_kinds_are_not_judged() -> None:
-    row = aura.Policy.evidence_gated().evaluate(board({"actor": "gpt", "kind": "agent", "k": 90, "n": 100, "stars": [1] * 9})).row(0, named=True)
+    row = (
+        aura.Policy.evidence_gated()
+        .evaluate(board({"actor": "gpt", "kind": "agent", "k": 90, "n": 100, "stars": [1] * 9}))
+        .row(0, named=True)
+    )
     assert (row["verdict"], row["reasons"]) == ("insufficient", ["the policy judges officer, not agent"])
 
 
@@ -91,7 +103,11 @@ def test_within_a_declared_role() -> None:
     policy = aura.Policy.from_yaml(Path(__file__).parents[1] / "fixtures/policies/rate_by_role.yaml")
     rows = [{"actor": f"intake{i}", "k": 90 + i, "n": 100, "role": "intake"} for i in range(4)]
     rows += [{"actor": f"desk{i}", "k": 10, "n": 100, "role": "desk"} for i in range(3)]
-    rows += [{"actor": "desk_odd", "k": 60, "n": 100, "role": "desk"}, {"actor": "nobody", "k": 60, "n": 100}, {"actor": "alone", "k": 60, "n": 100, "role": "x"}]
+    rows += [
+        {"actor": "desk_odd", "k": 60, "n": 100, "role": "desk"},
+        {"actor": "nobody", "k": 60, "n": 100},
+        {"actor": "alone", "k": 60, "n": 100, "role": "x"},
+    ]
     assert verdicts(policy, *rows) == ["clear"] * 7 + ["flag", "insufficient", "insufficient"]
     reason = policy.evaluate(board(*rows))["reasons"][7][0]
     assert "above 20.0 % (peers' rate plus 10 points)" in reason  # 30 of 300 and 10 points
@@ -121,14 +137,22 @@ def test_hysteresis_holds_a_flag_until_it_may_go() -> None:
 
 def test_several_rules_take_the_gravest() -> None:
     rules = [{"id": "rate", "when": RATE}, {"id": "stars", "when": {"metric": "sat_score_mean", "below": 2}}]
-    row = aura.Policy({"name": "p", "rules": rules}).evaluate(board({"actor": "a", "k": 1, "n": 100, "stars": [1, 1]})).row(0, named=True)
+    row = (
+        aura.Policy({"name": "p", "rules": rules})
+        .evaluate(board({"actor": "a", "k": 1, "n": 100, "stars": [1, 1]}))
+        .row(0, named=True)
+    )
     assert (row["verdict"], row["rules"]) == ("flag", ["stars"])
 
 
 def test_any_needs_one_leg() -> None:
     condition = {"any": [RATE, {"metric": "sat_score_mean", "below": 2, "min_n": 3}]}
     policy = aura.Policy({"name": "p", "rules": [{"id": "r", "when": condition}]})
-    rows = [{"actor": "a", "k": 50, "n": 100}, {"actor": "b", "k": 5, "n": 100}, {"actor": "c", "k": 5, "n": 100, "stars": [4, 4, 4]}]
+    rows = [
+        {"actor": "a", "k": 50, "n": 100},
+        {"actor": "b", "k": 5, "n": 100},
+        {"actor": "c", "k": 5, "n": 100, "stars": [4, 4, 4]},
+    ]
     assert verdicts(policy, *rows) == ["flag", "insufficient", "clear"]
 
 
@@ -189,7 +213,9 @@ def test_tests_with_nonsense_are_refused() -> None:
     with pytest.raises(RuleError, match=r"numbers of override_rate cannot be read.*hits: 42, of: 100"):
         aura.Policy({"name": "p", "rules": [{"id": "r", "when": RATE}], "tests": [test]}).test()
     with pytest.raises(RuleError, match="unknown metric in a test"):
-        aura.Policy({"name": "p", "rules": [{"id": "r", "when": RATE}], "tests": [{"name": "t", "dossier": {"x": 1}, "expect": "clear"}]}).test()
+        aura.Policy(
+            {"name": "p", "rules": [{"id": "r", "when": RATE}], "tests": [{"name": "t", "dossier": {"x": 1}, "expect": "clear"}]}
+        ).test()
 
 
 def _wilson(k: int, n: int, z: float) -> tuple[float, float]:

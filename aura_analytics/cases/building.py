@@ -58,7 +58,9 @@ def build(
     pass_ = follow_pass(past, timed=bool(timed), verdicts=by_case or orphans is not None, queue="cohort" in needs)
     if "decisions" in needs:
         thin = pass_ is not None and by_case and needs["decisions"] <= _THIN
-        facts.decisions = _thin_decisions(pass_, since) if thin and pass_ is not None else _decisions(past, window, needs["decisions"])
+        facts.decisions = (
+            _thin_decisions(pass_, since) if thin and pass_ is not None else _decisions(past, window, needs["decisions"])
+        )
     if "evaluations" in needs:
         facts.evaluations = _last_scores(window)
     if orphans is not None and pass_ is not None:

@@ -48,7 +48,9 @@ def _decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame,
     several = found.filter(pl.col("i").is_duplicated())["i"].unique()
     if several.len():
         doubtful = keyed.filter(pl.col("i").is_in(several.implode()))
-        exact = past.filter(pl.col("type").is_in(list(VERDICT_TYPES)) & pl.col("case_id").is_in(doubtful["case_id"].unique().implode()))
+        exact = past.filter(
+            pl.col("type").is_in(list(VERDICT_TYPES)) & pl.col("case_id").is_in(doubtful["case_id"].unique().implode())
+        )
         again = doubtful.lazy().select("i", "case_id", "ts").join(exact.select("case_id", "actor", decided="ts"), on="case_id")
         sure = again.filter(before).select("i", "actor", "decided").collect(engine="streaming")
         last = sure.sort("i", "decided", "actor").unique(["i", "actor"] if every else ["i"], keep="last")

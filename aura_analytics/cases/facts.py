@@ -108,6 +108,7 @@ class Facts:
 
 
 def empty_table(name: str) -> pl.DataFrame:
+    """A table of facts without rows."""
     return pl.DataFrame(schema=FACT_SCHEMAS[name])
 
 

@@ -60,7 +60,11 @@ def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series |
     row = found["row"].to_numpy()
     extra = [log.gather("queue", row)] if queue else []
     table = found.with_columns(
-        log.gather("actor_kind", row), log.gather("h", row), *extra, idle=pl.Series(idle), elapsed=pl.when(pl.Series(known)).then(pl.Series(elapsed, dtype=pl.Int64))
+        log.gather("actor_kind", row),
+        log.gather("h", row),
+        *extra,
+        idle=pl.Series(idle),
+        elapsed=pl.when(pl.Series(known)).then(pl.Series(elapsed, dtype=pl.Int64)),
     )
     return table if options.holding == "holder" else table.drop("case")
 
@@ -86,17 +90,19 @@ class _Log:
         return (i, j) if same.all() else (i[same], j[same])
 
     def times(self, rows: pl.DataFrame) -> NDArray[np.int64]:
-        return self.ts[rows["row"].to_numpy()]
+        return np.asarray(self.ts[rows["row"].to_numpy()])
 
     def gather(self, column: str, rows: NDArray[np.int64]) -> pl.Series:
         return self.table[column].gather(rows)
 
 
 def micro(moment: datetime | None) -> int:
+    """A moment in microseconds since 1970; -1, before any event, for None."""
     return -1 if moment is None else int(pl.Series([moment]).cast(_TS).to_physical()[0])
 
 
 def clock(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) -> NDArray[np.int64]:
+    """Time between moments, on the calendar if there is one."""
     return end - start if options.calendar is None else options.calendar.business_micros(start, end)
 
 
@@ -164,7 +170,9 @@ def _starts(
 def _open_spells(log: _Log, facts: Facts, given: pl.DataFrame, left_open: NDArray[np.bool_]) -> pl.DataFrame:
     held = given.filter(pl.Series(left_open))
     rows = held["row"].to_numpy().astype(np.int64)
-    spells = pl.DataFrame({"actor": log.gather("actor", rows), "row": rows, "start": log.ts[rows], "h": held["h"], "g": log.g[rows]})
+    spells = pl.DataFrame(
+        {"actor": log.gather("actor", rows), "row": rows, "start": log.ts[rows], "h": held["h"], "g": log.g[rows]}
+    )
     spells = spells.sort("start", "actor", "row").unique(["h", "g"], keep="last", maintain_order=True)
     return spells.with_columns(
         end=pl.lit(micro(facts.as_of), dtype=pl.Int64), closed_at=pl.lit(-1, dtype=pl.Int64), closed=pl.lit(value=False),
@@ -177,7 +185,9 @@ def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
     given, resolved = log.rows(_ASSIGNED), _last_resolution(log)
     rows = given["row"].to_numpy().astype(np.int64)
     ends = pl.DataFrame({"h": resolved["h"], "g": log.g[resolved["row"].to_numpy()], "over": log.times(resolved)})
-    spells = pl.DataFrame({"actor": log.gather("actor", rows), "row": rows, "start": log.ts[rows], "h": given["h"], "g": log.g[rows]})
+    spells = pl.DataFrame(
+        {"actor": log.gather("actor", rows), "row": rows, "start": log.ts[rows], "h": given["h"], "g": log.g[rows]}
+    )
     spells = spells.sort("h", "g", "start", "actor", "row").join(ends, on=["h", "g"], how="left", maintain_order="left")
     case = ["h", "g"]
     spells = spells.with_columns(

@@ -61,7 +61,9 @@ def funnel(dossiers: pl.DataFrame, metric: str = "override_rate", *, theme: Them
     verdict = pl.col("pip_status").cast(pl.String) if "pip_status" in dossiers.columns else pl.lit("clear")
     points = dossiers.filter(pl.col(f"{metric}_n") > 0).select("actor", rate=metric, n=f"{metric}_n", verdict=verdict)
     kept = points.sort("n", "actor", descending=[True, False]).head(MAX_ROWS - 500)
-    x = alt.X("n:Q", scale=alt.Scale(type="log", nice=False), title="verdicts in the window (logarithmic)", axis=alt.Axis(tickCount=6))
+    x = alt.X(
+        "n:Q", scale=alt.Scale(type="log", nice=False), title="verdicts in the window (logarithmic)", axis=alt.Axis(tickCount=6)
+    )
     layers: list[alt.Chart] = []
     if limits.height:
         base = alt.Chart(limits).encode(x=x)
@@ -85,4 +87,4 @@ def funnel(dossiers: pl.DataFrame, metric: str = "override_rate", *, theme: Them
             tooltip=["actor:N", alt.Tooltip("rate:Q", format=".1%"), "n:Q", "verdict:N"],
         )
     )
-    return styled(alt.layer(*layers), theme, width=width, height=320)  # type: ignore[return-value]
+    return styled(alt.layer(*layers), theme, width=width, height=320)

@@ -66,4 +66,4 @@ def league(
     if threshold is not None:
         line = pl.DataFrame({"threshold": [threshold]})
         layers.append(alt.Chart(line).mark_rule(strokeDash=[5, 4], color=theme.muted).encode(x="threshold:Q"))
-    return styled(alt.layer(*layers), theme, width=width, height=max(60, 22 * rows.height))  # type: ignore[return-value]
+    return styled(alt.layer(*layers), theme, width=width, height=max(60, 22 * rows.height))

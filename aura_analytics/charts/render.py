@@ -21,7 +21,9 @@ def spec_of(chart: alt.LayerChart | alt.Chart) -> str:
     spec = chart.to_dict()
     rows = [len(data) for data in spec.get("datasets", {}).values()]
     if sum(rows) > 5_000:
-        raise ParameterError(Problem("too many rows for one chart", got=sum(rows), expected="at most 5,000", next="aggregate first"))
+        raise ParameterError(
+            Problem("too many rows for one chart", got=sum(rows), expected="at most 5,000", next="aggregate first")
+        )
     return json.dumps(spec, sort_keys=True, ensure_ascii=False)
 
 

@@ -45,7 +45,9 @@ def series(
     rows = rows.select("actor", pl.col("as_of").dt.strftime("%Y-%m-%dT%H:%M:%SZ"), metric, *limits)
     budget = MAX_ROWS - 100
     if rows.height > budget:
-        rows = rows.with_columns(step=pl.int_range(pl.len()).over("actor")).filter(pl.col("step") % (rows.height // budget + 1) == 0)
+        rows = rows.with_columns(step=pl.int_range(pl.len()).over("actor")).filter(
+            pl.col("step") % (rows.height // budget + 1) == 0
+        )
     x = alt.X("as_of:T", title=None)
     scale = alt.Scale(domain=[0, 1]) if share else alt.Scale(zero=False, domain=[kind.low, kind.high]) if kind.high else alt.Scale()
     axis = alt.Axis(format=".0%") if share else alt.Axis()
@@ -70,4 +72,4 @@ def series(
     if threshold is not None:
         line = alt.Chart(pl.DataFrame({"threshold": [threshold]}))
         layers.append(line.mark_rule(strokeDash=[5, 4], color=theme.muted).encode(y="threshold:Q"))
-    return styled(alt.layer(*layers), theme, width=width, height=height)  # type: ignore[return-value]
+    return styled(alt.layer(*layers), theme, width=width, height=height)

@@ -49,11 +49,13 @@ def survival(
             x=alt.X("time:Q", title=f"{unit} since the clock started"),
             y=alt.Y("survival:Q", title="cases not resolved yet", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
             color=alt.Color("curve:N", scale=alt.Scale(domain=names, range=colours)),
-            strokeDash=alt.StrokeDash("curve:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2], [8, 2]][: len(names)])),
+            strokeDash=alt.StrokeDash(
+                "curve:N", scale=alt.Scale(domain=names, range=[[1, 0], [6, 3], [2, 2], [8, 2]][: len(names)])
+            ),
         )
     )
     layers: list[alt.Chart] = [line]
     if limit is not None:
         rule = alt.Chart(pl.DataFrame({"limit": [limit]})).mark_rule(strokeDash=[5, 4], color=theme.muted)
         layers.append(rule.encode(x="limit:Q"))
-    return styled(alt.layer(*layers), theme, width=width, height=260)  # type: ignore[return-value]
+    return styled(alt.layer(*layers), theme, width=width, height=260)

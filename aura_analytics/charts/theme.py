@@ -7,7 +7,7 @@ apart; every chart repeats them as shape or text.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     import altair as alt
@@ -56,14 +56,15 @@ def title_of(kind: Metric) -> str:
     return kind.title if kind.unit == "fraction" else f"{kind.title} ({kind.unit})"
 
 
-def styled(chart: alt.LayerChart | alt.Chart, theme: Theme, *, width: int = 640, height: int | None = None) -> alt.LayerChart | alt.Chart:
+def styled(chart: alt.LayerChart | alt.FacetChart, theme: Theme, *, width: int = 640, height: int | None = None) -> alt.LayerChart:
     """A chart in the theme's colours, on a transparent ground."""
-    sized = chart.properties(width=width) if height is None else chart.properties(width=width, height=height)
+    layered = cast("Any", chart)
+    sized = layered.properties(width=width) if height is None else layered.properties(width=width, height=height)
     axis = {
         "labelColor": theme.ink, "titleColor": theme.muted, "gridColor": theme.grid, "domainColor": theme.grid,
         "tickColor": theme.grid, "gridWidth": 0.6, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 260,
     }  # fmt: skip
     legend = {"labelColor": theme.ink, "titleColor": theme.muted, "orient": "top", "labelFontSize": 12, "title": None}
-    config = {"axis": axis, "legend": legend, "view": {"stroke": None}, "background": "transparent", "font": "sans-serif",
+    config: dict[str, Any] = {"axis": axis, "legend": legend, "view": {"stroke": None}, "background": "transparent", "font": "sans-serif",
               "text": {"color": theme.ink}}  # fmt: skip
-    return sized.configure(**config)
+    return cast("alt.LayerChart", sized.configure(**config))

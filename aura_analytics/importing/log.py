@@ -11,6 +11,7 @@ import polars as pl
 
 from aura_analytics import events, io, times
 from aura_analytics.errors import EventError, FileFormatError, FileMissingError, MappingError, Problem, close_match
+from aura_analytics.events import FailureReport
 from aura_analytics.importing.mapping import Act, LogMapping, Matching
 from aura_analytics.importing.xes import xes_records
 
@@ -47,7 +48,7 @@ class ImportReport:
     unused: dict[str, int]
     undecided: int
     unanswered: int
-    refused: events.FailureReport = field(repr=False)
+    refused: FailureReport = field(repr=False)
 
     def __str__(self) -> str:
         types = ", ".join(f"{count:,} {name}" for name, count in self.by_type.items())
@@ -102,7 +103,9 @@ def _text(value: object) -> str | None:
 
 def _check_columns(log: pl.DataFrame, mapping: LogMapping, where: str) -> None:
     named = {f"columns.{key}": name for key, name in mapping.columns.model_dump().items() if name is not None}
-    named |= {f"keep.{name}": name for name in mapping.keep} | {f"ratings.{i}.value": r.value for i, r in enumerate(mapping.ratings)}
+    named |= {f"keep.{name}": name for name in mapping.keep} | {
+        f"ratings.{i}.value": r.value for i, r in enumerate(mapping.ratings)
+    }
     problems = [
         Problem(f"{key} names a column that the log does not have", got=name, expected=", ".join(log.columns), where=where,
                 next=close_match(name, log.columns))
@@ -212,7 +215,7 @@ def import_log(
     *,
     quarantine: str | Path | None = None,
 ) -> pl.DataFrame:
-    """Read a foreign log as events: `import_log_report` without the report.
+    r"""Read a foreign log as events: `import_log_report` without the report.
 
     Parameters
     ----------
@@ -238,7 +241,7 @@ def import_log(
     >>> import pathlib, tempfile
     >>> import aura_analytics as aura
     >>> log = pathlib.Path(tempfile.mkdtemp()) / "claims.csv"
-    >>> _ = log.write_text("claim,step,at,who\\nC1,suggest-pay,2026-01-05 09:00,bot\\nC1,refuse,2026-01-05 11:00,anne\\n")
+    >>> _ = log.write_text("claim,step,at,who\nC1,suggest-pay,2026-01-05 09:00,bot\nC1,refuse,2026-01-05 11:00,anne\n")
     >>> mapping = aura.LogMapping.model_validate({
     ...     "name": "claims", "columns": {"case": "claim", "activity": "step", "time": "at", "actor": "who"},
     ...     "recommendations": [{"activity": "suggest-pay", "says": "PAY"}],
@@ -289,7 +292,7 @@ def import_log_report(
     chosen = mapping if isinstance(mapping, LogMapping) else LogMapping.from_yaml(mapping)
     log = _read(path)
     if log.height == 0 and not log.columns:
-        return events.empty(), ImportReport(0, 0, {}, {}, 0, 0, events.FailureReport(pl.DataFrame()))
+        return events.empty(), ImportReport(0, 0, {}, {}, 0, 0, FailureReport(pl.DataFrame()))
     _check_columns(log, chosen, str(path))
     log = log.with_row_index("__row").with_columns(__activity=pl.col(chosen.columns.activity).cast(pl.String))
     _check_matches(log, chosen, str(path))
@@ -298,15 +301,14 @@ def import_log_report(
         kept = kept.filter(pl.col(column).cast(pl.String).is_in([values] if isinstance(values, str) else values))
     base = _base(kept, chosen)
     decided, undecided, unanswered = _verdicts(base, chosen)
-    parts = [
-        base.filter(pl.col("__activity").is_in(names)).with_columns(type=pl.lit(kind)) for kind, names in chosen.clock.items()
-    ]
+    parts = [base.filter(pl.col("__activity").is_in(names)).with_columns(type=pl.lit(kind)) for kind, names in chosen.clock.items()]
     parts.append(decided)
     for i, rating in enumerate(chosen.ratings):
         stars = base.filter(_matches(rating)).with_columns(value=pl.col(f"__stars_{i}"), type=pl.lit("SAT_SCORE"))
         parts.append(stars)
-    for word in chosen.outcomes:
-        parts.append(base.filter(_matches(word)).with_columns(type=pl.lit("OUTCOME"), outcome=pl.lit(word.outcome)))
+    parts += [
+        base.filter(_matches(word)).with_columns(type=pl.lit("OUTCOME"), outcome=pl.lit(word.outcome)) for word in chosen.outcomes
+    ]
     table = pl.concat(parts, how="diagonal").with_columns(__order=pl.int_range(pl.len()))
     table = _named_ids(table, chosen).sort("ts", "__row", "__order")
     used = set(table["__row"].to_list())
@@ -336,9 +338,7 @@ def _named_ids(table: pl.DataFrame, mapping: LogMapping) -> pl.DataFrame:
     return table.with_columns(event_id=own)
 
 
-def _through_the_door(table: pl.DataFrame) -> tuple[pl.DataFrame, events.FailureReport]:
-    extra = table.schema["__extra"]
-    assert isinstance(extra, pl.Struct)
+def _through_the_door(table: pl.DataFrame) -> tuple[pl.DataFrame, FailureReport]:
     loose = table.with_columns(
         # a time that cannot be read goes to the door as it was written, so that the report shows it
         ts=pl.coalesce(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"), pl.col("__raw_ts")),
@@ -348,4 +348,3 @@ def _through_the_door(table: pl.DataFrame) -> tuple[pl.DataFrame, events.Failure
     refused_time = table["ts"].is_null() & table["__raw_ts"].is_not_null()
     shown = pl.when(refused_time).then(pl.concat_str(pl.lit("«"), "ts", pl.lit("»"))).otherwise(pl.col("ts"))
     return events.filter(loose.with_columns(ts=shown).drop("activity", strict=False))
-

@@ -182,7 +182,7 @@ def load_yaml(path: str | Path, error: type[MappingError] | type[Any], what: str
 
 
 def problems_of(error: ValidationError, where: str, known: list[str] | None = None) -> list[Problem]:
-    """pydantic's findings as our problems, with close matches for misspelt keys."""
+    """Pydantic's findings as our problems, with close matches for misspelt keys."""
     found = []
     for item in error.errors():
         spot = ".".join(str(part) for part in item["loc"])

@@ -58,7 +58,9 @@ class _Reader:
 
     def doctype(self, name: str, *_: object) -> None:
         # entities could unfold without end, and logs need none
-        raise FileFormatError(Problem("XES with a document type is refused", got=name, where=str(self.path), next="remove the DOCTYPE"))
+        raise FileFormatError(
+            Problem("XES with a document type is refused", got=name, where=str(self.path), next="remove the DOCTYPE")
+        )
 
 
 def xes_records(path: Path) -> Iterator[dict[str, Any]]:

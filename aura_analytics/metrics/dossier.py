@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["dossiers", "needs_of", "parse_sla", "pip_recommended", "summarise"]
 
+
 def parse_sla(sla: str | Sla | Mapping[str, str | Sla] | None) -> dict[str, Sla]:
     """SLA limits by queue, from text such as `48h`, `10d` (days around the clock) or `20 working days`.
 
@@ -130,7 +131,7 @@ def dossiers(
     >>> import aura_analytics as aura
     >>> board = aura.dossiers(aura.events.sample(400, seed=1))
     >>> board.filter(actor="officer_anne").select("override_rate", "override_rate_n", "pip_status").row(0)
-    (0.23529411764705882, 17, 'insufficient')
+    (0.3181818181818182, 22, 'watch')
     """
     lazy = cases.check_schema(events)
     if not 0 < confidence < 1:
@@ -229,9 +230,7 @@ def _check_values(fact: str, table: pl.DataFrame) -> None:
         raise EventError(problem)
 
 
-def with_pip(
-    board: pl.DataFrame, facts: Facts, agreed: Callable[[pl.Series], pl.Series], policy: Policy | None
-) -> pl.DataFrame:
+def with_pip(board: pl.DataFrame, facts: Facts, agreed: Callable[[pl.Series], pl.Series], policy: Policy | None) -> pl.DataFrame:
     """Add what the tracker's rule and the evidence-gated policy say, and warnings on the data.
 
     `agreed` tells which of some actors ever issued an agreeing verdict.
@@ -272,7 +271,11 @@ def _warnings(board: pl.DataFrame, facts: Facts) -> pl.Series:
         same = pl.col("ai_recommendation") == pl.col("human_verdict")
         wrong = table.filter(same == pl.col("override"))
         for actor, count in wrong.group_by("actor").len().sort("actor").iter_rows():
-            found.setdefault(actor, []).append(f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)")
-    texts = pl.DataFrame({"actor": list(found), "texts": list(found.values())}, schema={"actor": pl.String, "texts": pl.List(pl.String)})
+            found.setdefault(actor, []).append(
+                f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"
+            )
+    texts = pl.DataFrame(
+        {"actor": list(found), "texts": list(found.values())}, schema={"actor": pl.String, "texts": pl.List(pl.String)}
+    )
     joined = board.select("actor").join(texts, on="actor", how="left", maintain_order="left")
     return joined["texts"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)).first())

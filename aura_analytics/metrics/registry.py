@@ -53,7 +53,9 @@ def metric(name: str) -> Metric:
     """
     found = METRICS.get(name)
     if found is None:
-        raise ParameterError(Problem("unknown metric", got=name, expected=", ".join(METRICS), next=close_match(name, list(METRICS))))
+        raise ParameterError(
+            Problem("unknown metric", got=name, expected=", ".join(METRICS), next=close_match(name, list(METRICS)))
+        )
     return found
 
 

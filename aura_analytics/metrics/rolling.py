@@ -124,7 +124,9 @@ def rolling_facts(
     moments = pl.Series(origin + at * grain).cast(pl.Datetime("us", "UTC"))
     size = len(actors)
     out = pl.DataFrame({"actor": pl.Series(np.repeat(np.arange(size), readings)).cast(pl.UInt32)})
-    out = out.select(actor=actors.gather(out["actor"]), as_of=pl.Series("as_of", moments.gather(np.tile(np.arange(readings), size))))
+    out = out.select(
+        actor=actors.gather(out["actor"]), as_of=pl.Series("as_of", moments.gather(np.tile(np.arange(readings), size)))
+    )
     code = pl.Enum(actors) if size else None
     columns: list[pl.Series] = []
     for one in metrics:
@@ -138,16 +140,12 @@ def rolling_facts(
         inside = (place >= 0) & (place < bins)
         cell = who[inside] * bins + place[inside]
         parts = table.select(**one.sums())
-        totals = {
-            name: _windowed(cell, parts[name].to_numpy()[inside], size, bins, at, per_window) for name in parts.columns
-        }
+        totals = {name: _windowed(cell, parts[name].to_numpy()[inside], size, bins, at, per_window) for name in parts.columns}
         columns += _finished(one, totals, confidence)
     return out.with_columns(columns)
 
 
-def _windowed(
-    cell: np.ndarray, parts: np.ndarray, size: int, bins: int, at: np.ndarray, per_window: int
-) -> np.ndarray:
+def _windowed(cell: np.ndarray, parts: np.ndarray, size: int, bins: int, at: np.ndarray, per_window: int) -> np.ndarray:
     """Sums of whole numbers over the window before each reading, actor after actor."""
     if parts.size and np.abs(parts).max() * parts.size < 2**53:
         binned = np.bincount(cell, weights=parts, minlength=size * bins).astype(np.int64)  # exact: below 2^53

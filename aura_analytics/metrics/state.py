@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["DossierState"]
 
 
-
 class _Keyed:
     """Rows by the hash of their case: a large part with an index, and a small part of what came since."""
 

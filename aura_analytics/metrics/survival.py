@@ -54,7 +54,9 @@ def kaplan_meier(elapsed: ArrayLike, ended: ArrayLike) -> pl.DataFrame:
     """
     time, over = np.asarray(elapsed, dtype=float), np.asarray(ended, dtype=bool)
     if time.shape != over.shape or time.ndim != 1:
-        raise ParameterError(Problem("elapsed and ended differ in shape", got=(time.shape, over.shape), expected="two equal vectors"))
+        raise ParameterError(
+            Problem("elapsed and ended differ in shape", got=(time.shape, over.shape), expected="two equal vectors")
+        )
     if time.size and not time.min() >= 0:
         raise ParameterError(Problem("a case took less than no time", got=float(np.nanmin(time))))
     moments, inverse = np.unique(time, return_inverse=True)

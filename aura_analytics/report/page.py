@@ -241,7 +241,9 @@ def _series(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame,
     )  # fmt: skip
     chart = charts.series(moved, "override_rate", actors=actors, threshold=0.30, theme=charts.INLINE, width=600)
     who = "flagged officers and the busiest others" if flagged else "the busiest officers"
-    return [_figure("Override rates over time", chart, f"Rolling {span_of_time(wide)} rates of {who}, read every {span_of_time(step)}.")]
+    return [
+        _figure("Override rates over time", chart, f"Rolling {span_of_time(wide)} rates of {who}, read every {span_of_time(step)}.")
+    ]
 
 
 def _survival(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
@@ -339,5 +341,5 @@ def _comparison(one: Policy, verdicts: pl.DataFrame, other: Policy, board: pl.Da
         "one": one.spec, "other": other.spec,
         "flagged": (int((both["first"] == "flag").sum()), int((both["second"] == "flag").sum())),
         "judged": int((board["override_rate_n"] > 0).sum()),
-        "groups": {key: names for key, names in sorted(reasons.items())}, "rows": rows,
+        "groups": dict(sorted(reasons.items())), "rows": rows,
     }  # fmt: skip

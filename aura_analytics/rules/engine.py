@@ -114,7 +114,9 @@ def _compare(leaf: Leaf, board: pl.DataFrame) -> Answer:
     threshold, known = _thresholds(leaf, board)
     filled = shown if leaf.missing_as is None else np.where(missing, leaf.missing_as, shown)
     met = _met(filled, threshold, leaf)
-    unknown = (np.isnan(filled) | (n < leaf.min_n) | ~known) if leaf.missing_as is None else (~known | (~missing & (n < leaf.min_n)))
+    unknown = (
+        (np.isnan(filled) | (n < leaf.min_n) | ~known) if leaf.missing_as is None else (~known | (~missing & (n < leaf.min_n)))
+    )
     bound = np.full(board.height, np.nan)
     if leaf.anytime is not None:
         k = np.round(np.where(missing, 0, value) * n)
@@ -203,7 +205,12 @@ def sentences(one: Answer) -> list[str]:
 
 
 _BEGINNINGS = {YES: "", LEANS_YES: "", LEANS_NO: "not ", NO: "not "}
-_ENDINGS = {YES: " beyond doubt", LEANS_YES: ", but not beyond doubt", LEANS_NO: ", but that is not beyond doubt", NO: ", beyond doubt"}
+_ENDINGS = {
+    YES: " beyond doubt",
+    LEANS_YES: ", but not beyond doubt",
+    LEANS_NO: ", but that is not beyond doubt",
+    NO: ", beyond doubt",
+}
 
 
 def more_needed(one: Finding) -> int | None:

@@ -56,8 +56,8 @@ class Leaf(_Strict):
     @classmethod
     def _known(cls, name: str) -> str:
         if name not in METRICS:
-            hint = close_match(name, list(METRICS))
-            raise ValueError(f"unknown metric; {hint}" if hint else f"unknown metric; there are {', '.join(METRICS)}")
+            hint = close_match(name, list(METRICS)) or f"there are {', '.join(METRICS)}"
+            raise ValueError(f"unknown metric; {hint}")
         return name
 
     @model_validator(mode="after")
@@ -68,7 +68,7 @@ class Leaf(_Strict):
         kind = METRICS[self.metric]
         if self.limit is not None and isinstance(kind, (Count, Quantile)):
             raise ValueError(f"{self.metric} keeps no numbers for a confidence limit; compare its value")
-        if self.limit == "lower" and self.side == "low" or self.limit == "upper" and self.side == "high":
+        if (self.limit == "lower" and self.side == "low") or (self.limit == "upper" and self.side == "high"):
             wrong = f"{given[0]} with the {self.limit} limit would accuse for lack of evidence"
             raise ValueError(f"{wrong}: use limit: lower with above/at_least, limit: upper with below/at_most")
         if self.anytime is not None and (not isinstance(kind, Rate) or self.above is None or self.limit is not None):
@@ -76,7 +76,7 @@ class Leaf(_Strict):
         if self.anytime is not None and isinstance(self.above, PeerRate):
             raise ValueError("anytime needs a fixed threshold, not one taken from peers")
         if isinstance(self.threshold, PeerRate) and not isinstance(kind, Rate):
-            raise ValueError("a threshold from peers works for rates")
+            raise ValueError("a threshold from peers works for rates")  # noqa: TRY004  (pydantic collects ValueErrors)
         return self
 
     @property
@@ -118,7 +118,7 @@ class Any_(_Strict):  # noqa: N801
 def _shape(value: Any) -> str:
     if isinstance(value, dict):
         return "all" if "all" in value else "any" if "any" in value else "leaf"
-    return {All: "all", Any_: "any"}.get(type(value), "leaf")
+    return "all" if isinstance(value, All) else "any" if isinstance(value, Any_) else "leaf"
 
 
 Condition = Annotated[
@@ -196,7 +196,7 @@ class PolicyFile(_Strict):
     version: int = Field(1, ge=1)
     description: str = ""
     window: str | None = Field("90d", description="window of the dossiers it is meant for; null is the whole log")
-    kinds: list[Literal["officer", "agent", "component", "citizen", "system"]] = Field(default_factory=lambda: ["officer"])
+    kinds: list[Literal["officer", "agent", "component", "citizen", "system"]] = ["officer"]
     evidence: Evidence = Evidence()
     roles: dict[str, list[str]] = Field(default_factory=dict, description="declared role -> its actors")
     rules: list[RuleSpec] = Field(min_length=1)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from aura_analytics.errors import ParameterError, Problem, RuleError, close_match
 from aura_analytics.importing.mapping import load_yaml, problems_of
@@ -253,7 +253,9 @@ class Policy:
             clears.append([text for r in behind for text in _would_clear(self.spec.rules[r], findings[r][i])] if speaking else [])
             asked = [number for r in behind for one in findings[r][i] if (number := engine.more_needed(one)) is not None]
             # a leg that already excludes the rule settles it, whatever the others lack
-            more.append(max(asked) if asked and verdict not in (engine.FLAG, engine.CLEAR) and not is_blocked and not is_foreign else None)
+            more.append(
+                max(asked) if asked and verdict not in (engine.FLAG, engine.CLEAR) and not is_blocked and not is_foreign else None
+            )
         size = board.height
         return pl.DataFrame(
             {
@@ -335,7 +337,7 @@ def _shipped(name: str) -> Policy:
 def _explain(error: ValidationError, where: str) -> list[Problem]:
     from aura_analytics.rules import grammar
 
-    models = [grammar.PolicyFile, grammar.RuleSpec, grammar.Leaf, grammar.Persistence, grammar.Evidence, grammar.TestCase, grammar.All,
+    models: list[type[BaseModel]] = [grammar.PolicyFile, grammar.RuleSpec, grammar.Leaf, grammar.Persistence, grammar.Evidence, grammar.TestCase, grammar.All,
               grammar.Any_, grammar.PeerRate]  # fmt: skip
     known = sorted({name for model in models for name in model.model_fields})
     return problems_of(error, where, known)
@@ -352,7 +354,9 @@ def _case_board(case: TestCase) -> pl.DataFrame:
         columns["as_of"] = pl.Series([i], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
         unknown = [name for name in reading if name not in METRICS and name not in ("agreed_ever", "actor_kind")]
         if unknown:
-            hints = [Problem("unknown metric in a test", got=n, where=case.name, next=close_match(n, list(METRICS))) for n in unknown]
+            hints = [
+                Problem("unknown metric in a test", got=n, where=case.name, next=close_match(n, list(METRICS))) for n in unknown
+            ]
             raise RuleError("a test cannot be read", problems=hints)
         table = pl.DataFrame(columns)
         for name, kind in METRICS.items():
@@ -398,6 +402,4 @@ def _plain_numbers(kind: Metric, given: Any) -> dict[str, pl.Series]:
         value, n = float(given), 1
     numbers: dict[str, Any] = {"": value, "_n": n, "_sd": sd, "_n_eff": float(n), "_status": "ok" if n else "no_data"}
     dtypes = {"_n": pl.Int64, "_status": pl.String}
-    return {
-        kind.name + suffix: pl.Series([numbers.get(suffix)], dtype=dtypes.get(suffix, pl.Float64)) for suffix in kind.suffixes
-    }
+    return {kind.name + suffix: pl.Series([numbers.get(suffix)], dtype=dtypes.get(suffix, pl.Float64)) for suffix in kind.suffixes}

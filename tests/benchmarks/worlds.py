@@ -72,9 +72,7 @@ def make(path: Path, n_events: int, actors: int = 5_000, seed: int = 7) -> Path:
         event_id=pl.concat_str(pl.lit("e-"), pl.int_range(pl.len()).cast(pl.String).str.zfill(12)),
         ts=pl.col("ts").cast(SCHEMA["ts"]),
     )
-    table = table.select(
-        (pl.col(n) if n in table.columns else pl.lit(None, dtype=t).alias(n)).cast(t) for n, t in SCHEMA.items()
-    )
+    table = table.select((pl.col(n) if n in table.columns else pl.lit(None, dtype=t).alias(n)).cast(t) for n, t in SCHEMA.items())
     path.parent.mkdir(parents=True, exist_ok=True)
     table.write_parquet(path, row_group_size=250_000)
     return path

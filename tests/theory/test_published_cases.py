@@ -17,7 +17,10 @@ from aura_analytics import events, intervals
 from aura_analytics.metrics.dossier import pip_recommended
 from aura_analytics.metrics.survival import kaplan_meier, median_survival
 
-CASES = {case["id"]: case for case in json.loads((Path(__file__).parents[2] / "fixtures/published/dossier_cases.json").read_text())["cases"]}
+CASES = {
+    case["id"]: case
+    for case in json.loads((Path(__file__).parents[2] / "fixtures/published/dossier_cases.json").read_text())["cases"]
+}
 
 
 def test_wilson_newcombe() -> None:
@@ -146,7 +149,9 @@ def test_mixture_e_value_equals_numerical_integration() -> None:
 
     for k, n, p0 in ((4, 10, 0.3), (42, 100, 0.3), (20, 100, 0.3), (0, 5, 0.5)):
         null = p0**k * (1 - p0) ** (n - k)
-        integral = quad(lambda p, k=k, n=n, null=null: p**k * (1 - p) ** (n - k) / null, p0, 1, epsabs=0, epsrel=1e-10)[0] / (1 - p0)
+        integral = quad(lambda p, k=k, n=n, null=null: p**k * (1 - p) ** (n - k) / null, p0, 1, epsabs=0, epsrel=1e-10)[0] / (
+            1 - p0
+        )
         assert np.exp(intervals.mixture_e_value([k], [n], p0)[0]) == pytest.approx(integral, rel=1e-8)
 
 
