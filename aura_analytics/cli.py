@@ -140,11 +140,15 @@ def _load(path: Path, quarantine: Path | None) -> pl.LazyFrame:
 def _percent(row: dict[str, Any], name: str) -> str:
     if not row.get(f"{name}_n"):
         return "-"
-    return f"{100 * row[name]:.1f} % ({100 * row[f'{name}_lo']:.0f}-{100 * row[f'{name}_hi']:.0f})"
+    return f"{100 * row[name]:.1f}% ({100 * row[f'{name}_lo']:.0f}-{100 * row[f'{name}_hi']:.0f})"
 
 
 def _decimal(row: dict[str, Any], name: str, digits: int) -> str:
     return "-" if row.get(name) is None else f"{row[name]:.{digits}f}"
+
+
+def _stars(row: dict[str, Any]) -> str:
+    return "-" if row["sat_score_mean"] is None else f"{row['sat_score_mean']:.1f} ({row['sat_score_mean_n']:,})"
 
 
 _STYLES = {"flag": "bold red", "watch": "yellow", "clear": "green", "insufficient": "dim"}
@@ -152,6 +156,7 @@ _STYLES = {"flag": "bold red", "watch": "yellow", "clear": "green", "insufficien
 
 def _show(board: pl.DataFrame, title: str) -> None:
     """The board of people, then of machines, as tables."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
 
@@ -160,28 +165,27 @@ def _show(board: pl.DataFrame, title: str) -> None:
     rows = board.to_dicts()
     people = [row for row in rows if row["actor_kind"] not in machines]
     if people or not rows:
-        table = Table(
-            title=title, title_justify="left", caption_justify="left", caption="Override %: rate (95 % interval) of n verdicts."
-        )
-        table.add_column("Actor", overflow="fold", min_width=16)
-        for name in ("Override %", "n", "Stars", "n", "Mean h", "Open"):
-            table.add_column(name, justify="right")
-        table.add_column("Tracker")
-        table.add_column("Status")
+        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("Actor", overflow="fold", min_width=13)
+        for name in ("Override %", "n", "Stars (n)", "Mean h", "Open"):
+            table.add_column(name, justify="right", no_wrap=True)
+        table.add_column("PIP", no_wrap=True)
+        table.add_column("Status", no_wrap=True, min_width=12)
         for row in sorted(people, key=lambda row: (-row["override_rate"], row["actor"])):
             status = row["pip_status"]
             table.add_row(
-                row["actor"], _percent(row, "override_rate"), f"{row['override_rate_n']:,}", _decimal(row, "sat_score_mean", 1),
-                f"{row['sat_score_mean_n']:,}", _decimal(row, "avg_processing_hours", 1), f"{row['open_cases']:,}",
-                "PIP" if row["pip_recommended"] else "", f"[{_STYLES[status]}]{status}[/]",
+                row["actor"], _percent(row, "override_rate"), f"{row['override_rate_n']:,}", _stars(row),
+                _decimal(row, "avg_processing_hours", 1), f"{row['open_cases']:,}",
+                "yes" if row["pip_recommended"] else "", f"[{_STYLES[status]}]{status}[/]",
             )  # fmt: skip
+        table.caption, table.caption_justify = "Override %: rate and 95 % interval. PIP: the tracker's own rule.\nStatus: the same thresholds, beyond doubt.", "left"
         console.print(table)
     others = [row for row in rows if row["actor_kind"] in machines]
     if others:
-        table = Table(title="Agents and components", title_justify="left")
-        table.add_column("Actor", overflow="fold", min_width=16)
-        for name in ("Overridden %", "n", "Success %", "n", "Score, last 10"):
-            table.add_column(name, justify="right")
+        table = Table(title="Agents and components", title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table.add_column("Actor", overflow="fold", min_width=13)
+        for name in ("Overridden %", "n", "Success %", "n", "Last 10"):
+            table.add_column(name, justify="right", no_wrap=True)
         for row in others:
             table.add_row(
                 row["actor"], _percent(row, "overridden_rate"), f"{row['overridden_rate_n']:,}", _percent(row, "success_rate"),

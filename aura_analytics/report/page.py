@@ -19,6 +19,7 @@ from aura_analytics.metrics.registry import METRICS
 from aura_analytics.metrics.rolling import rolling
 from aura_analytics.metrics.survival import kaplan_meier, median_survival
 from aura_analytics.report.words import cell, span_of_time, verdict_words
+from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy
 
 if TYPE_CHECKING:
@@ -102,17 +103,20 @@ def report_html(
 ) -> str:
     """The report's HTML."""
     import jinja2
+    import markupsafe
 
     lazy = cases.check_schema(events)
     chosen = policy or Policy.evidence_gated()
     board = make_dossiers(lazy, as_of, window, sla=sla, calendar=calendar, policy=chosen, roles=roles or chosen.roles)
     verdicts = chosen.evaluate(board)
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
-    facts = _context(lazy, board, as_of, window, sla, calendar)
+    facts = _context(lazy, as_of, window, sla, calendar)
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in _flagged(verdicts)[:_PAGES]]
+    judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
     env = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     env.filters["verdict_words"] = verdict_words
+    env.filters["breakable"] = lambda name: markupsafe.escape(name).replace("@", markupsafe.Markup("<wbr>@"))
     return env.get_template("report.html.j2").render(
         title=title,
         source=source,
@@ -121,7 +125,7 @@ def report_html(
         dark=variables(DARK),
         policy=chosen.spec,
         facts=facts,
-        counts={name: int((verdicts["verdict"] == name).sum()) for name in ("flag", "watch", "clear", "insufficient")},
+        counts={name: int((judged == name).sum()) for name in ("flag", "watch", "clear", "insufficient")},
         boards=_boards(board, verdicts),
         charts=_charts(lazy, board, verdicts, facts),
         pages=pages,
@@ -132,7 +136,6 @@ def report_html(
 
 def _context(
     events: pl.LazyFrame,
-    board: pl.DataFrame,
     as_of: datetime | date | str | None,
     window: str | timedelta | None,
     sla: str | Sla | Mapping[str, str | Sla] | None,
@@ -141,10 +144,9 @@ def _context(
     """What the whole report is about: the window, and how much is in it."""
     if as_of is not None:
         end = times.parse_as_of(as_of)
-    elif board.height:
-        end = times.parse_as_of(board["as_of"][0])
     else:
-        end = times.parse_as_of("1970-01-01")
+        last = events.select(pl.col("ts").max()).collect(engine="streaming").item()
+        end = times.parse_as_of(last if last is not None else "1970-01-01")
     since = None if window is None else end - times.parse_span(window)
     inside = events.filter(pl.col("ts") <= end) if since is None else events.filter((pl.col("ts") <= end) & (pl.col("ts") > since))
     counted = inside.select(

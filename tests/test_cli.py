@@ -1,0 +1,115 @@
+"""The command line as a user runs it: in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import aura_analytics as aura
+
+ROOT = Path(__file__).parent.parent
+
+
+def run(*arguments: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "aura_analytics.cli", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False,
+        env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
+    )  # fmt: skip
+    assert done.returncode == code, done.stderr + done.stdout
+    return done
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("demo")
+    return folder, run("demo", cwd=folder).stdout
+
+
+def test_demo_shows_everything(demo: tuple[Path, str]) -> None:
+    folder, out = demo
+    assert "officer_anne" in out and "flag" in out and "insufficient" in out
+    assert (folder / "aura-demo/report.html").exists()
+    assert str(folder / "aura-demo/report.html") in out
+    assert max(len(line) for line in out.splitlines() if not line.startswith("Report")) <= 80
+
+
+def test_dossiers_as_json_and_as_files(demo: tuple[Path, str], tmp_path: Path) -> None:
+    path = demo[0] / "aura-demo/events.parquet"
+    rows = json.loads(run("dossiers", path, "--json", "--sla", "72h", "--sla", "appeal=20 working days", cwd=tmp_path).stdout)
+    anne = next(row for row in rows if row["actor"].startswith("officer_anne"))
+    board = aura.dossiers(aura.read_events(path), sla={"default": "72h", "appeal": "20 working days"})
+    assert anne["sla_breach_rate"] == board.filter(actor=anne["actor"])["sla_breach_rate"][0]
+    for suffix in ("parquet", "csv", "jsonl"):
+        run("dossiers", path, "--out", f"board.{suffix}", cwd=tmp_path)
+        assert (tmp_path / f"board.{suffix}").stat().st_size > 0
+    assert pl.read_parquet(tmp_path / "board.parquet").height == len(rows)
+
+
+def test_import_and_report(fixtures: Path, tmp_path: Path) -> None:
+    arguments = ["import", fixtures / "logs/small_bank.csv", "--mapping", fixtures / "mappings/small_bank.yaml", "--out", "events.jsonl"]
+    assert "2 DECISION, 1 OVERRIDE" in run(*arguments, cwd=tmp_path).stdout
+    assert "exists already" in run(*arguments, cwd=tmp_path, code=2).stderr
+    done = json.loads(run(*arguments, "--force", "--json", cwd=tmp_path).stdout)
+    assert (done["rows"], done["unused"]) == (18, {"call": 1})
+    out = run("report", "events.jsonl", "--window", "all", "--policy", fixtures / "policies/rate_sound.yaml", "--compare",
+              fixtures / "policies/rate_naive.yaml", "--json", cwd=tmp_path)  # fmt: skip
+    assert json.loads(out.stdout)["bytes"] > 10_000
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["dossiers", "nix.parquet"], "no events there"),
+        (["dossiers", "a.jsonl"], "a.jsonl:1: json_unreadable"),
+        (["dossiers", "b.jsonl"], "stars_range: got 9.0"),
+        (["dossiers", "good.jsonl", "--window", "soon"], "window is not a span of time: got 'soon'"),
+        (["dossiers", "good.jsonl", "--as-of", "soon"], "as_of is not a time"),
+        (["dossiers", "good.jsonl", "--actor", "officer_ann"], "did you mean 'officer_anne'?"),
+        (["dossiers", "good.jsonl", "--attribution", "x"], "unknown attribution: got 'x'"),
+        (["dossiers", "good.jsonl", "--sla", "x"], "an SLA cannot be read"),
+        (["dossiers", "good.jsonl", "--policy", "good.jsonl"], "keys and values|can be loaded safely|is not a policy"),
+        (["report", "good.jsonl", "--out", "no/such/folder/r.html"], "No such file or directory"),
+        (["import", "good.jsonl", "--mapping", "nix.yaml", "--out", "x.parquet"], "no mapping file there"),
+        (["import", "good.jsonl", "--mapping", "nix.yaml", "--out", "x.doc"], "unknown kind of event file"),
+        (["rules", "test", "nix.yaml"], "no policy file there"),
+    ],
+)
+def test_errors_are_one_line(tmp_path: Path, arguments: list[str], message: str) -> None:
+    (tmp_path / "a.jsonl").write_text("{\n")
+    (tmp_path / "b.jsonl").write_text('{"type": "SAT_SCORE", "ts": "2026-01-05", "value": 9}\n' * 3)
+    aura.write_events(aura.events.sample(60, seed=1), tmp_path / "good.jsonl")
+    done = run(*arguments, cwd=tmp_path, code=2)
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1, done.stderr
+    assert pl.Series([done.stderr]).str.contains(message).all(), done.stderr
+
+
+def test_quarantine(tmp_path: Path) -> None:
+    rows = aura.write_events(aura.events.sample(60, seed=1), tmp_path / "log.jsonl").read_text()
+    (tmp_path / "log.jsonl").write_text(rows + '{"type": "OVERIDE"\n{"type": "DECISION", "ts": "2026-01-05", "actor": "x", "confidence": 7}\n')
+    done = run("dossiers", "log.jsonl", "--quarantine", "aside.jsonl", cwd=tmp_path)
+    assert "officer_anne" in done.stdout
+    assert len((tmp_path / "aside.jsonl").read_text().splitlines()) == 2
+
+
+def test_rules_check_and_test(fixtures: Path, tmp_path: Path) -> None:
+    policy = fixtures / "policies/rate_sound.yaml"
+    assert "rate_sound is a policy of 1 rules on override_rate" in run("rules", "check", policy, cwd=tmp_path).stdout
+    assert "3 passed, 0 failed" in run("rules", "test", policy, cwd=tmp_path).stdout
+    (tmp_path / "p.yaml").write_text(policy.read_text().replace("expect: flag", "expect: clear").replace("name: rate_sound", "name: rate_sound\nnmae: x"))
+    out = run("rules", "check", "p.yaml", cwd=tmp_path, code=2).stdout
+    assert "unknown key 'nmae'; did you mean 'name'?" in out
+    (tmp_path / "p.yaml").write_text(policy.read_text().replace("expect: flag", "expect: clear"))
+    assert "FAILED beyond doubt: expected clear, got flag" in run("rules", "test", "p.yaml", cwd=tmp_path, code=1).stdout
+
+
+def test_every_command_explains_itself(tmp_path: Path) -> None:
+    for command in ([], ["demo"], ["import"], ["dossiers"], ["report"], ["metrics"], ["rules"], ["rules", "check"], ["rules", "test"]):
+        assert "Usage" in run(*command, "--help", cwd=tmp_path).stdout
+    names = {row["name"] for row in json.loads(run("metrics", "--json", cwd=tmp_path).stdout)}
+    assert names == set(aura.metrics.METRICS)

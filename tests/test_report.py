@@ -1,0 +1,96 @@
+"""What the report says: verdicts, evidence, both lists side by side, and that it is one file."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import aura_analytics as aura
+from aura_analytics import events
+
+
+@pytest.fixture(scope="module")
+def html(tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    return aura.write_report(aura.sample_log(seed=7), path, sla="72h").read_text(encoding="utf-8")
+
+
+def test_one_file_without_foreign_addresses(html: str) -> None:
+    addresses = set(re.findall(r"https?://[^\s\"'<)]+", html))
+    assert addresses <= {"http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"}  # names of formats, never fetched
+    assert "<script" not in html and "@import" not in html and "<link" not in html
+    assert "#0a0b0" not in html  # every stand-in became a variable of the page
+
+
+def test_flagged_actor_has_evidence(html: str) -> None:
+    page = html[html.index('<section class="actor"') :]
+    assert "officer_anne@sba.gov" in page
+    for part in ("beyond doubt", "What would clear it", "The last overrides", "CLAIM_", "aria-label"):
+        assert part in page
+
+
+def test_two_lists_side_by_side_and_why_they_differ(fixtures: Path, tmp_path: Path) -> None:
+    kinds = {"only_declines": ["OVERRIDE"] * 12, "both": ["OVERRIDE"] * 40 + ["DECISION"] * 20, "few": ["OVERRIDE", "DECISION"],
+             "fine": ["OVERRIDE"] * 5 + ["DECISION"] * 45}  # fmt: skip
+    log = events.from_records([{"type": kind, "actor": actor, "ts": "2026-01-05"} for actor, many in kinds.items() for kind in many])
+    sound, naive = (aura.Policy.from_yaml(fixtures / f"policies/rate_{name}.yaml") for name in ("sound", "naive"))
+    text = aura.write_report(log, tmp_path / "r.html", window=None, policy=sound, compare=naive).read_text()
+    text = " ".join(re.sub(r"<[^>]+>", " ", text).split())
+    assert "rate_sound 1 of 4 flagged" in text and "rate_naive 3 of 4 flagged" in text
+    assert "1 never once issued the verdict that agrees with the recommendation" in text
+    assert "1 have too few observations to say anything" in text
+
+
+def test_markup_in_names_is_inert(tmp_path: Path) -> None:
+    log = events.from_records([{"type": "OVERRIDE", "actor": "<script>alert(1)</script>", "ts": "2026-01-05"}] * 3)
+    text = aura.write_report(log, tmp_path / "r.html", policy=aura.Policy({"name": "p", "rules": [
+        {"id": "r", "when": {"metric": "override_rate", "above": 0.1}}]})).read_text()  # fmt: skip
+    assert "<script>" not in text and "&lt;script&gt;" in text
+
+
+@pytest.mark.parametrize("window", ["90d", None])
+def test_report_of_nothing(tmp_path: Path, window: str | None) -> None:
+    text = aura.write_report(events.empty(), tmp_path / "r.html", window=window).read_text()
+    assert "Nobody acted" in text
+
+
+def test_report_of_one_event(tmp_path: Path) -> None:
+    log = events.from_records([{"type": "SAT_SCORE", "value": 3, "case_id": "C"}])
+    assert "1 of them could not be traced" in " ".join(aura.write_report(log, tmp_path / "r.html").read_text().split())
+
+
+def test_charts_have_stable_bytes() -> None:
+    from aura_analytics import charts
+    from aura_analytics.charts.render import spec_of
+
+    board = aura.dossiers(aura.sample_log(400, seed=1)).filter(pl.col("actor_kind") == "officer")
+    assert spec_of(charts.league(board)) == spec_of(charts.league(board))
+    assert charts.svg(charts.funnel(board)) == charts.svg(charts.funnel(board))
+    assert charts.png(charts.league(board))[:8] == b"\x89PNG\r\n\x1a\n"
+
+
+def test_charts_never_carry_too_many_rows() -> None:
+    from aura_analytics import charts
+    from aura_analytics.charts.render import spec_of
+
+    many = aura.dossiers(events.from_records([{"type": "OVERRIDE", "actor": f"o{i}", "ts": "2026-01-05"} for i in range(6_000)]))
+    for chart in (charts.league(many), charts.funnel(many)):
+        spec_of(chart)
+    moved = aura.rolling(aura.sample_log(800, seed=1), window="30d", step="6h")
+    assert moved.height > 5_000
+    spec_of(charts.series(moved))
+
+
+def test_funnel_limits_by_hand() -> None:
+    from aura_analytics.charts import funnel_limits
+
+    board = pl.DataFrame({"override_rate": [0.2, 0.4], "override_rate_n": [100, 100]})
+    centre, _, limits = funnel_limits(board)
+    assert centre == pytest.approx(0.3)
+    row = limits.sort((pl.col("n") - 100).abs()).row(0, named=True)
+    half = 1.959964 * (0.3 * 0.7 / row["n"]) ** 0.5
+    assert row["high95"] == pytest.approx(0.3 + half, rel=1e-6)
+    assert row["low998"] == pytest.approx(0.3 - 3.090232 * (0.3 * 0.7 / row["n"]) ** 0.5, rel=1e-6)
