@@ -64,23 +64,25 @@ def shaped(followed: pl.DataFrame, floor: int, wanted: set[str]) -> dict[str, pl
 
 def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]) -> tuple[pl.DataFrame, pl.Series]:
     """The plain cases, followed; and the hashes of all that are not plain."""
-    rows = pass_.lazy()
-    given = rows.filter(pl.col("type") == "ASSIGNED").select("h", "ts", "actor", "actor_kind", *queue)
-    done = rows.filter(pl.col("type") == "RESOLVED").select("h", "ts", "actor", "actor_kind")
+    # names stay out of the join: rows are joined by number, and only those that are kept fetch their names
+    rows = pass_.lazy().select("type", "h", "ts").with_row_index("row")
+    given = rows.filter(pl.col("type") == "ASSIGNED").select("h", "ts", "row")
+    done = rows.filter(pl.col("type") == "RESOLVED").select("h", "ts", "row")
     recent = pl.lit(value=True) if facts.since is None else pl.col("ts_right") > facts.since
     kept = pl.col("ts_right").is_null() | recent | (pl.col("ts_right") < pl.col("ts"))
     joined = given.join(done, on="h", how="left").filter(kept).collect(engine="streaming")
-    others = _not_plain(rows, joined, facts)
+    others = _not_plain(pass_, joined, facts)
     if others.len():
         joined = joined.lazy().join(pl.LazyFrame({"h": others}), on="h", how="anti").collect()
     resolved = joined["ts_right"].is_not_null()
     start = joined["ts"].to_physical().to_numpy()
     end = joined["ts_right"].to_physical().fill_null(spells.micro(facts.as_of)).to_numpy()
+    answerable = joined["row_right"].zip_with(resolved, joined["row"])
     followed = joined.select(
-        pl.when(resolved).then("actor_right").otherwise("actor").alias("actor"),
-        pl.when(resolved).then("actor_kind_right").otherwise("actor_kind").alias("actor_kind"),
+        pass_["actor"].gather(answerable),
+        pass_["actor_kind"].gather(answerable),
         "h",
-        *queue,
+        *(pass_[name].gather(joined["row"]) for name in queue),
         start=pl.Series(start),
         end=pl.Series(end),
         elapsed=pl.Series(spells.clock(start, end, options)),
@@ -93,14 +95,15 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
     return followed, others
 
 
-def _not_plain(rows: pl.LazyFrame, joined: pl.DataFrame, facts: Facts) -> pl.Series:
+def _not_plain(pass_: pl.DataFrame, joined: pl.DataFrame, facts: Facts) -> pl.Series:
     """Hashes of the cases that the join alone cannot settle."""
-    nameless = pl.col("ts_right").is_not_null() & pl.col("actor_right").is_null()
-    odd = joined.lazy().filter((pl.col("ts_right") < pl.col("ts")) | nameless | pl.col("h").is_null()).select("h")
+    rows = pass_.lazy()
+    odd = joined.lazy().filter((pl.col("ts_right") < pl.col("ts")) | pl.col("h").is_null()).select("h")
+    nameless = rows.filter((pl.col("type") == "RESOLVED") & pl.col("actor").is_null()).select("h")
     twice = joined.lazy().select("h").filter(pl.col("h").is_duplicated())
     paused = rows.filter(pl.col("type").is_in(["PAUSED", "RESUMED"])).select("h")
     ends = rows.filter(pl.col("type") == "RESOLVED")
     recent = ends if facts.since is None else ends.filter(pl.col("ts") > facts.since)
     unassigned = recent.select("h").join(joined.lazy().select("h"), on="h", how="anti")
-    found = pl.concat([odd, twice, paused, unassigned]).select(pl.col("h").drop_nulls().unique())
+    found = pl.concat([odd, nameless, twice, paused, unassigned]).select(pl.col("h").drop_nulls().unique())
     return found.collect(engine="streaming")["h"]

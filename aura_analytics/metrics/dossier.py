@@ -195,11 +195,11 @@ def summarise(facts: Facts, metrics: Iterable[Metric], context: Context, names: 
         tables[fact, subject] = found
         kinds.append(tables[fact, subject].select("actor", "__kind"))
     board = _actors(kinds, context)
+    aligned = {key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()}
     columns: list[pl.Series] = []
     kind_of = board["actor_kind"].cast(pl.String)
     for one in chosen:
-        mine = board.select("actor").join(tables[one.fact, one.subject], on="actor", how="left", maintain_order="left")
-        for name, series in one.finish(mine, context).items():
+        for name, series in one.finish(aligned[one.fact, one.subject], context).items():
             values = series
             if name.endswith("_status"):
                 foreign = kind_of.is_not_null() & ~kind_of.is_in(one.kinds)
