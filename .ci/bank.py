@@ -27,5 +27,9 @@ assert (flagged, decided.height, int((decided["override_rate"] == 1).sum())) == 
 one_sided = sound["reasons"].list.first().str.starts_with("one_sided").sum()
 assert one_sided == 48
 print(report)
-print(f"naive policy: {flagged} of {decided.height} officers flagged; sound policy: {dict(sound['verdict'].value_counts(sort=True).iter_rows())},")
-print(f"{one_sided} of them one_sided; officer 10138: 106 of 606, mean {row['avg_processing_hours']:.4f} h, median {row['processing_hours_median']:.4f} h")
+print(
+    f"naive policy: {flagged} of {decided.height} officers flagged; sound policy: {dict(sound['verdict'].value_counts(sort=True).iter_rows())},"
+)
+print(
+    f"{one_sided} of them one_sided; officer 10138: 106 of 606, mean {row['avg_processing_hours']:.4f} h, median {row['processing_hours_median']:.4f} h"
+)

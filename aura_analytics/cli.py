@@ -178,7 +178,10 @@ def _show(board: pl.DataFrame, title: str) -> None:
                 _decimal(row, "avg_processing_hours", 1), f"{row['open_cases']:,}",
                 "yes" if row["pip_recommended"] else "", f"[{_STYLES[status]}]{status}[/]",
             )  # fmt: skip
-        table.caption, table.caption_justify = "Override %: rate and 95 % interval. PIP: the tracker's own rule.\nStatus: the same thresholds, beyond doubt.", "left"
+        table.caption, table.caption_justify = (
+            "Override %: rate and 95 % interval. PIP: the tracker's own rule.\nStatus: the same thresholds, beyond doubt.",
+            "left",
+        )
         console.print(table)
     others = [row for row in rows if row["actor_kind"] in machines]
     if others:

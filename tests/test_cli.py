@@ -51,7 +51,14 @@ def test_dossiers_as_json_and_as_files(demo: tuple[Path, str], tmp_path: Path) -
 
 
 def test_import_and_report(fixtures: Path, tmp_path: Path) -> None:
-    arguments = ["import", fixtures / "logs/small_bank.csv", "--mapping", fixtures / "mappings/small_bank.yaml", "--out", "events.jsonl"]
+    arguments: list[str | Path] = [
+        "import",
+        fixtures / "logs/small_bank.csv",
+        "--mapping",
+        fixtures / "mappings/small_bank.yaml",
+        "--out",
+        "events.jsonl",
+    ]
     assert "2 DECISION, 1 OVERRIDE" in run(*arguments, cwd=tmp_path).stdout
     assert "exists already" in run(*arguments, cwd=tmp_path, code=2).stderr
     done = json.loads(run(*arguments, "--force", "--json", cwd=tmp_path).stdout)
@@ -91,7 +98,9 @@ def test_errors_are_one_line(tmp_path: Path, arguments: list[str], message: str)
 
 def test_quarantine(tmp_path: Path) -> None:
     rows = aura.write_events(aura.events.sample(60, seed=1), tmp_path / "log.jsonl").read_text()
-    (tmp_path / "log.jsonl").write_text(rows + '{"type": "OVERIDE"\n{"type": "DECISION", "ts": "2026-01-05", "actor": "x", "confidence": 7}\n')
+    (tmp_path / "log.jsonl").write_text(
+        rows + '{"type": "OVERIDE"\n{"type": "DECISION", "ts": "2026-01-05", "actor": "x", "confidence": 7}\n'
+    )
     done = run("dossiers", "log.jsonl", "--quarantine", "aside.jsonl", cwd=tmp_path)
     assert "officer_anne" in done.stdout
     assert len((tmp_path / "aside.jsonl").read_text().splitlines()) == 2
@@ -101,7 +110,9 @@ def test_rules_check_and_test(fixtures: Path, tmp_path: Path) -> None:
     policy = fixtures / "policies/rate_sound.yaml"
     assert "rate_sound is a policy of 1 rules on override_rate" in run("rules", "check", policy, cwd=tmp_path).stdout
     assert "3 passed, 0 failed" in run("rules", "test", policy, cwd=tmp_path).stdout
-    (tmp_path / "p.yaml").write_text(policy.read_text().replace("expect: flag", "expect: clear").replace("name: rate_sound", "name: rate_sound\nnmae: x"))
+    (tmp_path / "p.yaml").write_text(
+        policy.read_text().replace("expect: flag", "expect: clear").replace("name: rate_sound", "name: rate_sound\nnmae: x")
+    )
     out = run("rules", "check", "p.yaml", cwd=tmp_path, code=2).stdout
     assert "unknown key 'nmae'; did you mean 'name'?" in out
     (tmp_path / "p.yaml").write_text(policy.read_text().replace("expect: flag", "expect: clear"))
@@ -109,7 +120,17 @@ def test_rules_check_and_test(fixtures: Path, tmp_path: Path) -> None:
 
 
 def test_every_command_explains_itself(tmp_path: Path) -> None:
-    for command in ([], ["demo"], ["import"], ["dossiers"], ["report"], ["metrics"], ["rules"], ["rules", "check"], ["rules", "test"]):
+    for command in (
+        [],
+        ["demo"],
+        ["import"],
+        ["dossiers"],
+        ["report"],
+        ["metrics"],
+        ["rules"],
+        ["rules", "check"],
+        ["rules", "test"],
+    ):
         assert "Usage" in run(*command, "--help", cwd=tmp_path).stdout
     names = {row["name"] for row in json.loads(run("metrics", "--json", cwd=tmp_path).stdout)}
     assert names == set(aura.metrics.METRICS)

@@ -33,7 +33,9 @@ def test_counting_needs_neither_charts_nor_databases() -> None:
         "import json, sys; import aura_analytics as aura; aura.dossiers(aura.events.sample(50));"
         "print(json.dumps([m for m in sys.modules if '.' not in m]))"
     )
-    assert set(json.loads(_python(code))).isdisjoint({"altair", "sqlalchemy", "ipywidgets", "pandas", "typer", "vl_convert", "jinja2"})
+    assert set(json.loads(_python(code))).isdisjoint(
+        {"altair", "sqlalchemy", "ipywidgets", "pandas", "typer", "vl_convert", "jinja2"}
+    )
 
 
 def test_surface_is_sorted_complete_and_real() -> None:
@@ -62,7 +64,15 @@ def _tracked() -> list[Path]:
 
 
 def test_no_tracked_file_names_a_registry_or_a_machine() -> None:
-    hosts = ["pypi" + ".org", "python" + "hosted", "npmjs" + ".org", "registry" + ".npm", "debian" + ".org", "index" + "-url", "find" + "-links"]
+    hosts = [
+        "pypi" + ".org",
+        "python" + "hosted",
+        "npmjs" + ".org",
+        "registry" + ".npm",
+        "debian" + ".org",
+        "index" + "-url",
+        "find" + "-links",
+    ]
     places = ["/wo" + "rk/", "/ro" + "ot/", "/home" + "/"]
     found = []
     files = _tracked()
@@ -76,18 +86,20 @@ def test_no_tracked_file_names_a_registry_or_a_machine() -> None:
 
 def test_pins_are_complete_and_agree() -> None:
     project = (ROOT / "pyproject.toml").read_text()
-    constraints = dict(re.findall(r'^  "([a-z0-9][a-z0-9._-]*)(?:\[[a-z]+\])?==([^ ;"]+)', project, re.M))
-    pinned = re.findall(r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z]+\])?==([^ ;\\]+)", (ROOT / "requirements.txt").read_text(), re.M)
+    constraints = dict(re.findall(r'^  "([a-z0-9][a-z0-9._-]*)(?:\[[a-z]+\])?==([^ ;"]+)', project, re.MULTILINE))
+    pinned = re.findall(
+        r"^([a-z0-9][a-z0-9._-]*)(?:\[[a-z]+\])?==([^ ;\\]+)", (ROOT / "requirements.txt").read_text(), re.MULTILINE
+    )
     assert len(pinned) > 100
     assert {name for name, _ in pinned} == set(constraints)
     assert "--hash=sha256:" in (ROOT / "requirements.txt").read_text()
-    wanted = re.findall(r'^  "([a-zA-Z0-9][a-zA-Z0-9._-]*)[>\[]', project.split("# pins: begin")[0], re.M)
+    wanted = re.findall(r'^  "([a-zA-Z0-9][a-zA-Z0-9._-]*)[>\[]', project.split("# pins: begin")[0], re.MULTILINE)
     assert {name.lower() for name in wanted} <= set(constraints)
 
 
 def test_readme_opens_with_two_commands_and_a_picture() -> None:
     text = (ROOT / "README.md").read_text()
-    commands = re.findall(r"^python -m pip install uv && python -m uv run .*$", text, re.M)
+    commands = re.findall(r"^python -m pip install uv && python -m uv run .*$", text, re.MULTILINE)
     assert len(commands) == 2
     assert "aura demo" in commands[0] and commands[1].endswith("pytest")
     picture = re.search(r"!\[[^\]]+\]\(([^)]+)\)", text)

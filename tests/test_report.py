@@ -35,7 +35,9 @@ def test_flagged_actor_has_evidence(html: str) -> None:
 def test_two_lists_side_by_side_and_why_they_differ(fixtures: Path, tmp_path: Path) -> None:
     kinds = {"only_declines": ["OVERRIDE"] * 12, "both": ["OVERRIDE"] * 40 + ["DECISION"] * 20, "few": ["OVERRIDE", "DECISION"],
              "fine": ["OVERRIDE"] * 5 + ["DECISION"] * 45}  # fmt: skip
-    log = events.from_records([{"type": kind, "actor": actor, "ts": "2026-01-05"} for actor, many in kinds.items() for kind in many])
+    log = events.from_records(
+        [{"type": kind, "actor": actor, "ts": "2026-01-05"} for actor, many in kinds.items() for kind in many]
+    )
     sound, naive = (aura.Policy.from_yaml(fixtures / f"policies/rate_{name}.yaml") for name in ("sound", "naive"))
     text = aura.write_report(log, tmp_path / "r.html", window=None, policy=sound, compare=naive).read_text()
     text = " ".join(re.sub(r"<[^>]+>", " ", text).split())

@@ -128,7 +128,7 @@ class Metric:
         return f"{self.name}:{name}"
 
     def _status(self, n: Floats) -> pl.Series:
-        return pl.Series(np.where(n > 0, OK, NO_DATA))
+        return pl.select(pl.when(pl.Series(n > 0)).then(pl.lit(OK)).otherwise(pl.lit(NO_DATA))).to_series()
 
     def _columns(self, value: Floats, n: Floats, low: Floats, high: Floats, **more: Floats) -> dict[str, pl.Series]:
         columns = {
@@ -258,15 +258,25 @@ class Mean(Metric):
 
 
 def _moments(n: pl.Series, total: pl.Series, squares: pl.Series, per: int) -> tuple[Floats, Floats]:
-    """Mean and standard deviation from whole-number sums, computed exactly before the one division."""
-    means = np.full(len(n), np.nan)
-    sds = np.full(len(n), np.nan)
-    for i, (count, s, q) in enumerate(zip(n.to_list(), total.to_list(), squares.to_list(), strict=True)):
-        if count:
-            means[i] = s / (count * per)
-        if count and count > 1:
-            sds[i] = ((count * q - s * s) / (count * (count - 1) * per * per)) ** 0.5
-    return means, sds
+    """Mean and standard deviation from whole-number sums: n q - s s is taken before anything is divided."""
+    sums = pl.DataFrame({"n": n, "s": total, "q": squares})
+    if _may_overflow(sums):
+        exact = [float(c * q - s * s) if c else 0.0 for c, s, q in sums.iter_rows()]
+        scatter: pl.Expr = pl.lit(pl.Series(exact, dtype=pl.Float64))
+    else:
+        scatter = (pl.col("n").cast(pl.Int128) * pl.col("q") - pl.col("s") * pl.col("s")).cast(pl.Float64)
+    count = pl.col("n").cast(pl.Float64)
+    found = sums.select(
+        mean=pl.when(count > 0).then(pl.col("s").cast(pl.Float64) / (count * float(per))),
+        sd=pl.when(count > 1).then((scatter / (count * (count - 1))).sqrt() / float(per)),
+    )
+    return found["mean"].to_numpy(), found["sd"].to_numpy()
+
+
+def _may_overflow(sums: pl.DataFrame) -> bool:
+    """Whether n q could exceed 128 bits (millions of cases that took months each)."""
+    largest = sums.select((pl.col("n").cast(pl.Float64) * pl.col("q").cast(pl.Float64)).max()).item()
+    return largest is not None and largest > 2.0**125
 
 
 @dataclass(frozen=True)

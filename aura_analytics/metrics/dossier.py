@@ -195,7 +195,9 @@ def summarise(facts: Facts, metrics: Iterable[Metric], context: Context, names: 
         tables[fact, subject] = found
         kinds.append(tables[fact, subject].select("actor", "__kind"))
     board = _actors(kinds, context)
-    aligned = {key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()}
+    aligned = {
+        key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()
+    }
     columns: list[pl.Series] = []
     kind_of = board["actor_kind"].cast(pl.String)
     for one in chosen:

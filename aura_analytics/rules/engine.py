@@ -171,40 +171,55 @@ def figure(value: float, unit: str) -> str:
     return f"{value:.2f} {unit}"
 
 
-def sentences(one: Answer) -> list[str]:
+def sentences(one: Answer) -> pl.Series:
     """What a comparison found about every row, with its numbers."""
     leaf, unit = one.leaf, METRICS[one.leaf.metric].unit
-    name, word = leaf.metric, leaf.word
     peers = leaf.threshold if isinstance(leaf.threshold, PeerRate) else None
     margin = "" if peers is None else f" (peers' rate plus {100 * peers.role_rate_plus:.0f} points)"
     default = "" if leaf.missing_as is None else f", counted as {leaf.missing_as:g}"
-    level = f"{leaf.limit} {100 * leaf.confidence:g} % limit"
-    scale, form = (100.0, "{:.1f} %") if unit == "fraction" else (1.0, "{:.2f} " + unit)
-    show = form.format
-    fixed = None if peers is not None else f"{word} {figure(float(one.threshold[0]), unit)}" if len(one.threshold) else ""
-    found = []
-    for _, code, value, n, bound, threshold in one.rows():
-        if threshold != threshold:  # NaN
-            found.append(f"{name}: no role declared, or too few peers to compare with")
-            continue
-        limit = fixed if fixed is not None else f"{word} {figure(threshold, unit)}{margin}"
-        if value != value:
-            found.append(f"{name}: no data{default} ({limit} is asked)")
-        elif code == UNKNOWN:
-            found.append(f"{name} {show(scale * value)} on n = {n:,.0f}: at least {leaf.min_n} needed")
-        elif leaf.anytime is not None:
-            state = "beyond doubt" if code == YES else "not beyond doubt"
-            evidence = f"e-value {bound:.3g} of {1 / leaf.anytime:g} needed for {limit}"
-            found.append(f"{name} {show(scale * value)} (n = {n:,.0f}), {state}: {evidence}")
-        elif leaf.limit is None:
-            found.append(f"{name} {show(scale * value)} (n = {n:,.0f}) is {'' if code == YES else 'not '}{limit}")
-        else:
-            shown = f"{show(scale * value)} (n = {n:,.0f}, {level} {figure(bound, unit)})"
-            found.append(f"{name} {shown} is {_BEGINNINGS[code]}{limit}{_ENDINGS[code]}")
-    return found
+    rows = pl.DataFrame(
+        {"code": one.codes, "value": one.value, "n": one.n, "bound": one.bound, "threshold": one.threshold}, nan_to_null=True
+    )
+    code = pl.col("code")
+    fixed = "" if isinstance(leaf.threshold, PeerRate) else figure(leaf.threshold, unit)
+    limit = pl.lit(f"{leaf.word} ") + (_figures("threshold", unit) if peers else pl.lit(fixed)) + margin
+    value = pl.lit(f"{leaf.metric} ") + _figures("value", unit)
+    n = pl.lit("n = ") + pl.col("n").cast(pl.Int64).cast(pl.String)
+    few = value + " on " + n + f": at least {leaf.min_n} needed"
+    if leaf.anytime is not None:
+        state = pl.when(code == YES).then(pl.lit("beyond doubt")).otherwise(pl.lit("not beyond doubt"))
+        weight = pl.col("bound").round_sig_figs(3).cast(pl.String)
+        found = value + " (" + n + "), " + state + ": e-value " + weight + f" of {1 / leaf.anytime:g} needed for " + limit
+    elif leaf.limit is None:
+        found = value + " (" + n + ") is " + pl.when(code == YES).then(pl.lit("")).otherwise(pl.lit("not ")) + limit
+    else:
+        level = pl.lit(f", {leaf.limit} {100 * leaf.confidence:g} % limit ") + _figures("bound", unit)
+        ending = code.replace_strict(list(_ENDINGS), list(_ENDINGS.values()), default="", return_dtype=pl.String)
+        sign = pl.when(code >= LEANS_YES).then(pl.lit(") is ")).otherwise(pl.lit(") is not "))
+        found = value + " (" + n + level.fill_null("") + sign + limit + ending
+    text = (
+        pl.when(pl.col("threshold").is_null())
+        .then(pl.lit(f"{leaf.metric}: no role declared, or too few peers to compare with"))
+        .when(pl.col("value").is_null())
+        .then(pl.lit(f"{leaf.metric}: no data{default} (") + limit + " is asked)")
+        .when(code == UNKNOWN)
+        .then(few)
+        .otherwise(found)
+    )
+    return rows.select(text.alias("text")).to_series()
 
 
-_BEGINNINGS = {YES: "", LEANS_YES: "", LEANS_NO: "not ", NO: "not "}
+def _figures(column: str, unit: str) -> pl.Expr:
+    """`figure` for a column; whole numbers are put together, since polars has no fixed decimals."""
+    scale, digits, ending = (1000, 1, " %") if unit == "fraction" else (100, 2, f" {unit}")
+    whole = (pl.col(column) * scale).round().cast(pl.Int64)
+    sign = pl.when(whole < 0).then(pl.lit("-")).otherwise(pl.lit(""))
+    size, base = whole.abs(), 10**digits
+    return pl.concat_str(
+        sign, (size // base).cast(pl.String), pl.lit("."), (size % base).cast(pl.String).str.zfill(digits), pl.lit(ending)
+    )
+
+
 _ENDINGS = {
     YES: " beyond doubt",
     LEANS_YES: ", but not beyond doubt",

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Policy", "PolicyReport"]
 
+_Result = tuple["NDArray[np.int8]", list[engine.Answer], "NDArray[np.bool_]"]
+
 _EVIDENCE = pl.Struct(
     {
         "metric": pl.String, "value": pl.Float64, "n": pl.Int64, "bound": pl.Float64, "comparison": pl.String,
@@ -180,7 +182,7 @@ class Policy:
         self,
         board: pl.DataFrame,
         worst: NDArray[np.int8],
-        results: list[tuple[NDArray[np.int8], list[engine.Answer], NDArray[np.bool_]]],
+        results: list[_Result],
     ) -> tuple[NDArray[np.int8], list[str]]:
         """Persistence and hysteresis: fold the readings of each actor in the order of time."""
         out = worst.copy()
@@ -213,64 +215,87 @@ class Policy:
         board: pl.DataFrame,
         worst: NDArray[np.int8],
         codes: NDArray[np.int8],
-        results: list[tuple[NDArray[np.int8], list[engine.Answer], NDArray[np.bool_]]],
+        results: list[_Result],
         blocked: NDArray[np.bool_],
         foreign: NDArray[np.bool_],
         notes: list[str],
         texts: str,
     ) -> pl.DataFrame:
-        rules: list[list[str]] = []
-        reasons: list[list[str]] = []
+        size = board.height
+        speaking = (worst == engine.WATCH) | (worst == engine.FLAG)
+        noted = np.array([bool(note) for note in notes], dtype=bool)
+        behind = [(codes[r] == worst) | noted | blocked for r in range(len(results))]
+        empty = pl.Series([[]], dtype=pl.List(pl.String)).first()
+        nothing = pl.select(pl.repeat(empty, size, dtype=pl.List(pl.String))).to_series()
+        ids = [_where(behind[r] & speaking, self.spec.rules[r].id) for r in range(len(results))]
+        reasons = nothing
         proof: list[list[dict[str, Any]]] = []
         clears: list[list[str]] = []
         more: list[int | None] = []
-        phrases: list[list[list[str]]] = []
-        findings: list[list[tuple[engine.Finding, ...]]] = []
         if texts != "none":
-            phrases = [[engine.sentences(leaf) for leaf in leaves] for _, leaves, _ in results]
+            reasons = self._reasons(board, results, behind, blocked, foreign, notes)
         if texts == "all":
-            findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves, _ in results]
-        verdicts, final = codes.tolist(), worst.tolist()
-        kinds = board["actor_kind"].cast(pl.String).to_list()
-        for i, (verdict, is_blocked, is_foreign, note) in enumerate(
-            zip(final, blocked.tolist(), foreign.tolist(), notes, strict=True)
-        ):
-            behind = [r for r in range(len(results)) if verdicts[r][i] == verdict or note or is_blocked]
-            speaking = verdict in (engine.WATCH, engine.FLAG)
-            rules.append([self.spec.rules[r].id for r in behind] if speaking else [])
-            if texts == "none":
-                continue
-            if is_foreign:
-                said = [f"the policy judges {', '.join(self.spec.kinds)}, not {kinds[i]}"]
-            else:
-                said = [spoken[i] for r in behind for spoken in phrases[r]]
-                if is_blocked:
-                    said.insert(0, "one_sided: never once issued the agreeing verdict; the role may not allow it")
-            reasons.append([note, *said] if note else said)
-            if texts == "reasons":
-                continue
-            proof.append([engine.evidence(one) for r in behind for one in findings[r][i]])
-            clears.append([text for r in behind for text in _would_clear(self.spec.rules[r], findings[r][i])] if speaking else [])
-            asked = [number for r in behind for one in findings[r][i] if (number := engine.more_needed(one)) is not None]
-            # a leg that already excludes the rule settles it, whatever the others lack
-            more.append(
-                max(asked) if asked and verdict not in (engine.FLAG, engine.CLEAR) and not is_blocked and not is_foreign else None
-            )
-        size = board.height
+            proof, clears, more = self._proof(results, behind, speaking, worst, blocked | foreign)
         return pl.DataFrame(
             {
                 "actor": board["actor"],
                 "as_of": board["as_of"],
-                "policy": pl.Series([self.name] * size, dtype=pl.String),
+                "policy": pl.select(pl.repeat(self.name, size, dtype=pl.String)).to_series(),
                 "verdict": pl.Series(worst).replace_strict(range(4), engine.VERDICTS, return_dtype=pl.Enum(engine.VERDICTS)),
-                "rules": _lists(rules, pl.String(), size),
-                "reasons": _lists(reasons, pl.String(), size),
+                "rules": _listed(ids),
+                "reasons": reasons,
                 "evidence": _lists(proof, _EVIDENCE, size),
-                "would_clear": _lists(clears, pl.String(), size),
+                "would_clear": nothing if not clears else _lists(clears, pl.String(), size),
                 "more_needed": pl.Series(more or [None] * size, dtype=pl.Int64),
             },
             schema=VERDICT_SCHEMA,
         )
+
+    def _reasons(
+        self,
+        board: pl.DataFrame,
+        results: list[_Result],
+        behind: list[NDArray[np.bool_]],
+        blocked: NDArray[np.bool_],
+        foreign: NDArray[np.bool_],
+        notes: list[str],
+    ) -> pl.Series:
+        """Note, one-sidedness, then what every comparison of the rules behind the verdict found."""
+        kinds = board["actor_kind"].cast(pl.String).fill_null("unknown")
+        other = f"the policy judges {', '.join(self.spec.kinds)}, not "
+        parts = [
+            pl.Series(notes, dtype=pl.String).replace("", None),
+            _where(foreign, other) + kinds,
+            _where(blocked & ~foreign, "one_sided: never once issued the agreeing verdict; the role may not allow it"),
+        ]
+        for (_, leaves, _), mask in zip(results, behind, strict=True):
+            shown = pl.Series(mask & ~foreign)
+            nobody = pl.Series([None] * board.height, dtype=pl.String)
+            parts += [engine.sentences(leaf).zip_with(shown, nobody) for leaf in leaves]
+        return _listed(parts)
+
+    def _proof(
+        self,
+        results: list[_Result],
+        behind: list[NDArray[np.bool_]],
+        speaking: NDArray[np.bool_],
+        worst: NDArray[np.int8],
+        barred: NDArray[np.bool_],
+    ) -> tuple[list[list[dict[str, Any]]], list[list[str]], list[int | None]]:
+        """Per row: the numbers behind the verdict, what would clear it, and how many more observations would settle it."""
+        findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves, _ in results]
+        proof: list[list[dict[str, Any]]] = []
+        clears: list[list[str]] = []
+        more: list[int | None] = []
+        for i, (verdict, speaks, is_barred) in enumerate(zip(worst.tolist(), speaking.tolist(), barred.tolist(), strict=True)):
+            chosen = [r for r in range(len(results)) if behind[r][i]]
+            proof.append([engine.evidence(one) for r in chosen for one in findings[r][i]])
+            clears.append([text for r in chosen for text in _would_clear(self.spec.rules[r], findings[r][i])] if speaks else [])
+            asked = [number for r in chosen for one in findings[r][i] if (number := engine.more_needed(one)) is not None]
+            # a leg that already excludes the rule settles it, whatever the others lack
+            settled = is_barred or verdict in (engine.FLAG, engine.CLEAR)
+            more.append(max(asked) if asked and not settled else None)
+        return proof, clears, more
 
     def test(self) -> PolicyReport:
         """Run the cases written beside the rules."""
@@ -283,6 +308,17 @@ class Policy:
             elif case.rule is not None and case.rule not in last["rules"]:
                 failures.append(f"{case.name}: expected rule {case.rule} behind it, got {last['rules']}")
         return PolicyReport(len(self.spec.tests) - len(failures), tuple(failures))
+
+
+def _where(mask: NDArray[np.bool_], text: str) -> pl.Series:
+    """The text where the mask holds, null elsewhere."""
+    return pl.select(pl.when(pl.Series(mask)).then(pl.lit(text))).to_series()
+
+
+def _listed(parts: list[pl.Series]) -> pl.Series:
+    """A list per row of the parts that are not null."""
+    named = [part.alias(f"part{i}") for i, part in enumerate(parts)]
+    return pl.DataFrame(named).select(pl.concat_list(pl.all()).list.drop_nulls().alias("x")).to_series()
 
 
 def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:

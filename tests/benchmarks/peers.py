@@ -82,7 +82,9 @@ def pandas_dossiers(path: Path, as_of: datetime, since: datetime) -> pl.DataFram
     j = starts.merge(ends, on="case_id", how="left", suffixes=("", "_end"))
     closed = j[j["ts_end"].notna() & (j["ts_end"] > pd.Timestamp(since))]
     closed = closed.assign(h=(closed["ts_end"] - closed["ts"]) / pd.Timedelta(hours=1)).groupby("actor_end")["h"]
-    handled = pd.DataFrame({"closed": closed.size(), "mean_h": closed.mean(), "median_h": closed.median(), "p90_h": closed.quantile(0.9)})
+    handled = pd.DataFrame(
+        {"closed": closed.size(), "mean_h": closed.mean(), "median_h": closed.median(), "p90_h": closed.quantile(0.9)}
+    )
     waiting = j[j["ts_end"].isna()].groupby("actor").size().rename("open")
     stars = w.loc[kind == "SAT_SCORE", ["case_id", "ts", "value"]].reset_index()
     deciders = e.loc[every.isin(["DECISION", "OVERRIDE"]), ["case_id", "actor", "ts"]]
@@ -91,7 +93,9 @@ def pandas_dossiers(path: Path, as_of: datetime, since: datetime) -> pl.DataFram
     rated = last.groupby("actor")["value"].agg(n_stars="size", stars="mean", sd_stars="std")
     scored = w.loc[kind == "EVALUATION", ["actor", "ts", "value"]].sort_values("ts").groupby("actor").tail(10)
     score = scored.groupby("actor")["value"].mean().rename("score")
-    ended = w[kind == "OUTCOME"].assign(s=lambda t: t["outcome"] == "success").groupby("actor")["s"].agg(n_out="size", success="mean")
+    ended = (
+        w[kind == "OUTCOME"].assign(s=lambda t: t["outcome"] == "success").groupby("actor")["s"].agg(n_out="size", success="mean")
+    )
     board = pd.concat([dec, handled, waiting, rated, score, ended], axis=1)
     k, n, z = board["k"].fillna(0).astype(float), board["n"].astype(float), 1.959963985
     half = z / (n + z * z) * np.sqrt(k * (n - k) / n + z * z / 4)

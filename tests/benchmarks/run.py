@@ -120,7 +120,12 @@ def state(path: Path, rounds: int) -> dict[str, Any]:
     kept = aura.DossierState(old, metrics=METRICS)
     del old
     kept.dossiers()
-    cpu, _, board = _timed(lambda: (kept.append(fresh), kept.dossiers())[1])
+
+    def appended() -> pl.DataFrame:
+        kept.append(fresh)
+        return kept.dossiers()
+
+    cpu, _, board = _timed(appended)
     assert board.equals(aura.dossiers(log, metrics=METRICS))
     full = [_timed(lambda: aura.dossiers(log, metrics=METRICS))[0] for _ in range(rounds)]
     reads = [_timed(kept.dossiers)[0] for _ in range(rounds)]
@@ -145,11 +150,15 @@ def rolling(path: Path, rounds: int) -> dict[str, Any]:
 
     def dynamic() -> pl.DataFrame:
         verdicts = log.filter(pl.col("type").is_in(["DECISION", "OVERRIDE"])).select("actor", "ts", k=pl.col("type") == "OVERRIDE")
-        windows = verdicts.sort("ts").group_by_dynamic("ts", every="1d", period="90d", closed="right", label="right", group_by="actor")
+        windows = verdicts.sort("ts").group_by_dynamic(
+            "ts", every="1d", period="90d", closed="right", label="right", group_by="actor"
+        )
         return windows.agg(k=pl.col("k").sum(), n=pl.len()).collect()
 
     theirs = dynamic()
-    both = ours().join(theirs.with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC"))), left_on=["actor", "as_of"], right_on=["actor", "ts"])
+    both = ours().join(
+        theirs.with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC"))), left_on=["actor", "as_of"], right_on=["actor", "ts"]
+    )
     assert both.height > 100_000
     assert (both["override_rate_n"] == both["n"]).all()
     assert ((both["override_rate"] * both["override_rate_n"]).round() == both["k"]).all()

