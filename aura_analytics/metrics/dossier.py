@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from aura_analytics.calendars import Calendar
     from aura_analytics.rules.policy import Policy
 
-__all__ = ["dossiers", "needs_of", "parse_sla", "pip_recommended", "summarise"]
+__all__ = ["assembled", "check_values", "collected", "dossiers", "grouped", "needs_of", "parse_sla", "pip_recommended", "summarise"]
 
 
 def parse_sla(sla: str | Sla | Mapping[str, str | Sla] | None) -> dict[str, Sla]:
@@ -169,38 +169,46 @@ def with_roles(board: pl.DataFrame, roles: Mapping[str, str] | None) -> pl.DataF
     return board.with_columns(role=role).select(*board.columns[:at], "role", *board.columns[at:])
 
 
-def summarise(facts: Facts, metrics: Iterable[Metric], context: Context, names: pl.Series | None = None) -> pl.DataFrame:
-    """The metrics of every actor that the facts know, as columns of one table sorted by actor.
-
-    Where the facts name actors by number, `names` are the names by number.
-    """
-    chosen = tuple(metrics)
+def grouped(metrics: Iterable[Metric]) -> dict[tuple[str, str], list[Metric]]:
+    """The metrics by the table of facts that they read and the column that names whom they are about."""
     groups: dict[tuple[str, str], list[Metric]] = {}
-    for one in chosen:
+    for one in metrics:
         groups.setdefault((one.fact, one.subject), []).append(one)
-    tables: dict[tuple[str, str], pl.DataFrame] = {}
-    kinds: list[pl.DataFrame] = []
-    for (fact, subject), members in groups.items():
-        table = facts.table(fact)
-        if subject not in table.columns:
-            table = table.with_columns(pl.lit(None, dtype=pl.String).alias(subject))
-        _check_values(fact, table)
-        wanted = [expression for one in members for expression in one.collect()]
-        kind = pl.col("actor_kind").max() if subject == "actor" and "actor_kind" in table.columns else (
-            pl.lit("agent" if subject == "agent" else None).cast(SCHEMA["actor_kind"]).first())  # fmt: skip
-        sums = table.lazy().filter(pl.col(subject).is_not_null()).group_by(actor=pl.col(subject)).agg(*wanted, __kind=kind)
-        found = sums.collect()
-        if names is not None and found["actor"].dtype.is_integer():
-            found = found.with_columns(actor=names.gather(found["actor"]))
-        tables[fact, subject] = found
-        kinds.append(tables[fact, subject].select("actor", "__kind"))
-    board = _actors(kinds, context)
+    return groups
+
+
+def summarise(facts: Facts, metrics: Iterable[Metric], context: Context) -> pl.DataFrame:
+    """The metrics of every actor that the facts know, as columns of one table sorted by actor."""
+    chosen = tuple(metrics)
+    tables = {key: collected(facts.table(key[0]), key, members) for key, members in grouped(chosen).items()}
+    return assembled(tables, chosen, context)
+
+
+def collected(table: pl.DataFrame, key: tuple[str, str], members: list[Metric]) -> pl.DataFrame:
+    """One row per actor with what the metrics collect, and `__kind`."""
+    fact, subject = key
+    if subject not in table.columns:
+        table = table.with_columns(pl.lit(None, dtype=pl.String).alias(subject))
+    check_values(fact, table)
+    wanted = [expression for one in members for expression in one.collect()]
+    known = SCHEMA["actor_kind"]
+    if subject == "actor" and "actor_kind" in table.columns:
+        kind = pl.col("actor_kind").max()
+    else:
+        kind = pl.lit("agent" if subject == "agent" else None).cast(known).first()
+    rows = table.lazy().filter(pl.col(subject).is_not_null()).group_by(actor=pl.col(subject))
+    return rows.agg(*wanted, __kind=kind).collect()
+
+
+def assembled(tables: Mapping[tuple[str, str], pl.DataFrame], metrics: Iterable[Metric], context: Context) -> pl.DataFrame:
+    """Dossier columns from what was collected."""
+    board = _actors([table.select("actor", "__kind") for table in tables.values()], context)
     aligned = {
         key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()
     }
     columns: list[pl.Series] = []
     kind_of = board["actor_kind"].cast(pl.String)
-    for one in chosen:
+    for one in metrics:
         for name, series in one.finish(aligned[one.fact, one.subject], context).items():
             values = series
             if name.endswith("_status"):
@@ -220,7 +228,7 @@ def _actors(kinds: list[pl.DataFrame], context: Context) -> pl.DataFrame:
 _RANGES = {"ratings": (1, 5, "stars from 1 to 5"), "evaluations": (0, 100, "scores from 0 to 100")}
 
 
-def _check_values(fact: str, table: pl.DataFrame) -> None:
+def check_values(fact: str, table: pl.DataFrame) -> None:
     """A wrong number is worse than none: values that break the contract stop the count."""
     if fact not in _RANGES or table.is_empty():
         return

@@ -17,12 +17,13 @@ import polars as pl
 
 from aura_analytics import cases, times
 from aura_analytics.cases import building, deciders, follow, spells
-from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options
+from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, empty_table
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import CLOCK_TYPES, VERDICT_TYPES
 from aura_analytics.metrics.base import Context, Metric, Sla
-from aura_analytics.metrics.dossier import needs_of, parse_sla, summarise, with_pip, with_roles
+from aura_analytics.metrics.dossier import assembled, check_values, collected, grouped, needs_of, parse_sla, with_pip, with_roles
 from aura_analytics.metrics.registry import metrics_named
+from aura_analytics.metrics.running import RunningSums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,6 +120,8 @@ class DossierState:
             self._needs.pop("cohort", None)
         self._queue = "cohort" in self._needs
         self._numbers: dict[str, int] = {}
+        self._running: dict[tuple[str, str], RunningSums] = {}
+        self._since: datetime | None = None
         lazy = cases.check_schema(events)
         self._last: datetime | None = None
         self._start(lazy)
@@ -158,12 +161,29 @@ class DossierState:
         touched = in_case["h"].unique().sort()  # sorted keys are looked up several times faster
         if touched.len():
             everything = self._store.of(touched)
-            self._cases.replace(touched, self._follow(everything))
-            self._ratings.replace(touched, self._rate(everything))
-            self._results.replace(touched, self._judge(everything))
-        self._loose = (pl.concat([self._loose[0], self._rate(loose)]), pl.concat([self._loose[1], self._judge(loose)]))
-        self._decisions = pl.concat([self._decisions, self._decide(rows)])
+            self._swap(("ratings",), self._ratings, touched, self._rate(everything))
+            self._swap(("outcomes",), self._results, touched, self._judge(everything))
+            self._swap(("handled", "open"), self._cases, touched, self._follow(everything))
+        rated, judged, decided = self._rate(loose), self._judge(loose), self._decide(rows)
+        for fact, new_facts in (("ratings", rated), ("outcomes", judged), ("decisions", decided)):
+            self._account(fact, new_facts, new_facts.head(0))
+        self._loose = (pl.concat([self._loose[0], rated]), pl.concat([self._loose[1], judged]))
+        self._decisions = pl.concat([self._decisions, decided])
         self._scores = building.last_of(pl.concat([self._scores, self._score(new.lazy())]))
+
+    def _swap(self, facts: tuple[str, ...], table: _Keyed, touched: pl.Series, rows: pl.DataFrame) -> None:
+        """Put the facts of the touched cases in the place of what was known of them."""
+        if self._running and self._since is not None:
+            old = table.of(touched)
+            if table is self._cases:
+                floor, wanted = spells.micro(self._since), set(facts)
+                before, after = follow.shaped(old, floor, wanted), follow.shaped(rows, floor, wanted)
+                for fact in facts:
+                    numbered = [t[fact].with_columns(pl.col("actor").cast(pl.UInt32)) for t in (after, before)]
+                    self._account(fact, *numbered)
+            else:
+                self._account(facts[0], rows, old)
+        table.replace(touched, rows)
 
     def _case_rows(self, lazy: pl.LazyFrame) -> pl.DataFrame:
         types = [*CLOCK_TYPES, *VERDICT_TYPES, "SAT_SCORE", "OUTCOME"]
@@ -264,10 +284,19 @@ class DossierState:
             raise ParameterError(problem)
         moment = end if end is not None else datetime.min
         since = None if window is None or end is None else end - times.parse_span(window)
-        facts = self._facts(moment, since)
         names = pl.Series(list(self._numbers), dtype=pl.String)
         context = Context(moment, self._confidence, self._sla, self._options.calendar)
-        board = summarise(facts, self._metrics, context, names)
+        groups = grouped(self._metrics)
+        self._slide(groups, moment, since)
+        facts = self._facts(moment, since, {fact for fact, _ in groups if (fact, "actor") not in self._running})
+        tables = {
+            key: self._running[key].table() if key in self._running else collected(facts.table(key[0]), key, members)
+            for key, members in groups.items()
+        }
+        for key, table in tables.items():
+            if table["actor"].dtype.is_integer():
+                tables[key] = table.with_columns(actor=names.gather(table["actor"]))
+        board = assembled(tables, self._metrics, context)
 
         def agreed(actors: pl.Series) -> pl.Series:
             known = self._decisions.filter(~pl.col("override"))["actor"].unique().drop_nulls()
@@ -276,22 +305,70 @@ class DossierState:
 
         return with_pip(with_roles(board, roles), facts, agreed, policy)
 
-    def _facts(self, end: datetime, since: datetime | None) -> Facts:
+    def _slide(self, groups: dict[tuple[str, str], list[Metric]], end: datetime, since: datetime | None) -> None:
+        """Move the window of the running sums; where they cannot be moved, count afresh."""
+        if self._since is not None and since is not None and self._running and since >= self._since:
+            leaving = (pl.col("ts") > self._since) & (pl.col("ts") <= since)
+            for (fact, _), running in self._running.items():
+                gone = self._between(fact, leaving, spells.micro(self._since), spells.micro(since))
+                running.change(gone.head(0), gone)
+            self._since = since
+            return
+        self._since, self._running = since, {}
+        if since is None:
+            return
+        kept = {fact for fact, subject in groups if subject == "actor" and self._keeps(fact)}
+        facts = self._facts(end, since, kept)
+        for key, members in groups.items():
+            if key[1] == "actor" and key[0] in kept and RunningSums.suits(members, facts.table(key[0])):
+                check_values(key[0], facts.table(key[0]))
+                self._running[key] = RunningSums(members, facts.table(key[0]))
+
+    def _keeps(self, fact: str) -> bool:
+        """Whether the facts of a table depend on nothing but their own case, so that they can come and go one by one."""
+        if fact == "decisions":
+            return self._needs["decisions"] <= {"override"}
+        return fact in ("ratings", "outcomes") or (fact in ("handled", "open") and self._options.holding == "closer")
+
+    def _between(self, fact: str, leaving: pl.Expr, low: int, high: int) -> pl.DataFrame:
+        """Facts that leave the window when it moves on."""
+        if fact == "decisions":
+            return self._decisions.filter(leaving)
+        if fact == "ratings":
+            return pl.concat([self._ratings.rows(leaving), self._loose[0].filter(leaving)])
+        if fact == "outcomes":
+            return pl.concat([self._results.rows(leaving), self._loose[1].filter(leaving)])
+        if fact == "open":  # an open case is counted however long it has waited
+            return empty_table("open").with_columns(pl.col("actor").cast(pl.UInt32))
+        closed = self._cases.rows(pl.col("closed") & (pl.col("closed_at") > low) & (pl.col("closed_at") <= high))
+        return follow.shaped(closed, low, {"handled"})["handled"].with_columns(pl.col("actor").cast(pl.UInt32))
+
+    def _account(self, fact: str, added: pl.DataFrame, removed: pl.DataFrame) -> None:
+        """Let the running sums know of facts that came and went."""
+        running = self._running.get((fact, "actor"))
+        if running is None or self._since is None:
+            return
+        inside = pl.lit(value=True) if fact == "open" else pl.col("ts") > self._since
+        check_values(fact, added)
+        if not running.change(added.filter(inside), removed.filter(inside)):
+            del self._running[fact, "actor"]
+
+    def _facts(self, end: datetime, since: datetime | None, wanted: set[str]) -> Facts:
         facts = Facts(end, since)
         inside = pl.lit(value=True) if since is None else pl.col("ts") > since
-        if "decisions" in self._needs:
+        if "decisions" in wanted:
             facts.decisions = self._decisions.filter(inside)
             columns = self._needs["decisions"]
             if columns & {"answered", "right", "final"}:
                 past = self._store.rows(pl.col("type").is_in(["SAT_SCORE", "ADJUDICATION", "OUTCOME"])).lazy()
                 facts.decisions = building.with_hindsight(facts.decisions, past, past.filter(inside), columns)
-        if "evaluations" in self._needs:
+        if "evaluations" in wanted:
             facts.evaluations = self._scores.filter(inside)
-        if "ratings" in self._needs:
+        if "ratings" in wanted:
             facts.ratings = pl.concat([self._ratings.rows(inside), self._loose[0].filter(inside)]).drop("h")
-        if "outcomes" in self._needs:
+        if "outcomes" in wanted:
             facts.outcomes = pl.concat([self._results.rows(inside), self._loose[1].filter(inside)]).drop("h")
-        timed = {"handled", "open", "cohort"} & set(self._needs)
+        timed = {"handled", "open", "cohort"} & set(self._needs) & wanted
         if timed:
             floor, now = spells.micro(since), spells.micro(end)
             relevant = pl.col("open") | (pl.col("closed_at") > floor) | (pl.col("start") > floor)
