@@ -115,10 +115,10 @@ def _with_n(one: Metric, board: pl.DataFrame) -> Iterable[Problem]:
     n, status = board[f"{one.name}_n"], board[f"{one.name}_status"]
     if (n < 0).any() or n.null_count():
         yield Problem("n is negative or null somewhere")
-    if ((status == "ok") != (n > 0)).any():
-        yield Problem("the status is 'ok' without observations, or the reverse")
-    if (board[one.name].is_null() & (n > 0)).any():
-        yield Problem("there are observations, but no value")
+    if ((status == "ok") & (n == 0)).any():
+        yield Problem("the status is 'ok' without observations")
+    if (board[one.name].is_null() != (status != "ok")).any() and getattr(one, "when_empty", None) is None:
+        yield Problem("a value is missing where the status is 'ok', or there where it is not")
     interval = board.filter(pl.col(f"{one.name}_lo").is_not_null() & pl.col(f"{one.name}_hi").is_not_null() & (n > 0))
     slack = 1e-9
     inside = (pl.col(f"{one.name}_lo") <= pl.col(one.name) + slack) & (pl.col(one.name) <= pl.col(f"{one.name}_hi") + slack)

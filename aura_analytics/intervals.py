@@ -88,7 +88,7 @@ def mean_t(
     -------
     tuple of arrays
         Limits. One value says nothing about spread: the limits are then the range itself. NaN for n = 0, and for n = 1 on an
-        unbounded scale.
+        unbounded scale, and where all values are equal and there is no grain.
     """
     from scipy.special import stdtrit
 
@@ -101,6 +101,9 @@ def mean_t(
     upper = np.where(count > 1, np.clip(m + half, low, high), high)
     lower = np.where((count > 0) & np.isfinite(lower), lower, np.nan)
     upper = np.where((count > 0) & np.isfinite(upper), upper, np.nan)
+    # equal values on a scale of unknown grain say nothing about the spread
+    flat = (count > 1) & (spread == 0)
+    lower, upper = np.where(flat, np.nan, lower), np.where(flat, np.nan, upper)
     return lower, upper
 
 
@@ -156,7 +159,7 @@ def mixture_e_value(successes: ArrayLike, trials: ArrayLike, threshold: float) -
     Examples
     --------
     >>> round(float(mixture_e_value([42], [100], 0.3)[0]), 3)
-    1.399
+    1.479
     """
     from scipy.special import betaincc, betaln
 

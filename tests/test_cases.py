@@ -158,3 +158,67 @@ def test_colliding_hashes_are_told_apart(log: Any, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(pl.Expr, "hash", lambda self, seed=0, *more: everything_collides if seed == 11 else real(self, seed, *more))
     assert spells is not None
     assert aura.dossiers(table).equals(expected)
+
+
+def _cohort(log: Any, *cases: tuple[float, float | None]) -> pl.DataFrame:
+    rows = []
+    for i, (start, end) in enumerate(cases):
+        case = {"actor": "anne", "case_id": f"C{i}"}
+        rows.append(("ASSIGNED", start, case))
+        if end is not None:
+            rows.append(("RESOLVED", end, case))
+    return log(*rows)
+
+
+def test_sla_is_unknown_where_nobody_was_followed_to_the_limit(log: Any, at: Any) -> None:
+    names = ["sla_breach_rate", "sla_breach_rate_lo", "sla_breach_rate_status"]
+    young = _cohort(log, *[(0, None)] * 20)
+    assert aura.dossiers(young, at(1), sla="48h").select(names).row(0) == (None, None, "not_followed")
+    some_ended = _cohort(log, *[(0, None)] * 16, *[(0, 10)] * 4)
+    assert aura.dossiers(some_ended, at(20), sla="48h").select(names).row(0) == (None, None, "not_followed")
+    # all 20 were watched for 48 hours and none ended: now it is known
+    row = aura.dossiers(young, at(48), sla="48h").row(0, named=True)
+    assert (row["sla_breach_rate"], row["sla_breach_rate_n_eff"]) == (1.0, 20.0)
+    # 99 cases watched for an hour say nothing about 24 hours; one did end
+    rests_on_one = _cohort(log, *[(23, None)] * 99, (0, 24))
+    row = aura.dossiers(rests_on_one, at(24), sla="24h").row(0, named=True)
+    assert (row["sla_breach_rate"], row["sla_breach_rate_n_eff"]) == (0.0, 1.0)
+
+
+def test_pauses_stop_the_clock_in_working_days(log: Any) -> None:
+    case = {"actor": "anne", "case_id": "C1"}
+    paused = log(("ASSIGNED", 0, case), ("PAUSED", 24, case), ("RESUMED", 24 * 45, case), ("RESOLVED", 24 * 46, case))
+    assert aura.dossiers(paused, sla="20 working days")["sla_breach_rate"].to_list() == [0.0]
+    straight = log(("ASSIGNED", 0, case), ("RESOLVED", 24 * 46, case))
+    assert aura.dossiers(straight, sla="20 working days")["sla_breach_rate"].to_list() == [1.0]
+
+
+def test_the_queue_is_that_of_the_beginning_on_both_roads(log: Any) -> None:
+    case = {"actor": "anne", "case_id": "C1"}
+    limits = {"default": "48h", "foia": "500h"}
+    plain = log(("ASSIGNED", 0, {**case, "queue": "foia"}), ("RESOLVED", 60, case))
+    careful = log(("ASSIGNED", 0, {**case, "queue": "foia"}), ("PAUSED", 1, case), ("RESUMED", 2, case), ("RESOLVED", 60, case))
+    for table in (plain, careful):
+        assert aura.dossiers(table, sla=limits)["sla_breach_rate"].to_list() == [0.0]
+
+
+def test_truth_is_the_last_adjudication_whatever_words_others_use(log: Any) -> None:
+    verdict = {"actor": "anne", "case_id": "C1", "ai_recommendation": "APPROVE", "human_verdict": "REJECT"}
+    rows = [("OVERRIDE", 0, verdict), ("ADJUDICATION", 1, {"case_id": "C1", "outcome": "REJECT"})]
+    assert aura.dossiers(log(*rows)).filter(actor="anne")["overrides_right_rate"].to_list() == [1.0]
+    rows.append(("ADJUDICATION", 2, {"case_id": "C1", "outcome": "REMAND"}))
+    assert aura.dossiers(log(*rows)).filter(actor="anne")["overrides_right_rate"].to_list() == [None]
+    wordless = log(
+        ("OVERRIDE", 0, {**verdict, "human_verdict": None}), ("ADJUDICATION", 1, {"case_id": "C1", "outcome": "APPROVE"})
+    )
+    assert aura.dossiers(wordless).filter(actor="anne")["overrides_right_rate_n"].to_list() == [0]
+
+
+def test_verdicts_without_a_case_cannot_be_answered(log: Any) -> None:
+    table = log(("DECISION", 0, {"actor": "anne"}), ("SAT_SCORE", 1, {"actor": "anne", "value": 4}))
+    assert aura.dossiers(table)["sat_response_rate"].to_list() == [None]
+
+
+def test_equal_durations_have_no_interval(log: Any) -> None:
+    row = aura.dossiers(_cohort(log, (0, 24), (1, 25))).row(0, named=True)
+    assert (row["avg_processing_hours"], row["avg_processing_hours_lo"]) == (24.0, None)

@@ -70,5 +70,10 @@ def test_what_does_not_add_up_is_refused() -> None:
         aura.rolling(events.sample(20), start="2026-02-01", end="2026-01-01")
 
 
+def test_hindsight_is_refused() -> None:
+    with pytest.raises(ParameterError, match="sat_response_rate"):
+        aura.rolling(events.sample(20), ["sat_response_rate"])
+
+
 def test_empty_log() -> None:
     assert aura.rolling(events.empty()).height == 0

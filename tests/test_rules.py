@@ -67,18 +67,23 @@ def test_reasons_evidence_and_what_would_clear_it() -> None:
     assert row["reasons"][0].startswith("override_rate 42.0 % (n = 100, lower 95 % limit 34.2 %) is above 30.0 % beyond doubt")
     numbers = row["evidence"][0]
     assert (numbers["value"], numbers["n"], numbers["threshold"], numbers["answer"]) == (0.42, 100, 0.3, "yes")
-    assert "for instance 14 more without a single one" in row["would_clear"][0]
-    # 14 more agreeing verdicts do clear it, 13 do not
-    assert verdicts(aura.Policy.evidence_gated(), {"actor": "a", "k": 42, "n": 114, "stars": [2, 2, 2, 1, 3]}) == ["watch"]
-    assert verdicts(aura.Policy.evidence_gated(), {"actor": "a", "k": 42, "n": 113, "stars": [2, 2, 2, 1, 3]}) == ["flag"]
+    assert row["would_clear"] == [
+        "pip: override_rate not above 30.0 %: for instance 40 more without a single one",
+        "pip: sat_score_mean not below 3.00 stars",
+    ]
+    # 40 more agreeing verdicts do clear it, 39 do not
+    gate = aura.Policy.evidence_gated()
+    assert verdicts(gate, {"actor": "a", "k": 42, "n": 140, "stars": [2, 2, 2, 1, 3]}) == ["clear"]
+    assert verdicts(gate, {"actor": "a", "k": 42, "n": 139, "stars": [2, 2, 2, 1, 3]}) == ["watch"]
 
 
 def test_more_needed_is_enough() -> None:
     policy = aura.Policy({"name": "p", "rules": [{"id": "r", "when": RATE}]})
     row = policy.evaluate(board({"actor": "a", "k": 8, "n": 20})).row(0, named=True)
     assert row["verdict"] == "watch"
-    more = row["more_needed"]
-    n = 20 + more
+    (lack,) = row["more_needed"]
+    assert lack["metric"] == "override_rate"
+    n = 20 + lack["more"]
     assert verdicts(policy, {"actor": "a", "k": round(0.4 * n + 0.5), "n": n}) == ["flag"]
 
 
@@ -116,11 +121,11 @@ def test_within_a_declared_role() -> None:
 def test_persistence_needs_k_of_m() -> None:
     policy = aura.Policy({"name": "p", "persistence": {"k": 2, "m": 3, "step": "30d"}, "rules": [{"id": "r", "when": RATE}]})
     high, low = {"actor": "a", "k": 50, "n": 100}, {"actor": "a", "k": 10, "n": 100}
-    readings = [{**reading, "day": day} for day, reading in enumerate([high, low, high, low, low, high])]
+    readings = [{**reading, "day": 30 * day} for day, reading in enumerate([high, low, high, low, low, high])]
     found = policy.evaluate(board(*readings))
     assert found["verdict"].to_list() == ["watch", "clear", "flag", "clear", "clear", "watch"]
     assert "flagged in 1 of the last 1 readings; 2 of 3 are needed" in found["reasons"][0][0]
-    twice = [{**reading, "day": day} for day, reading in enumerate([high, high, low, low])]
+    twice = [{**reading, "day": 30 * day} for day, reading in enumerate([high, high, low, low])]
     assert verdicts(policy, *twice) == ["watch", "flag", "flag", "clear"]
     # the order of rows does not matter, only the time of the readings
     assert policy.evaluate(board(*readings[::-1])).reverse()["verdict"].to_list() == found["verdict"].to_list()
@@ -268,3 +273,104 @@ def test_default_gate_against_a_second_engine(k: int, extra: int, threshold: flo
         {"metric": "override_rate", "above": threshold, "limit": "lower", "min_n": min_n},
         {"metric": "sat_score_mean", "below": 3, "limit": "upper", "min_n": 5}]}}]}  # fmt: skip
     assert verdicts(aura.Policy(spec), {"actor": "a", "k": k, "n": n, "stars": stars}) == [expected]
+
+
+def test_a_mean_that_leans_cannot_say_how_many_more() -> None:
+    row = (
+        aura.Policy.evidence_gated()
+        .evaluate(board({"actor": "a", "k": 60, "n": 100, "stars": [1, 5, 2, 2, 1, 4]}))
+        .row(0, named=True)
+    )
+    assert (row["verdict"], row["more_needed"]) == ("watch", [{"metric": "sat_score_mean", "more": None}])
+    row = aura.Policy.evidence_gated().evaluate(board({"actor": "a", "k": 60, "n": 100, "stars": [1, 2]})).row(0, named=True)
+    assert (row["verdict"], row["more_needed"]) == ("insufficient", [{"metric": "sat_score_mean", "more": 3}])
+
+
+def test_ways_out_follow_the_tree() -> None:
+    few = {"metric": "sat_score_mean", "below": 3}
+    nested = {"all": [{"any": [{"metric": "override_rate", "above": 0.3}, few]}, {"metric": "override_rate", "above": 0.2}]}
+    row = aura.Policy({"name": "p", "rules": [{"id": "r", "when": nested}]}).evaluate(
+        board({"actor": "a", "k": 6, "n": 10, "stars": [1]})
+    )
+    assert row["would_clear"][0].to_list() == [
+        "r: override_rate not above 30.0 %: for instance 10 more without a single one and sat_score_mean not below 3.00 stars",
+        "r: override_rate not above 20.0 %: for instance 20 more without a single one",
+    ]
+
+
+def test_an_actor_is_not_their_own_peer_in_another_reading() -> None:
+    when = {"metric": "override_rate", "above": {"role_rate_plus": -0.1}, "limit": "lower"}
+    policy = aura.Policy({"name": "p", "rules": [{"id": "r", "when": when}]})
+    alone = [{"actor": "a", "k": 49 + day, "n": 100, "role": "x", "day": day} for day in range(3)]
+    assert verdicts(policy, *alone) == ["insufficient"] * 3
+
+
+def test_peers_are_uncertain_too() -> None:
+    when = {"metric": "override_rate", "above": {"role_rate_plus": 0.1}, "limit": "lower"}
+    policy = aura.Policy({"name": "p", "rules": [{"id": "r", "when": when}]})
+    rows = [{"actor": "anne", "k": 6, "n": 20, "role": "x"}, *({"actor": f"p{i}", "k": 0, "n": 1, "role": "x"} for i in range(2))]
+    assert verdicts(policy, *rows)[0] == "watch"
+    rows[1:] = [{"actor": f"p{i}", "k": 1, "n": 200, "role": "x"} for i in range(2)]
+    assert verdicts(policy, *rows)[0] == "flag"
+
+
+def test_newcombe_limits_against_statsmodels() -> None:
+    from statsmodels.stats.proportion import confint_proportions_2indep
+
+    from aura_analytics.rules.engine import answer
+    from aura_analytics.rules.grammar import Leaf
+
+    rows = [
+        {"actor": "a", "k": 30, "n": 60, "role": "x"},
+        {"actor": "b", "k": 10, "n": 50, "role": "x"},
+        {"actor": "c", "k": 12, "n": 40, "role": "x"},
+    ]
+    leaf = Leaf.model_validate({"metric": "override_rate", "above": {"role_rate_plus": 0.05}, "limit": "lower"})
+    _, (found,) = answer(leaf, board(*rows))
+    low, _ = confint_proportions_2indep(30, 60, 22, 90, method="newcomb", compare="diff", alpha=0.1)
+    assert found.bound[0] - 22 / 90 == pytest.approx(low, abs=1e-9)
+
+
+def test_hysteresis_of_one_rule_does_not_hold_another() -> None:
+    rules = [
+        {"id": "a", "when": RATE},
+        {"id": "b", "when": {"metric": "sat_score_mean", "below": 1.5}, "clear_when": {"metric": "sat_score_mean", "at_least": 3}},
+    ]
+    policy = aura.Policy({"name": "p", "rules": rules})
+    readings = [{"actor": "x", "k": k, "n": 100, "stars": [2, 2], "day": day} for day, k in enumerate([60, 10])]
+    found = policy.evaluate(board(*readings))
+    assert found["verdict"].to_list() == ["flag", "clear"]
+    assert found["rules"].to_list() == [["a"], []]
+
+
+def test_clearing_begins_the_count_anew() -> None:
+    spec = {
+        "name": "p",
+        "persistence": {"k": 2, "m": 3},
+        "rules": [{"id": "r", "when": RATE, "clear_when": {"metric": "override_rate", "below": 0.2}}],
+    }
+    readings = [{"actor": "a", "k": k, "n": 100, "day": 30 * day} for day, k in enumerate([60, 60, 10, 60])]
+    assert verdicts(aura.Policy(spec), *readings) == ["watch", "flag", "clear", "watch"]
+
+
+def test_one_reading_does_not_count_twice() -> None:
+    policy = aura.Policy({"name": "p", "persistence": {"k": 2, "m": 2, "step": "30d"}, "rules": [{"id": "r", "when": RATE}]})
+    row = {"actor": "a", "k": 60, "n": 100}
+    with pytest.raises(ParameterError, match="readings of one actor are too close"):
+        policy.evaluate(board(row, row))
+    with pytest.raises(ParameterError, match=r"expected at least 30d"):
+        policy.evaluate(board(row, {**row, "day": 1}))
+    assert verdicts(policy, row, {**row, "day": 28}) == ["watch", "flag"]  # February
+
+
+def test_anytime_needs_the_whole_log() -> None:
+    rule = {"id": "r", "when": {"metric": "override_rate", "above": 0.3, "anytime": 0.05}}
+    with pytest.raises(RuleError, match="set window: null"):
+        aura.Policy({"name": "p", "rules": [rule]})
+    assert verdicts(aura.Policy({"name": "p", "window": None, "rules": [rule]}), {"actor": "a", "k": 60, "n": 100}) == ["flag"]
+
+
+def test_the_limit_that_decides_is_the_one_shown() -> None:
+    row = aura.Policy.evidence_gated().evaluate(board({"actor": "a", "k": 8, "n": 92})).row(0, named=True)
+    assert row["reasons"][0] == "override_rate 8.7 % (n = 92, upper 95 % limit 14.8 %) is not above 30.0 %, beyond doubt"
+    assert row["evidence"][0]["bound"] == pytest.approx(0.148, abs=5e-4)

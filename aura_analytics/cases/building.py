@@ -18,6 +18,7 @@ from aura_analytics.events import CLOCK_TYPES, SCHEMA, VERDICT_TYPES
 __all__ = ["build", "collect", "follow_pass", "last_of", "with_hindsight"]
 
 _K = 10
+_RESULTS = ["success", "failure", "partial", "cancelled"]
 _THIN = {"actor", "actor_kind", "ts", "override"}
 
 
@@ -115,7 +116,7 @@ def with_hindsight(decisions: pl.DataFrame, past: pl.LazyFrame, window: pl.LazyF
     """Add to decisions what only other events tell: `answered`, `right`, `final`, as far as asked for."""
     if "answered" in columns:
         rated = collect(window.filter(pl.col("type") == "SAT_SCORE").select(pl.col("case_id").drop_nulls().unique()))
-        decisions = decisions.with_columns(answered=pl.col("case_id").is_in(rated["case_id"].implode()).fill_null(value=False))
+        decisions = decisions.with_columns(answered=pl.col("case_id").is_in(rated["case_id"].implode()))
     if "right" in columns:
         decisions = _with_truth(decisions, past)
     return _with_final(decisions) if "final" in columns else decisions
@@ -137,12 +138,15 @@ def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
     """Add `right`: what the last adjudication of the case, or else its last outcome, says of the verdict."""
     said = past.filter(pl.col("type").is_in(["ADJUDICATION", "OUTCOME"]) & pl.col("outcome").is_not_null())
     rank = pl.col("type") == "ADJUDICATION"
-    words = pl.concat([decisions["human_verdict"], decisions["ai_recommendation"]]).drop_nulls().unique()
-    truth = collect(said.filter(pl.col("outcome").is_in(words.implode())).select("case_id", "ts", "outcome", rank=rank))
+    # `success` and its like are about the work, not about which verdict was right
+    about_truth = rank | ~pl.col("outcome").is_in(_RESULTS)
+    truth = collect(said.filter(about_truth).select("case_id", "ts", "outcome", rank=rank))
     last = truth.sort("case_id", "rank", "ts", "outcome").unique("case_id", keep="last").select("case_id", truth="outcome")
     judged = decisions.join(last, on="case_id", how="left")
     right = (
-        pl.when(pl.col("truth") == pl.col("human_verdict")).then(statement=True)
+        pl.when(pl.col("human_verdict").is_null())
+        .then(statement=None)
+        .when(pl.col("truth") == pl.col("human_verdict")).then(statement=True)
         .when(pl.col("truth") == pl.col("ai_recommendation")).then(statement=False)
     )  # fmt: skip
     return judged.with_columns(right=right).drop("truth")

@@ -36,7 +36,7 @@ FACT_SCHEMAS: dict[str, dict[str, pl.DataType]] = {
     "outcomes": {"actor": pl.String(), "actor_kind": SCHEMA["actor_kind"], "ts": _TS, "outcome": pl.String()},
     "cohort": {
         "actor": pl.String(), "queue": pl.String(), "start": pl.Int64(), "end": pl.Int64(), "elapsed": pl.Int64(),
-        "ended": pl.Boolean(),
+        "days_off": pl.Int64(), "ended": pl.Boolean(),
     },
 }  # fmt: skip
 

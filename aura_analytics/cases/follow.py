@@ -19,7 +19,7 @@ from aura_analytics.events import SCHEMA
 __all__ = ["case_hash", "cases", "follow", "shaped"]
 
 _TS = SCHEMA["ts"]
-_COLUMNS = ["h", "actor", "actor_kind", "start", "end", "elapsed", "closed_at", "closed", "open", "resolved", "idle"]
+_COLUMNS = ["h", "actor", "actor_kind", "start", "end", "elapsed", "closed_at", "closed", "open", "resolved", "idle", "days_off"]
 
 
 def case_hash() -> pl.Expr:
@@ -82,7 +82,7 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
         pass_["actor"].gather(answerable),
         pass_["actor_kind"].gather(answerable),
         "h",
-        *(pass_[name].gather(joined["row"]) for name in queue),
+        *(_first_known(pass_[name].gather(joined["row"]), pass_[name].gather(answerable)) for name in queue),
         start=pl.Series(start),
         end=pl.Series(end),
         elapsed=pl.Series(spells.clock(start, end, options)),
@@ -91,8 +91,13 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
         open=~resolved,
         resolved=resolved,
         idle=pl.lit(value=False),
+        days_off=pl.lit(0, dtype=pl.Int64),
     )
     return followed, others
+
+
+def _first_known(one: pl.Series, other: pl.Series) -> pl.Series:
+    return one.zip_with(one.is_not_null(), other)
 
 
 def _not_plain(pass_: pl.DataFrame, joined: pl.DataFrame, facts: Facts) -> pl.Series:

@@ -43,7 +43,7 @@ def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series |
     -------
     polars.DataFrame
         actor, actor_kind, start (-1 unknown), end, elapsed (null without a start; on the calendar, without pauses), closed_at,
-        closed, open, resolved (by this very spell), idle (paused at its end), h (hash of the case), and `case` where a case may have several holders. Times are microseconds
+        closed, open, resolved (by this very spell), idle (paused at its end), days_off (working days of its pauses), h (hash of the case), and `case` where a case may have several holders. Times are microseconds
         since 1970.
     """
     hashed = [pl.col("case_id").hash(11).alias("h"), pl.col("case_id").hash(97).alias("g")]
@@ -55,15 +55,20 @@ def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series |
     found = _by_holder(log, facts) if options.holding == "holder" else _by_closer(log, facts)
     start, end = found["start"].to_numpy(), found["end"].to_numpy()
     known = start >= 0
-    paused, idle = _paused(log, found, options)
+    paused, days_off, idle = _paused(log, found, options)
     elapsed = np.where(known, clock(np.where(known, start, end), end, options), 0) - paused
     row = found["row"].to_numpy()
-    extra = [log.gather("queue", row)] if queue else []
+    extra = []
+    if queue:  # the queue that the work began in; that of the resolution where the beginning names none
+        began = found["start_row"].to_numpy()
+        first = log.gather("queue", np.where(began >= 0, began, row))
+        extra = [first.zip_with(first.is_not_null(), log.gather("queue", row))]
     table = found.with_columns(
         log.gather("actor_kind", row),
         log.gather("h", row),
         *extra,
         idle=pl.Series(idle),
+        days_off=pl.Series(days_off),
         elapsed=pl.when(pl.Series(known)).then(pl.Series(elapsed, dtype=pl.Int64)),
     )
     return table if options.holding == "holder" else table.drop("case")
@@ -106,6 +111,13 @@ def clock(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) ->
     return end - start if options.calendar is None else options.calendar.business_micros(start, end)
 
 
+def working_days(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) -> NDArray[np.int64]:
+    """Working days between moments, on the calendar, or else on one without holidays."""
+    from aura_analytics.calendars import Calendar
+
+    return (options.calendar or Calendar()).working_days(start, end)
+
+
 def _last_resolution(log: _Log) -> pl.DataFrame:
     """`row`, `h` of every case's last RESOLVED; of two at one instant the actor later in the alphabet."""
     resolved = log.rows(_RESOLVED)
@@ -123,11 +135,13 @@ def _by_closer(log: _Log, facts: Facts) -> pl.DataFrame:
     """
     given, resolved = log.rows(_ASSIGNED), _last_resolution(log)
     start, holder, again, left_open = _starts(log, resolved, given)
+    start_row = holder.copy()
     unknown = np.flatnonzero((start < 0) & ~again)
     if len(unknown):
         opened = log.rows(_START)
-        late_start, _, late_again, _ = _starts(log, resolved[unknown], opened)
+        late_start, opening, late_again, _ = _starts(log, resolved[unknown], opened)
         start[unknown], again[unknown] = late_start, late_again
+        start_row[unknown] = opening
     rows = resolved["row"].to_numpy().astype(np.int64)
     done = ~again
     actor = log.gather("actor", rows)
@@ -136,7 +150,9 @@ def _by_closer(log: _Log, facts: Facts) -> pl.DataFrame:
             pl.Series(holder >= 0), pl.Series([None] * len(rows), dtype=pl.String))  # fmt: skip
         actor = actor.zip_with(actor.is_not_null(), fallback)
     ends = log.ts[rows]
-    closed = pl.DataFrame({"actor": actor, "row": rows, "start": start, "end": ends, "closed_at": ends}).filter(pl.Series(done))
+    closed = pl.DataFrame(
+        {"actor": actor, "row": rows, "start": start, "end": ends, "closed_at": ends, "start_row": start_row}
+    ).filter(pl.Series(done))
     closed = closed.with_columns(closed=pl.lit(value=True), open=pl.lit(value=False), resolved=pl.lit(value=True))
     waiting = _open_spells(log, facts, given, left_open)
     return pl.concat([closed, waiting.select(closed.columns)]).with_columns(case="row")
@@ -176,7 +192,7 @@ def _open_spells(log: _Log, facts: Facts, given: pl.DataFrame, left_open: NDArra
     spells = spells.sort("start", "actor", "row").unique(["h", "g"], keep="last", maintain_order=True)
     return spells.with_columns(
         end=pl.lit(micro(facts.as_of), dtype=pl.Int64), closed_at=pl.lit(-1, dtype=pl.Int64), closed=pl.lit(value=False),
-        open=pl.lit(value=True), resolved=pl.lit(value=False),
+        open=pl.lit(value=True), resolved=pl.lit(value=False), start_row=pl.col("row"),
     )  # fmt: skip
 
 
@@ -206,7 +222,8 @@ def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
         open=pl.col("following").is_null() & ~pl.col("closed"),
         closed_at=pl.when(pl.col("closed")).then(pl.col("over")).otherwise(-1),
     )
-    columns = ["actor", "row", "start", "end", "closed_at", "closed", "open", "resolved", "case"]
+    columns = ["actor", "row", "start", "end", "closed_at", "closed", "open", "resolved", "case", "start_row"]
+    spells = spells.with_columns(start_row=pl.col("row"))
     never = _by_closer(log, facts)
     started = set(spells.select("h").to_series().to_list())
     hashes = pl.Series(log.table["h"].gather(never["row"].to_numpy()))
@@ -214,12 +231,13 @@ def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
     return pl.concat([spells.select(columns), unassigned.select(columns)])
 
 
-def _paused(log: _Log, spells: pl.DataFrame, options: Options) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
-    """Time inside each spell during which its case was paused, and whether it is paused at its end."""
-    total, idle = np.zeros(spells.height, dtype=np.int64), np.zeros(spells.height, dtype=bool)
+def _paused(log: _Log, spells: pl.DataFrame, options: Options) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+    """Time and working days inside each spell during which its case was paused, and whether it is paused at its end."""
+    total, days = np.zeros(spells.height, dtype=np.int64), np.zeros(spells.height, dtype=np.int64)
+    idle = np.zeros(spells.height, dtype=bool)
     marks = log.rows(_PAUSED, _RESUMED)
     if marks.is_empty():
-        return total, idle
+        return total, days, idle
     rows = marks["row"].to_numpy()
     marks = marks.with_columns(
         ts=pl.Series(log.ts[rows]), g=pl.Series(log.g[rows]), stop=log.table["type"].gather(rows) == _PAUSED
@@ -235,5 +253,6 @@ def _paused(log: _Log, spells: pl.DataFrame, options: Options) -> tuple[NDArray[
     high = np.minimum(end, marks["until"].to_numpy()[j])
     real = (high > low) & (start >= 0)
     np.add.at(total, i[real], clock(low[real], high[real], options))
+    np.add.at(days, i[real], working_days(low[real], high[real], options))
     idle[i[(marks["ts"].to_numpy()[j] <= end) & (marks["until"].to_numpy()[j] > end)]] = True
-    return total, idle
+    return total, days, idle

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["OK", "Context", "Count", "LastMean", "Mean", "Metric", "Quantile", "Rate", "Sla", "Survival"]
 
 Direction = Literal["lower", "higher", "neutral"]
-OK, NO_DATA, NOT_FOR_KIND, NO_TARGET, TOO_FEW = "ok", "no_data", "not_for_kind", "no_target", "too_few"
+OK, NO_DATA, NOT_FOR_KIND, NO_TARGET, NOT_FOLLOWED = "ok", "no_data", "not_for_kind", "no_target", "not_followed"
 MICRO = 1_000_000
 _OFFICERS, _AGENTS = ("officer",), ("agent", "component", "system")
 EVERYONE = (*_OFFICERS, *_AGENTS)
@@ -347,7 +347,7 @@ class Count(Metric):
 
 @dataclass(frozen=True)
 class LastMean(Mean):
-    """A mean of the last few values; the facts hold only these, so it neither has a window nor a rolling series."""
+    """A mean of the last few values of the window; the facts hold only these, so there is no rolling series."""
 
     rolls: ClassVar[bool] = False
 
@@ -357,13 +357,15 @@ class Survival(Metric):
     """Probability of still being unresolved at the SLA's limit, by Kaplan-Meier: open cases count for as long as they waited.
 
     Its interval is Wilson's with the effective sample size S(1-S)/Var(S), Var by Greenwood; without censoring that is the
-    ordinary interval of a proportion.
+    ordinary interval of a proportion. Where no case was followed up to its limit the rate is undefined (`not_followed`).
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_n_eff")
 
     def collect(self) -> list[pl.Expr]:
-        columns: list[Any] = [pl.col(name).alias(self._part(name)) for name in ("queue", "start", "end", "elapsed", "ended")]
+        columns: list[Any] = [
+            pl.col(name).alias(self._part(name)) for name in ("queue", "start", "end", "elapsed", "days_off", "ended")
+        ]
         return columns
 
     def finish(self, sums: pl.DataFrame, context: Context) -> dict[str, pl.Series]:
@@ -376,8 +378,10 @@ class Survival(Metric):
             return columns | {f"{self.name}_status": pl.Series([NO_TARGET] * size, dtype=pl.String)}
         value, n, effective = at_limit(sums, self._part, context)
         low, high = intervals.wilson(value * effective, effective, context.confidence)
-        return self._columns(value, n, low, high, _n_eff=effective)
+        columns = self._columns(value, n, low, high, _n_eff=effective)
+        short = pl.Series((n > 0) & np.isnan(value))
+        return columns | {f"{self.name}_status": columns[f"{self.name}_status"].set(short, NOT_FOLLOWED)}
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
-        effective = _array(dossiers, f"{self.name}_n_eff")
+        effective = _array(dossiers, f"{self.name}_n_eff")  # 0, and so no limits, where the rate is not known
         return intervals.wilson(_array(dossiers, self.name) * effective, effective, confidence)

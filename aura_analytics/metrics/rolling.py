@@ -33,8 +33,9 @@ def rolling(
 ) -> pl.DataFrame:
     """The metrics of every actor over a window that moves in steps.
 
-    Partial sums per actor and span are accumulated and subtracted, so a year of days costs little more than one dossier, and
-    every value equals the dossier's at that moment exactly: the sums are whole numbers.
+    Partial sums per actor and span are accumulated and subtracted, so a year of days costs little more than one dossier. The
+    sums are whole numbers, so every value is the dossier's at that moment, with one difference: cases are taken as they stand at
+    `end`. A case that was closed at a reading and reopened later does not count as closed at that reading.
 
     Parameters
     ----------
@@ -61,7 +62,8 @@ def rolling(
     Raises
     ------
     ParameterError
-        For metrics whose sums do not add up over time (quantiles, last ten, survival), or spans out of range.
+        For metrics whose sums do not add up over time (quantiles, last ten, survival) or that depend on what happens after the
+        verdict, or spans out of range.
 
     Examples
     --------
@@ -88,9 +90,10 @@ def rolling(
 
 def _additive(metrics: Iterable[str | Metric] | None) -> tuple[Rate | Mean, ...]:
     chosen = metrics_named(["override_rate", "sat_score_mean", "avg_processing_hours"] if metrics is None else metrics)
-    wrong = [one.name for one in chosen if not one.rolls]
+    # what later events tell of a verdict would leak into earlier readings
+    wrong = [one.name for one in chosen if not one.rolls or {"answered", "right", "final"} & set(one.needs)]
     if wrong:
-        possible = ", ".join(name for name, one in METRICS.items() if one.rolls)
+        possible = ", ".join(n for n, one in METRICS.items() if one.rolls and not {"answered", "right", "final"} & set(one.needs))
         raise ParameterError(Problem("no rolling series of these metrics", got=wrong, expected=possible))
     return tuple(one for one in chosen if isinstance(one, (Rate, Mean)))
 

@@ -36,6 +36,8 @@ class RunningSums:
 
     def __init__(self, metrics: list[Metric], facts: pl.DataFrame) -> None:
         self._metrics = metrics
+        if facts.is_empty():  # nobody has a number yet
+            facts = facts.with_columns(pl.col("actor").cast(pl.UInt32))
         self._sums = self._counted(facts)
         self._ordered = {one.name: np.sort(_packed(one, facts)) for one in metrics if isinstance(one, Quantile)}
 

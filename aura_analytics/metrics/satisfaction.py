@@ -1,7 +1,7 @@
 """What citizens say: stars from 1 to 5, the share of bad ratings, and how many answer at all.
 
 A rating carries a case, not an officer; `Options.attribution` says whom it is about. `sat_response_rate` is the share of the
-actor's verdicts in the window whose case was rated in it; the silent majority may think otherwise.
+actor's verdicts (those that name a case) whose case was rated in the window; the silent majority may think otherwise.
 
 Examples
 --------

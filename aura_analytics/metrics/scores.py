@@ -1,4 +1,4 @@
-"""Recent quality: the mean of an actor's last 10 scores, whenever they were given.
+"""Recent quality: the mean of an actor's last 10 scores in the window.
 
 Examples
 --------

@@ -26,5 +26,5 @@ sla_breach_rate = Survival(
     high=1,
     direction="lower",
     fact="cohort",
-    needs=("queue", "start", "end", "elapsed", "ended"),
+    needs=("queue", "start", "end", "elapsed", "days_off", "ended"),
 )

@@ -206,7 +206,7 @@ class DossierState:
         pass_ = building.follow_pass(past, timed=True, verdicts=False, queue=self._queue)
         assert pass_ is not None
         found = follow.follow(past, pass_, self._now(), self._options, queue=self._queue)
-        return found.drop("row", strict=False).with_columns(self._number(found["actor"]))
+        return found.drop("row", "start_row", strict=False).with_columns(self._number(found["actor"]))
 
     def _rate(self, rows: pl.DataFrame) -> pl.DataFrame:
         if "ratings" not in self._needs:
@@ -381,5 +381,9 @@ class DossierState:
         end = followed["end"].to_numpy()
         still = followed["open"].to_numpy()
         present = np.where(still, now, end)
-        more = np.where(followed["idle"].to_numpy(), 0, spells.clock(end, present, self._options))
-        return followed.with_columns(end=pl.Series(present), elapsed=pl.col("elapsed") + pl.Series(more))
+        idle = followed["idle"].to_numpy()
+        more = np.where(idle, 0, spells.clock(end, present, self._options))
+        off = np.where(idle, spells.working_days(end, present, self._options), 0) if idle.any() else np.zeros_like(end)
+        return followed.with_columns(
+            end=pl.Series(present), elapsed=pl.col("elapsed") + pl.Series(more), days_off=pl.col("days_off") + pl.Series(off)
+        )

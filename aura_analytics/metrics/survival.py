@@ -92,7 +92,7 @@ def median_survival(curve: pl.DataFrame) -> float | None:
 
 
 def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -> tuple[Floats, Floats, Floats]:
-    """Survival at each case's own limit, per actor: value, number of cases, effective number.
+    """Survival at each case's own limit, per actor: value (NaN where nobody was followed that far), cases, effective number.
 
     A case's time is taken relative to the limit of its queue, so that queues with different limits share one curve.
     """
@@ -101,7 +101,7 @@ def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -
     owner = np.repeat(np.arange(size), lengths)
     flat = {
         name: sums[part(name)].explode(empty_as_null=False, keep_nulls=False)
-        for name in ("queue", "start", "end", "elapsed", "ended")
+        for name in ("queue", "start", "end", "elapsed", "days_off", "ended")
     }
     limit, spent = _relative(flat, context)
     kept = ~np.isnan(limit) & ~np.isnan(spent)
@@ -120,14 +120,23 @@ def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -
     gone_before = np.concatenate([[0], np.cumsum(leaving)[:-1]]) if count else leaving
     risk = n[who] - (gone_before - starts[who])
     counted = (when <= 1) & (d > 0)
+    reached = np.bincount(owner, weights=ratio >= 1, minlength=size)
+    last_risk = np.zeros(size)
+    last_risk[who[counted]] = risk[counted]  # in the order of time: the last one stays
     with np.errstate(divide="ignore", invalid="ignore"):
         log_s = np.bincount(who[counted], weights=np.log1p(-d[counted] / risk[counted]), minlength=size)
         more = counted & (risk > d)
         green = np.bincount(who[more], weights=d[more] / (risk[more] * (risk[more] - d[more])), minlength=size)
         value = np.exp(log_s)
         variance = value**2 * green
-        effective = np.where(variance > 0, value * (1 - value) / variance, n)
-    return np.where(n > 0, value, np.nan), n, np.where(n > 0, np.minimum(effective, n), np.nan)
+        effective = value * (1 - value) / variance
+    # nobody ended: those who were watched up to the limit are the evidence; everybody ended: those at risk at the last end
+    nothing_left = value < 1e-12
+    effective = np.where(variance > 0, effective, np.where(nothing_left, last_risk, reached))
+    # while some are left and none was watched up to the limit, the rate there is not known
+    known = (n > 0) & ((reached > 0) | nothing_left)
+    value = np.where(nothing_left, 0.0, value)
+    return np.where(known, value, np.nan), n, np.where(known, np.minimum(effective, n), np.nan)
 
 
 def _relative(flat: dict[str, pl.Series], context: Context) -> tuple[Floats, Floats]:
@@ -147,5 +156,6 @@ def _relative(flat: dict[str, pl.Series], context: Context) -> tuple[Floats, Flo
         calendar = context.calendar or Calendar()
         start, end = flat["start"].to_numpy()[in_days], flat["end"].to_numpy()[in_days]
         limit[in_days] = [sla.working_days for sla in chosen if sla is not None and sla.working_days is not None]
-        spent[in_days] = np.where(start >= 0, calendar.working_days(np.maximum(start, 0), end), np.nan)
+        days = calendar.working_days(np.maximum(start, 0), end) - flat["days_off"].to_numpy()[in_days]
+        spent[in_days] = np.where(start >= 0, days, np.nan)
     return limit, spent

@@ -13,7 +13,7 @@ _STATUS = {
     "no_data": "no data",
     "not_for_kind": "does not apply",
     "no_target": "no limit given",
-    "too_few": "too few",
+    "not_followed": "no case was followed up to its limit",
 }
 _VERDICTS = {
     "flag": "flagged: a plan is recommended",

@@ -125,10 +125,14 @@ def _compare(leaf: Leaf, board: pl.DataFrame) -> Answer:
         codes = np.where(e >= -math.log(leaf.anytime), YES, np.where(met, LEANS_YES, LEANS_NO))
     elif leaf.limit is not None:
         low, high = kind.limits(board, 2 * leaf.confidence - 1)
-        bound, other = (low, high) if leaf.limit == "lower" else (high, low)
-        decided_yes = _met(bound, threshold, leaf)
-        decided_no = ~np.isnan(other) & ~_met(other, threshold, leaf)
+        if isinstance(leaf.threshold, PeerRate):  # peers are not known without doubt either: the difference is what counts
+            low, high = _from_peers(low, high, value, threshold, leaf, board)
+        near, far = (low, high) if leaf.limit == "lower" else (high, low)
+        decided_yes = _met(near, threshold, leaf)
+        decided_no = ~np.isnan(far) & ~_met(far, threshold, leaf)
         codes = np.where(decided_yes, YES, np.where(decided_no, NO, np.where(met, LEANS_YES, LEANS_NO)))
+        # the limit that speaks: towards the threshold where it is met, from it where it is not
+        bound = np.where(met, near, far)
         # what the data excludes is excluded, however few they are
         unknown &= ~(decided_no & ~missing & known)
     else:
@@ -146,17 +150,42 @@ def _thresholds(leaf: Leaf, board: pl.DataFrame) -> tuple[Floats, NDArray[np.boo
     return np.where(known, rate + threshold.role_rate_plus, np.nan), known
 
 
+def _from_peers(
+    low: Floats, high: Floats, value: Floats, threshold: Floats, leaf: Leaf, board: pl.DataFrame
+) -> tuple[Floats, Floats]:
+    """Limits of an actor's rate as seen from the peers' rate, whose own uncertainty widens them.
+
+    The hybrid score interval of the difference (Newcombe 1998, Stat Med 17:873-890, method 10), put back on the peers' rate.
+    """
+    rate, _ = peers_rate(board, leaf.metric)
+    k, n = _pooled_others(board, leaf.metric)
+    peers_low, peers_high = intervals.wilson(k, n, 2 * leaf.confidence - 1)
+    with np.errstate(invalid="ignore"):
+        below = value - np.sqrt((value - low) ** 2 + (peers_high - rate) ** 2)
+        above = value + np.sqrt((high - value) ** 2 + (rate - peers_low) ** 2)
+    known = ~np.isnan(threshold)
+    return np.where(known, below, np.nan), np.where(known, above, np.nan)
+
+
 def peers_rate(board: pl.DataFrame, metric: str) -> tuple[Floats, Floats]:
     """The pooled rate of the other actors of the same role, and how many of them have observations; NaN without a role."""
+    k, n = _pooled_others(board, metric)
+    one = pl.DataFrame({"as_of": board["as_of"], "role": board["role"], "one": (board[f"{metric}_n"] > 0).cast(pl.Float64)})
+    peers = one.select(pl.col("one").sum().over("as_of", "role"))["one"].to_numpy() - one["one"].to_numpy()
+    peers = np.where(board["role"].is_not_null().to_numpy(), peers, 0)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        return np.where(n > 0, k / n, np.nan), peers
+
+
+def _pooled_others(board: pl.DataFrame, metric: str) -> tuple[Floats, Floats]:
+    """Hits and observations of the other actors of the same role at the same reading."""
     assert isinstance(METRICS[metric], Rate)
     n = np.nan_to_num(_floats(board, f"{metric}_n"))
     k = np.round(np.nan_to_num(_floats(board, metric)) * n)
-    table = pl.DataFrame({"role": board["role"], "k": k, "n": n, "one": (n > 0).astype(float)})
-    sums = table.select(pl.col("k", "n", "one").sum().over("role"))
+    table = pl.DataFrame({"as_of": board["as_of"], "role": board["role"], "k": k, "n": n})
+    sums = table.select(pl.col("k", "n").sum().over("as_of", "role"))
     has_role = board["role"].is_not_null().to_numpy()
-    others = {name: np.where(has_role, sums[name].to_numpy() - table[name].to_numpy(), 0) for name in ("k", "n", "one")}
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.where(others["n"] > 0, others["k"] / others["n"], np.nan), others["one"]
+    return np.where(has_role, sums["k"].to_numpy() - k, 0), np.where(has_role, sums["n"].to_numpy() - n, 0)
 
 
 # -- words ----------------------------------------------------------------------------------------------------------------
@@ -193,7 +222,10 @@ def sentences(one: Answer) -> pl.Series:
     elif leaf.limit is None:
         found = value + " (" + n + ") is " + pl.when(code == YES).then(pl.lit("")).otherwise(pl.lit("not ")) + limit
     else:
-        level = pl.lit(f", {leaf.limit} {100 * leaf.confidence:g} % limit ") + _figures("bound", unit)
+        other = {"lower": "upper", "upper": "lower"}[leaf.limit]
+        side = pl.when(code >= LEANS_YES).then(pl.lit(leaf.limit)).otherwise(pl.lit(other))
+        seen = " as seen from the peers" if peers else ""
+        level = pl.lit(", ") + side + f" {100 * leaf.confidence:g} % limit{seen} " + _figures("bound", unit)
         ending = code.replace_strict(list(_ENDINGS), list(_ENDINGS.values()), default="", return_dtype=pl.String)
         sign = pl.when(code >= LEANS_YES).then(pl.lit(") is ")).otherwise(pl.lit(") is not "))
         found = value + " (" + n + level.fill_null("") + sign + limit + ending
@@ -228,57 +260,45 @@ _ENDINGS = {
 }
 
 
-def more_needed(one: Finding) -> int | None:
-    """How many more observations at this very rate would settle a comparison; None when nothing is missing or none would."""
+def unsettled(one: Finding) -> dict[str, Any] | None:
+    """What an undecided comparison lacks: the metric, and how many more observations would settle it at this very rate.
+
+    None when it is decided; `more` is None where no number can be given (a mean may settle at any time, or never).
+    """
     leaf, kind = one.leaf, METRICS[one.leaf.metric]
     if one.code in (NO, YES):
         return None
-    short = max(0, leaf.min_n - int(one.n))
-    if isinstance(kind, Rate) and leaf.limit is not None and not math.isnan(one.value) and not math.isnan(one.threshold):
+    more: int | None = max(0, leaf.min_n - int(one.n)) or None
+    if isinstance(kind, Rate) and leaf.limit is not None and not isinstance(leaf.threshold, PeerRate) and not math.isnan(one.value):
         total = float(intervals.decisions_to_settle([one.value], one.threshold, 2 * leaf.confidence - 1)[0])
-        if math.isnan(total):
-            return short or None
-        return max(short, math.ceil(total - one.n), 1)
-    return short or None
+        more = None if math.isnan(total) else max(more or 0, math.ceil(total - one.n), 1)
+    return {"metric": leaf.metric, "more": more}
 
 
-def clearing(one: Finding) -> str | None:
-    """What would make a comparison that speaks against the actor stop doing so, as a sentence; None if it does not."""
+def clearing(condition: Condition, findings: Iterator[Finding]) -> list[str]:
+    """Ways in which a condition that speaks against an actor would stop doing so; empty when it does not speak.
+
+    `findings` come in the order of the comparisons. Of `all`, any one way is enough; of `any`, every part needs one.
+    """
+    if isinstance(condition, Leaf):
+        one = next(findings)
+        return [] if one.code < LEANS_YES else [_way_out(one)]
+    parts = [clearing(part, findings) for part in (condition.all if isinstance(condition, All) else condition.any)]
+    if isinstance(condition, All):
+        return [way for ways in parts for way in ways] if all(parts) else []
+    speaking = [" or ".join(ways) for ways in parts if ways]
+    return [" and ".join(speaking)] if speaking else []
+
+
+def _way_out(one: Finding) -> str:
     leaf, kind = one.leaf, METRICS[one.leaf.metric]
-    if one.code < LEANS_YES:
-        return None
-    target = f"{leaf.metric} not {leaf.word} {figure(one.threshold, kind.unit)}"
-    if leaf.limit is not None:
-        target += f" at its {leaf.limit} {100 * leaf.confidence:g} % limit"
-    if isinstance(kind, Rate) and leaf.side == "high":
-        step = _agreeing_needed(one)
-        if step is not None:
-            return f"{target}: for instance {step:,} more without a single one"
-    return target
-
-
-def _agreeing_needed(one: Finding) -> int | None:
-    leaf, k = one.leaf, round(one.value * one.n)
-    if one.threshold <= 0:
-        return None
-
-    def still(extra: int) -> bool:
-        total = one.n + extra
-        if leaf.anytime is not None:
-            return bool(intervals.mixture_e_value([k], [total], one.threshold)[0] >= -math.log(leaf.anytime))
-        bound = float(intervals.wilson([k], [total], 2 * leaf.confidence - 1)[0][0]) if leaf.limit else k / total
-        return bool(_met(np.array([bound]), np.array([one.threshold]), leaf)[0])
-
-    high = 1
-    while still(high):
-        high *= 2
-        if high > 1_000_000:
-            return None
-    low = high // 2
-    while low + 1 < high:
-        middle = (low + high) // 2
-        low, high = (middle, high) if still(middle) else (low, middle)
-    return high
+    text = f"{leaf.metric} not {leaf.word} {figure(one.threshold, kind.unit)}"
+    if isinstance(kind, Rate) and leaf.side == "high" and one.threshold > 0:
+        k = round(one.value * one.n)
+        # the fewest further observations without a hit after which the rate itself no longer meets the condition
+        total = math.ceil(k / one.threshold - 1e-9) if leaf.strict else math.floor(k / one.threshold + 1e-9) + 1
+        text += f": for instance {max(1, total - round(one.n)):,} more without a single one"
+    return text
 
 
 def evidence(one: Finding) -> dict[str, Any]:

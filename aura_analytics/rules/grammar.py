@@ -128,6 +128,12 @@ All.model_rebuild()
 Any_.model_rebuild()
 
 
+def _comparisons(condition: Condition) -> list[Leaf]:
+    if isinstance(condition, Leaf):
+        return [condition]
+    return [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for leaf in _comparisons(part)]
+
+
 class Evidence(_Strict):
     """What must be known of an actor before any rule may speak."""
 
@@ -220,6 +226,8 @@ class PolicyFile(_Strict):
         twice = sorted({actor for actor in members if members.count(actor) > 1})
         if twice:
             raise ValueError(f"actors have two roles: {', '.join(twice)}")
+        if self.window is not None and any(leaf.anytime is not None for rule in self.rules for leaf in _comparisons(rule.when)):
+            raise ValueError("anytime holds for all observations since a fixed start: set window: null")
         for test in self.tests:
             if test.rule is not None and test.rule not in ids:
                 raise ValueError(f"test {test.name!r} names an unknown rule {test.rule!r}; {close_match(test.rule, ids) or ''}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -18,7 +19,8 @@ from aura_analytics.importing.mapping import load_yaml, problems_of
 from aura_analytics.metrics.base import Context, Count, Mean, Metric, Rate
 from aura_analytics.metrics.registry import METRICS
 from aura_analytics.rules import engine
-from aura_analytics.rules.grammar import All, Any_, Condition, Leaf, PolicyFile, RuleSpec, TestCase
+from aura_analytics.rules.grammar import All, Condition, Leaf, PolicyFile, RuleSpec, TestCase
+from aura_analytics.times import parse_span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,11 +35,12 @@ _EVIDENCE = pl.Struct(
         "threshold": pl.Float64, "answer": pl.String,
     }
 )  # fmt: skip
+_LACK = pl.Struct({"metric": pl.String, "more": pl.Int64})
 VERDICT_SCHEMA = pl.Schema(
     {
         "actor": pl.String(), "as_of": pl.Datetime("us", "UTC"), "policy": pl.String(), "verdict": pl.Enum(engine.VERDICTS),
         "rules": pl.List(pl.String()), "reasons": pl.List(pl.String()), "evidence": pl.List(_EVIDENCE),
-        "would_clear": pl.List(pl.String()), "more_needed": pl.Int64(),
+        "would_clear": pl.List(pl.String()), "more_needed": pl.List(_LACK),
     }
 )  # fmt: skip
 
@@ -130,7 +133,8 @@ class Policy:
         polars.DataFrame
             One row per row of `dossiers`, in its order: `actor`, `as_of`, `policy`, `verdict` (`insufficient`, `clear`, `watch`,
             `flag`), `rules` (ids behind the verdict), `reasons`, `evidence` (metric, value, n, bound, comparison, threshold,
-            answer), `would_clear`, `more_needed` (observations that would settle it at the present rate; null when settled).
+            answer), `would_clear` (ways out, each enough), `more_needed` (per undecided metric, how many more observations would settle it
+            at the present rate; `more` is null where that cannot be said; empty when settled).
 
         Raises
         ------
@@ -144,15 +148,15 @@ class Policy:
         elif "role" not in dossiers.columns:
             dossiers = dossiers.with_columns(role=pl.lit(None, dtype=pl.String))
         results = [self._rule(rule, dossiers) for rule in self.spec.rules]
-        codes = np.stack([verdict for verdict, _, _ in results])
-        worst = _worst(codes)
-        notes = [""] * dossiers.height
         blocked = self._one_sided(dossiers)
         foreign = ~engine.applies(dossiers, self.spec)
-        worst = np.where(blocked | foreign, engine.INSUFFICIENT, worst).astype(np.int8)
+        codes = np.stack([np.where(blocked | foreign, engine.INSUFFICIENT, verdicts).astype(np.int8) for verdicts, _, _ in results])
+        notes = [[""] * dossiers.height for _ in results]
         if self.spec.persistence is not None or any(rule.clear_when is not None for rule in self.spec.rules):
-            worst, notes = self._over_time(dossiers, worst, results)
-        return self._worded(dossiers, worst, codes, results, blocked, foreign, notes, texts)
+            self._check_readings(dossiers)
+            for r, rule in enumerate(self.spec.rules):
+                codes[r], notes[r] = self._over_time(dossiers, codes[r], results[r][2], sticky=rule.clear_when is not None)
+        return self._worded(dossiers, _worst(codes), codes, results, blocked, foreign, notes, texts)
 
     def _check(self, dossiers: pl.DataFrame) -> None:
         needed = [*self.metrics, *(f"{name}_n" for name in self.metrics if f"{name}_n" in METRICS[name].columns)]
@@ -178,33 +182,49 @@ class Policy:
         decided = board["agreed_ever"].is_not_null() if "override_rate_n" not in board.columns else board["override_rate_n"] > 0
         return (decided & (board["agreed_ever"] == False).fill_null(value=False)).to_numpy()  # noqa: E712
 
+    def _check_readings(self, board: pl.DataFrame) -> None:
+        """Readings of one actor must be distinct, and for persistence about a step apart; otherwise one would count twice."""
+        step = self.spec.persistence.step if self.spec.persistence else None
+        gaps = (
+            board.select("actor", "as_of")
+            .sort("actor", "as_of")
+            .select(gap=pl.col("as_of").diff().over("actor"))["gap"]
+            .drop_nulls()
+        )
+        shortest = gaps.min()
+        # calendar months differ in length: a tenth is allowed for
+        least = 0.9 * parse_span(step, name="step") if step else timedelta(microseconds=1)
+        if isinstance(shortest, timedelta) and shortest < least:
+            expected = f"at least {step} (less a tenth)" if step else "one reading per moment"
+            problem = Problem("readings of one actor are too close", got=str(shortest), expected=expected,
+                              next="stack dossiers that are a step apart")  # fmt: skip
+            raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=[problem])
+
     def _over_time(
-        self,
-        board: pl.DataFrame,
-        worst: NDArray[np.int8],
-        results: list[_Result],
+        self, board: pl.DataFrame, codes: NDArray[np.int8], may_clear: NDArray[np.bool_], *, sticky: bool
     ) -> tuple[NDArray[np.int8], list[str]]:
-        """Persistence and hysteresis: fold the readings of each actor in the order of time."""
-        out = worst.copy()
+        """Persistence and hysteresis of one rule: fold the readings of each actor in the order of time."""
+        out = codes.copy()
         notes = [""] * board.height
         k, m = (self.spec.persistence.k, self.spec.persistence.m) if self.spec.persistence else (1, 1)
-        sticky = any(rule.clear_when is not None for rule in self.spec.rules)
-        may_clear = np.all(np.stack([free for _, _, free in results]), axis=0)
         order = board.select("actor", "as_of").with_row_index("i").sort("as_of", "i")
         history: dict[str, list[bool]] = {}
         standing: dict[str, bool] = {}
         for i, actor, _moment in order.iter_rows():
+            flagged = bool(codes[i] == engine.FLAG)
+            if standing.get(actor) and sticky and may_clear[i] and not flagged:
+                history[actor] = []  # cleared: the count begins anew
             raised = history.setdefault(actor, [])
-            raised.append(bool(worst[i] == engine.FLAG))
+            raised.append(flagged)
             recent = sum(raised[-m:])
-            if sticky and standing.get(actor) and not may_clear[i]:
-                if worst[i] != engine.FLAG or recent < k:
+            if standing.get(actor) and sticky and not may_clear[i]:
+                if not flagged or recent < k:
                     notes[i] = "the flag stands until the condition for clearing it is met"
                 out[i] = engine.FLAG
-            elif worst[i] == engine.FLAG and recent < k:
+            elif flagged and recent < k:
                 out[i] = engine.WATCH
                 notes[i] = f"flagged in {recent} of the last {min(m, len(raised))} readings; {k} of {m} are needed"
-            elif worst[i] != engine.FLAG and m > 1 and recent >= k:
+            elif not flagged and m > 1 and recent >= k:
                 out[i] = engine.FLAG
                 notes[i] = f"flagged in {recent} of the last {min(m, len(raised))} readings"
             standing[actor] = bool(out[i] == engine.FLAG)
@@ -218,20 +238,19 @@ class Policy:
         results: list[_Result],
         blocked: NDArray[np.bool_],
         foreign: NDArray[np.bool_],
-        notes: list[str],
+        notes: list[list[str]],
         texts: str,
     ) -> pl.DataFrame:
         size = board.height
         speaking = (worst == engine.WATCH) | (worst == engine.FLAG)
-        noted = np.array([bool(note) for note in notes], dtype=bool)
-        behind = [(codes[r] == worst) | noted | blocked for r in range(len(results))]
+        behind = [(codes[r] == worst) | blocked for r in range(len(results))]
         empty = pl.Series([[]], dtype=pl.List(pl.String)).first()
         nothing = pl.select(pl.repeat(empty, size, dtype=pl.List(pl.String))).to_series()
         ids = [_where(behind[r] & speaking, self.spec.rules[r].id) for r in range(len(results))]
         reasons = nothing
         proof: list[list[dict[str, Any]]] = []
         clears: list[list[str]] = []
-        more: list[int | None] = []
+        more: list[list[dict[str, Any]]] = []
         if texts != "none":
             reasons = self._reasons(board, results, behind, blocked, foreign, notes)
         if texts == "all":
@@ -246,7 +265,7 @@ class Policy:
                 "reasons": reasons,
                 "evidence": _lists(proof, _EVIDENCE, size),
                 "would_clear": nothing if not clears else _lists(clears, pl.String(), size),
-                "more_needed": pl.Series(more or [None] * size, dtype=pl.Int64),
+                "more_needed": _lists(more, _LACK, size),
             },
             schema=VERDICT_SCHEMA,
         )
@@ -258,19 +277,22 @@ class Policy:
         behind: list[NDArray[np.bool_]],
         blocked: NDArray[np.bool_],
         foreign: NDArray[np.bool_],
-        notes: list[str],
+        notes: list[list[str]],
     ) -> pl.Series:
         """Note, one-sidedness, then what every comparison of the rules behind the verdict found."""
         kinds = board["actor_kind"].cast(pl.String).fill_null("unknown")
         other = f"the policy judges {', '.join(self.spec.kinds)}, not "
+        nobody = pl.Series([None] * board.height, dtype=pl.String)
         parts = [
-            pl.Series(notes, dtype=pl.String).replace("", None),
+            *(
+                pl.Series(note, dtype=pl.String).replace("", None).zip_with(pl.Series(mask), nobody)
+                for note, mask in zip(notes, behind, strict=True)
+            ),
             _where(foreign, other) + kinds,
             _where(blocked & ~foreign, "one_sided: never once issued the agreeing verdict; the role may not allow it"),
         ]
         for (_, leaves, _), mask in zip(results, behind, strict=True):
             shown = pl.Series(mask & ~foreign)
-            nobody = pl.Series([None] * board.height, dtype=pl.String)
             parts += [engine.sentences(leaf).zip_with(shown, nobody) for leaf in leaves]
         return _listed(parts)
 
@@ -281,20 +303,19 @@ class Policy:
         speaking: NDArray[np.bool_],
         worst: NDArray[np.int8],
         barred: NDArray[np.bool_],
-    ) -> tuple[list[list[dict[str, Any]]], list[list[str]], list[int | None]]:
+    ) -> tuple[list[list[dict[str, Any]]], list[list[str]], list[list[dict[str, Any]]]]:
         """Per row: the numbers behind the verdict, what would clear it, and how many more observations would settle it."""
         findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves, _ in results]
         proof: list[list[dict[str, Any]]] = []
         clears: list[list[str]] = []
-        more: list[int | None] = []
+        more: list[list[dict[str, Any]]] = []
         for i, (verdict, speaks, is_barred) in enumerate(zip(worst.tolist(), speaking.tolist(), barred.tolist(), strict=True)):
             chosen = [r for r in range(len(results)) if behind[r][i]]
             proof.append([engine.evidence(one) for r in chosen for one in findings[r][i]])
             clears.append([text for r in chosen for text in _would_clear(self.spec.rules[r], findings[r][i])] if speaks else [])
-            asked = [number for r in chosen for one in findings[r][i] if (number := engine.more_needed(one)) is not None]
+            asked = [lack for r in chosen for one in findings[r][i] if (lack := engine.unsettled(one)) is not None]
             # a leg that already excludes the rule settles it, whatever the others lack
-            settled = is_barred or verdict in (engine.FLAG, engine.CLEAR)
-            more.append(max(asked) if asked and not settled else None)
+            more.append([] if is_barred or verdict in (engine.FLAG, engine.CLEAR) else asked)
         return proof, clears, more
 
     def test(self) -> PolicyReport:
@@ -349,12 +370,9 @@ def _leaves(condition: Condition) -> list[Leaf]:
 
 
 def _would_clear(rule: RuleSpec, findings: Iterable[engine.Finding]) -> list[str]:
-    found = [text for one in findings if (text := engine.clearing(one)) is not None]
     if rule.clear_when is not None:
         return [f"{rule.id}: {_in_words(rule.clear_when)}"]
-    if isinstance(rule.when, Any_) and len(found) > 1:
-        return [f"{rule.id}: all of these: {'; '.join(found)}"]
-    return [f"{rule.id}: {text}" for text in found]
+    return [f"{rule.id}: {way}" for way in engine.clearing(rule.when, iter(findings))]
 
 
 def _in_words(condition: Condition) -> str:
@@ -419,8 +437,6 @@ def _numbers(kind: Metric, given: Any, case: str) -> dict[str, pl.Series]:
             return _plain_numbers(kind, given)
     except (KeyError, TypeError, ValueError):
         raise wrong from None
-    from datetime import datetime
-
     return kind.finish(sums, Context(datetime.min))
 
 

@@ -64,7 +64,11 @@ def test_ordinary_officers_are_rarely_accused_and_bad_ones_found() -> None:
 def test_anytime_option_keeps_its_budget_under_daily_reading() -> None:
     """At the border of the null (a true rate of 30 %), read after every decision, at most 5 % are ever flagged."""
     policy = aura.Policy(
-        {"name": "anytime", "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.3, "anytime": 0.05}}]}
+        {
+            "name": "anytime",
+            "window": None,
+            "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.3, "anytime": 0.05}}],
+        }
     )
     wilson = aura.Policy(
         {"name": "fixed", "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.3, "limit": "lower"}}]}
