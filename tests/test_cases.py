@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -160,7 +161,7 @@ def test_colliding_hashes_are_told_apart(log: Any, monkeypatch: pytest.MonkeyPat
     assert aura.dossiers(table).equals(expected)
 
 
-def _cohort(log: Any, *cases: tuple[float, float | None]) -> pl.DataFrame:
+def _cohort(log: Callable[..., pl.DataFrame], *cases: tuple[float, float | None]) -> pl.DataFrame:
     rows = []
     for i, (start, end) in enumerate(cases):
         case = {"actor": "anne", "case_id": f"C{i}"}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -86,13 +87,46 @@ def test_charts_never_carry_too_many_rows() -> None:
     spec_of(charts.series(moved))
 
 
-def test_funnel_limits_by_hand() -> None:
-    from aura_analytics.charts import funnel_limits
+def test_funnel_limits_are_left_with_the_stated_chance() -> None:
+    """Exact binomial tails at the limits, and against the large-sample form where that holds."""
+    from scipy import stats
 
-    board = pl.DataFrame({"override_rate": [0.2, 0.4], "override_rate_n": [100, 100]})
-    centre, _, limits = funnel_limits(board)
-    assert centre == pytest.approx(0.3)
-    row = limits.sort((pl.col("n") - 100).abs()).row(0, named=True)
-    half = 1.959964 * (0.3 * 0.7 / row["n"]) ** 0.5
-    assert row["high95"] == pytest.approx(0.3 + half, rel=1e-6)
-    assert row["low998"] == pytest.approx(0.3 - 3.090232 * (0.3 * 0.7 / row["n"]) ** 0.5, rel=1e-6)
+    from aura_analytics.charts.funnel import _exact
+
+    for n, p in ((5, 0.1), (10, 0.3), (40, 0.3), (400, 0.25)):
+        low, high = _exact(np.array([n]), p, 0.95)
+        assert stats.binom.sf(np.floor(high[0] * n), n, p) <= 0.025
+        assert stats.binom.cdf(np.ceil(low[0] * n) - 1, n, p) <= 0.025
+    low, high = _exact(np.array([40_000]), 0.3, 0.95)
+    half = 1.959964 * (0.3 * 0.7 / 40_000) ** 0.5
+    assert (low[0], high[0]) == (pytest.approx(0.3 - half, abs=2e-5), pytest.approx(0.3 + half, abs=2e-5))
+
+
+def test_dispersion_is_one_under_chance() -> None:
+    from aura_analytics.charts.funnel import _dispersion
+
+    rng = np.random.default_rng(3)
+    found = []
+    for _ in range(400):
+        k = rng.binomial(100, 0.3, 50)
+        found.append(_dispersion(k / 100, np.full(50, 100.0), k.sum() / 5_000))
+    assert np.mean(found) == pytest.approx(1.0, abs=4 * np.std(found) / 400**0.5)
+    wide = rng.binomial(100, rng.beta(6, 14, 50))
+    assert _dispersion(wide / 100, np.full(50, 100.0), wide.sum() / 5_000) > 2
+    assert np.isnan(_dispersion(np.array([0.3, 0.4]), np.array([10.0, 10.0]), 0.35))
+
+
+def test_sla_is_told_by_queue(tmp_path: Path) -> None:
+    rows = [{"type": kind, "actor": "anne", "case_id": f"C{i}", "queue": "foia", "ts": ts} for i in range(3)
+            for kind, ts in (("ASSIGNED", "2026-01-05T00:00:00Z"), ("RESOLVED", "2026-01-09T04:00:00Z"))]  # fmt: skip
+    text = aura.write_report(events.from_records(rows), tmp_path / "r.html", sla={"default": "48h", "foia": "200h"}).read_text()
+    assert "0.0 % outlast the limit of their queue" in text
+    young = events.from_records([{**row, "ts": "2026-01-09T04:00:00Z"} for row in rows if row["type"] == "ASSIGNED"])
+    assert "followed long enough" in aura.write_report(young, tmp_path / "r.html", sla="48h").read_text()
+
+
+def test_a_flagged_actor_without_case_ids_still_has_overrides_to_show(tmp_path: Path) -> None:
+    log = events.from_records([{"type": "OVERRIDE", "actor": "anne", "ts": f"2026-01-{day:02d}"} for day in range(1, 21)])
+    policy = aura.Policy({"name": "p", "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.1}}]})
+    text = aura.write_report(log, tmp_path / "r.html", policy=policy).read_text()
+    assert "The last overrides" in text and "20 events on 0 cases" in text

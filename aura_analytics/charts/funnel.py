@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from statistics import NormalDist
+
 import altair as alt
 import numpy as np
 import polars as pl
 
 from aura_analytics.charts.theme import LIGHT, MAX_ROWS, SHAPES, VERDICTS, Theme, styled
-from aura_analytics.intervals import z_value
 
 __all__ = ["funnel", "funnel_limits"]
+
+_TRIM = 0.1
+_FEW = 5  # fewer actors say nothing about dispersion
 
 
 def funnel_limits(dossiers: pl.DataFrame, metric: str = "override_rate") -> tuple[float, float, pl.DataFrame]:
     """Centre, dispersion and limits of a funnel.
 
-    The limits are p0 ± z sqrt(p0 (1 - p0) / n) around the pooled rate, at 95 % and 99.8 %. The dispersion phi is the mean of the
-    squared z-scores after the most extreme tenth at each end is pulled in (Winsorised); above 1 it widens the limits by sqrt(phi),
-    since actors then differ by more than chance for reasons that they share.
+    The limits are exact binomial quantiles: an actor with the pooled rate leaves them with at most the stated chance. The dispersion phi compares the squared z-scores, after the most extreme tenth at each end is pulled in
+    (Winsorised), with what chance alone would give; above 1 actors differ by more than chance, for reasons that they share, and
+    sqrt(phi) widens the limits. Fewer than 5 actors have no dispersion (NaN).
 
     Parameters
     ----------
@@ -41,18 +45,47 @@ def funnel_limits(dossiers: pl.DataFrame, metric: str = "override_rate") -> tupl
         return float("nan"), float("nan"), pl.DataFrame(schema={"n": pl.Float64})
     n, rate = rows["n"].to_numpy().astype(float), rows["rate"].to_numpy()
     centre = float((rate * n).sum() / n.sum())
-    spread = np.sqrt(max(centre * (1 - centre), 1e-12))
-    z = (rate - centre) * np.sqrt(n) / spread
-    low, high = np.quantile(z, [0.1, 0.9])
-    phi = float(np.mean(np.clip(z, low, high) ** 2))
-    grid = np.unique(np.geomspace(max(1.0, n.min() * 0.9), n.max() * 1.05, 80))
+    phi = _dispersion(rate, n, centre)
+    grid = np.unique(np.round(np.geomspace(max(1.0, n.min()), n.max(), 80)))
     columns = {"n": grid}
     for name, level in (("95", 0.95), ("998", 0.998)):
-        for suffix, widening in (("", 1.0), ("_over", np.sqrt(max(phi, 1.0)))):
-            half = z_value(level) * widening * spread / np.sqrt(grid)
-            columns[f"low{name}{suffix}"] = np.clip(centre - half, 0, 1)
-            columns[f"high{name}{suffix}"] = np.clip(centre + half, 0, 1)
+        low, high = _exact(grid, centre, level)
+        widening = np.sqrt(phi) if phi > 1 else 1.0
+        columns |= {f"low{name}": low, f"high{name}": high}
+        columns[f"low{name}_over"] = np.clip(centre - widening * (centre - low), 0, 1)
+        columns[f"high{name}_over"] = np.clip(centre + widening * (high - centre), 0, 1)
     return centre, phi, pl.DataFrame(columns)
+
+
+def _dispersion(rate: np.ndarray, n: np.ndarray, centre: float) -> float:
+    """Winsorised mean square of the z-scores, relative to its expectation under chance alone."""
+    size = len(n)
+    spread = centre * (1 - centre)
+    if size < _FEW or spread <= 0:
+        return float("nan")
+    z = (rate - centre) * np.sqrt(n / spread)
+    low, high = np.quantile(z, [_TRIM, 1 - _TRIM])
+    cut = NormalDist().inv_cdf(1 - _TRIM)
+    # E[min(|Z|, cut)^2] of a standard normal; one degree of freedom went into the centre
+    expected = (1 - 2 * _TRIM) - 2 * cut * NormalDist().pdf(cut) + 2 * _TRIM * cut**2
+    return float(np.mean(np.clip(z, low, high) ** 2) / expected * size / (size - 1))
+
+
+def _exact(n: np.ndarray, p: float, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Binomial quantiles as proportions: each side is left with at most half of `1 - level`."""
+    from scipy.special import bdtr
+
+    found = []
+    for tail in ((1 - level) / 2, (1 + level) / 2):
+        limits = []
+        for size in n.astype(int):
+            half = int(10 * np.sqrt(size * p * (1 - p)) + 10)
+            k = np.arange(max(0, int(size * p) - half), min(size, int(size * p) + half) + 1)
+            below = bdtr(k, size, p)
+            r = min(int(np.searchsorted(below, tail)), len(k) - 1)
+            limits.append(k[r] / size)
+        found.append(np.clip(np.array(limits), 0, 1))
+    return found[0], found[1]
 
 
 def funnel(dossiers: pl.DataFrame, metric: str = "override_rate", *, theme: Theme = LIGHT, width: int = 640) -> alt.LayerChart:

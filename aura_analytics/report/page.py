@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from importlib import resources
@@ -12,12 +13,12 @@ import polars as pl
 
 from aura_analytics import __version__, cases, charts, times
 from aura_analytics.charts.theme import DARK, LIGHT, variables
-from aura_analytics.metrics.base import Sla
+from aura_analytics.metrics.base import Context, Sla
 from aura_analytics.metrics.dossier import dossiers as make_dossiers
 from aura_analytics.metrics.dossier import parse_sla
 from aura_analytics.metrics.registry import METRICS
 from aura_analytics.metrics.rolling import rolling
-from aura_analytics.metrics.survival import kaplan_meier, median_survival
+from aura_analytics.metrics.survival import at_limit, kaplan_meier, median_survival
 from aura_analytics.report.words import cell, span_of_time, verdict_words
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy
@@ -150,7 +151,7 @@ def _context(
     since = None if window is None else end - times.parse_span(window)
     inside = events.filter(pl.col("ts") <= end) if since is None else events.filter((pl.col("ts") <= end) & (pl.col("ts") > since))
     counted = inside.select(
-        n=pl.len(), cases=pl.col("case_id").n_unique(), first=pl.col("ts").min(),
+        n=pl.len(), cases=pl.col("case_id").drop_nulls().n_unique(), first=pl.col("ts").min(),
         ratings=(pl.col("type") == "SAT_SCORE").sum(),
     ).collect(engine="streaming").row(0, named=True)  # fmt: skip
     rated = cases.build(events, end, since, {"ratings": set()}).ratings
@@ -209,13 +210,26 @@ def _charts(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame, f
         found.append(_figure(
             "Funnel: who differs by more than chance",
             charts.funnel(decided, theme=charts.INLINE, width=600),
-            f"Around the pooled rate of {100 * centre:.1f} %, chance alone keeps officers inside the solid lines (95 % and 99.8 %). "
-            f"Dispersion is {phi:.1f} (1 is chance only)" + (
-                "; the dashed lines allow for it. Differences in cases and roles widen it." if phi > 1 else "."),
+            _funnel_words(centre, phi),
         ))  # fmt: skip
         found += _series(events, decided, verdicts, facts)
     found += _survival(events, facts)
     return found
+
+
+def _funnel_words(centre: float, phi: float) -> str:
+    text = (
+        f"By chance alone, at least 95 of 100 officers with the pooled rate of {100 * centre:.1f} % would lie between the thin lines, and 998 of "
+        "1,000 between the thick ones. "
+    )
+    if math.isnan(phi):
+        return text + "There are too few officers to say whether they differ by more than chance."
+    if phi > 1:
+        return (
+            text
+            + f"Officers differ more than that (dispersion {phi:.1f}, 1 is chance): cases and roles differ. The dashed lines allow for it."
+        )
+    return text + f"On the whole officers differ no more than that (dispersion {phi:.1f}, 1 is chance)."
 
 
 def _figure(heading: str, chart: Any, says: str) -> dict[str, str]:
@@ -259,20 +273,28 @@ def _survival(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str
     curves = {"all cases (open ones counted)": curve}
     if not ended.all() and ended.any():
         curves["closed cases only (too fast)"] = kaplan_meier(hours[ended], ended[ended])
-    limit = facts["sla"].get("default")
-    line = limit.hours if isinstance(limit, Sla) else None
     median = median_survival(curve)
     says = f"{len(hours):,} cases began in the window, {int((~ended).sum()):,} are still open. "
     says += "Half are resolved after " + (f"{median:,.1f} hours." if median is not None else "longer than the window shows.")
-    if line is not None:
-        late = 1.0 if curve.is_empty() else _at(curve, line)
-        says += f" {100 * late:.1f} % outlast the limit of {line:g} hours (dashed)."
+    line = None
+    if facts["sla"]:
+        line = facts["sla"]["default"].hours if set(facts["sla"]) == {"default"} else None
+        late = _late(followed, facts)
+        limit = f"the limit of {line:g} hours (dashed)" if line is not None else "the limit of their queue"
+        says += (
+            f" {100 * late:.1f} % outlast {limit}."
+            if late is not None
+            else " No case was followed long enough to say how many are late."
+        )
     return [_figure("How long cases stay open", charts.survival(curves, limit=line, theme=charts.INLINE, width=600), says)]
 
 
-def _at(curve: pl.DataFrame, moment: float) -> float:
-    before = curve.filter(pl.col("time") <= moment)
-    return 1.0 if before.is_empty() else float(before["survival"][-1])
+def _late(followed: pl.DataFrame, facts: dict[str, Any]) -> float | None:
+    """Share of all cases that outlast the limit of their queue; None where it cannot be told."""
+    names = ("queue", "start", "end", "elapsed", "days_off", "ended")
+    pooled = followed.select(pl.col(name).implode() for name in names)
+    value, _, _ = at_limit(pooled, str, Context(facts["end"], sla=facts["sla"], calendar=facts["calendar"]))
+    return None if math.isnan(value[0]) else float(value[0])
 
 
 def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.LazyFrame, facts: dict[str, Any]) -> dict[str, Any]:
@@ -282,7 +304,8 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
     step, wide = _step(facts)
     until = events.filter(pl.col("ts") <= facts["end"])
     own_cases = until.filter(pl.col("actor") == actor).select(pl.col("case_id").drop_nulls().unique())
-    own = until.join(own_cases, on="case_id", how="semi").collect(engine="streaming")
+    in_case = pl.col("case_id").is_in(own_cases.collect()["case_id"].implode())
+    own = until.filter((pl.col("actor") == actor) | in_case.fill_null(value=False)).collect(engine="streaming")
     start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
     names = ["override_rate", "sat_score_mean"]
     moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=max(start, times.parse_as_of(facts["first"])))
@@ -328,7 +351,7 @@ def _comparison(one: Policy, verdicts: pl.DataFrame, other: Policy, board: pl.Da
         spared_by_first = row["second"] == "flag"
         text = "; ".join(row["first_reasons"] if spared_by_first else row["second_reasons"])
         standing = row["first"] if spared_by_first else row["second"]
-        key = "one_sided" if "one_sided" in text else standing
+        key = "one_sided" if "one_sided" in text else "not_judged" if text.startswith("the policy judges") else standing
         reasons.setdefault(key, []).append(row["actor"])
     values = {row["actor"]: row for row in board.iter_rows(named=True)}
     rows = [

@@ -64,7 +64,8 @@ def span_of_time(span: str | timedelta | None) -> str:
     if span is None:
         return "the whole log"
     if isinstance(span, timedelta):
-        span = f"{span.days}d"
+        whole_days = span % timedelta(days=1) == timedelta(0)
+        span = f"{span.days}d" if whole_days else f"{span // timedelta(hours=1)}h"
     unit = {"d": "day", "h": "hour", "w": "week", "m": "minute", "s": "second"}[span.strip()[-1]]
     count = int(span.strip()[:-1])
     return f"{count} {unit}{'' if count == 1 else 's'}"
