@@ -148,7 +148,8 @@ def _series(values: Floats) -> pl.Series:
 
 def _array(frame: pl.DataFrame, column: str) -> Floats:
     """A numeric column as floats, null as 0 (nothing was counted)."""
-    return frame[column].cast(pl.Float64).fill_null(0).to_numpy()
+    values = frame[column].to_numpy()
+    return np.nan_to_num(values) if values.dtype.kind == "f" else values.astype(np.float64)
 
 
 def _whole(value: pl.Expr, per: int) -> pl.Expr:

@@ -39,7 +39,10 @@ class RunningSums:
         if facts.is_empty():  # nobody has a number yet
             facts = facts.with_columns(pl.col("actor").cast(pl.UInt32))
         self._sums = self._counted(facts)
-        self._ordered = {one.name: np.sort(_packed(one, facts)) for one in metrics if isinstance(one, Quantile)}
+        quantiles = [one for one in metrics if isinstance(one, Quantile)]
+        self._ordered = {str(one.value): np.sort(_packed(one, facts)) for one in quantiles}  # quantiles of one value share it
+        self._values = {str(one.value): one for one in quantiles}
+        self._waiting: list[tuple[pl.DataFrame, pl.DataFrame]] = []
 
     @staticmethod
     def suits(metrics: list[Metric], facts: pl.DataFrame) -> bool:
@@ -53,33 +56,40 @@ class RunningSums:
 
     def change(self, added: pl.DataFrame, removed: pl.DataFrame) -> bool:
         """Take facts in and out; false when one cannot be kept, and the window has to be counted anew."""
-        if not all(_fits(one, added) for one in self._metrics if isinstance(one, Quantile)):
+        if not all(_fits(one, added) for one in self._values.values()):
             return False
-        if added.is_empty() and removed.is_empty():
-            return True
+        if added.height or removed.height:
+            self._waiting.append((added, removed))
+        return True
+
+    def _settle(self) -> None:
+        """Account for what came and went since the last reading, all at once."""
+        if not self._waiting:
+            return
+        added, removed = (pl.concat([pair[side] for pair in self._waiting if pair[side].height]) if any(
+            pair[side].height for pair in self._waiting) else self._waiting[0][side] for side in (0, 1))  # fmt: skip
+        self._waiting = []
         gone = self._counted(removed).select("actor", pl.exclude("actor") * -1)  # polars negates no 128-bit numbers
         parts = pl.concat([self._sums, self._counted(added), gone])
-        self._sums = parts.group_by("actor").agg(pl.all().sum()).filter(pl.col("rows") > 0)
-        for one in self._metrics:
-            if isinstance(one, Quantile):
-                self._ordered[one.name] = _merged(self._ordered[one.name], _packed(one, added), _packed(one, removed))
-        return True
+        self._sums = parts.lazy().group_by("actor").agg(pl.all().sum()).filter(pl.col("rows") > 0).collect()
+        for name, one in self._values.items():
+            self._ordered[name] = _merged(self._ordered[name], _packed(one, added), _packed(one, removed))
 
     def table(self) -> pl.DataFrame:
         """What `dossier.summarise` collects: one row per actor (by number), with the parts of the metrics and `__kind`."""
+        self._settle()
         kind = pl.lit(None, dtype=SCHEMA["actor_kind"])
         for name, column in zip(ACTOR_KINDS, _KINDS, strict=True):  # the last in the vocabulary's order wins, as max does
             kind = pl.when(pl.col(column) > 0).then(pl.lit(name, dtype=SCHEMA["actor_kind"])).otherwise(kind)
-        table = self._sums.with_columns(kind.alias("__kind")).drop(*_KINDS)
-        for one in self._metrics:
-            if isinstance(one, Count):
-                table = table.with_columns(pl.col("rows").alias(f"{one.name}:n"))
-            elif isinstance(one, Quantile):
-                packed = self._ordered[one.name]
-                values = pl.DataFrame({"actor": (packed >> _BITS).astype(np.uint32), "x": packed & ((1 << _BITS) - 1)})
-                lists = values.group_by("actor", maintain_order=True).agg(pl.col("x").alias(f"{one.name}:sorted"))
-                table = table.join(lists, on="actor", how="left")
-        return table.drop("rows")
+        counts = [pl.col("rows").alias(f"{one.name}:n") for one in self._metrics if isinstance(one, Count)]
+        table = self._sums.lazy().with_columns(kind.alias("__kind"), *counts).drop(*_KINDS, "rows")
+        for value, packed in self._ordered.items():
+            names = [one.name for one in self._metrics if isinstance(one, Quantile) and str(one.value) == value]
+            pairs = pl.LazyFrame({"actor": (packed >> _BITS).astype(np.uint32), "x": packed & ((1 << _BITS) - 1)})
+            lists = pairs.group_by("actor", maintain_order=True).agg(pl.col("x"))
+            shared = [pl.col("x").alias(f"{name}:sorted") for name in names]
+            table = table.join(lists.select("actor", *shared), on="actor", how="left")
+        return table.collect()
 
     def _counted(self, facts: pl.DataFrame) -> pl.DataFrame:
         wanted = [expression for one in self._metrics if isinstance(one, (Rate, Mean)) for expression in one.collect()]
@@ -105,11 +115,9 @@ def _packed(one: Quantile, facts: pl.DataFrame) -> NDArray[np.int64]:
 
 
 def _merged(ordered: NDArray[np.int64], added: NDArray[np.int64], removed: NDArray[np.int64]) -> NDArray[np.int64]:
-    """A sorted array with some values taken out (each is there) and others put in."""
-    gone = np.sort(removed)
-    place = np.searchsorted(ordered, gone, side="left")
+    """A sorted array with some values put in and others, each of them there by then, taken out."""
+    new, gone = np.sort(added), np.sort(removed)
+    grown = np.insert(ordered, np.searchsorted(ordered, new), new)
     # of equal values each takes the next place
     rank = np.arange(len(gone)) - np.searchsorted(gone, gone, side="left")
-    left = np.delete(ordered, place + rank)
-    new = np.sort(added)
-    return np.asarray(np.insert(left, np.searchsorted(left, new), new))
+    return np.asarray(np.delete(grown, np.searchsorted(grown, gone, side="left") + rank))

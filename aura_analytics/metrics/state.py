@@ -49,7 +49,14 @@ class _Keyed:
 
     def _places(self, keys: NDArray[np.uint64]) -> NDArray[np.uint32]:
         low = np.searchsorted(self._keys, keys, side="left")
-        counts = np.searchsorted(self._keys, keys, side="right") - low
+        # a case has few rows: stepping through them is faster than a second search
+        counts = np.zeros(len(keys), dtype=np.int64)
+        ahead = np.arange(len(keys))
+        while len(ahead):
+            place = low[ahead] + counts[ahead]
+            inside = place < len(self._keys)
+            ahead = ahead[inside][self._keys[place[inside]] == keys[ahead[inside]]]
+            counts[ahead] += 1
         first = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) if len(keys) else low
         return np.asarray(self._order[first + np.arange(len(first))])
 
