@@ -32,11 +32,15 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["OK", "Context", "Count", "LastMean", "Mean", "Metric", "Quantile", "Rate", "Sla", "Survival"]
+__all__ = ["OK", "STATUSES", "Context", "Count", "LastMean", "Mean", "Metric", "Quantile", "Rate", "Sla", "Survival"]
 
 Direction = Literal["lower", "higher", "neutral"]
-OK, NO_DATA, NOT_FOR_KIND, NO_TARGET, NOT_FOLLOWED = "ok", "no_data", "not_for_kind", "no_target", "not_followed"
+STATUSES = ("ok", "no_data", "not_for_kind", "no_target", "not_followed")
+OK, NO_DATA, NOT_FOR_KIND, NO_TARGET, NOT_FOLLOWED = range(
+    5
+)  # a status column holds these numbers until the dossier is put together
 MICRO = 1_000_000
+_WIDE = 2.0**125
 _OFFICERS, _AGENTS = ("officer",), ("agent", "component", "system")
 EVERYONE = (*_OFFICERS, *_AGENTS)
 
@@ -128,7 +132,7 @@ class Metric:
         return f"{self.name}:{name}"
 
     def _status(self, n: Floats) -> pl.Series:
-        return pl.select(pl.when(pl.Series(n > 0)).then(pl.lit(OK)).otherwise(pl.lit(NO_DATA))).to_series()
+        return pl.Series(np.where(n > 0, OK, NO_DATA).astype(np.uint8))
 
     def _columns(self, value: Floats, n: Floats, low: Floats, high: Floats, **more: Floats) -> dict[str, pl.Series]:
         columns = {
@@ -261,23 +265,15 @@ class Mean(Metric):
 def _moments(n: pl.Series, total: pl.Series, squares: pl.Series, per: int) -> tuple[Floats, Floats]:
     """Mean and standard deviation from whole-number sums: n q - s s is taken before anything is divided."""
     sums = pl.DataFrame({"n": n, "s": total, "q": squares})
-    if _may_overflow(sums):
-        exact = [float(c * q - s * s) if c else 0.0 for c, s, q in sums.iter_rows()]
-        scatter: pl.Expr = pl.lit(pl.Series(exact, dtype=pl.Float64))
-    else:
-        scatter = (pl.col("n").cast(pl.Int128) * pl.col("q") - pl.col("s") * pl.col("s")).cast(pl.Float64)
-    count = pl.col("n").cast(pl.Float64)
-    found = sums.select(
-        mean=pl.when(count > 0).then(pl.col("s").cast(pl.Float64) / (count * float(per))),
-        sd=pl.when(count > 1).then((scatter / (count * (count - 1))).sqrt() / float(per)),
-    )
-    return found["mean"].to_numpy(), found["sd"].to_numpy()
-
-
-def _may_overflow(sums: pl.DataFrame) -> bool:
-    """Whether n q could exceed 128 bits (millions of cases that took months each)."""
-    largest = sums.select((pl.col("n").cast(pl.Float64) * pl.col("q").cast(pl.Float64)).max()).item()
-    return largest is not None and largest > 2.0**125
+    whole = (pl.col("n").cast(pl.Int128) * pl.col("q") - pl.col("s") * pl.col("s")).cast(pl.Float64)
+    found = sums.select(pl.col("n", "s", "q").cast(pl.Float64), scatter=whole)
+    count, s, q, scatter = (_array(found, name) for name in found.columns)
+    if len(count) and (count * q).max() > _WIDE:  # millions of cases that took months each: beyond 128 bits
+        scatter = np.array([float(c * b - a * a) if c else 0.0 for c, a, b in sums.iter_rows()])
+    with np.errstate(divide="ignore", invalid="ignore"):
+        means = np.where(count > 0, s / (count * per), np.nan)
+        sds = np.where(count > 1, np.sqrt(scatter / (count * (count - 1))) / per, np.nan)
+    return means, sds
 
 
 @dataclass(frozen=True)
@@ -376,12 +372,12 @@ class Survival(Metric):
         if not context.sla:
             nothing = np.full(size, np.nan)
             columns = self._columns(nothing, np.zeros(size), nothing, nothing, _n_eff=nothing)
-            return columns | {f"{self.name}_status": pl.Series([NO_TARGET] * size, dtype=pl.String)}
+            return columns | {f"{self.name}_status": pl.Series(np.full(size, NO_TARGET, dtype=np.uint8))}
         value, n, effective = at_limit(sums, self._part, context)
         low, high = intervals.wilson(value * effective, effective, context.confidence)
         columns = self._columns(value, n, low, high, _n_eff=effective)
-        short = pl.Series((n > 0) & np.isnan(value))
-        return columns | {f"{self.name}_status": columns[f"{self.name}_status"].set(short, NOT_FOLLOWED)}
+        status = np.where(n == 0, NO_DATA, np.where(np.isnan(value), NOT_FOLLOWED, OK)).astype(np.uint8)
+        return columns | {f"{self.name}_status": pl.Series(status)}
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
         effective = _array(dossiers, f"{self.name}_n_eff")  # 0, and so no limits, where the rate is not known

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
 from aura_analytics import cases, times
 from aura_analytics.cases import Facts, Options
 from aura_analytics.errors import EventError, ParameterError, Problem
 from aura_analytics.events import SCHEMA
-from aura_analytics.metrics.base import NO_DATA, NOT_FOR_KIND, Context, Metric, Sla
+from aura_analytics.metrics.base import NO_DATA, NOT_FOR_KIND, STATUSES, Context, Metric, Sla
 from aura_analytics.metrics.registry import metrics_named
 
 if TYPE_CHECKING:
@@ -207,16 +208,20 @@ def assembled(tables: Mapping[tuple[str, str], pl.DataFrame], metrics: Iterable[
         key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()
     }
     columns: list[pl.Series] = []
-    kind_of = board["actor_kind"].cast(pl.String)
+    kind_of = board["actor_kind"].cast(pl.String).to_list()
+    foreign: dict[tuple[str, ...], np.ndarray] = {}
     for one in metrics:
+        if one.kinds not in foreign:
+            foreign[one.kinds] = np.array([kind is not None and kind not in one.kinds for kind in kind_of], dtype=bool)
         for name, series in one.finish(aligned[one.fact, one.subject], context).items():
             values = series
             if name.endswith("_status"):
-                foreign = kind_of.is_not_null() & ~kind_of.is_in(one.kinds)
-                empty = series == NO_DATA
-                values = series.set(foreign & empty, NOT_FOR_KIND)
+                status = series.to_numpy()
+                values = pl.Series(np.where(foreign[one.kinds] & (status == NO_DATA), NOT_FOR_KIND, status).astype(np.uint8))
             columns.append(values.alias(name))
-    return board.with_columns(columns)
+    names = pl.Enum(STATUSES)
+    words = [pl.col(column.name).cat.to(names).cast(pl.String) for column in columns if column.name.endswith("_status")]
+    return board.with_columns(columns).with_columns(words)
 
 
 def _actors(kinds: list[pl.DataFrame], context: Context) -> pl.DataFrame:
