@@ -37,7 +37,7 @@ app.add_typer(rules_app, name="rules")
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 EventsFile = Annotated[Path, typer.Argument(help="Events: .parquet, .jsonl, .csv, a folder or a glob.", show_default=False)]
 AsOf = Annotated[str | None, typer.Option(help="End of the window, ISO 8601; default the last event.")]
-Window = Annotated[str, typer.Option(help="Length of the window, such as 90d; 'all' for the whole log.")]
+Window = Annotated[str | None, typer.Option(help="Length of the window, such as 90d, or 'all'; default the policy's.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy file (YAML); default the evidence-gated one.")]
 SlaOption = Annotated[
     list[str] | None, typer.Option("--sla", help="Limit of a case: 72h, '20 working days', or QUEUE=LIMIT; repeatable.")
@@ -75,8 +75,9 @@ def _plain(value: Any) -> Any:
     return str(value)
 
 
-def _window(text: str) -> str | None:
-    return None if text == "all" else text
+def _window(text: str | None, policy: Any) -> str | None:
+    """The window asked for, or else the one that the policy is meant for."""
+    return policy.spec.window if text is None else None if text == "all" else text
 
 
 def _sla(options: list[str] | None) -> dict[str, str] | None:
@@ -111,8 +112,8 @@ def _load(path: Path, quarantine: Path | None) -> pl.LazyFrame:
 
     from aura_analytics import events, io
 
-    lines = None if quarantine is None else quarantine
-    frame = io.read_events(path, quarantine=lines)
+    before = quarantine.stat().st_mtime_ns if quarantine is not None and quarantine.exists() else None
+    frame = io.read_events(path, quarantine=quarantine)
     parquet = io.format_of(io.resolve(path)[0]) == "parquet"
     if parquet:
         rows = int(frame.select(pl.len()).collect().item())
@@ -129,7 +130,7 @@ def _load(path: Path, quarantine: Path | None) -> pl.LazyFrame:
         target = quarantine if parquet else quarantine.with_name(quarantine.stem + "-rows" + quarantine.suffix)
         report.write(target)
         typer.echo(f"{report}; set aside in {target}", err=True)
-    if quarantine is not None and not parquet and quarantine.exists():
+    if quarantine is not None and not parquet and quarantine.exists() and quarantine.stat().st_mtime_ns != before:
         typer.echo(f"unreadable lines set aside in {quarantine}", err=True)
     return good.lazy()
 
@@ -154,10 +155,11 @@ def _stars(row: dict[str, Any]) -> str:
 _STYLES = {"flag": "bold red", "watch": "yellow", "clear": "green", "insufficient": "dim"}
 
 
-def _show(board: pl.DataFrame, title: str) -> None:
+def _show(board: pl.DataFrame, title: str, policy: str = "evidence_gated") -> None:
     """The board of people, then of machines, as tables."""
     from rich.box import SIMPLE_HEAD
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table
 
     console = Console()
@@ -165,7 +167,7 @@ def _show(board: pl.DataFrame, title: str) -> None:
     rows = board.to_dicts()
     people = [row for row in rows if row["actor_kind"] not in machines]
     if people or not rows:
-        table = Table(title=title, title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+        table = Table(title=escape(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         table.add_column("Actor", overflow="fold", min_width=13)
         for name in ("Override %", "n", "Stars (n)", "Mean h", "Open"):
             table.add_column(name, justify="right", no_wrap=True)
@@ -174,14 +176,12 @@ def _show(board: pl.DataFrame, title: str) -> None:
         for row in sorted(people, key=lambda row: (-row["override_rate"], row["actor"])):
             status = row["pip_status"]
             table.add_row(
-                row["actor"], _percent(row, "override_rate"), f"{row['override_rate_n']:,}", _stars(row),
+                escape(row["actor"]), _percent(row, "override_rate"), f"{row['override_rate_n']:,}", _stars(row),
                 _decimal(row, "avg_processing_hours", 1), f"{row['open_cases']:,}",
                 "yes" if row["pip_recommended"] else "", f"[{_STYLES[status]}]{status}[/]",
             )  # fmt: skip
-        table.caption, table.caption_justify = (
-            "Override %: rate and 95 % interval. PIP: the tracker's own rule.\nStatus: the same thresholds, beyond doubt.",
-            "left",
-        )
+        note = f"Override %: rate and 95 % interval. PIP: the tracker's own rule.\nStatus: policy {policy}."
+        table.caption, table.caption_justify = escape(note), "left"
         console.print(table)
     others = [row for row in rows if row["actor_kind"] in machines]
     if others:
@@ -191,7 +191,7 @@ def _show(board: pl.DataFrame, title: str) -> None:
             table.add_column(name, justify="right", no_wrap=True)
         for row in others:
             table.add_row(
-                row["actor"], _percent(row, "overridden_rate"), f"{row['overridden_rate_n']:,}", _percent(row, "success_rate"),
+                escape(row["actor"]), _percent(row, "overridden_rate"), f"{row['overridden_rate_n']:,}", _percent(row, "success_rate"),
                 f"{row['success_rate_n']:,}", _decimal(row, "score_mean_last10", 1),
             )  # fmt: skip
         console.print(table)
@@ -251,30 +251,26 @@ def import_(
     with _progress(quiet=as_json) as bar:
         task = bar.add_task(f"importing {log.name}", total=2)
         table, report = import_log_report(log, mapping)
-        if report.refused:
-            if quarantine is None:
-                hint = "set them aside with --quarantine FILE"
-                raise EventError(f"rows of {log} break the contract: {report.refused}; {hint}", problems=report.refused.problems())
-            report.refused.write(quarantine)
+        report.set_aside(log, quarantine)
         bar.update(task, advance=1, description=f"writing {out.name}")
         write_events(table, out)
         bar.update(task, advance=1)
     if as_json:
         _out({
             "out": str(out), "rows": report.rows, "events": report.events, "by_type": report.by_type, "unused": report.unused,
-            "undecided": report.undecided, "unanswered": report.unanswered, "refused": len(report.refused),
-            "repeats": report.refused.duplicates, "quarantine": str(quarantine) if report.refused else None,
+            "undecided": report.undecided, "unanswered": report.unanswered, "refused": len(report.refused), "unreadable": len(report.unreadable),
+            "repeats": report.refused.duplicates, "quarantine": str(quarantine) if report.refused or report.unreadable else None,
         })  # fmt: skip
         return
     typer.echo(str(report))
-    typer.echo(f"Events: {out}" + (f"\nSet aside: {quarantine}" if report.refused else ""))
+    typer.echo(f"Events: {out}" + (f"\nSet aside: {quarantine}" if report.refused or report.unreadable else ""))
 
 
 @app.command("dossiers")
 def dossiers_(
     events: EventsFile,
     as_of: AsOf = None,
-    window: Window = "90d",
+    window: Window = None,
     sla: SlaOption = None,
     policy: PolicyFile = None,
     roles: Roles = None,
@@ -289,14 +285,19 @@ def dossiers_(
     import polars as pl
 
     from aura_analytics.metrics.dossier import dossiers
+    from aura_analytics.rules.history import latest_verdicts
 
     chosen = _policy(policy)
     with _progress(quiet=as_json) as bar:
         task = bar.add_task(f"reading {events.name}", total=2)
         log = _load(events, quarantine)
         bar.update(task, advance=1, description="dossiers")
-        board = dossiers(log, as_of, _window(window), sla=_sla(sla), policy=chosen, roles=_roles(roles) or chosen.roles,
-                         attribution=attribution, holding=holding)  # type: ignore[arg-type]  # fmt: skip
+        options: dict[str, Any] = {
+            "sla": _sla(sla), "roles": _roles(roles) or chosen.roles, "attribution": attribution, "holding": holding,
+        }  # fmt: skip
+        board = dossiers(log, as_of, _window(window, chosen), policy=chosen, **options)
+        verdicts = latest_verdicts(chosen, board, log, _window(window, chosen), **options)
+        board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String), pip_reasons=verdicts["reasons"])
         bar.update(task, advance=1)
     if actor:
         unknown = sorted(set(actor) - set(board["actor"]))
@@ -311,7 +312,7 @@ def dossiers_(
     if as_json:
         _out(board.to_dicts())
     else:
-        _show(board, f"Dossiers of {events}")
+        _show(board, f"Dossiers of {events}", chosen.name)
 
 
 def _write_table(board: pl.DataFrame, out: Path) -> None:
@@ -333,7 +334,7 @@ def report(
     events: EventsFile,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     as_of: AsOf = None,
-    window: Window = "90d",
+    window: Window = None,
     sla: SlaOption = None,
     policy: PolicyFile = None,
     compare: Annotated[Path | None, typer.Option(help="Another policy, set beside the first.")] = None,
@@ -350,7 +351,7 @@ def report(
         task = bar.add_task(f"reading {events.name}", total=2)
         log = _load(events, quarantine)
         bar.update(task, advance=1, description="report")
-        path = write_report(log, out, as_of=as_of, window=_window(window), policy=chosen, compare=other, sla=_sla(sla),
+        path = write_report(log, out, as_of=as_of, window=_window(window, chosen), policy=chosen, compare=other, sla=_sla(sla),
                             roles=_roles(roles), title=title, source=events.name)  # fmt: skip
         bar.update(task, advance=1)
     if as_json:
@@ -394,6 +395,7 @@ def rules_check(
 
     try:
         policy = Policy.from_yaml(file)
+        policy.test()  # a case that cannot be read is a mistake too; whether it passes is for `rules test`
     except RuleError as error:
         if as_json:
             _out({"ok": False, "problems": [str(problem) for problem in error.problems]})

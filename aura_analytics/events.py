@@ -79,6 +79,7 @@ SCHEMA = pl.Schema(
 )
 _VOCABULARIES: dict[str, Sequence[str]] = {"type": EVENT_TYPES, "actor_kind": ACTOR_KINDS, "severity": SEVERITIES}
 _REQUIRED = ("ts", "type")
+_PASSED_ON = ("__row", "__line")  # the place of a row in its source, carried along by the doors
 # What other systems call our columns: only ever used to word a hint, never to guess.
 _ALIASES = {
     "timestamp": "ts", "time": "ts", "created_at": "ts", "event_type": "type", "kind": "type", "id": "event_id",
@@ -300,6 +301,8 @@ def _cast(name: str, dtype: pl.DataType, zone: str, ambiguous: times.Ambiguous) 
         return (text.str.to_uppercase() if name == "type" else text.str.to_lowercase()).cast(target, strict=False)
     if name == "penalties" and textual:
         return column.cast(pl.String).map_elements(_json_list, return_dtype=target)
+    if name == "penalties" and dtype == pl.List(pl.Null):
+        return column.cast(target)
     if name == "attributes" and isinstance(dtype, pl.Struct):
         return column.map_elements(_dump, return_dtype=pl.String)
     if textual and target == pl.Float64:
@@ -317,24 +320,16 @@ def _json_list(text: str) -> list[str] | None:
 
 def _dump(value: Mapping[str, Any]) -> str | None:
     """JSON of a row's extra fields: nulls left out (absent and null are one thing), None when nothing is left."""
-    kept = {key: item for key, item in value.items() if item is not None}
+    kept = {key: item for key, item in value.items() if item is not None and item == item}  # NaN is how some frames write gaps
     return json.dumps(kept, ensure_ascii=False, sort_keys=True, default=str) if kept else None
 
 
 def _fold_unknown(frame: pl.LazyFrame, schema: pl.Schema, unknown: list[str]) -> pl.LazyFrame:
     """Put the columns that the contract does not know into `attributes`, beside what is there already."""
-    has_attributes = "attributes" in schema and schema["attributes"] == pl.String
+    has_attributes = "attributes" in schema and schema["attributes"] != pl.Null
 
     def fold(row: Mapping[str, Any]) -> str | None:
-        extra = {name: row[name] for name in unknown}
-        own = row.get("attributes") if has_attributes else None
-        if own is None:
-            return _dump(extra)
-        try:
-            base = json.loads(own)
-        except ValueError:
-            return str(own)  # the attributes_json rule refuses the row; nothing is lost
-        return _dump({**base, **extra}) if isinstance(base, dict) else str(own)
+        return _attributes_text(row.get("attributes"), {name: row[name] for name in unknown})
 
     columns = [*unknown, *(["attributes"] if has_attributes else [])]
     folded = pl.struct(columns).map_elements(fold, return_dtype=pl.String, skip_nulls=False).alias("attributes")
@@ -357,7 +352,7 @@ def conform(
     lazy = frame.lazy()
     schema = lazy.collect_schema()
     _check_columns(schema, stamp=now is not None)
-    unknown = [name for name in schema if name not in SCHEMA and not name.startswith("__")]
+    unknown = [name for name in schema if name not in SCHEMA and name not in _PASSED_ON]
     if unknown:
         lazy = _fold_unknown(lazy, schema, unknown)
         schema = pl.Schema({**{n: t for n, t in schema.items() if n not in unknown}, "attributes": pl.String()})
@@ -370,10 +365,10 @@ def conform(
         if schema[name] != target and name in _CAST_RULES:
             flags.append((cast.is_null() & pl.col(name).is_not_null()).alias(_failed(name)))
             if keep_raw:
-                flags.append(pl.col(name).cast(pl.String).alias(_raw(name)))
+                raw = pl.lit(None, dtype=pl.String) if isinstance(schema[name], pl.List) else pl.col(name).cast(pl.String)
+                flags.append(raw.alias(_raw(name)))
         columns.append((cast.fill_null(now) if name == "ts" and now is not None else cast).alias(name))
-    extra = [pl.col(name) for name in schema if name.startswith("__")]
-    return lazy.select(*columns, *flags, *extra)
+    return lazy.select(*columns, *flags, *(pl.col(name) for name in schema if name in _PASSED_ON))
 
 
 def assign_ids(frame: pl.DataFrame, seen: Counter[str] | None = None) -> pl.DataFrame:
@@ -502,6 +497,7 @@ def filter(  # noqa: A001  (the name users know from dataframely; the module is 
 EVALUATION, OUTCOME, ADJUDICATION, HR_ACTION, ROUTED; did you mean 'OVERRIDE'?
     """
     times.check_zone(zone)
+    times.check_ambiguous(ambiguous)
     source = frame.lazy().collect().with_row_index("__row")
     table = conform(source, zone=zone, ambiguous=ambiguous, now=now, keep_raw=True).collect()
     table = assign_ids(table)
@@ -514,6 +510,7 @@ EVALUATION, OUTCOME, ADJUDICATION, HR_ACTION, ROUTED; did you mean 'OVERRIDE'?
     kept = good.unique("event_id", keep="first", maintain_order=True)
     repeats, good = good.height - kept.height, kept
     refused = reasons.group_by("__row", maintain_order=True).agg(reasons=pl.col("__why")).sort("__row")
+    source = source.rename({name: f"{name} (input)" for name in ("row", "reasons") if name in source.columns})
     report = FailureReport(
         bad=source.join(refused, on="__row", how="inner", maintain_order="right").rename({"__row": "row"}),
         counts=dict(Counter(why.split(":", 1)[0] for why in reasons["__why"])),
@@ -612,10 +609,18 @@ def _attributes_text(own: object, unknown: Mapping[str, Any]) -> str | None:
         try:
             own = json.loads(own)
         except ValueError:
-            return str(own)
+            return str(own)  # the attributes_json rule refuses the row; nothing is lost
+        if not isinstance(own, Mapping):
+            return json.dumps(own)
     if own is None:
         return _dump(unknown)
-    return _dump({**own, **unknown}) if isinstance(own, Mapping) else json.dumps(own, default=str)
+    if not isinstance(own, Mapping):
+        return json.dumps(own, default=str) if not unknown else _dump({"attributes": own, **unknown})
+    # a field that both hold keeps both values
+    kept = {
+        (f"attributes.{key}" if unknown.get(key) is not None and unknown[key] != item else key): item for key, item in own.items()
+    }
+    return _dump({**kept, **unknown})
 
 
 def _scalar_text(value: object) -> str | None:

@@ -315,6 +315,7 @@ def read_events(
     True
     """
     times.check_zone(zone)
+    times.check_ambiguous(ambiguous)
     paths = resolve(path)
     kinds = {format_of(one) for one in paths}
     if len(kinds) > 1:
@@ -323,6 +324,8 @@ def read_events(
         return _scan_parquet(paths, zone, ambiguous)
     for one in paths:
         _check_head(one)
+    if quarantine is not None and any(Path(quarantine).resolve() == one.resolve() for one in paths):
+        raise ParameterError(Problem("the quarantine file is the log itself", got=str(quarantine), next="name another file"))
     return _scan_text(paths, zone, ambiguous, None if quarantine is None else Path(quarantine))
 
 

@@ -11,13 +11,14 @@ import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
 
-__all__ = ["Ambiguous", "check_zone", "micros", "parse_as_of", "parse_span", "to_utc"]
+__all__ = ["Ambiguous", "check_ambiguous", "check_zone", "micros", "parse_as_of", "parse_span", "to_utc"]
 
 Ambiguous = Literal["reject", "earliest", "latest"]
 UTC = pl.Datetime("us", "UTC")
 
 _OFFSET = r"[T ]\S*?([+-]\d{2}:?\d{2}|[Zz])$"
 _OFFSET_TAIL = r"([+-]\d{2}:?\d{2}|[Zz])$"
+_LONGEST = 100 * 366 * 86_400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
 
 
@@ -29,6 +30,12 @@ def check_zone(zone: str) -> str:
         problem = Problem("unknown time zone", got=zone, expected="an IANA name such as 'Europe/Amsterdam'")
         raise ParameterError(problem) from None
     return zone
+
+
+def check_ambiguous(choice: str) -> None:
+    """`ParameterError` unless it says what a time that happened twice means."""
+    if choice not in ("reject", "earliest", "latest"):
+        raise ParameterError(Problem("unknown choice for ambiguous times", got=choice, expected="reject, earliest or latest"))
 
 
 def _localize(naive: pl.Expr, zone: str, ambiguous: Ambiguous) -> pl.Expr:
@@ -89,7 +96,10 @@ def parse_span(text: str | timedelta, *, name: str = "window") -> timedelta:
         found = re.fullmatch(r"\s*(\d+)\s*([smhdw])\s*", text) if isinstance(text, str) else None
         if not found:
             raise ParameterError(Problem(f"{name} is not a span of time", got=text, expected="such as '90d', '12h' or '2w'"))
-        span = timedelta(seconds=int(found[1]) * _UNITS[found[2]])
+        seconds = int(found[1]) * _UNITS[found[2]]
+        if seconds > _LONGEST:
+            raise ParameterError(Problem(f"{name} is too long", got=text, expected="at most 100 years"))
+        span = timedelta(seconds=seconds)
     if span <= timedelta(0):
         raise ParameterError(Problem(f"{name} must be longer than nothing", got=str(text)))
     return span
@@ -111,6 +121,8 @@ def parse_as_of(as_of: datetime | date | str, *, name: str = "as_of") -> datetim
             raise ParameterError(problem) from None
     elif not isinstance(as_of, datetime):
         as_of = datetime(as_of.year, as_of.month, as_of.day, tzinfo=timezone.utc)
+    if not 1970 <= as_of.year < 2200:
+        raise ParameterError(Problem(f"{name} is not a plausible time", got=str(as_of), expected="a year from 1970 to 2199"))
     return as_of.replace(tzinfo=timezone.utc) if as_of.tzinfo is None else as_of.astimezone(timezone.utc)
 
 

@@ -223,3 +223,33 @@ def test_verdicts_without_a_case_cannot_be_answered(log: Any) -> None:
 def test_equal_durations_have_no_interval(log: Any) -> None:
     row = aura.dossiers(_cohort(log, (0, 24), (1, 25))).row(0, named=True)
     assert (row["avg_processing_hours"], row["avg_processing_hours_lo"]) == (24.0, None)
+
+
+def test_a_holder_answers_only_until_the_resolution(log: Any) -> None:
+    case = {"case_id": "C1"}
+    rows = (("ASSIGNED", 0, {**case, "actor": "a"}), ("RESOLVED", 24, {**case, "actor": "a"}), ("ASSIGNED", 96, {**case, "actor": "b"}),
+            ("RESOLVED", 168, {**case, "actor": "b"}))  # fmt: skip
+    board = aura.dossiers(log(*rows), holding="holder", sla="36h")
+    assert board.select("actor", "avg_processing_hours", "sla_breach_rate").rows() == [("a", 24.0, 0.0), ("b", 72.0, 1.0)]
+
+
+def test_whoever_acts_as_an_officer_is_judged_as_one(log: Any) -> None:
+    verdicts = [("DECISION", i, {"actor": "anne", "actor_kind": "officer", "agent": "gpt"}) for i in range(3)]
+    other = [
+        ("OUTCOME", 5, {"actor": "anne", "actor_kind": "system", "case_id": "C", "outcome": "success"}),
+        ("DECISION", 6, {"actor": "bob", "agent": "anne"}),
+    ]
+    board = aura.dossiers(log(*verdicts, *other))
+    assert dict(board.select("actor", "actor_kind").iter_rows()) == {"anne": "officer", "bob": None, "gpt": "agent"}
+
+
+def test_state_takes_metrics_of_one_s_own() -> None:
+    from aura_analytics.metrics import Rate
+
+    mine = Rate("loans", "Loans", "fraction", 0, 1, "neutral", "decisions", ("queue",), hit=pl.col("queue") == "loan")
+    table = events.sample(200, seed=2)
+    state = aura.DossierState(table.head(100), metrics=[mine])
+    state.append(table.slice(100))
+    assert state.dossiers().equals(aura.dossiers(table, metrics=[mine]))
+    with pytest.raises(aura.errors.ParameterError, match="confidence is out of range"):
+        aura.DossierState(table, confidence=95)

@@ -134,3 +134,58 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
         assert "Usage" in run(*command, "--help", cwd=tmp_path).stdout
     names = {row["name"] for row in json.loads(run("metrics", "--json", cwd=tmp_path).stdout)}
     assert names == set(aura.metrics.METRICS)
+
+
+def test_quarantine_never_overwrites_the_log(tmp_path: Path) -> None:
+    (tmp_path / "log.jsonl").write_text('{"type": "OVERR')
+    assert "the log itself" in run("dossiers", "log.jsonl", "--quarantine", "log.jsonl", cwd=tmp_path, code=2).stderr
+    assert (tmp_path / "log.jsonl").read_text() == '{"type": "OVERR'
+
+
+def test_actor_names_are_shown_as_they_are(tmp_path: Path) -> None:
+    rows = [{"type": "OVERRIDE", "actor": name, "ts": "2026-01-05"} for name in ("[team] anne", "x [/]")]
+    aura.write_events(aura.events.from_records(rows), tmp_path / "log.jsonl")
+    out = run("dossiers", "log.jsonl", cwd=tmp_path).stdout
+    assert "[team] anne" in out and "x [/]" in out
+
+
+POLICY = "name: p\nwindow: 7d\nrules: [{id: r, when: {metric: override_rate, at_least: 0.5}}]\n"
+
+
+def test_the_policy_brings_its_window_and_its_readings(tmp_path: Path) -> None:
+    days = {"OVERRIDE": ["2026-01-01", "2026-01-02"], "DECISION": ["2026-02-20"]}
+    rows = [{"type": kind, "actor": "anne", "ts": day} for kind, many in days.items() for day in many]
+    aura.write_events(aura.events.from_records(rows), tmp_path / "log.jsonl")
+    (tmp_path / "p.yaml").write_text(POLICY)
+    (board,) = json.loads(run("dossiers", "log.jsonl", "--policy", "p.yaml", "--json", cwd=tmp_path).stdout)
+    assert (board["override_rate_n"], board["pip_status"]) == (1, "clear")
+    (board,) = json.loads(run("dossiers", "log.jsonl", "--policy", "p.yaml", "--window", "90d", "--json", cwd=tmp_path).stdout)
+    assert (board["override_rate_n"], board["pip_status"]) == (3, "flag")
+    (tmp_path / "q.yaml").write_text(POLICY.replace("7d", "90d") + "persistence: {k: 2, m: 2, step: 30d}\n")
+    (board,) = json.loads(run("dossiers", "log.jsonl", "--policy", "q.yaml", "--json", cwd=tmp_path).stdout)
+    assert board["pip_status"] == "flag"  # flagged on 21 January as well
+    (board,) = json.loads(
+        run("dossiers", "log.jsonl", "--policy", "q.yaml", "--as-of", "2026-01-03", "--json", cwd=tmp_path).stdout
+    )
+    assert board["pip_status"] == "watch"
+
+
+def test_rules_check_finds_what_can_never_fire(tmp_path: Path) -> None:
+    for threshold, message in (("30", "write 0.30 for 30 %"), (".nan", "outside the range"), ("true", "a threshold is a number")):
+        (tmp_path / "p.yaml").write_text(POLICY.replace("0.5", threshold))
+        assert message in run("rules", "check", "p.yaml", cwd=tmp_path, code=2).stdout
+    for bad in ("window: 99999999999d", "tests: [{name: t, readings: [], expect: flag}]",
+                "tests: [{name: t, dossier: {override_rate: {hits: 9, of: 3}}, expect: flag}]",
+                "tests: [{name: t, dossier: {agreed_ever: maybe}, expect: flag}]"):  # fmt: skip
+        (tmp_path / "p.yaml").write_text((POLICY.replace("window: 7d\n", "") if "window" in bad else POLICY) + bad + "\n")
+        assert run("rules", "check", "p.yaml", cwd=tmp_path, code=2).stdout
+
+
+def test_import_sets_broken_lines_aside(tmp_path: Path, fixtures: Path) -> None:
+    text = (fixtures / "logs/small_bank.csv").read_text()
+    (tmp_path / "log.csv").write_text(text + "A9,file\n")
+    arguments = ["import", "log.csv", "--mapping", str(fixtures / "mappings/small_bank.yaml"), "--out", "e.parquet"]
+    assert "log.csv:20: csv_unreadable" in run(*arguments, cwd=tmp_path, code=2).stderr
+    done = json.loads(run(*arguments, "--quarantine", "q.jsonl", "--json", cwd=tmp_path).stdout)
+    assert (done["rows"], done["unreadable"]) == (18, 1)
+    assert "A9,file" in (tmp_path / "q.jsonl").read_text()

@@ -218,3 +218,22 @@ def test_samples_are_valid_and_repeatable(seed: int, n: int) -> None:
     table = events.sample(n, seed=seed)
     assert events.validate(table).equals(table)
     assert events.sample(n, seed=seed).equals(table)
+
+
+def test_nothing_is_dropped_when_names_collide() -> None:
+    frame = pl.DataFrame(
+        {"type": ["OVERRIDE"], "ts": ["2026-01-05"], "actor": ["a"], "attributes": [{"x": 1}], "channel": ["web"], "__note": ["n"]}
+    )
+    assert events.validate(frame)["attributes"][0] == '{"__note": "n", "channel": "web", "x": 1}'
+    both = events.from_records([{**GOOD, "attributes": {"channel": "phone"}, "channel": "web"}])
+    assert both["attributes"][0] == '{"attributes.channel": "phone", "channel": "web"}'
+
+
+def test_ordinary_frames_are_accepted() -> None:
+    good = {key: [value] for key, value in GOOD.items()}
+    assert events.validate(pl.DataFrame({**good, "penalties": [[]]}))["penalties"][0].to_list() == []
+    assert events.validate(pl.DataFrame({**good, "amount": [float("nan")]}))["attributes"][0] is None
+    _, report = events.filter(pl.DataFrame({**good, "row": [7], "reasons": ["x"], "confidence": [2.0]}))
+    assert report.bad["row"].to_list() == [0] and report.bad["row (input)"].to_list() == [7]
+    with pytest.raises(ParameterError, match="ambiguous times: got 'foo'"):
+        events.filter(events.empty(), ambiguous="foo")  # type: ignore[arg-type]

@@ -51,7 +51,9 @@ def shaped(followed: pl.DataFrame, floor: int, wanted: set[str]) -> dict[str, pl
     if "handled" in wanted:
         closed = followed.lazy().filter(pl.col("closed") & (pl.col("closed_at") > floor))
         if "case" in followed.columns:  # held by several: one row per case and holder
-            closed = closed.group_by("h", "case", "actor").agg(pl.col("actor_kind", "closed_at").max(), pl.col("elapsed").sum())
+            closed = closed.group_by("h", "case", "actor").agg(
+                pl.col("actor_kind").min(), pl.col("closed_at").max(), pl.col("elapsed").sum()
+            )
         out["handled"] = closed.select("actor", "actor_kind", pl.col("closed_at").cast(_TS).alias("ts"), "elapsed").collect()
     if "open" in wanted:
         still = followed.lazy().filter("open").select("actor", "actor_kind", pl.col("start").cast(_TS).alias("ts"), "elapsed")

@@ -212,11 +212,18 @@ def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
         case=pl.col("row").first().over(case),
     )
     now = pl.lit(micro(facts.as_of), dtype=pl.Int64)
-    live_over = pl.when(pl.col("over") >= pl.col("start")).then(pl.col("over"))
+    every = log.rows(_RESOLVED)
+    done = pl.DataFrame({"h": every["h"], "g": log.g[every["row"].to_numpy()], "done": log.times(every)}).sort("done")
+    # a spell ends at the first resolution after it began, also when the case is opened again later
+    spells = spells.sort("start").join_asof(
+        done, left_on="start", right_on="done", by=["h", "g"], strategy="forward", check_sortedness=False
+    )
+    spells = spells.sort("h", "g", "start", "actor", "row")
+    live_over = pl.col("done")
     spells = spells.with_columns(
         end=pl.min_horizontal(pl.col("following"), live_over, now),
         closed=(pl.col("over") >= pl.col("last")).fill_null(value=False),
-        resolved=(live_over.is_not_null() & (pl.col("following").is_null() | (pl.col("following") > pl.col("over")))),
+        resolved=(live_over.is_not_null() & (pl.col("following").is_null() | (pl.col("following") > pl.col("done")))),
     )
     spells = spells.with_columns(
         open=pl.col("following").is_null() & ~pl.col("closed"),

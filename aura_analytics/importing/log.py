@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import polars as pl
 
 from aura_analytics import events, io, times
-from aura_analytics.errors import EventError, FileFormatError, FileMissingError, MappingError, Problem, close_match
+from aura_analytics.errors import EventError, FileFormatError, FileMissingError, MappingError, ParameterError, Problem, close_match
 from aura_analytics.events import FailureReport
 from aura_analytics.importing.mapping import Act, LogMapping, Matching
 from aura_analytics.importing.xes import xes_records
@@ -40,6 +41,8 @@ class ImportReport:
         Verdicts on cases without an earlier recommendation: they only resolve the case.
     refused
         Rows that were meant to be events and broke the contract, with reasons.
+    unreadable
+        Lines of a text log that are no records.
     """
 
     rows: int
@@ -49,6 +52,28 @@ class ImportReport:
     undecided: int
     unanswered: int
     refused: FailureReport = field(repr=False)
+    unreadable: list[io.Unreadable] = field(default_factory=list, repr=False)
+
+    def set_aside(self, log: str | Path, quarantine: str | Path | None) -> None:
+        """Save what could not be used to the quarantine file, or raise when there is none."""
+        if not self.refused and not self.unreadable:
+            return
+        if quarantine is None:
+            hint = "import with quarantine= (command line: --quarantine FILE) to set them aside"
+            problems = [Problem(item.reason, where=f"{log}:{item.line}") for item in self.unreadable] + self.refused.problems()
+            lines = f"{len(self.unreadable):,} unreadable lines; " if self.unreadable else ""
+            raise EventError(f"{log} cannot be imported whole: {lines}{self.refused}; {hint}", problems=problems)
+        if Path(quarantine).resolve() == Path(log).resolve():
+            raise ParameterError(Problem("the quarantine file is the log itself", got=str(quarantine), next="name another file"))
+        with Path(quarantine).open("w", encoding="utf-8") as out:
+            out.writelines(
+                json.dumps({"file": str(log), "line": item.line, "reasons": [item.reason], "raw": item.raw}) + "\n"
+                for item in self.unreadable
+            )
+            out.writelines(
+                json.dumps({key: value for key, value in row.items() if value is not None}, default=str) + "\n"
+                for row in self.refused.bad.iter_rows(named=True)
+            )
 
     def __str__(self) -> str:
         types = ", ".join(f"{count:,} {name}" for name, count in self.by_type.items())
@@ -56,21 +81,21 @@ class ImportReport:
             f"{self.rows:,} rows read, {self.events:,} events made ({types}); "
             f"{sum(self.unused.values()):,} rows of {len(self.unused)} activities not mapped; "
             f"{self.undecided:,} recommendations without a verdict; {self.unanswered:,} verdicts without a recommendation; "
-            f"{self.refused}"
+            f"{self.refused}" + (f"; {len(self.unreadable):,} unreadable lines" if self.unreadable else "")
         )
 
 
-def _read(path: Path) -> pl.DataFrame:
-    """The log as text columns (Parquet keeps the types it has)."""
+def _read(path: Path, unreadable: list[io.Unreadable]) -> pl.DataFrame:
+    """The log as text columns (Parquet keeps the types it has); lines that are no records go to `unreadable`."""
     name = path.name.lower()
     if name.endswith((".xes", ".xes.gz")):
         return _records_frame(xes_records(path))
     if name.endswith((".jsonl", ".ndjson")):
         with path.open("rb") as handle:
-            return _records_frame(_or_raise(io.jsonl_items(handle), path))
+            return _records_frame(_records(io.jsonl_items(handle), unreadable))
     if name.endswith(".csv"):
         with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-            return _records_frame(_or_raise(io.csv_items(text, str(path)), path))
+            return _records_frame(_records(io.csv_items(text, str(path)), unreadable))
     if name.endswith((".parquet", ".pq")):
         try:
             return pl.read_parquet(path)
@@ -80,11 +105,12 @@ def _read(path: Path) -> pl.DataFrame:
     raise FileFormatError(Problem("unknown kind of log", got=path.name, expected=_READABLE))
 
 
-def _or_raise(items: Iterator[io.Item], path: Path) -> Iterator[dict[str, object]]:
+def _records(items: Iterator[io.Item], unreadable: list[io.Unreadable]) -> Iterator[dict[str, object]]:
     for item in items:
         if isinstance(item, io.Unreadable):
-            raise FileFormatError(Problem(item.reason, where=f"{path}:{item.line}", next="mend or remove the line"))
-        yield item[1]
+            unreadable.append(item)
+        else:
+            yield item[1]
 
 
 def _records_frame(records: Iterator[dict[str, object]]) -> pl.DataFrame:
@@ -250,11 +276,7 @@ def import_log(
     ('OVERRIDE', 'anne', 'bot', 'PAY', 'REFUSE')
     """
     table, report = import_log_report(path, mapping)
-    if report.refused:
-        if quarantine is None:
-            hint = "import with quarantine= (command line: --quarantine FILE) to set them aside"
-            raise EventError(f"rows of {path} break the contract: {report.refused}; {hint}", problems=report.refused.problems())
-        report.refused.write(quarantine)
+    report.set_aside(path, quarantine)
     return table
 
 
@@ -290,9 +312,10 @@ def import_log_report(
     if not path.is_file():
         raise FileMissingError(Problem("no log there", got=str(path), expected=_READABLE))
     chosen = mapping if isinstance(mapping, LogMapping) else LogMapping.from_yaml(mapping)
-    log = _read(path)
+    unreadable: list[io.Unreadable] = []
+    log = _read(path, unreadable)
     if log.height == 0 and not log.columns:
-        return events.empty(), ImportReport(0, 0, {}, {}, 0, 0, FailureReport(pl.DataFrame()))
+        return events.empty(), ImportReport(0, 0, {}, {}, 0, 0, FailureReport(pl.DataFrame()), unreadable)
     _check_columns(log, chosen, str(path))
     log = log.with_row_index("__row").with_columns(__activity=pl.col(chosen.columns.activity).cast(pl.String))
     _check_matches(log, chosen, str(path))
@@ -326,6 +349,7 @@ def import_log_report(
         undecided=undecided,
         unanswered=unanswered,
         refused=refused,
+        unreadable=unreadable,
     )
 
 

@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from aura_analytics.calendars import Calendar
     from aura_analytics.rules.policy import Policy
 
-__all__ = ["assembled", "check_values", "collected", "dossiers", "grouped", "needs_of", "parse_sla", "pip_recommended", "summarise"]
+__all__ = [
+    "assembled",
+    "check_confidence",
+    "check_values",
+    "collected",
+    "dossiers",
+    "grouped",
+    "needs_of",
+    "parse_sla",
+    "pip_recommended",
+    "summarise",
+]
 
 
 def parse_sla(sla: str | Sla | Mapping[str, str | Sla] | None) -> dict[str, Sla]:
@@ -39,13 +50,19 @@ def parse_sla(sla: str | Sla | Mapping[str, str | Sla] | None) -> dict[str, Sla]
 
 def _one_sla(text: str, queue: str) -> Sla:
     words = str(text).split()
-    if len(words) == 3 and words[0].isdigit() and words[1:] in (["working", "days"], ["working", "day"]):
+    if len(words) == 3 and words[0].isdigit() and int(words[0]) > 0 and words[1:] in (["working", "days"], ["working", "day"]):
         return Sla(working_days=int(words[0]))
     try:
         return Sla(hours=times.parse_span(str(text)).total_seconds() / 3600)
     except ParameterError:
         expected = "such as '48h', '10d' or '20 working days'"
         raise ParameterError(Problem("an SLA cannot be read", got=text, expected=expected, where=f"queue {queue!r}")) from None
+
+
+def check_confidence(confidence: float) -> None:
+    """`ParameterError` unless it is a level."""
+    if not 0 < confidence < 1:
+        raise ParameterError(Problem("confidence is out of range", got=confidence, expected="a level in (0, 1), such as 0.95"))
 
 
 def needs_of(metrics: Iterable[Metric]) -> dict[str, set[str]]:
@@ -135,8 +152,7 @@ def dossiers(
     (0.3181818181818182, 22, 'watch')
     """
     lazy = cases.check_schema(events)
-    if not 0 < confidence < 1:
-        raise ParameterError(Problem("confidence is out of range", got=confidence, expected="a level in (0, 1), such as 0.95"))
+    check_confidence(confidence)
     chosen = metrics_named(metrics)
     options = Options(attribution, holding, calendar)
     end = _end(lazy) if as_of is None else times.parse_as_of(as_of)
@@ -194,7 +210,7 @@ def collected(table: pl.DataFrame, key: tuple[str, str], members: list[Metric]) 
     wanted = [expression for one in members for expression in one.collect()]
     known = SCHEMA["actor_kind"]
     if subject == "actor" and "actor_kind" in table.columns:
-        kind = pl.col("actor_kind").max()
+        kind = pl.col("actor_kind").min()  # who ever acted as an officer is judged as one
     else:
         kind = pl.lit("agent" if subject == "agent" else None).cast(known).first()
     rows = table.lazy().filter(pl.col(subject).is_not_null()).group_by(actor=pl.col(subject))
@@ -203,7 +219,8 @@ def collected(table: pl.DataFrame, key: tuple[str, str], members: list[Metric]) 
 
 def assembled(tables: Mapping[tuple[str, str], pl.DataFrame], metrics: Iterable[Metric], context: Context) -> pl.DataFrame:
     """Dossier columns from what was collected."""
-    board = _actors([table.select("actor", "__kind") for table in tables.values()], context)
+    named = [table.select("actor", "__kind", own=pl.lit(subject == "actor")) for (_, subject), table in tables.items()]
+    board = _actors(named, context)
     aligned = {
         key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()
     }
@@ -225,8 +242,11 @@ def assembled(tables: Mapping[tuple[str, str], pl.DataFrame], metrics: Iterable[
 
 
 def _actors(kinds: list[pl.DataFrame], context: Context) -> pl.DataFrame:
-    everyone = pl.concat(kinds) if kinds else pl.DataFrame(schema={"actor": pl.String, "__kind": SCHEMA["actor_kind"]})
-    board = everyone.group_by("actor").agg(actor_kind=pl.col("__kind").max()).sort("actor")
+    schema = {"actor": pl.String(), "__kind": SCHEMA["actor_kind"], "own": pl.Boolean()}
+    everyone = pl.concat(kinds) if kinds else pl.DataFrame(schema=schema)
+    # being named as somebody's agent counts only for who never acted under a kind of their own
+    own, other = pl.col("__kind").filter("own").min(), pl.col("__kind").filter(~pl.col("own")).min()
+    board = everyone.lazy().group_by("actor").agg(actor_kind=pl.coalesce(own, other)).sort("actor").collect()
     return board.with_columns(as_of=pl.lit(context.as_of).cast(pl.Datetime("us", "UTC")))
 
 

@@ -59,9 +59,11 @@ def metric(name: str) -> Metric:
     return found
 
 
-def metrics_named(chosen: Iterable[str | Metric] | None) -> tuple[Metric, ...]:
+def metrics_named(chosen: Iterable[str | Metric] | str | Metric | None) -> tuple[Metric, ...]:
     """Metrics from names and metrics, each once, in the order given; all of them for None."""
     if chosen is None:
         return DEFAULT
+    if isinstance(chosen, (str, Metric)):
+        chosen = [chosen]
     found = [one if isinstance(one, Metric) else metric(one) for one in chosen]
     return tuple({one.name: one for one in found}.values())

@@ -13,7 +13,7 @@ from aura_analytics import cases, intervals, times
 from aura_analytics.cases import Options
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.metrics.base import Mean, Metric, Rate
-from aura_analytics.metrics.dossier import needs_of
+from aura_analytics.metrics.dossier import check_confidence, needs_of
 from aura_analytics.metrics.registry import METRICS, metrics_named
 
 __all__ = ["rolling", "rolling_facts"]
@@ -73,6 +73,7 @@ def rolling(
     ['actor', 'as_of', 'override_rate', 'override_rate_n', 'override_rate_lo', 'override_rate_hi']
     """
     lazy = cases.check_schema(events)
+    check_confidence(confidence)
     chosen = _additive(metrics)
     span, stride = times.parse_span(window), times.parse_span(step, name="step")
     ends = lazy.select(first=pl.col("ts").min(), last=pl.col("ts").max()).collect(engine="streaming")

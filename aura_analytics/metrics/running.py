@@ -79,7 +79,9 @@ class RunningSums:
         """What `dossier.summarise` collects: one row per actor (by number), with the parts of the metrics and `__kind`."""
         self._settle()
         kind = pl.lit(None, dtype=SCHEMA["actor_kind"])
-        for name, column in zip(ACTOR_KINDS, _KINDS, strict=True):  # the last in the vocabulary's order wins, as max does
+        for name, column in zip(
+            reversed(ACTOR_KINDS), reversed(_KINDS), strict=True
+        ):  # the first of the vocabulary wins, as min does
             kind = pl.when(pl.col(column) > 0).then(pl.lit(name, dtype=SCHEMA["actor_kind"])).otherwise(kind)
         counts = [pl.col("rows").alias(f"{one.name}:n") for one in self._metrics if isinstance(one, Count)]
         table = self._sums.lazy().with_columns(kind.alias("__kind"), *counts).drop(*_KINDS, "rows")

@@ -21,7 +21,17 @@ from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, empty_table
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import CLOCK_TYPES, VERDICT_TYPES
 from aura_analytics.metrics.base import Context, Metric, Sla
-from aura_analytics.metrics.dossier import assembled, check_values, collected, grouped, needs_of, parse_sla, with_pip, with_roles
+from aura_analytics.metrics.dossier import (
+    assembled,
+    check_confidence,
+    check_values,
+    collected,
+    grouped,
+    needs_of,
+    parse_sla,
+    with_pip,
+    with_roles,
+)
 from aura_analytics.metrics.registry import metrics_named
 from aura_analytics.metrics.running import RunningSums
 
@@ -118,6 +128,7 @@ class DossierState:
         sla: str | Sla | Mapping[str, str | Sla] | None = None,
         confidence: float = 0.95,
     ) -> None:
+        check_confidence(confidence)
         self._metrics = metrics_named(metrics)
         self._options = Options(attribution, holding, calendar)
         self._sla = parse_sla(sla)
@@ -195,7 +206,7 @@ class DossierState:
     def _case_rows(self, lazy: pl.LazyFrame) -> pl.DataFrame:
         types = [*CLOCK_TYPES, *VERDICT_TYPES, "SAT_SCORE", "OUTCOME"]
         columns = ["type", "ts", "actor", "actor_kind", "case_id", "value", "outcome"]
-        if self._queue:
+        if self._queue or "queue" in self._needs.get("decisions", ()):
             columns.append("queue")
         if not self._needs.get("decisions", set()) <= {"override"}:
             columns += ["agent", "ai_recommendation", "human_verdict"]

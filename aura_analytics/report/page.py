@@ -21,6 +21,7 @@ from aura_analytics.metrics.rolling import rolling
 from aura_analytics.metrics.survival import at_limit, kaplan_meier, median_survival
 from aura_analytics.report.words import cell, span_of_time, verdict_words
 from aura_analytics.rules.engine import applies
+from aura_analytics.rules.history import latest_verdicts
 from aura_analytics.rules.policy import Policy
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def report_html(
     lazy = cases.check_schema(events)
     chosen = policy or Policy.evidence_gated()
     board = make_dossiers(lazy, as_of, window, sla=sla, calendar=calendar, policy=chosen, roles=roles or chosen.roles)
-    verdicts = chosen.evaluate(board)
+    options: dict[str, Any] = {"sla": sla, "calendar": calendar, "roles": roles or chosen.roles}
+    verdicts = latest_verdicts(chosen, board, lazy, window, **options)
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
     facts = _context(lazy, as_of, window, sla, calendar)
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in _flagged(verdicts)[:_PAGES]]
@@ -131,7 +133,9 @@ def report_html(
         charts=_charts(lazy, board, verdicts, facts),
         pages=pages,
         more_flagged=max(0, len(_flagged(verdicts)) - _PAGES),
-        comparison=None if compare is None else _comparison(chosen, verdicts, compare, board),
+        comparison=None
+        if compare is None
+        else _comparison(chosen, verdicts, compare, latest_verdicts(compare, board, lazy, window, **options), board),
     )
 
 
@@ -339,9 +343,8 @@ def _cases_behind(own: pl.DataFrame, actor: str, facts: dict[str, Any]) -> list[
     return table.select("ts", "case_id", "agent", "ai_recommendation", "human_verdict", "confidence", "stars", "truth").to_dicts()
 
 
-def _comparison(one: Policy, verdicts: pl.DataFrame, other: Policy, board: pl.DataFrame) -> dict[str, Any]:
+def _comparison(one: Policy, verdicts: pl.DataFrame, other: Policy, second: pl.DataFrame, board: pl.DataFrame) -> dict[str, Any]:
     """Two policies on the same dossiers: the lists side by side, and why an actor is on one and not on the other."""
-    second = other.evaluate(board)
     both = verdicts.select("actor", first="verdict", first_reasons="reasons").join(
         second.select("actor", second="verdict", second_reasons="reasons"), on="actor"
     )
@@ -352,6 +355,8 @@ def _comparison(one: Policy, verdicts: pl.DataFrame, other: Policy, board: pl.Da
         text = "; ".join(row["first_reasons"] if spared_by_first else row["second_reasons"])
         standing = row["first"] if spared_by_first else row["second"]
         key = "one_sided" if "one_sided" in text else "not_judged" if text.startswith("the policy judges") else standing
+        if text.startswith("flagged in "):
+            key = "not_persistent"
         reasons.setdefault(key, []).append(row["actor"])
     values = {row["actor"]: row for row in board.iter_rows(named=True)}
     rows = [

@@ -5,6 +5,7 @@ A policy is data. There is no expression language in it and nothing in it is eve
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
@@ -52,6 +53,13 @@ class Leaf(_Strict):
     missing_as: float | None = Field(None, description="what a missing value counts as; by default it decides nothing")
     zero_is_missing: bool = False
 
+    @field_validator("above", "at_least", "below", "at_most", mode="before")
+    @classmethod
+    def _number(cls, value: Any) -> Any:
+        if isinstance(value, bool):
+            raise ValueError("a threshold is a number")  # noqa: TRY004  (pydantic collects ValueErrors)
+        return value
+
     @field_validator("metric")
     @classmethod
     def _known(cls, name: str) -> str:
@@ -75,6 +83,16 @@ class Leaf(_Strict):
             raise ValueError("anytime works for rates with 'above', and takes the place of 'limit'")
         if self.anytime is not None and isinstance(self.above, PeerRate):
             raise ValueError("anytime needs a fixed threshold, not one taken from peers")
+        if isinstance(self.threshold, float):
+            low, high = kind.low, kind.high
+            if (
+                not math.isfinite(self.threshold)
+                or (low is not None and self.threshold < low)
+                or (high is not None and self.threshold > high)
+            ):
+                percent = "; write 0.30 for 30 %" if kind.unit == "fraction" else ""
+                top = "any" if high is None else f"{high:g}"
+                raise ValueError(f"the threshold lies outside the range of {self.metric}, {low:g} to {top} {kind.unit}{percent}")
         if isinstance(self.threshold, PeerRate) and not isinstance(kind, Rate):
             raise ValueError("a threshold from peers works for rates")  # noqa: TRY004  (pydantic collects ValueErrors)
         return self
@@ -179,7 +197,7 @@ class TestCase(_Strict):
 
     name: str
     dossier: dict[str, Any] | None = None
-    readings: list[dict[str, Any]] | None = None
+    readings: list[dict[str, Any]] | None = Field(None, min_length=1)
     expect: Verdict
     rule: str | None = None
 

@@ -416,6 +416,8 @@ def _case_board(case: TestCase) -> pl.DataFrame:
         for name, kind in METRICS.items():
             table = table.with_columns(**_numbers(kind, reading.get(name), case.name))
         decided = table["override_rate_n"][0] > 0
+        if not isinstance(reading.get("agreed_ever", True), bool):
+            raise RuleError(Problem("agreed_ever is true or false", got=reading["agreed_ever"], where=f"test {case.name!r}"))
         ever = reading.get("agreed_ever", table["override_rate"][0] < 1 if decided else None)
         frames.append(table.with_columns(agreed_ever=pl.lit(ever, dtype=pl.Boolean)))
     return pl.concat(frames)
