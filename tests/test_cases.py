@@ -186,6 +186,13 @@ def test_sla_is_unknown_where_nobody_was_followed_to_the_limit(log: Any, at: Any
     assert (row["sla_breach_rate"], row["sla_breach_rate_n_eff"]) == (0.0, 1.0)
 
 
+def test_sla_without_censoring_is_an_ordinary_share(log: Any, at: Any) -> None:
+    all_in_time = _cohort(log, *[(0, hours) for hours in range(1, 27)])
+    row = aura.dossiers(all_in_time, at(100), sla="48h").row(0, named=True)
+    assert (row["sla_breach_rate"], row["sla_breach_rate_n_eff"]) == (0.0, 26.0)
+    assert row["sla_breach_rate_hi"] == pytest.approx(0.1287, abs=5e-5)  # Wilson, 0 of 26
+
+
 def test_pauses_stop_the_clock_in_working_days(log: Any) -> None:
     case = {"actor": "anne", "case_id": "C1"}
     paused = log(("ASSIGNED", 0, case), ("PAUSED", 24, case), ("RESUMED", 24 * 45, case), ("RESOLVED", 24 * 46, case))

@@ -121,8 +121,7 @@ def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -
     risk = n[who] - (gone_before - starts[who])
     counted = (when <= 1) & (d > 0)
     reached = np.bincount(owner, weights=ratio >= 1, minlength=size)
-    last_risk = np.zeros(size)
-    last_risk[who[counted]] = risk[counted]  # in the order of time: the last one stays
+    fate = np.bincount(owner, weights=(ratio >= 1) | over, minlength=size)
     with np.errstate(divide="ignore", invalid="ignore"):
         log_s = np.bincount(who[counted], weights=np.log1p(-d[counted] / risk[counted]), minlength=size)
         more = counted & (risk > d)
@@ -130,9 +129,9 @@ def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -
         value = np.exp(log_s)
         variance = value**2 * green
         effective = value * (1 - value) / variance
-    # nobody ended: those who were watched up to the limit are the evidence; everybody ended: those at risk at the last end
+    # nobody is late, or everybody: the evidence are the cases whose fate at the limit is known
     nothing_left = value < 1e-12
-    effective = np.where(variance > 0, effective, np.where(nothing_left, last_risk, reached))
+    effective = np.where(variance > 0, effective, fate)
     # while some are left and none was watched up to the limit, the rate there is not known
     known = (n > 0) & ((reached > 0) | nothing_left)
     value = np.where(nothing_left, 0.0, value)
