@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 import polars as pl
 
 from aura_analytics import events as contract
-from aura_analytics.errors import ContractError, Problem
+from aura_analytics.cases.facts import FACT_SCHEMAS
+from aura_analytics.errors import ContractError, Problem, close_match
 from aura_analytics.metrics.base import Metric
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import metric as named
@@ -48,6 +49,8 @@ def check_metric(metric: Metric | str, logs: Iterable[pl.DataFrame] | None = Non
     """
     one = named(metric) if isinstance(metric, str) else metric
     problems = list(_declared(one))
+    if any(problem.what.startswith("it reads") for problem in problems):  # nothing can be counted
+        raise ContractError(f"metric {one.name!r} breaks its contract", problems=problems)
     tried = list(logs) if logs is not None else [contract.sample(n, seed=seed) for n, seed in ((40, 0), (400, 1), (1200, 2))]
     checks: tuple[Callable[[Metric, pl.DataFrame], Iterable[Problem]], ...] = (_repeatable, _sound)
     for number, log in enumerate(tried):
@@ -72,6 +75,17 @@ def _declared(one: Metric) -> Iterable[Problem]:
         yield Problem("the range is empty", got=(one.low, one.high))
     if one.direction not in ("lower", "higher", "neutral"):
         yield Problem("unknown direction", got=one.direction, expected="lower, higher or neutral")
+    if one.fact not in FACT_SCHEMAS:
+        yield Problem(
+            "it reads a table that does not exist",
+            one.fact,
+            ", ".join(FACT_SCHEMAS),
+            next=close_match(one.fact, list(FACT_SCHEMAS)),
+        )
+    else:
+        known = list(FACT_SCHEMAS[one.fact])
+        for name in {one.subject, *one.needs} - set(known):
+            yield Problem(f"it reads a column that {one.fact} does not have", name, ", ".join(known), next=close_match(name, known))
     if not one.title:
         yield Problem("a metric needs a title for people")
 

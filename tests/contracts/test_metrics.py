@@ -50,6 +50,8 @@ BASE: dict[str, Any] = {
         (_NotNull(**BASE), "NaN"),
         (Rate(**{**BASE, "unit": "bananas"}), "unknown unit"),
         (Rate(**{**BASE, "name": "My Metric"}), "identifier"),
+        (Rate(**{**BASE, "fact": "decisons"}), "did you mean 'decisions'"),
+        (Rate(**{**BASE, "needs": ("overide",)}), "a column that decisions does not have.*did you mean 'override'"),
     ],
 )
 def test_broken_metrics_are_found_out(broken: Metric, text: str) -> None:
