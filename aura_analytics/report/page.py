@@ -231,7 +231,7 @@ def _funnel_words(centre: float, phi: float) -> str:
     if phi > 1:
         return (
             text
-            + f"Officers differ more than that (dispersion {phi:.1f}, 1 is chance): cases and roles differ. The dashed lines allow for it."
+            + f"Officers differ more than that (dispersion {phi:.1f}, 1 is chance): their cases or roles may differ. The dashed lines allow for it."
         )
     return text + f"On the whole officers differ no more than that (dispersion {phi:.1f}, 1 is chance)."
 
@@ -262,7 +262,11 @@ def _series(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame,
     chart = charts.series(moved, "override_rate", actors=actors, threshold=0.30, theme=charts.INLINE, width=600)
     who = "flagged officers and the busiest others" if flagged else "the busiest officers"
     return [
-        _figure("Override rates over time", chart, f"Rolling {span_of_time(wide)} rates of {who}, read every {span_of_time(step)}.")
+        _figure(
+            "Override rates over time",
+            chart,
+            f"Rates over a rolling {span_of_time(wide)} of {who}, read every {span_of_time(step)}.",
+        )
     ]
 
 
@@ -274,7 +278,7 @@ def _survival(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str
     hours = followed["elapsed"].to_numpy() / _HOUR
     ended = followed["ended"].to_numpy().astype(bool)
     curve = kaplan_meier(hours, ended)
-    curves = {"all cases (open ones counted)": curve}
+    curves = {"all cases": curve}
     if not ended.all() and ended.any():
         curves["closed cases only (too fast)"] = kaplan_meier(hours[ended], ended[ended])
     median = median_survival(curve)
