@@ -95,7 +95,8 @@ def mean_t(
     m, s, count = (np.asarray(item, dtype=float) for item in (mean, sd, n))
     spread = np.maximum(np.where(np.isnan(s), 0, s), grain / np.sqrt(12))
     with np.errstate(divide="ignore", invalid="ignore"):
-        t = stdtrit(np.maximum(count - 1, 1), (1 + confidence) / 2)
+        sizes, which = np.unique(count, return_inverse=True)  # the quantile is slow, and sizes repeat
+        t = stdtrit(np.maximum(sizes - 1, 1), (1 + confidence) / 2)[which].reshape(count.shape)
         half = t * spread / np.sqrt(count)
     lower = np.where(count > 1, np.clip(m - half, low, high), low)
     upper = np.where(count > 1, np.clip(m + half, low, high), high)

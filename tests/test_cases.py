@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -90,12 +91,95 @@ def test_equals_the_slow_reference(table: pl.DataFrame, window: str | None, attr
 @settings(max_examples=30)
 @given(table=_events(), cut=st.integers(0, 40), holding=st.sampled_from(["closer", "holder"]))
 def test_state_equals_full_recomputation(table: pl.DataFrame, cut: int, holding: Any) -> None:
-    """Events may come in any order, late ones included."""
+    """Events may come in any order, late ones included; whole hours put facts on the very edge of the window."""
     state = aura.DossierState(table.head(cut), holding=holding)
+    state.dossiers(window="30h")
     rest = table.slice(cut)
     state.append(rest.head(3))
+    state.dossiers(window="30h")
     state.append(rest.slice(3))
     assert state.dossiers(window="30h").equals(aura.dossiers(table, window="30h", holding=holding))
+
+
+NARROW = ["override_rate", "avg_processing_hours", "processing_hours_median", "processing_hours_p90", "open_cases",
+          "sat_score_mean", "score_mean_last10", "success_rate"]  # fmt: skip
+
+
+@pytest.mark.parametrize("order", ["as it happened", "late", "shuffled"])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"metrics": NARROW},
+        {"metrics": NARROW, "attribution": "all_deciders"},
+        {"metrics": NARROW, "calendar": aura.Calendar()},
+        {"holding": "holder", "attribution": "event_actor"},
+        {"sla": "48h"},
+    ],
+    ids=str,
+)
+def test_state_read_again_and_again_equals_full_recomputations(options: dict[str, Any], order: str) -> None:
+    """Every reading moves the window, so that facts enter, change and leave the running sums."""
+    table = events.sample(900, seed=4).sort("ts")
+    if order == "shuffled":
+        table = table.sample(fraction=1, shuffle=True, seed=1)
+    elif order == "late":
+        tardy = pl.int_range(pl.len()) % 7 == 3
+        table = pl.concat([table.filter(~tardy).head(500), table.filter(tardy), table.filter(~tardy).slice(500)])
+    state = aura.DossierState(table.head(200), **options)
+    for cut in range(200, 901, 100):
+        state.append(table.slice(cut, 100))
+        so_far = table.head(cut + 100)
+        assert state.dossiers(window="20d").equals(aura.dossiers(so_far, window="20d", **options))
+    assert state.dossiers(window="40d").equals(aura.dossiers(table, window="40d", **options))
+    later: Any = pl.Series([so_far["ts"].max()]).dt.offset_by("15d")[0]
+    assert state.dossiers(later, window="20d").equals(aura.dossiers(table, later, window="20d", **options))
+
+
+def test_state_moves_the_window_exactly(log: Any) -> None:
+    """A fact on the edge where the window begins is out of it, before and after the window moves."""
+    table = log(*(("OVERRIDE", hour, {"actor": who}) for hour, who in ((0, "anne"), (30, "bob"), (60, "cleo"), (90, "dora"))))
+    state = aura.DossierState(table.head(2), metrics=["override_rate"])
+    for upto in (2, 3, 4):
+        board = state.dossiers(window="30h")
+        assert board["override_rate_n"].sum() == 1
+        assert board.equals(aura.dossiers(table.head(upto), window="30h", metrics=["override_rate"]))
+        state.append(table.slice(upto, 1))
+
+
+def test_running_sums_are_exact_and_say_when_they_cannot_be_kept() -> None:
+    from aura_analytics.metrics import Mean, Quantile
+    from aura_analytics.metrics.base import Context
+    from aura_analytics.metrics.dossier import collected
+    from aura_analytics.metrics.running import RunningSums
+
+    value = pl.col("elapsed")
+    metrics = [
+        Mean("m", "m", "hours", 0, None, "lower", "handled", value=value, whole=True, per=3_600_000_000),
+        Quantile("q", "q", "hours", 0, None, "lower", "handled", value=value, q=0.9),
+    ]
+    rng = np.random.default_rng(5)
+    # up to the largest value that fits, null and an actor without a name among them
+    elapsed = [*rng.integers(2**43, 2**44, 500).tolist(), 2**44 - 1, 0, None]
+    facts = pl.DataFrame({"actor": pl.Series([*rng.integers(0, 7, 501).tolist(), 9, None], dtype=pl.UInt32), "elapsed": elapsed})
+    assert RunningSums.suits(list(metrics), facts)
+    kept = RunningSums(list(metrics), facts.head(300))
+    assert kept.change(facts.slice(300), facts.head(100))
+    context, left = Context(datetime.min), facts.slice(100).filter(pl.col("actor").is_not_null())
+    assert kept.settle() == 10
+    actors = left["actor"].unique().sort()
+    full = actors.to_frame().join(collected(left, ("handled", "actor"), list(metrics)), on="actor", maintain_order="left")
+    for one in metrics:
+        running, fresh = kept.finish(one, actors.to_numpy().astype(np.int64), context), one.finish(full, context)
+        assert pl.DataFrame(running).equals(pl.DataFrame(fresh))
+    too_large = pl.DataFrame({"actor": pl.Series([1], dtype=pl.UInt32), "elapsed": [2**44]})
+    assert not RunningSums.suits(list(metrics), too_large)
+    assert not kept.change(too_large, too_large.head(0))
+    crowd = pl.DataFrame(
+        {"actor": pl.zeros(1 << 18, dtype=pl.UInt32, eager=True), "elapsed": pl.ones(1 << 18, pl.Int64, eager=True)}
+    )
+    assert not RunningSums.suits(list(metrics), crowd)
+    assert not kept.change(crowd, crowd.head(0))
 
 
 def test_state_refuses_to_look_back() -> None:

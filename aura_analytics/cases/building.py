@@ -12,19 +12,14 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.cases import deciders, follow
-from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options
+from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, collect
 from aura_analytics.events import CLOCK_TYPES, SCHEMA, VERDICT_TYPES
 
-__all__ = ["build", "collect", "follow_pass", "last_of", "with_hindsight"]
+__all__ = ["build", "follow_pass", "last_of", "with_hindsight"]
 
 _K = 10
 _RESULTS = ["success", "failure", "partial", "cancelled"]
 _THIN = {"actor", "actor_kind", "ts", "override"}
-
-
-def collect(frame: pl.LazyFrame) -> pl.DataFrame:
-    """Run a query in bounded memory."""
-    return frame.collect(engine="streaming")
 
 
 def build(

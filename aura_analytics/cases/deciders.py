@@ -9,7 +9,7 @@ from __future__ import annotations
 import polars as pl
 
 from aura_analytics.cases import follow
-from aura_analytics.cases.facts import FACT_SCHEMAS, Options
+from aura_analytics.cases.facts import FACT_SCHEMAS, Options, collect
 from aura_analytics.events import SCHEMA, VERDICT_TYPES
 
 __all__ = ["outcomes", "ratings"]
@@ -18,7 +18,7 @@ __all__ = ["outcomes", "ratings"]
 def ratings(window: pl.LazyFrame, past: pl.LazyFrame, pass_: pl.DataFrame | None, options: Options) -> pl.DataFrame:
     """Stars with the actor that they are about (null where nobody can be found), and `h` of the case."""
     stars = window.filter(pl.col("type") == "SAT_SCORE").select("actor", "actor_kind", "case_id", "ts", "value", follow.case_hash())
-    table = stars.collect(engine="streaming")
+    table = collect(stars)
     citizen = (pl.col("actor_kind") == "citizen").fill_null(value=False)
     own = table.filter(pl.col("actor").is_not_null() & ~citizen).select("actor", "ts", "value", "h")
     rest = table.filter(pl.col("actor").is_null() | citizen).select("case_id", "ts", "value", "h")
@@ -44,7 +44,7 @@ def _decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame,
     verdicts = pass_.lazy().filter(pl.col("type").is_in(list(VERDICT_TYPES))).select("h", "actor", decided="ts")
     before = pl.col("decided") <= pl.col("ts")
     pairs = keyed.lazy().select("i", "h", "ts").join(verdicts, on="h").filter(before).select("i", "actor", "decided")
-    found = pairs.collect(engine="streaming")
+    found = collect(pairs)
     several = found.filter(pl.col("i").is_duplicated())["i"].unique()
     if several.len():
         doubtful = keyed.filter(pl.col("i").is_in(several.implode()))
@@ -52,7 +52,7 @@ def _decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame,
             pl.col("type").is_in(list(VERDICT_TYPES)) & pl.col("case_id").is_in(doubtful["case_id"].unique().implode())
         )
         again = doubtful.lazy().select("i", "case_id", "ts").join(exact.select("case_id", "actor", decided="ts"), on="case_id")
-        sure = again.filter(before).select("i", "actor", "decided").collect(engine="streaming")
+        sure = collect(again.filter(before).select("i", "actor", "decided"))
         last = sure.sort("i", "decided", "actor").unique(["i", "actor"] if every else ["i"], keep="last")
         found = pl.concat([found.filter(~pl.col("i").is_in(several.implode())), last])
     joined = keyed.join(found.select("i", "actor"), on="i", how="left")

@@ -5,6 +5,9 @@ One table per kind of fact, one row per act, only what lies in the window.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Literal
@@ -17,10 +20,28 @@ from aura_analytics.events import SCHEMA
 if TYPE_CHECKING:
     from aura_analytics.calendars import Calendar
 
-__all__ = ["FACT_SCHEMAS", "Attribution", "Facts", "Holding", "Options", "check_schema", "empty_table"]
+__all__ = ["FACT_SCHEMAS", "Attribution", "Facts", "Holding", "Options", "check_schema", "collect", "empty_table", "in_memory"]
 
 Attribution = Literal["last_decider", "event_actor", "all_deciders"]
 Holding = Literal["closer", "holder"]
+
+_small: ContextVar[bool] = ContextVar("aura_analytics.cases.small", default=False)
+
+
+def collect(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Run a query in bounded memory; inside `in_memory`, at once."""
+    return frame.collect(engine="in-memory" if _small.get() else "streaming")
+
+
+@contextmanager
+def in_memory() -> Iterator[None]:
+    """For few rows: starting the streaming engine costs a millisecond a query."""
+    token = _small.set(True)
+    try:
+        yield
+    finally:
+        _small.reset(token)
+
 
 _TS = SCHEMA["ts"]
 FACT_SCHEMAS: dict[str, dict[str, pl.DataType]] = {

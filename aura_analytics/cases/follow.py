@@ -13,7 +13,7 @@ from __future__ import annotations
 import polars as pl
 
 from aura_analytics.cases import spells
-from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, empty_table
+from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, collect, empty_table
 from aura_analytics.events import SCHEMA
 
 __all__ = ["case_hash", "cases", "follow", "shaped"]
@@ -72,7 +72,7 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
     done = rows.filter(pl.col("type") == "RESOLVED").select("h", "ts", "row")
     recent = pl.lit(value=True) if facts.since is None else pl.col("ts_right") > facts.since
     kept = pl.col("ts_right").is_null() | recent | (pl.col("ts_right") < pl.col("ts"))
-    joined = given.join(done, on="h", how="left").filter(kept).collect(engine="streaming")
+    joined = collect(given.join(done, on="h", how="left").filter(kept))
     others = _not_plain(pass_, joined, facts)
     if others.len():
         joined = joined.lazy().join(pl.LazyFrame({"h": others}), on="h", how="anti").collect()
@@ -113,4 +113,4 @@ def _not_plain(pass_: pl.DataFrame, joined: pl.DataFrame, facts: Facts) -> pl.Se
     recent = ends if facts.since is None else ends.filter(pl.col("ts") > facts.since)
     unassigned = recent.select("h").join(joined.lazy().select("h"), on="h", how="anti")
     found = pl.concat([odd, nameless, twice, paused, unassigned]).select(pl.col("h").drop_nulls().unique())
-    return found.collect(engine="streaming")["h"]
+    return collect(found)["h"]

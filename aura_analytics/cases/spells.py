@@ -7,14 +7,14 @@ between `PAUSED` and `RESUMED` does not count.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
-from aura_analytics.cases.facts import Facts, Options
-from aura_analytics.events import CLOCK_TYPES, SCHEMA
+from aura_analytics.cases.facts import Facts, Options, collect
+from aura_analytics.events import CLOCK_TYPES
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["clock", "follow", "micro"]
 
 _START, _ASSIGNED, _PAUSED, _RESUMED, _RESOLVED = CLOCK_TYPES
-_TS = SCHEMA["ts"]
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series | None, *, queue: bool) -> pl.DataFrame:
@@ -51,7 +51,7 @@ def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series |
     rows = past.filter(pl.col("type").is_in(list(CLOCK_TYPES)) & pl.col("case_id").is_not_null()).select(*columns, *hashed)
     if only is not None:
         rows = rows.join(pl.LazyFrame({"h": only}), on="h", how="semi")
-    log = _Log(rows.collect(engine="streaming"))
+    log = _Log(collect(rows))
     found = _by_holder(log, facts) if options.holding == "holder" else _by_closer(log, facts)
     start, end = found["start"].to_numpy(), found["end"].to_numpy()
     known = start >= 0
@@ -103,7 +103,10 @@ class _Log:
 
 def micro(moment: datetime | None) -> int:
     """A moment in microseconds since 1970; -1, before any event, for None."""
-    return -1 if moment is None else int(pl.Series([moment]).cast(_TS).to_physical()[0])
+    if moment is None:
+        return -1
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
 
 
 def clock(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) -> NDArray[np.int64]:

@@ -303,11 +303,21 @@ class Quantile(Metric):
         flat = ordered.explode(empty_as_null=False, keep_nulls=False).to_numpy()
         n = ordered.list.len().fill_null(0).to_numpy().astype(np.int64)
         first = np.concatenate([[0], np.cumsum(n)[:-1]]).astype(np.int64) if len(n) else n
+        return self.of_ordered(flat, first, n, context)
+
+    def of_ordered(
+        self, flat: NDArray[Any], first: NDArray[np.int64], n: NDArray[np.int64], context: Context, mask: int = -1
+    ) -> dict[str, pl.Series]:
+        """The metric's columns, from the ordered values of all actors in one array: `n` of each from `first` on.
+
+        `mask` names the bits of an element that are its value.
+        """
 
         def at(rank: NDArray[np.int64]) -> Floats:
             out = np.full(len(n), np.nan)
             real = (rank >= 0) & (n > 0)
-            out[real] = flat[first[real] + rank[real]] / self.per
+            found = flat[first[real] + rank[real]]
+            out[real] = (found if mask == -1 else found & mask) / self.per
             return out
 
         place = np.maximum((n - 1) * self.q, 0)

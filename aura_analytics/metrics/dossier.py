@@ -198,7 +198,12 @@ def summarise(facts: Facts, metrics: Iterable[Metric], context: Context) -> pl.D
     """The metrics of every actor that the facts know, as columns of one table sorted by actor."""
     chosen = tuple(metrics)
     tables = {key: collected(facts.table(key[0]), key, members) for key, members in grouped(chosen).items()}
-    return assembled(tables, chosen, context)
+    named = [table.select("actor", "__kind", own=pl.lit(subject == "actor")) for (_, subject), table in tables.items()]
+    board = _actors(named, context)
+    aligned = {
+        key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()
+    }
+    return assembled(board, chosen, lambda one: one.finish(aligned[one.fact, one.subject], context))
 
 
 def collected(table: pl.DataFrame, key: tuple[str, str], members: list[Metric]) -> pl.DataFrame:
@@ -217,28 +222,25 @@ def collected(table: pl.DataFrame, key: tuple[str, str], members: list[Metric]) 
     return rows.agg(*wanted, __kind=kind).collect()
 
 
-def assembled(tables: Mapping[tuple[str, str], pl.DataFrame], metrics: Iterable[Metric], context: Context) -> pl.DataFrame:
-    """Dossier columns from what was collected."""
-    named = [table.select("actor", "__kind", own=pl.lit(subject == "actor")) for (_, subject), table in tables.items()]
-    board = _actors(named, context)
-    aligned = {
-        key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()
-    }
+def assembled(board: pl.DataFrame, metrics: Iterable[Metric], columns_of: Callable[[Metric], dict[str, pl.Series]]) -> pl.DataFrame:
+    """Dossier columns, with their status in words, beside `actor`, `actor_kind` and `as_of`."""
     columns: list[pl.Series] = []
-    kind_of = board["actor_kind"].cast(pl.String).to_list()
+    kind_of = board["actor_kind"].cast(pl.String)
     foreign: dict[tuple[str, ...], np.ndarray] = {}
     for one in metrics:
         if one.kinds not in foreign:
-            foreign[one.kinds] = np.array([kind is not None and kind not in one.kinds for kind in kind_of], dtype=bool)
-        for name, series in one.finish(aligned[one.fact, one.subject], context).items():
+            foreign[one.kinds] = (~kind_of.is_in(one.kinds)).fill_null(value=False).to_numpy()
+        for name, series in columns_of(one).items():
             values = series
             if name.endswith("_status"):
                 status = series.to_numpy()
-                values = pl.Series(np.where(foreign[one.kinds] & (status == NO_DATA), NOT_FOR_KIND, status).astype(np.uint8))
+                codes = np.where(foreign[one.kinds] & (status == NO_DATA), NOT_FOR_KIND, status)
+                values = _WORDS.gather(codes)
             columns.append(values.alias(name))
-    names = pl.Enum(STATUSES)
-    words = [pl.col(column.name).cat.to(names).cast(pl.String) for column in columns if column.name.endswith("_status")]
-    return board.with_columns(columns).with_columns(words)
+    return board.with_columns(columns)
+
+
+_WORDS = pl.Series(STATUSES, dtype=pl.String)
 
 
 def _actors(kinds: list[pl.DataFrame], context: Context) -> pl.DataFrame:

@@ -1,7 +1,7 @@
 """Partial sums of a window, kept up to date: facts are added when they happen and taken away when they leave.
 
 All sums are whole numbers, so what is added and taken away again leaves no trace, and the sums equal those of a fresh count to the
-last digit. Quantiles keep the values of every actor in order.
+last digit. Quantiles keep the values of every actor in order. Actors are numbers, and every sum is an array over these numbers.
 """
 
 from __future__ import annotations
@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from aura_analytics.events import ACTOR_KINDS, SCHEMA
-from aura_analytics.metrics.base import Count, LastMean, Mean, Metric, Quantile, Rate
+from aura_analytics.events import ACTOR_KINDS
+from aura_analytics.metrics.base import Context, Count, LastMean, Mean, Metric, Quantile, Rate
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["RunningSums"]
+    Whole = NDArray[np.int64]
 
-_BITS = 44  # of a packed value; the actor's number takes the rest
-_KINDS = [f"kind:{kind}" for kind in ACTOR_KINDS]
+__all__ = ["NO_KIND", "RunningSums"]
+
+NO_KIND = 255  # in place of the number of a kind of actor
+_BITS = 44  # of a value; in a packed one the actor's number takes the rest
+_HALF = _BITS // 2
+_LOW = (1 << _HALF) - 1
+_MOST = 1 << 18  # rows of one actor, so that sums of squares of half values stay within 64 bits
 
 
 class RunningSums:
@@ -36,13 +41,17 @@ class RunningSums:
 
     def __init__(self, metrics: list[Metric], facts: pl.DataFrame) -> None:
         self._metrics = metrics
+        self._summed = [one for one in metrics if isinstance(one, (Rate, Mean))]
+        # quantiles of one value share its order
+        self._values = {str(one.value): one for one in metrics if isinstance(one, Quantile)}
         if facts.is_empty():  # nobody has a number yet
             facts = facts.with_columns(pl.col("actor").cast(pl.UInt32))
-        self._sums = self._counted(facts)
-        quantiles = [one for one in metrics if isinstance(one, Quantile)]
-        self._ordered = {str(one.value): np.sort(_packed(one, facts)) for one in quantiles}  # quantiles of one value share it
-        self._values = {str(one.value): one for one in quantiles}
-        self._waiting: list[tuple[pl.DataFrame, pl.DataFrame]] = []
+        self._size = 0
+        self._sums: dict[str, Whole] = {}
+        self._kinds = np.zeros((len(ACTOR_KINDS), 0), dtype=np.int64)
+        self._ordered = {name: np.sort(_packed(one, facts)) for name, one in self._values.items()}
+        self._waiting: tuple[list[pl.DataFrame], list[pl.DataFrame]] = ([], [])
+        self._count(facts, 1)
 
     @staticmethod
     def suits(metrics: list[Metric], facts: pl.DataFrame) -> bool:
@@ -50,73 +59,116 @@ class RunningSums:
         kinds = (Rate, Mean, Count, Quantile)
         if not all(isinstance(one, kinds) and not isinstance(one, LastMean) and one.subject == "actor" for one in metrics):
             return False
-        numbers = facts["actor"].max() if facts["actor"].dtype.is_integer() else None
-        small = numbers is None or (isinstance(numbers, int) and numbers < 2 ** (63 - _BITS))
-        return small and all(_fits(one, facts) for one in metrics if isinstance(one, Quantile))
+        numbers = facts["actor"].drop_nulls()
+        if numbers.len() and numbers.dtype.is_integer():
+            rows = np.bincount(numbers.to_numpy())
+            if len(rows) >= 1 << (63 - _BITS) or rows.max() >= _MOST:
+                return False
+        return all(_fits(one, facts) for one in metrics)
 
     def change(self, added: pl.DataFrame, removed: pl.DataFrame) -> bool:
         """Take facts in and out; false when one cannot be kept, and the window has to be counted anew."""
-        if not all(_fits(one, added) for one in self._values.values()):
+        waiting = sum(part.height for part in self._waiting[0]) + added.height
+        if int(self._sums["rows"].max(initial=0)) + waiting >= _MOST or not all(_fits(one, added) for one in self._metrics):
             return False
-        if added.height or removed.height:
-            self._waiting.append((added, removed))
+        for parts, rows in zip(self._waiting, (added, removed), strict=True):
+            if rows.height:
+                parts.append(rows)
         return True
 
-    def _settle(self) -> None:
-        """Account for what came and went since the last reading, all at once."""
-        if not self._waiting:
-            return
-        added, removed = (pl.concat([pair[side] for pair in self._waiting if pair[side].height]) if any(
-            pair[side].height for pair in self._waiting) else self._waiting[0][side] for side in (0, 1))  # fmt: skip
-        self._waiting = []
-        gone = self._counted(removed).select("actor", pl.exclude("actor") * -1)  # polars negates no 128-bit numbers
-        parts = pl.concat([self._sums, self._counted(added), gone])
-        self._sums = parts.lazy().group_by("actor").agg(pl.all().sum()).filter(pl.col("rows") > 0).collect()
+    def settle(self) -> int:
+        """Account for what came and went since the last reading, all at once; returns one more than the highest number."""
+        came, went = self._waiting
+        self._waiting = ([], [])
+        added, removed = (pl.concat(parts) if parts else None for parts in (came, went))
+        for rows, sign in ((added, 1), (removed, -1)):
+            if rows is not None:
+                self._count(rows, sign)
+        nothing = np.zeros(0, dtype=np.int64)
         for name, one in self._values.items():
-            self._ordered[name] = _merged(self._ordered[name], _packed(one, added), _packed(one, removed))
+            new, gone = (nothing if rows is None else _packed(one, rows) for rows in (added, removed))
+            self._ordered[name] = _merged(self._ordered[name], new, gone)
+        return self._size
 
-    def table(self) -> pl.DataFrame:
-        """What `dossier.summarise` collects: one row per actor (by number), with the parts of the metrics and `__kind`."""
-        self._settle()
-        kind = pl.lit(None, dtype=SCHEMA["actor_kind"])
-        for name, column in zip(
-            reversed(ACTOR_KINDS), reversed(_KINDS), strict=True
-        ):  # the first of the vocabulary wins, as min does
-            kind = pl.when(pl.col(column) > 0).then(pl.lit(name, dtype=SCHEMA["actor_kind"])).otherwise(kind)
-        counts = [pl.col("rows").alias(f"{one.name}:n") for one in self._metrics if isinstance(one, Count)]
-        table = self._sums.lazy().with_columns(kind.alias("__kind"), *counts).drop(*_KINDS, "rows")
-        for value, packed in self._ordered.items():
-            names = [one.name for one in self._metrics if isinstance(one, Quantile) and str(one.value) == value]
-            pairs = pl.LazyFrame({"actor": (packed >> _BITS).astype(np.uint32), "x": packed & ((1 << _BITS) - 1)})
-            lists = pairs.group_by("actor", maintain_order=True).agg(pl.col("x"))
-            shared = [pl.col("x").alias(f"{name}:sorted") for name in names]
-            table = table.join(lists.select("actor", *shared), on="actor", how="left")
-        return table.collect()
+    def known(self, size: int) -> tuple[NDArray[np.bool_], NDArray[np.uint8]]:
+        """Which of `size` actors have facts in the window, and the first of their kinds (`NO_KIND`: none is known)."""
+        rows, kinds = self._wide(self._sums["rows"], size) > 0, self._kinds > 0
+        first = np.where(kinds.any(axis=0), kinds.argmax(axis=0), NO_KIND).astype(np.uint8)
+        return rows, np.concatenate([first, np.full(size - self._size, NO_KIND, dtype=np.uint8)])
 
-    def _counted(self, facts: pl.DataFrame) -> pl.DataFrame:
-        wanted = [expression for one in self._metrics if isinstance(one, (Rate, Mean)) for expression in one.collect()]
-        if "actor_kind" in facts.columns:
-            code = pl.col("actor_kind").to_physical()
-            kinds = [(code == i).sum().cast(pl.Int64).alias(name) for i, name in enumerate(_KINDS)]
-        else:
-            kinds = [pl.lit(0, dtype=pl.Int64).alias(name) for name in _KINDS]
-        rows = pl.len().cast(pl.Int64).alias("rows")
-        known = facts.lazy().filter(pl.col("actor").is_not_null())
-        return known.group_by("actor").agg(rows, *wanted, *kinds).collect()
+    def finish(self, one: Metric, actors: Whole, context: Context) -> dict[str, pl.Series]:
+        """The columns of one of the metrics for some actors."""
+        size = int(actors.max(initial=-1)) + 1
+        if isinstance(one, Quantile):
+            packed = self._ordered[str(one.value)]
+            first, after = (np.searchsorted(packed, (actors + step) << _BITS) for step in (0, 1))
+            return one.of_ordered(packed, first, after - first, context, mask=(1 << _BITS) - 1)
+
+        def part(name: str) -> Whole:
+            return np.asarray(self._wide(self._sums[name], size)[actors])
+
+        if isinstance(one, Count):
+            return one.finish(pl.DataFrame({f"{one.name}:n": part("rows")}), context)
+        sums = pl.DataFrame({f"{one.name}:{name}": part(f"{one.name}:{name}") for name in _PARTS[isinstance(one, Mean)]})
+        if isinstance(one, Mean):  # of v = a 2^h + b the square is a^2 2^2h + 2 a b 2^h + b^2
+            a, b, c = (pl.col(f"{one.name}:{name}").cast(pl.Int128) for name in ("aa", "ab", "bb"))
+            squares = a * (1 << 2 * _HALF) + b * (2 << _HALF) + c
+            sums = sums.with_columns(pl.col(f"{one.name}:s").cast(pl.Int128), squares.alias(f"{one.name}:q"))
+        return one.finish(sums, context)
+
+    @staticmethod
+    def _wide(sums: Whole, size: int) -> Whole:
+        return sums if len(sums) >= size else np.concatenate([sums, np.zeros(size - len(sums), dtype=np.int64)])
+
+    def _count(self, facts: pl.DataFrame, sign: int) -> None:
+        """Add (or, with sign -1, take away) facts."""
+        parts = [value.alias(f"{one.name}:{name}") for one in self._summed for name, value in one.sums().items()]
+        kind = [pl.col("actor_kind").to_physical().alias("kind")] if "actor_kind" in facts.columns else []
+        rows = facts.select("actor", *parts, *kind)
+        if rows["actor"].null_count():
+            rows = rows.filter(pl.col("actor").is_not_null())
+        actors = rows["actor"].to_numpy().astype(np.int64)
+        self._size = max(self._size, int(actors.max(initial=-1)) + 1)
+        self._add("rows", actors, np.ones(len(actors), dtype=np.int64), sign)
+        for one in self._summed:
+            for name in one.sums():
+                self._add(f"{one.name}:{name}", actors, rows[f"{one.name}:{name}"].to_numpy(), sign)
+            if isinstance(one, Mean):
+                value = rows[f"{one.name}:s"].to_numpy()
+                high, low = value >> _HALF, value & _LOW
+                for name, product in (("aa", high * high), ("ab", high * low), ("bb", low * low)):
+                    self._add(f"{one.name}:{name}", actors, product, sign)
+        self._kinds = np.pad(self._kinds, ((0, 0), (0, self._size - self._kinds.shape[1])))
+        if kind:
+            known = rows["kind"].is_not_null().to_numpy()
+            codes = rows["kind"].fill_null(0).to_numpy()[known].astype(np.int64)
+            flat = codes * self._size + actors[known]
+            self._kinds += sign * np.bincount(flat, minlength=self._kinds.size).reshape(self._kinds.shape)
+
+    def _add(self, name: str, actors: Whole, values: Whole, sign: int) -> None:
+        sums = self._wide(self._sums.get(name, np.zeros(0, dtype=np.int64)), self._size)
+        np.add.at(sums, actors, sign * values)
+        self._sums[name] = sums
 
 
-def _fits(one: Quantile, facts: pl.DataFrame) -> bool:
-    bounds = facts.select(low=one.value.min(), high=one.value.max()).row(0)
-    return bounds[0] is None or (bounds[0] >= 0 and bounds[1] < 1 << _BITS)
+_PARTS = {False: ("k", "n"), True: ("s", "n", "aa", "ab", "bb")}
 
 
-def _packed(one: Quantile, facts: pl.DataFrame) -> NDArray[np.int64]:
+def _fits(one: Metric, facts: pl.DataFrame) -> bool:
+    if isinstance(one, (Rate, Count)):
+        return True
+    value, least = (one.value, 0) if isinstance(one, Quantile) else (one.sums()["s"], -(1 << _BITS))  # type: ignore[attr-defined]
+    low, high = facts.select(low=value.min(), high=value.max()).row(0)
+    return low is None or (low >= least and high < 1 << _BITS)
+
+
+def _packed(one: Quantile, facts: pl.DataFrame) -> Whole:
     """Actor and value in one number, so that one sort orders both."""
     rows = facts.select("actor", value=one.value.cast(pl.Int64)).drop_nulls()
     return np.asarray((rows["actor"].to_numpy().astype(np.int64) << _BITS) | rows["value"].to_numpy())
 
 
-def _merged(ordered: NDArray[np.int64], added: NDArray[np.int64], removed: NDArray[np.int64]) -> NDArray[np.int64]:
+def _merged(ordered: Whole, added: Whole, removed: Whole) -> Whole:
     """A sorted array with some values put in and others, each of them there by then, taken out."""
     new, gone = np.sort(added), np.sort(removed)
     grown = np.insert(ordered, np.searchsorted(ordered, new), new)

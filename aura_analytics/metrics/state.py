@@ -9,6 +9,7 @@ of `dossiers`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,9 @@ import polars as pl
 
 from aura_analytics import cases, times
 from aura_analytics.cases import building, deciders, follow, spells
-from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, empty_table
+from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, collect, empty_table, in_memory
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.events import CLOCK_TYPES, VERDICT_TYPES
+from aura_analytics.events import ACTOR_KINDS, CLOCK_TYPES, SCHEMA, VERDICT_TYPES
 from aura_analytics.metrics.base import Context, Metric, Sla
 from aura_analytics.metrics.dossier import (
     assembled,
@@ -32,8 +33,9 @@ from aura_analytics.metrics.dossier import (
     with_pip,
     with_roles,
 )
+from aura_analytics.metrics.keyed import Grown, Keyed
 from aura_analytics.metrics.registry import metrics_named
-from aura_analytics.metrics.running import RunningSums
+from aura_analytics.metrics.running import NO_KIND, RunningSums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -43,58 +45,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DossierState"]
 
+_FEW = 100_000  # rows, up to which starting cost decides
+_KINDS = pl.Series(ACTOR_KINDS, dtype=SCHEMA["actor_kind"])
 
-class _Keyed:
-    """Rows by the hash of their case: a large part with an index, and a small part of what came since."""
 
-    def __init__(self, rows: pl.DataFrame) -> None:
-        self._settle(rows)
-
-    def _settle(self, rows: pl.DataFrame) -> None:
-        self._base = rows.rechunk()
-        self._order: NDArray[np.uint32] = rows["h"].arg_sort().to_numpy()
-        self._keys: NDArray[np.uint64] = rows["h"].to_numpy()[self._order]
-        self._alive = np.ones(rows.height, dtype=bool)
-        self._recent = rows.head(0)
-
-    def _places(self, keys: NDArray[np.uint64]) -> NDArray[np.uint32]:
-        low = np.searchsorted(self._keys, keys, side="left")
-        # a case has few rows: stepping through them is faster than a second search
-        counts = np.zeros(len(keys), dtype=np.int64)
-        ahead = np.arange(len(keys))
-        while len(ahead):
-            place = low[ahead] + counts[ahead]
-            inside = place < len(self._keys)
-            ahead = ahead[inside][self._keys[place[inside]] == keys[ahead[inside]]]
-            counts[ahead] += 1
-        first = np.repeat(low - np.concatenate([[0], np.cumsum(counts)[:-1]]), counts) if len(keys) else low
-        return np.asarray(self._order[first + np.arange(len(first))])
-
-    def of(self, keys: pl.Series) -> pl.DataFrame:
-        """The rows of some cases."""
-        places = self._places(keys.to_numpy())
-        old = self._base[places[self._alive[places]]]
-        return pl.concat([old, self._recent.filter(pl.col("h").is_in(keys.implode()))])
-
-    def add(self, rows: pl.DataFrame) -> None:
-        """Put rows in."""
-        self._recent = pl.concat([self._recent, rows.select(self._recent.columns)])
-        if self._recent.height > 100_000 + self._base.height // 8:
-            self._settle(self.rows())
-
-    def replace(self, keys: pl.Series, rows: pl.DataFrame) -> None:
-        """Put rows in the place of all rows of some cases."""
-        self._alive[self._places(keys.to_numpy())] = False
-        self._recent = self._recent.filter(~pl.col("h").is_in(keys.implode()))
-        self.add(rows)
-
-    def rows(self, keep: pl.Expr | None = None) -> pl.DataFrame:
-        """All rows, or those that an expression keeps."""
-        base = self._base
-        if keep is None:
-            return pl.concat([base if self._alive.all() else base.filter(pl.Series(self._alive)), self._recent])
-        chosen = base.select(keep.alias("keep"))["keep"] & pl.Series(self._alive)
-        return pl.concat([base.filter(chosen), self._recent.filter(keep)])
+def _shaped(followed: pl.DataFrame, floor: int, fact: str) -> pl.DataFrame:
+    """`handled` or `open` of followed cases whose actors are numbers."""
+    table = follow.shaped(followed, floor, {fact})[fact]
+    return table if table.height else table.with_columns(pl.col("actor").cast(pl.UInt32))
 
 
 class DossierState:
@@ -138,6 +96,8 @@ class DossierState:
             self._needs.pop("cohort", None)
         self._queue = "cohort" in self._needs
         self._numbers: dict[str, int] = {}
+        self._alphabet = (np.zeros(0, dtype=np.int64), pl.Series([], dtype=pl.String))
+        self._agreed: set[str] = set()
         self._running: dict[tuple[str, str], RunningSums] = {}
         self._since: datetime | None = None
         lazy = cases.check_schema(events)
@@ -147,17 +107,15 @@ class DossierState:
     # -- from events to facts --------------------------------------------------------------------------------------------
 
     def _start(self, lazy: pl.LazyFrame) -> None:
-        last = building.collect(lazy.select(pl.col("ts").max())).item()
+        last = collect(lazy.select(pl.col("ts").max())).item()
         self._last = None if last is None else times.parse_as_of(last)
         rows = self._case_rows(lazy)
-        in_case = rows.filter(pl.col("h").is_not_null())
-        self._store = _Keyed(in_case)
-        self._cases = _Keyed(self._follow(in_case))
-        self._ratings = _Keyed(self._rate(in_case))
-        self._results = _Keyed(self._judge(in_case))
-        loose = rows.filter(pl.col("h").is_null())
-        self._loose = (self._rate(loose), self._judge(loose))
-        self._decisions = self._decide(rows)
+        in_case, loose = rows.filter(pl.col("h").is_not_null()), rows.filter(pl.col("h").is_null())
+        self._store = Keyed(in_case, "ts")
+        self._cases = Keyed(self._follow(in_case), "closed_at")
+        self._ratings, self._results = Keyed(self._rate(in_case), "ts"), Keyed(self._judge(in_case), "ts")
+        self._loose = {"ratings": Grown(self._rate(loose), "ts"), "outcomes": Grown(self._judge(loose), "ts")}
+        self._decisions = Grown(self._decide(rows), "ts")
         self._scores = self._score(lazy)
 
     def append(self, events: pl.LazyFrame | pl.DataFrame) -> None:
@@ -168,9 +126,13 @@ class DossierState:
         SchemaError
             If they are not on the contract.
         """
-        new = building.collect(cases.check_schema(events))
+        new = collect(cases.check_schema(events))
         if new.is_empty():
             return
+        with in_memory() if new.height < _FEW else nullcontext():
+            self._append(new)
+
+    def _append(self, new: pl.DataFrame) -> None:
         latest = times.parse_as_of(new["ts"].max())  # type: ignore[arg-type]
         self._last = latest if self._last is None else max(self._last, latest)
         rows = self._case_rows(new.lazy())
@@ -179,29 +141,32 @@ class DossierState:
         touched = in_case["h"].unique().sort()  # sorted keys are looked up several times faster
         if touched.len():
             everything = self._store.of(touched)
-            self._swap(("ratings",), self._ratings, touched, self._rate(everything))
-            self._swap(("outcomes",), self._results, touched, self._judge(everything))
+            verdicts = self._verdicts(everything)
+            self._swap(("ratings",), self._ratings, touched, self._rate(everything, verdicts))
+            self._swap(("outcomes",), self._results, touched, self._judge(everything, verdicts))
             self._swap(("handled", "open"), self._cases, touched, self._follow(everything))
-        rated, judged, decided = self._rate(loose), self._judge(loose), self._decide(rows)
-        for fact, new_facts in (("ratings", rated), ("outcomes", judged), ("decisions", decided)):
-            self._account(fact, new_facts, new_facts.head(0))
-        self._loose = (pl.concat([self._loose[0], rated]), pl.concat([self._loose[1], judged]))
-        self._decisions = pl.concat([self._decisions, decided])
+        for fact, table in self._loose.items():
+            if loose.height:
+                found = self._rate(loose) if fact == "ratings" else self._judge(loose)
+                self._account(fact, found, found.head(0))
+                table.add(found)
+        decided = self._decide(rows)
+        self._account("decisions", decided, decided.head(0))
+        self._decisions.add(decided)
         self._scores = building.last_of(pl.concat([self._scores, self._score(new.lazy())]))
 
-    def _swap(self, facts: tuple[str, ...], table: _Keyed, touched: pl.Series, rows: pl.DataFrame) -> None:
+    def _swap(self, facts: tuple[str, ...], table: Keyed, touched: pl.Series, rows: pl.DataFrame) -> None:
         """Put the facts of the touched cases in the place of what was known of them."""
-        if self._running and self._since is not None:
-            old = table.of(touched)
-            if table is self._cases:
-                floor, wanted = spells.micro(self._since), set(facts)
-                before, after = follow.shaped(old, floor, wanted), follow.shaped(rows, floor, wanted)
-                for fact in facts:
-                    numbered = [t[fact].with_columns(pl.col("actor").cast(pl.UInt32)) for t in (after, before)]
-                    self._account(fact, *numbered)
-            else:
-                self._account(facts[0], rows, old)
-        table.replace(touched, rows)
+        old = table.replace(touched, rows)
+        if not self._running or self._since is None:
+            return
+        if table is self._cases:
+            floor = spells.micro(self._since)
+            for fact in facts:
+                after, before = (_shaped(part, floor, fact) for part in (rows, old))
+                self._account(fact, after, before)
+        else:
+            self._account(facts[0], rows, old)
 
     def _case_rows(self, lazy: pl.LazyFrame) -> pl.DataFrame:
         types = [*CLOCK_TYPES, *VERDICT_TYPES, "SAT_SCORE", "OUTCOME"]
@@ -212,7 +177,7 @@ class DossierState:
             columns += ["agent", "ai_recommendation", "human_verdict"]
         if "right" in self._needs.get("decisions", ()):
             types.append("ADJUDICATION")
-        return building.collect(lazy.filter(pl.col("type").is_in(types)).select(*columns, follow.case_hash()))
+        return collect(lazy.filter(pl.col("type").is_in(types)).select(*columns, follow.case_hash()))
 
     def _now(self) -> Facts:
         return Facts(self._last or datetime(1970, 1, 1, tzinfo=timezone.utc), None)
@@ -226,27 +191,30 @@ class DossierState:
         found = follow.follow(past, pass_, self._now(), self._options, queue=self._queue)
         return found.drop("row", "start_row", strict=False).with_columns(self._number(found["actor"]))
 
-    def _rate(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _rate(self, rows: pl.DataFrame, verdicts: pl.DataFrame | None = None) -> pl.DataFrame:
         if "ratings" not in self._needs:
-            rows = rows.head(0)
-        found = deciders.ratings(rows.lazy(), rows.lazy(), self._verdicts(rows), self._options)
+            rows, verdicts = rows.head(0), None
+        verdicts = self._verdicts(rows) if verdicts is None else verdicts
+        found = deciders.ratings(rows.lazy(), rows.lazy(), verdicts, self._options)
         return found.with_columns(self._number(found["actor"]))
 
-    def _judge(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _judge(self, rows: pl.DataFrame, verdicts: pl.DataFrame | None = None) -> pl.DataFrame:
         if "outcomes" not in self._needs:
             rows = rows.head(0)
         columns = [*FACT_SCHEMAS["outcomes"], "h"]
         of_type = rows.filter(pl.col("type") == "OUTCOME")
         named = of_type.filter(pl.col("actor").is_not_null()).select(columns)
         nameless = of_type.filter(pl.col("actor").is_null()).select("case_id", "ts", "outcome", "h")
-        verdicts = self._verdicts(rows)
         found = named
-        if nameless.height and verdicts is not None:
+        if nameless.height:
+            verdicts = self._verdicts(rows) if verdicts is None else verdicts
             found = pl.concat([named, deciders.outcomes(nameless, rows.lazy(), verdicts).select(columns)])
         return found.with_columns(self._number(found["actor"]))
 
-    def _verdicts(self, rows: pl.DataFrame) -> pl.DataFrame | None:
-        return building.follow_pass(rows.lazy(), timed=False, verdicts=True, queue=False)
+    def _verdicts(self, rows: pl.DataFrame) -> pl.DataFrame:
+        found = building.follow_pass(rows.lazy(), timed=False, verdicts=True, queue=False)
+        assert found is not None
+        return found
 
     def _decide(self, rows: pl.DataFrame) -> pl.DataFrame:
         needed = self._needs.get("decisions", set())
@@ -254,21 +222,22 @@ class DossierState:
         columns = ["actor", "actor_kind", "ts"] if thin else [n for n in FACT_SCHEMAS["decisions"] if n in rows.columns]
         verdicts = rows.filter(pl.col("type").is_in(list(VERDICT_TYPES)))
         found = verdicts.select(*columns, override=pl.col("type") == "OVERRIDE")
+        self._agreed.update(found.filter(~pl.col("override"))["actor"].unique().drop_nulls())
         return found.with_columns(self._number(found["actor"])) if thin else found
 
     def _score(self, lazy: pl.LazyFrame) -> pl.DataFrame:
         columns = list(FACT_SCHEMAS["evaluations"])
         scored = lazy.filter((pl.col("type") == "EVALUATION") & pl.col("actor").is_not_null())
-        return building.last_of(building.collect(scored.select(columns)))
+        return building.last_of(collect(scored.select(columns)))
 
     def _number(self, actors: pl.Series) -> pl.Series:
         """Actors as numbers, new ones numbered as they come."""
+        numbers = self._numbers
+        if actors.len() < _FEW:
+            found = [None if name is None else numbers.setdefault(name, len(numbers)) for name in actors.to_list()]
+            return pl.Series("actor", found, dtype=pl.UInt32)
         distinct = actors.unique().drop_nulls().to_list()
-        for name in distinct:
-            self._numbers.setdefault(name, len(self._numbers))
-        chosen = [self._numbers[name] for name in distinct]
-        if not chosen:
-            return actors.cast(pl.UInt32).alias("actor")
+        chosen = [numbers.setdefault(name, len(numbers)) for name in distinct]
         return actors.replace_strict(distinct, chosen, default=None, return_dtype=pl.UInt32).alias("actor")
 
     # -- from facts to dossiers --------------------------------------------------------------------------------------------
@@ -302,33 +271,73 @@ class DossierState:
             raise ParameterError(problem)
         moment = end if end is not None else datetime.min
         since = None if window is None or end is None else end - times.parse_span(window)
-        names = pl.Series(list(self._numbers), dtype=pl.String)
         context = Context(moment, self._confidence, self._sla, self._options.calendar)
         groups = grouped(self._metrics)
         self._slide(groups, moment, since)
         facts = self._facts(moment, since, {fact for fact, _ in groups if (fact, "actor") not in self._running})
-        tables = {
-            key: self._running[key].table() if key in self._running else collected(facts.table(key[0]), key, members)
-            for key, members in groups.items()
-        }
-        for key, table in tables.items():
-            if table["actor"].dtype.is_integer():
-                tables[key] = table.with_columns(actor=names.gather(table["actor"]))
-        board = assembled(tables, self._metrics, context)
+        board = self._assembled(facts, groups, context)
 
         def agreed(actors: pl.Series) -> pl.Series:
-            known = self._decisions.filter(~pl.col("override"))["actor"].unique().drop_nulls()
-            found = names.gather(known) if known.dtype.is_integer() else known
-            return found.filter(found.is_in(actors.implode()))
+            return actors.filter([name in self._agreed for name in actors])
 
         return with_pip(with_roles(board, roles), facts, agreed, policy)
+
+    def _assembled(self, facts: Facts, groups: dict[tuple[str, str], list[Metric]], context: Context) -> pl.DataFrame:
+        """As `dossier.summarise`, with everyone by number."""
+        size = max([running.settle() for running in self._running.values()], default=0)
+        others: dict[tuple[str, str], tuple[pl.DataFrame, NDArray[np.int64]]] = {}
+        for key, members in groups.items():
+            if key not in self._running:
+                table = collected(facts.table(key[0]), key, members)
+                names = table["actor"]
+                numbers = names if names.dtype.is_integer() else self._number(names)
+                others[key] = table, numbers.to_numpy().astype(np.int64)
+                size = max(size, int(others[key][1].max(initial=-1)) + 1)
+        known = np.zeros(size, dtype=bool)
+        # being named as somebody's agent counts only for who never acted under a kind of their own
+        kinds = {own: np.full(size, NO_KIND, dtype=np.uint8) for own in (True, False)}
+        for running in self._running.values():
+            present, first = running.known(size)
+            known |= present
+            kinds[True] = np.minimum(kinds[True], np.where(present, first, NO_KIND))
+        for (_, subject), (table, numbers_of) in others.items():
+            known[numbers_of] = True
+            codes = table["__kind"].to_physical().cast(pl.UInt8).fill_null(NO_KIND).to_numpy()
+            np.minimum.at(kinds[subject == "actor"], numbers_of, codes)
+        order, names = self._ordered()
+        chosen = known[order] if len(order) == size else np.array([n < size and known[n] for n in order], dtype=bool)
+        actors = order[chosen]
+        kind = np.where(kinds[True] == NO_KIND, kinds[False], kinds[True])[actors]
+        board = pl.DataFrame(
+            {"actor": names.filter(chosen), "actor_kind": _KINDS.gather(pl.Series(kind).replace(NO_KIND, None).cast(pl.UInt32))}
+        ).with_columns(as_of=pl.lit(context.as_of).cast(pl.Datetime("us", "UTC")))
+        aligned = {}
+        for key, (table, numbers_of) in others.items():
+            place = np.full(size, -1, dtype=np.int64)
+            place[numbers_of] = np.arange(table.height)
+            at = pl.Series(place[actors])
+            aligned[key] = table.select(pl.all().gather(at.set(at < 0, None)))
+
+        def columns_of(one: Metric) -> dict[str, pl.Series]:
+            key = one.fact, one.subject
+            return self._running[key].finish(one, actors, context) if key in self._running else one.finish(aligned[key], context)
+
+        return assembled(board, self._metrics, columns_of)
+
+    def _ordered(self) -> tuple[NDArray[np.int64], pl.Series]:
+        """The numbers of all actors in the order of their names, and these names."""
+        if len(self._alphabet[0]) != len(self._numbers):
+            names = pl.Series(list(self._numbers), dtype=pl.String)
+            order = names.arg_sort()
+            self._alphabet = order.to_numpy().astype(np.int64), names.gather(order)
+        return self._alphabet
 
     def _slide(self, groups: dict[tuple[str, str], list[Metric]], end: datetime, since: datetime | None) -> None:
         """Move the window of the running sums; where they cannot be moved, count afresh."""
         if self._since is not None and since is not None and self._running and since >= self._since:
-            leaving = (pl.col("ts") > self._since) & (pl.col("ts") <= since)
+            low, high = spells.micro(self._since), spells.micro(since)
             for (fact, _), running in self._running.items():
-                gone = self._between(fact, leaving, spells.micro(self._since), spells.micro(since))
+                gone = self._between(fact, low, high)
                 running.change(gone.head(0), gone)
             self._since = since
             return
@@ -348,18 +357,16 @@ class DossierState:
             return self._needs["decisions"] <= {"override"}
         return fact in ("ratings", "outcomes") or (fact in ("handled", "open") and self._options.holding == "closer")
 
-    def _between(self, fact: str, leaving: pl.Expr, low: int, high: int) -> pl.DataFrame:
+    def _between(self, fact: str, low: int, high: int) -> pl.DataFrame:
         """Facts that leave the window when it moves on."""
         if fact == "decisions":
-            return self._decisions.filter(leaving)
-        if fact == "ratings":
-            return pl.concat([self._ratings.rows(leaving), self._loose[0].filter(leaving)])
-        if fact == "outcomes":
-            return pl.concat([self._results.rows(leaving), self._loose[1].filter(leaving)])
+            return self._decisions.between(low, high)
+        if fact in self._loose:
+            table = self._ratings if fact == "ratings" else self._results
+            return pl.concat([table.between(low, high), self._loose[fact].between(low, high)])
         if fact == "open":  # an open case is counted however long it has waited
             return empty_table("open").with_columns(pl.col("actor").cast(pl.UInt32))
-        closed = self._cases.rows(pl.col("closed") & (pl.col("closed_at") > low) & (pl.col("closed_at") <= high))
-        return follow.shaped(closed, low, {"handled"})["handled"].with_columns(pl.col("actor").cast(pl.UInt32))
+        return _shaped(self._cases.between(max(low, -1), high), low, "handled")
 
     def _account(self, fact: str, added: pl.DataFrame, removed: pl.DataFrame) -> None:
         """Let the running sums know of facts that came and went."""
@@ -375,7 +382,7 @@ class DossierState:
         facts = Facts(end, since)
         inside = pl.lit(value=True) if since is None else pl.col("ts") > since
         if "decisions" in wanted:
-            facts.decisions = self._decisions.filter(inside)
+            facts.decisions = self._decisions.rows(inside)
             columns = self._needs["decisions"]
             if columns & {"answered", "right", "final"}:
                 past = self._store.rows(pl.col("type").is_in(["SAT_SCORE", "ADJUDICATION", "OUTCOME"])).lazy()
@@ -383,9 +390,9 @@ class DossierState:
         if "evaluations" in wanted:
             facts.evaluations = self._scores.filter(inside)
         if "ratings" in wanted:
-            facts.ratings = pl.concat([self._ratings.rows(inside), self._loose[0].filter(inside)]).drop("h")
+            facts.ratings = pl.concat([self._ratings.rows(inside), self._loose["ratings"].rows(inside)]).drop("h")
         if "outcomes" in wanted:
-            facts.outcomes = pl.concat([self._results.rows(inside), self._loose[1].filter(inside)]).drop("h")
+            facts.outcomes = pl.concat([self._results.rows(inside), self._loose["outcomes"].rows(inside)]).drop("h")
         timed = {"handled", "open", "cohort"} & set(self._needs) & wanted
         if timed:
             floor, now = spells.micro(since), spells.micro(end)

@@ -194,7 +194,7 @@ def _pooled_others(board: pl.DataFrame, metric: str) -> tuple[Floats, Floats]:
 def figure(value: float, unit: str) -> str:
     """A number as people read it: rates in percent, the rest with two decimals."""
     if math.isnan(value):
-        return "undefined"
+        return _UNDEFINED
     if unit == "fraction":
         return f"{100 * value:.1f} %"
     return f"{value:.2f} {unit}"
@@ -206,52 +206,42 @@ def sentences(one: Answer) -> pl.Series:
     peers = leaf.threshold if isinstance(leaf.threshold, PeerRate) else None
     margin = "" if peers is None else f" (peers' rate plus {100 * peers.role_rate_plus:.0f} points)"
     default = "" if leaf.missing_as is None else f", counted as {leaf.missing_as:g}"
-    rows = pl.DataFrame(
-        {"code": one.codes, "value": one.value, "n": one.n, "bound": one.bound, "threshold": one.threshold}, nan_to_null=True
-    )
-    code = pl.col("code")
-    fixed = "" if isinstance(leaf.threshold, PeerRate) else figure(leaf.threshold, unit)
-    limit = pl.lit(f"{leaf.word} ") + (_figures("threshold", unit) if peers else pl.lit(fixed)) + margin
-    value = pl.lit(f"{leaf.metric} ") + _figures("value", unit)
-    n = pl.lit("n = ") + pl.col("n").cast(pl.Int64).cast(pl.String)
-    few = value + " on " + n + f": at least {leaf.min_n} needed"
-    if leaf.anytime is not None:
-        state = pl.when(code == YES).then(pl.lit("beyond doubt")).otherwise(pl.lit("not beyond doubt"))
-        weight = pl.col("bound").round_sig_figs(3).cast(pl.String)
-        found = value + " (" + n + "), " + state + ": e-value " + weight + f" of {1 / leaf.anytime:g} needed for " + limit
-    elif leaf.limit is None:
-        found = value + " (" + n + ") is " + pl.when(code == YES).then(pl.lit("")).otherwise(pl.lit("not ")) + limit
-    else:
-        other = {"lower": "upper", "upper": "lower"}[leaf.limit]
-        side = pl.when(code >= LEANS_YES).then(pl.lit(leaf.limit)).otherwise(pl.lit(other))
-        seen = " as seen from the peers" if peers else ""
-        level = pl.lit(", ") + side + f" {100 * leaf.confidence:g} % limit{seen} " + _figures("bound", unit)
-        ending = code.replace_strict(list(_ENDINGS), list(_ENDINGS.values()), default="", return_dtype=pl.String)
-        sign = pl.when(code >= LEANS_YES).then(pl.lit(") is ")).otherwise(pl.lit(") is not "))
-        found = value + " (" + n + level.fill_null("") + sign + limit + ending
-    text = (
-        pl.when(pl.col("threshold").is_null())
-        .then(pl.lit(f"{leaf.metric}: no role declared, or too few peers to compare with"))
-        .when(pl.col("value").is_null())
-        .then(pl.lit(f"{leaf.metric}: no data{default} (") + limit + " is asked)")
-        .when(code == UNKNOWN)
-        .then(few)
-        .otherwise(found)
-    )
-    return rows.select(text.alias("text")).to_series()
+    name, word = leaf.metric, leaf.word
+    thresholds = _figures(one.threshold, unit) if peers else [figure(float(leaf.threshold), unit)] * len(one.codes)  # type: ignore[arg-type]
+    other = {"lower": "upper", "upper": "lower", None: ""}[leaf.limit]
+    level = f"{100 * leaf.confidence:g} % limit" + (" as seen from the peers" if peers else "")
+
+    def sentence(code: int, value: str, n: int, bound: str, limit: str) -> str:
+        if limit == _UNDEFINED:
+            return f"{name}: no role declared, or too few peers to compare with"
+        asked = f"{word} {limit}{margin}"
+        if value == _UNDEFINED:
+            return f"{name}: no data{default} ({asked} is asked)"
+        if code == UNKNOWN:
+            return f"{name} {value} on n = {n}: at least {leaf.min_n} needed"
+        if leaf.anytime is not None:
+            state = "beyond doubt" if code == YES else "not beyond doubt"
+            return f"{name} {value} (n = {n}), {state}: e-value {bound} of {1 / leaf.anytime:g} needed for {asked}"
+        if leaf.limit is None:
+            return f"{name} {value} (n = {n}) is {'' if code == YES else 'not '}{asked}"
+        seen = "" if bound == _UNDEFINED else f", {leaf.limit if code >= LEANS_YES else other} {level} {bound}"
+        return f"{name} {value} (n = {n}{seen}) is {'' if code >= LEANS_YES else 'not '}{asked}{_ENDINGS[code]}"
+
+    bounds = [f"{bound:.3g}" for bound in one.bound.tolist()] if leaf.anytime is not None else _figures(one.bound, unit)
+    columns = one.codes.tolist(), _figures(one.value, unit), one.n.astype(np.int64).tolist(), bounds, thresholds
+    return pl.Series(list(map(sentence, *columns)), dtype=pl.String)
 
 
-def _figures(column: str, unit: str) -> pl.Expr:
-    """`figure` for a column; whole numbers are put together, since polars has no fixed decimals."""
-    scale, digits, ending = (1000, 1, " %") if unit == "fraction" else (100, 2, f" {unit}")
-    whole = (pl.col(column) * scale).round().cast(pl.Int64)
-    sign = pl.when(whole < 0).then(pl.lit("-")).otherwise(pl.lit(""))
-    size, base = whole.abs(), 10**digits
-    return pl.concat_str(
-        sign, (size // base).cast(pl.String), pl.lit("."), (size % base).cast(pl.String).str.zfill(digits), pl.lit(ending)
-    )
+def _figures(values: Floats, unit: str) -> list[str]:
+    """`figure` of many numbers; equal texts are made once."""
+    shown = np.round(values, 3 if unit == "fraction" else 2)
+    distinct, which = np.unique(shown, return_inverse=True)
+    texts = np.array([figure(value, unit) for value in distinct.tolist()], dtype=object)
+    found: list[str] = texts[which].tolist()
+    return found
 
 
+_UNDEFINED = "undefined"
 _ENDINGS = {
     YES: " beyond doubt",
     LEANS_YES: ", but not beyond doubt",

@@ -244,10 +244,8 @@ class Policy:
         size = board.height
         speaking = (worst == engine.WATCH) | (worst == engine.FLAG)
         behind = [(codes[r] == worst) | blocked for r in range(len(results))]
-        empty = pl.Series([[]], dtype=pl.List(pl.String)).first()
-        nothing = pl.select(pl.repeat(empty, size, dtype=pl.List(pl.String))).to_series()
         ids = [_where(behind[r] & speaking, self.spec.rules[r].id) for r in range(len(results))]
-        reasons = nothing
+        reasons = _lists([], pl.String(), size)
         proof: list[list[dict[str, Any]]] = []
         clears: list[list[str]] = []
         more: list[list[dict[str, Any]]] = []
@@ -259,12 +257,12 @@ class Policy:
             {
                 "actor": board["actor"],
                 "as_of": board["as_of"],
-                "policy": pl.select(pl.repeat(self.name, size, dtype=pl.String)).to_series(),
-                "verdict": pl.Series(worst).replace_strict(range(4), engine.VERDICTS, return_dtype=pl.Enum(engine.VERDICTS)),
+                "policy": pl.Series([self.name], dtype=pl.String).new_from_index(0, size),
+                "verdict": pl.Series(engine.VERDICTS, dtype=pl.Enum(engine.VERDICTS)).gather(worst.astype(np.uint32)),
                 "rules": _listed(ids),
                 "reasons": reasons,
                 "evidence": _lists(proof, _EVIDENCE, size),
-                "would_clear": nothing if not clears else _lists(clears, pl.String(), size),
+                "would_clear": _lists(clears, pl.String(), size),
                 "more_needed": _lists(more, _LACK, size),
             },
             schema=VERDICT_SCHEMA,
@@ -344,6 +342,9 @@ def _listed(parts: list[pl.Series]) -> pl.Series:
 
 def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
     """A list column from Python lists: one flat column, grouped (polars builds nested lists an item at a time)."""
+    empty = pl.Series([[]], dtype=pl.List(inner))
+    if not rows:
+        return empty.new_from_index(0, size)
     flat = [item for row in rows for item in row]
     index = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
     if isinstance(inner, pl.Struct):
@@ -353,7 +354,7 @@ def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
         values = pl.Series("x", flat, dtype=inner)
     grouped = pl.DataFrame({"i": index, "x": values}).group_by("i", maintain_order=True).agg("x")
     joined = pl.DataFrame({"i": np.arange(size)}).join(grouped, on="i", how="left", maintain_order="left")
-    return joined["x"].fill_null(pl.Series([[]], dtype=pl.List(inner)).first())
+    return joined["x"].fill_null(empty.first())
 
 
 def _worst(codes: NDArray[np.int8]) -> NDArray[np.int8]:
