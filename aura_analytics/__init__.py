@@ -16,16 +16,19 @@ __version__ = "0.1.0"
 _LAZY: dict[str, str | None] = {
     "Calendar": "aura_analytics.calendars",
     "DossierState": "aura_analytics.metrics.state",
+    "Ledger": "aura_analytics.ledger.store",
     "LogMapping": "aura_analytics.importing.mapping",
     "Policy": "aura_analytics.rules.policy",
     "checks": None,
     "dossiers": "aura_analytics.metrics.dossier",
     "errors": None,
     "events": None,
+    "get_dossier": "aura_analytics.ledger.client",
     "import_log": "aura_analytics.importing.log",
     "import_log_report": "aura_analytics.importing.log",
     "metrics": None,
     "read_events": "aura_analytics.io",
+    "record_event": "aura_analytics.ledger.client",
     "rolling": "aura_analytics.metrics.rolling",
     "sample_log": "aura_analytics.samples",
     "write_events": "aura_analytics.io",
@@ -38,6 +41,8 @@ if TYPE_CHECKING:
     from aura_analytics.importing.log import import_log, import_log_report
     from aura_analytics.importing.mapping import LogMapping
     from aura_analytics.io import read_events, write_events
+    from aura_analytics.ledger.client import get_dossier, record_event
+    from aura_analytics.ledger.store import Ledger
     from aura_analytics.metrics.dossier import dossiers
     from aura_analytics.metrics.rolling import rolling
     from aura_analytics.metrics.state import DossierState
@@ -48,16 +53,19 @@ if TYPE_CHECKING:
 __all__ = [
     "Calendar",
     "DossierState",
+    "Ledger",
     "LogMapping",
     "Policy",
     "checks",
     "dossiers",
     "errors",
     "events",
+    "get_dossier",
     "import_log",
     "import_log_report",
     "metrics",
     "read_events",
+    "record_event",
     "rolling",
     "sample_log",
     "write_events",

@@ -9,7 +9,12 @@
     │   ├── FileFormatError        a file that cannot be read as what it claims to be
     │   ├── MappingError           an import mapping that is wrong or matches nothing
     │   ├── RuleError              a rule file that is wrong
-    │   └── ParameterError         an argument out of its range
+    │   ├── ParameterError         an argument out of its range
+    │   └── ConflictError          events whose id is in the ledger already, with other content
+    ├── LedgerError                something about a ledger as a whole
+    │   ├── LedgerUnavailableError (ConnectionError) unreachable, locked, read-only, full, or the password is wrong
+    │   ├── LedgerSchemaError      not a ledger, or one of another version of the library
+    │   └── LedgerDamagedError     the file is damaged
     ├── FileMissingError           (FileNotFoundError)
     └── ContractError              (AssertionError)  a metric that breaks its contract (`aura_analytics.checks`)
 
@@ -25,11 +30,16 @@ from dataclasses import dataclass
 
 __all__ = [
     "AuraError",
+    "ConflictError",
     "ContractError",
     "EventError",
     "FileFormatError",
     "FileMissingError",
     "InputError",
+    "LedgerDamagedError",
+    "LedgerError",
+    "LedgerSchemaError",
+    "LedgerUnavailableError",
     "MappingError",
     "ParameterError",
     "Problem",
@@ -116,6 +126,26 @@ class RuleError(InputError):
 
 class ParameterError(InputError):
     """An argument is out of its range."""
+
+
+class ConflictError(InputError):
+    """Events whose id is in the ledger already, with other content."""
+
+
+class LedgerError(AuraError):
+    """Something about a ledger as a whole."""
+
+
+class LedgerUnavailableError(LedgerError, ConnectionError):
+    """A ledger cannot be reached or written: no such server, locked, read-only, disk full, wrong password."""
+
+
+class LedgerSchemaError(LedgerError):
+    """A database that is no ledger, or a ledger of another version of the library."""
+
+
+class LedgerDamagedError(LedgerError):
+    """A ledger's file is damaged."""
 
 
 class FileMissingError(AuraError, FileNotFoundError):

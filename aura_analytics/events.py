@@ -329,7 +329,7 @@ def _fold_unknown(frame: pl.LazyFrame, schema: pl.Schema, unknown: list[str]) ->
     has_attributes = "attributes" in schema and schema["attributes"] != pl.Null
 
     def fold(row: Mapping[str, Any]) -> str | None:
-        return _attributes_text(row.get("attributes"), {name: row[name] for name in unknown})
+        return attributes_text(row.get("attributes"), {name: row[name] for name in unknown})
 
     columns = [*unknown, *(["attributes"] if has_attributes else [])]
     folded = pl.struct(columns).map_elements(fold, return_dtype=pl.String, skip_nulls=False).alias("attributes")
@@ -593,7 +593,7 @@ def frame_of_records(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
         unknown = {key: value for key, value in record.items() if key not in SCHEMA}
         for name, values in columns.items():
             if name == "attributes":
-                values.append(_attributes_text(record.get(name), unknown))
+                values.append(attributes_text(record.get(name), unknown))
             elif name == "penalties":
                 value = record.get(name)
                 values.append(value if value is None or isinstance(value, str) else json.dumps(value, default=str))
@@ -602,7 +602,8 @@ def frame_of_records(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     return pl.DataFrame({n: pl.Series(n, v, dtype=pl.String) for n, v in columns.items()})
 
 
-def _attributes_text(own: object, unknown: Mapping[str, Any]) -> str | None:
+def attributes_text(own: object, unknown: Mapping[str, Any]) -> str | None:
+    """The `attributes` of a record: what it calls so itself, and the fields that the contract does not know."""
     if isinstance(own, str):
         if not unknown:
             return own

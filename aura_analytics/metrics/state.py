@@ -249,6 +249,7 @@ class DossierState:
         *,
         policy: Policy | None = None,
         roles: Mapping[str, str] | None = None,
+        actors: Iterable[str] | None = None,
     ) -> pl.DataFrame:
         """The same frame as `aura.dossiers` over all events taken in so far.
 
@@ -258,6 +259,8 @@ class DossierState:
             End of the window, not before the last event. Default: the last event.
         window, policy, roles
             As in `aura.dossiers`.
+        actors
+            Only the rows of these; default everybody's.
 
         Raises
         ------
@@ -275,14 +278,16 @@ class DossierState:
         groups = grouped(self._metrics)
         self._slide(groups, moment, since)
         facts = self._facts(moment, since, {fact for fact, _ in groups if (fact, "actor") not in self._running})
-        board = self._assembled(facts, groups, context)
+        board = self._assembled(facts, groups, context, None if actors is None else set(actors))
 
         def agreed(actors: pl.Series) -> pl.Series:
             return actors.filter([name in self._agreed for name in actors])
 
         return with_pip(with_roles(board, roles), facts, agreed, policy)
 
-    def _assembled(self, facts: Facts, groups: dict[tuple[str, str], list[Metric]], context: Context) -> pl.DataFrame:
+    def _assembled(
+        self, facts: Facts, groups: dict[tuple[str, str], list[Metric]], context: Context, only: set[str] | None
+    ) -> pl.DataFrame:
         """As `dossier.summarise`, with everyone by number."""
         size = max([running.settle() for running in self._running.values()], default=0)
         others: dict[tuple[str, str], tuple[pl.DataFrame, NDArray[np.int64]]] = {}
@@ -304,6 +309,9 @@ class DossierState:
             known[numbers_of] = True
             codes = table["__kind"].to_physical().cast(pl.UInt8).fill_null(NO_KIND).to_numpy()
             np.minimum.at(kinds[subject == "actor"], numbers_of, codes)
+        if only is not None:
+            asked = [n for name in only if (n := self._numbers.get(name, size)) < size]
+            known &= np.isin(np.arange(size), asked)
         order, names = self._ordered()
         chosen = known[order] if len(order) == size else np.array([n < size and known[n] for n in order], dtype=bool)
         actors = order[chosen]

@@ -1,0 +1,231 @@
+"""Checking the hash chain.
+
+What it proves: that every row is as it was when it was recorded, in the order of recording, none missing and none put in, up to a
+head that was kept elsewhere. Without such a head, somebody who may write the database can compute the chain anew after changing
+it, or cut off its end; `export_heads` writes heads that belong where that person cannot write. The chain says nothing about whether what
+was recorded is true, nor about events that were never recorded.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from aura_analytics.errors import FileFormatError, FileMissingError, Problem
+from aura_analytics.ledger import tables
+from aura_analytics.ledger.engines import Engines, translated
+from aura_analytics.ledger.reading import chunks
+
+__all__ = ["Head", "Verification", "read_heads", "verify"]
+
+_WIDTH = len(tables.COLUMNS)
+_ID = 1 + tables.COLUMNS.index("event_id")
+
+
+@dataclass(frozen=True)
+class Head:
+    """Where a chain ended at some time."""
+
+    ledger_id: str
+    seq: int
+    chain: str
+
+    def line(self) -> str:
+        """As a line of JSON."""
+        return json.dumps({"ledger_id": self.ledger_id, "seq": self.seq, "chain": self.chain})
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What checking a ledger found.
+
+    Attributes
+    ----------
+    ok
+        Whether all is as it was recorded.
+    events
+        Events checked before the first fault, or all.
+    heads
+        Exported heads that were met.
+    kind
+        `altered`, `missing`, `inserted`, `reordered`, `head`, `damaged`; None when all is well.
+    seq, event_id
+        The first row that is wrong.
+    message
+        In words.
+    """
+
+    ok: bool
+    events: int
+    heads: int = 0
+    kind: str | None = None
+    seq: int | None = None
+    event_id: str | None = None
+    message: str = ""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def read_heads(path: Path) -> list[Head]:
+    """Heads from a file that `export_heads` wrote."""
+    if not path.exists():
+        raise FileMissingError(Problem("no such file of heads", got=str(path)))
+    heads = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+        try:
+            item = json.loads(line)
+            heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"])))
+        except (ValueError, KeyError, TypeError):
+            problem = Problem("this is no exported head", got=line[:60], where=f"{path}, line {number}",
+                              expected='{"ledger_id": ..., "seq": ..., "chain": ...}')  # fmt: skip
+            raise FileFormatError(problem) from None
+    return heads
+
+
+def verify(engines: Engines, heads: Sequence[Head] = (), progress: Callable[[int], None] | None = None) -> Verification:
+    """Check every row against its hash, the chain and the head, and the chain against heads kept elsewhere."""
+    with translated(engines.url), engines.reader.connect() as connection:
+        connection.exec_driver_sql("SELECT 1")
+        driver: Any = connection.connection.driver_connection
+        if engines.sqlite:  # bytes that are no text are a finding, not a crash
+            driver.text_factory = _lenient
+        try:
+            found = _Check(connection, heads).run(progress)
+            return found if not found.ok or not engines.sqlite else _integrity(connection, found)
+        except Exception as error:
+            damage = _damage(error)
+            if damage is None:
+                raise
+            return damage
+        finally:
+            if engines.sqlite:
+                driver.text_factory = str
+
+
+def _lenient(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
+
+
+def _damage(error: Exception) -> Verification | None:
+    name = getattr(getattr(error, "orig", error), "sqlite_errorname", "") or ""
+    if not name.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR")):
+        return None
+    return Verification(ok=False, events=0, kind="damaged", message=f"the file is damaged: {getattr(error, 'orig', error)}")
+
+
+def _integrity(connection: Connection, found: Verification) -> Verification:
+    """Rows may be sound while an index is not; SQLite finds that."""
+    said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
+    if said == ["ok"]:
+        return found
+    return Verification(ok=False, events=found.events, kind="damaged", message=f"the file is damaged: {'; '.join(said)}")
+
+
+class _Check:
+    """One pass over the rows in the order of `seq`."""
+
+    def __init__(self, connection: Connection, heads: Sequence[Head]) -> None:
+        self._connection = connection
+        column = tables.events.c
+        names = ("seq", *tables.COLUMNS, "recorded_at", "content", "chain")
+        self._query = select(*(column[name] for name in names)).order_by(column.seq)
+        head = tables.head.c
+        end = connection.execute(select(head.ledger_id, head.seq, head.chain).where(head.id == 1)).one_or_none()
+        self._end = None if end is None else (str(end[0]), int(end[1]), bytes(end[2]))
+        self._kept = {one.seq: one for one in heads}
+        self._met = 0
+
+    def run(self, progress: Callable[[int], None] | None) -> Verification:
+        if self._end is None:
+            return self._fault("head", 0, None, "the head of the chain is missing")
+        foreign = [one for one in self._kept.values() if one.ledger_id != self._end[0]]
+        if foreign:
+            text = f"the exported heads are of ledger {foreign[0].ledger_id}, this is ledger {self._end[0]}"
+            return self._fault("head", 0, None, text)
+        seq, chain = 0, tables.GENESIS
+        content_hash, chain_hash = tables.content_hash, tables.chain_hash
+        for rows in chunks(self._connection, self._query, 20_000):
+            for row in rows:
+                seq += 1
+                content = content_hash(row[1 : _WIDTH + 1])
+                after = chain_hash(chain, seq, row[-3], content) if type(row[-3]) is int else b""
+                if row[0] != seq or content != row[-2] or after != row[-1]:
+                    return self._explained(seq, row, content, chain)
+                chain = after
+                if seq in self._kept and self._differs(seq, chain):
+                    return self._fault(
+                        "head", seq, row[_ID], f"the chain at seq {seq} is not the exported head: it was computed anew"
+                    )
+            if progress is not None:
+                progress(seq)
+        return self._ended(seq, chain)
+
+    def _differs(self, seq: int, chain: bytes) -> bool:
+        self._met += 1
+        return self._kept[seq].chain != chain.hex()
+
+    def _ended(self, seq: int, chain: bytes) -> Verification:
+        assert self._end is not None
+        _, last, head = self._end
+        if seq < last:
+            return self._fault("missing", seq + 1, None, f"seq {seq + 1} is missing: the head is at seq {last:,}")
+        if seq > last or chain != head:
+            text = (
+                f"seq {last + 1} was put in after the head at seq {last:,}"
+                if seq > last
+                else "the head is not that of the last row"
+            )
+            return self._fault("inserted" if seq > last else "head", last + 1 if seq > last else seq, None, text)
+        beyond = sorted(one for one in self._kept if one > seq)
+        if beyond:
+            text = f"seq {seq + 1} is missing: a head was exported at seq {beyond[0]:,}, and the ledger ends at seq {seq:,}"
+            return self._fault("missing", seq + 1, None, text)
+        kept = f", {self._met} exported heads met" if self._met else ""
+        return Verification(ok=True, events=seq, heads=self._met, message=f"{seq:,} events verified{kept}; head {chain.hex()}")
+
+    def _explained(self, seq: int, row: Sequence[Any], content: bytes, before: bytes) -> Verification:
+        """What is wrong with the first row that does not fit."""
+        name = f"event {row[_ID]!r}"
+        if row[0] != seq:
+            if row[0] > seq:
+                return self._fault("missing", seq, None, f"seq {seq} is missing: after seq {seq - 1} comes seq {row[0]}, {name}")
+            return self._fault("inserted", row[0], row[_ID], f"seq {row[0]}, {name}, was put in before the first")
+        if content != row[-2]:
+            return self._fault("altered", seq, row[_ID], f"seq {seq}, {name}, was altered: its content is not what was recorded")
+        # the row agrees with itself and not with its place: was another one there?
+        column = tables.events.c
+        rest = select(column.seq, column.event_id, column.recorded_at, column.content, column.chain).where(column.seq > seq)
+        for after, event_id, recorded_at, other, chain in self._rest(rest.order_by(column.seq)):
+            if type(recorded_at) is not int:
+                continue
+            if tables.chain_hash(before, seq, recorded_at, other) == row[-1]:
+                text = f"seq {seq}, {name}, stands where {event_id!r}, now at seq {after}, was recorded: rows were reordered"
+                return self._fault("reordered", seq, row[_ID], text)
+            if tables.chain_hash(before, seq, recorded_at, other) == chain:
+                return self._fault("inserted", seq, row[_ID], f"seq {seq}, {name}, was put in: the chain goes on with {event_id!r}")
+        for skipped in range(1, 3):
+            if self._follows(row, seq + skipped):
+                return self._fault("missing", seq, None, f"a row is missing before {name}, which was recorded after seq {seq}")
+        text = f"seq {seq}, {name}, does not continue the chain: it was replaced, or a row before it removed"
+        return self._fault("altered", seq, row[_ID], text)
+
+    def _follows(self, row: Sequence[Any], seq: int) -> bool:
+        """Whether the next row was chained to this one under another number."""
+        column = tables.events.c
+        query = select(column.seq, column.recorded_at, column.content, column.chain).where(column.seq == row[0] + 1)
+        after = self._connection.execute(query).one_or_none()
+        return after is not None and tables.chain_hash(row[-1], seq + 1, after[1], after[2]) == after[3]
+
+    def _rest(self, query: Any) -> Iterator[Sequence[Any]]:
+        for rows in chunks(self._connection, query):
+            yield from rows
+
+    def _fault(self, kind: str, seq: int, event_id: str | None, message: str) -> Verification:
+        checked = max(seq - 1, 0)
+        return Verification(ok=False, events=checked, heads=self._met, kind=kind, seq=seq, event_id=event_id, message=message)

@@ -1,0 +1,240 @@
+"""Connections: what a URL means, how each database is opened, and what its errors mean to a user."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy.dialects.postgresql import psycopg as _psycopg
+from sqlalchemy.dialects.sqlite import pysqlite as _pysqlite
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError
+from sqlalchemy.sql import ClauseElement
+
+from aura_analytics.errors import (
+    AuraError,
+    FileMissingError,
+    LedgerDamagedError,
+    LedgerError,
+    LedgerSchemaError,
+    LedgerUnavailableError,
+    ParameterError,
+    Problem,
+)
+
+__all__ = ["Engines", "compiled", "explained", "is_ledger_url", "ledger_address", "missing", "shown", "translated"]
+
+_EXPECTED = "sqlite:///path/to/aura.db or postgresql+psycopg://user@host/database"
+
+
+def is_ledger_url(text: str) -> bool:
+    """Whether a text is meant as the URL of a ledger rather than a file name.
+
+    Examples
+    --------
+    >>> is_ledger_url("sqlite:///aura.db"), is_ledger_url("events.parquet")
+    (True, False)
+    """
+    return "://" in text
+
+
+def ledger_address(url: str | Path | URL) -> URL:
+    """The URL of a ledger; a path is a SQLite file.
+
+    Raises
+    ------
+    ParameterError
+        If it is no URL of a database that a ledger can live in.
+
+    Examples
+    --------
+    >>> str(ledger_address("postgres://localhost/aura"))
+    'postgresql+psycopg://localhost/aura'
+    """
+    if isinstance(url, Path):
+        return URL.create("sqlite", database=str(url))
+    try:
+        found = make_url(url)
+    except ArgumentError:
+        # the text is not shown: it may hold a password
+        raise ParameterError(Problem("the ledger's URL cannot be read", expected=_EXPECTED)) from None
+    name = found.drivername
+    if name in ("postgres", "postgresql", "postgresql+psycopg"):
+        found = found.set(drivername="postgresql+psycopg")
+        if not found.database:
+            raise ParameterError(Problem("the ledger's URL names no database", got=shown(found), expected=_EXPECTED))
+    elif name in ("sqlite", "sqlite+pysqlite"):
+        found = found.set(drivername="sqlite")
+        if not found.database or found.database == ":memory:":
+            raise ParameterError(Problem("a ledger needs a file", got=shown(found), expected=_EXPECTED))
+    else:
+        raise ParameterError(Problem("no ledger can live there", got=name, expected=_EXPECTED))
+    return found
+
+
+def shown(url: URL) -> str:
+    """The URL as it may be shown: without its password."""
+    return url.render_as_string(hide_password=True)
+
+
+def compiled(statement: ClauseElement, *, sqlite: bool) -> tuple[str, list[Any], list[str]]:
+    """A statement as the driver takes it: text, values in order, and the names of these values."""
+    dialect = _pysqlite.dialect(paramstyle="qmark") if sqlite else _psycopg.dialect(paramstyle="format")  # type: ignore[no-untyped-call]
+    found = statement.compile(dialect=dialect, compile_kwargs={"render_postcompile": True})
+    names: list[str] = list(getattr(found, "positiontup", None) or [])
+    return str(found), [found.params.get(name) for name in names], names
+
+
+class Engines:
+    """The engine of a ledger in this process; a process that was forked gets one of its own.
+
+    Parameters
+    ----------
+    url
+        Address of the ledger.
+    timeout
+        Seconds to wait for other writers.
+    synchronous
+        SQLite only: `FULL` survives the loss of power, `NORMAL` only that of the process.
+    """
+
+    def __init__(self, url: URL, timeout: float, synchronous: str) -> None:
+        self.url = url
+        self.sqlite = url.get_backend_name() == "sqlite"
+        self._timeout = timeout
+        self._synchronous = synchronous
+        self._pid = 0
+        self._made: tuple[Engine, Engine] | None = None
+
+    @property
+    def reader(self) -> Engine:
+        """Engine for reading."""
+        return self._both()[0]
+
+    @property
+    def writer(self) -> Engine:
+        """The same connections, whose transactions lock for writing from their beginning."""
+        return self._both()[1]
+
+    def _both(self) -> tuple[Engine, Engine]:
+        pid = os.getpid()
+        if self._made is None or self._pid != pid:
+            if self._made is not None:  # the parent's connections are not ours to close
+                self._made[0].dispose(close=False)
+            engine = self._sqlite() if self.sqlite else self._postgres()
+            self._made, self._pid = (engine, engine.execution_options(aura_write=True)), pid
+        return self._made
+
+    def close(self) -> None:
+        """Close all connections of this process."""
+        if self._made is not None and self._pid == os.getpid():
+            self._made[0].dispose()
+        self._made = None
+
+    def _sqlite(self) -> Engine:
+        engine = create_engine(self.url, connect_args={"timeout": self._timeout, "isolation_level": None}, pool_size=4)
+        wait = self._timeout
+
+        @event.listens_for(engine, "connect")
+        def _opened(connection: sqlite3.Connection, _record: object) -> None:
+            deadline = time.monotonic() + wait
+            while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                try:  # the switch does not wait for others by itself
+                    connection.execute("PRAGMA journal_mode = WAL")
+                except sqlite3.OperationalError as error:
+                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                        raise
+                    time.sleep(0.01)
+            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+
+        @event.listens_for(engine, "begin")
+        def _begun(connection: Any) -> None:
+            write = connection.get_execution_options().get("aura_write")
+            connection.connection.driver_connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+
+        return engine
+
+    def _postgres(self) -> Engine:
+        wait = int(1000 * self._timeout)
+        arguments = {"connect_timeout": max(2, int(self._timeout)), "options": f"-c lock_timeout={wait} -c timezone=UTC"}
+        arguments["application_name"] = "aura"
+        try:
+            return create_engine(self.url, connect_args=arguments, pool_size=4, pool_pre_ping=True)
+        except (ModuleNotFoundError, NoSuchModuleError):
+            problem = Problem("PostgreSQL needs a driver", expected="psycopg", next="pip install 'aura-analytics[postgres]'")
+            raise LedgerUnavailableError(problem) from None
+
+
+@contextmanager
+def translated(url: URL) -> Iterator[None]:
+    """Errors of the database in words that say what to do."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise explained(error.orig or error, url) from None
+    except (sqlite3.Error, UnicodeDecodeError) as error:
+        raise explained(error, url) from None
+    except Exception as error:
+        if type(error).__module__.partition(".")[0] == "psycopg":  # of its COPY and cursors, used without SQLAlchemy
+            raise explained(error, url) from None
+        raise
+
+
+def explained(original: BaseException, url: URL) -> AuraError:
+    """An error of the package for one of a driver."""
+    where = shown(url)
+    if isinstance(original, (sqlite3.Error, UnicodeDecodeError)):
+        return _of_sqlite(original, where)
+    state = getattr(original, "sqlstate", None)
+    text = " ".join(str(original).split())
+    if state in ("28P01", "28000") or "password authentication failed" in text or "no password supplied" in text:
+        problem = Problem("the ledger refuses this user or password", where=where, next="check the user and password of the URL")
+    elif state == "3D000" or ("database" in text and "does not exist" in text):
+        problem = Problem("there is no such database", where=where, next="create it with createdb, or correct the URL")
+    elif state == "55P03":
+        problem = Problem("the ledger is locked by another writer", where=where, next="try again, or raise AURA_LEDGER_TIMEOUT")
+    elif state in ("25006", "42501"):
+        problem = Problem("the ledger may not be written", got=text, where=where, next="ask for the right to write")
+    elif state in ("53100", "54000"):
+        problem = Problem("the ledger's disk is full", where=where, next="free some space; nothing was stored")
+    elif state is None or state.startswith(("08", "57P")):
+        problem = Problem("the ledger cannot be reached", got=text, where=where, next="is the server running, and the URL right?")
+    else:
+        return LedgerError(Problem("the ledger's database refused", got=text, where=where))
+    return LedgerUnavailableError(problem)
+
+
+def _of_sqlite(error: sqlite3.Error | UnicodeDecodeError, where: str) -> AuraError:
+    name = str(getattr(error, "sqlite_errorname", "") or "")
+    text = str(error)
+    if name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED")):
+        next_ = "try again, or raise AURA_LEDGER_TIMEOUT"
+        return LedgerUnavailableError(Problem("the ledger is locked by another writer", where=where, next=next_))
+    if name.startswith("SQLITE_READONLY"):
+        next_ = "give write permission to the file and its folder"
+        return LedgerUnavailableError(Problem("the ledger may not be written", got=text, where=where, next=next_))
+    if name.startswith("SQLITE_FULL"):
+        next_ = "free some space; nothing was stored"
+        return LedgerUnavailableError(Problem("the ledger's disk is full", where=where, next=next_))
+    if name.startswith("SQLITE_CANTOPEN"):
+        next_ = "does the folder exist, and may you write there?"
+        return LedgerUnavailableError(Problem("the ledger's file cannot be opened", where=where, next=next_))
+    if name.startswith("SQLITE_NOTADB"):
+        return LedgerSchemaError(Problem("this file is no SQLite database", where=where, next="name another file"))
+    if name.startswith("SQLITE_CORRUPT") or isinstance(error, UnicodeDecodeError) or "decode" in text:
+        next_ = "aura ledger verify names the damage; restore a backup or snapshot"
+        return LedgerDamagedError(Problem("the ledger's file is damaged", got=text, where=where, next=next_))
+    if name.startswith("SQLITE_IOERR"):
+        return LedgerUnavailableError(Problem("the ledger's disk failed", got=text, where=where, next="check the disk"))
+    return LedgerError(Problem("the ledger's database refused", got=text, where=where))
+
+
+def missing(url: URL) -> FileMissingError:
+    """The error for a ledger that should exist."""
+    return FileMissingError(Problem("no such ledger", got=shown(url), next="record an event into it, or correct the name"))

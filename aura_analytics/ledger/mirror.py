@@ -1,0 +1,184 @@
+"""The Parquet mirror: what analytics read at scale.
+
+A folder of Parquet files, partitioned by a hash of the actor that never changes (BLAKE2b of the name, modulo 16), and a manifest that
+says up to which row, with which chain, it holds the ledger. It follows the ledger by what is new; whenever it does not fit (another ledger, a chain
+that differs, a file that is gone), it is made anew. It can be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, select
+
+from aura_analytics.events import SCHEMA
+from aura_analytics.ledger import tables
+from aura_analytics.ledger.engines import Engines, translated
+from aura_analytics.ledger.locks import locked
+from aura_analytics.ledger.reading import event_frames, matching
+
+__all__ = ["PARTS", "Mirror", "part_of"]
+
+PARTS = 16
+_FORMAT = 1
+_FILES = 24  # of one partition, beyond which they are put together
+_PIECE = 1_000_000  # rows that are held at once while it is made
+_STALE = 600.0  # seconds that a file which was replaced is kept for those who still read it
+
+
+def part_of(actor: str | None) -> int:
+    """The partition of an actor.
+
+    Examples
+    --------
+    >>> part_of("officer_anne@sba.gov")
+    12
+    """
+    return int.from_bytes(hashlib.blake2b((actor or "").encode(), digest_size=8).digest(), "big") % PARTS
+
+
+@dataclass
+class _Manifest:
+    ledger_id: str
+    seq: int = 0
+    chain: str = ""
+    files: list[list[Any]] = field(default_factory=list)  # partition, name, rows
+    format: int = _FORMAT
+
+
+class Mirror:
+    """The mirror of a ledger in a folder.
+
+    Parameters
+    ----------
+    engines
+        The ledger.
+    folder
+        Where the mirror is, or is to be.
+    timeout
+        Seconds to wait for another process that is writing it.
+    """
+
+    def __init__(self, engines: Engines, folder: Path, timeout: float) -> None:
+        self._engines = engines
+        self._folder = folder
+        self._timeout = timeout
+        self._parts: dict[str, int] = {}
+
+    def scan(self, upto: int, actors: list[str] | None = None) -> pl.LazyFrame:
+        """The events up to a row, brought up to date first; of some actors only their partitions are opened.
+
+        The columns are the contract's and `seq`; the order of the rows is not that of the ledger.
+        """
+        manifest = self.sync(upto)
+        wanted = None if actors is None else {part_of(actor) for actor in actors}
+        files = [self._folder / name for part, name, _ in manifest.files if wanted is None or part in wanted]
+        if not files:
+            return pl.LazyFrame(schema={**SCHEMA, "seq": pl.Int64})
+        return pl.scan_parquet(files, glob=False).filter(pl.col("seq") <= upto)
+
+    def sync(self, upto: int) -> _Manifest:
+        """Bring the mirror up to a row at least."""
+        manifest = self._read()
+        if manifest is not None and manifest.seq >= upto and self._fits(manifest):
+            return manifest
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with locked(self._folder / "lock", max(self._timeout, 60.0)):
+            manifest = self._read()
+            if manifest is None or not self._fits(manifest):
+                manifest = _Manifest(self._ledger_id())
+            if manifest.seq < upto:
+                self._extend(manifest, upto)
+                self._tidy(manifest)
+            return manifest
+
+    def _ledger_id(self) -> str:
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            return str(connection.execute(select(tables.head.c.ledger_id)).scalar_one())
+
+    def _fits(self, manifest: _Manifest) -> bool:
+        """Whether the mirror is of this ledger, as it is."""
+        if manifest.format != _FORMAT or not all((self._folder / name).exists() for _, name, _ in manifest.files):
+            return False
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            if manifest.ledger_id != connection.execute(select(tables.head.c.ledger_id)).scalar_one():
+                return False
+            return manifest.seq == 0 or manifest.chain == self._chain(connection, manifest.seq)
+
+    @staticmethod
+    def _chain(connection: Connection, seq: int) -> str | None:
+        found = connection.execute(select(tables.events.c.chain).where(tables.events.c.seq == seq)).scalar()
+        return None if found is None else bytes(found).hex()
+
+    def _extend(self, manifest: _Manifest, upto: int) -> None:
+        column = tables.events.c
+        query = select(*(column[name] for name in tables.COLUMNS), column.seq).order_by(column.seq)
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            held: list[pl.DataFrame] = []
+            for frame in event_frames(connection, matching(query, after=manifest.seq, upto=upto), extra=1):
+                held.append(frame)
+                if sum(one.height for one in held) >= _PIECE:
+                    self._write(manifest, pl.concat(held))
+                    held = []
+            if held:
+                self._write(manifest, pl.concat(held))
+            manifest.seq, manifest.chain = upto, self._chain(connection, upto) or ""
+        self._save(manifest)
+
+    def _write(self, manifest: _Manifest, frame: pl.DataFrame) -> None:
+        actors = frame["actor"].unique()
+        numbers = pl.Series([self._part(actor) for actor in actors], dtype=pl.UInt8)
+        parts = pl.DataFrame({"actor": actors, "__part": numbers})
+        numbered = frame.join(parts, on="actor", how="left", nulls_equal=True, maintain_order="left")
+        for (part,), rows in numbered.group_by("__part"):
+            name = f"part-{int(part):02d}-{int(rows['seq'][0]):012d}-{uuid.uuid4().hex[:8]}.parquet"
+            rows.drop("__part").write_parquet(self._folder / name, compression="lz4", statistics=True)
+            manifest.files.append([int(part), name, rows.height])
+
+    def _part(self, actor: str | None) -> int:
+        key = actor or ""
+        if key not in self._parts:
+            self._parts[key] = part_of(actor)
+        return self._parts[key]
+
+    def _tidy(self, manifest: _Manifest) -> None:
+        """Put the many small files of a partition together, and remove what no manifest names."""
+        gone: list[Path] = []
+        for part in range(PARTS):
+            small = [item for item in manifest.files if item[0] == part and item[2] < _PIECE // PARTS]
+            if len(small) > _FILES:
+                frame = pl.concat([pl.read_parquet(self._folder / name, glob=False) for _, name, _ in small])
+                manifest.files = [item for item in manifest.files if item not in small]
+                self._write(manifest, frame)
+                gone += [self._folder / name for _, name, _ in small]
+        if gone:
+            self._save(manifest)
+        named = {name for _, name, _ in manifest.files}
+        for path in self._folder.glob("part-*.parquet"):
+            # others may still be reading a file that was replaced just now
+            if path.name not in named and time.time() - path.stat().st_mtime > _STALE:
+                path.unlink(missing_ok=True)
+
+    def _read(self) -> _Manifest | None:
+        try:
+            return _Manifest(**json.loads((self._folder / "manifest.json").read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError):
+            return None
+
+    def _save(self, manifest: _Manifest) -> None:
+        part = self._folder / f".manifest.{os.getpid()}.{uuid.uuid4().hex[:8]}"
+        part.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
+        part.replace(self._folder / "manifest.json")
+
+    def drop(self) -> None:
+        """Remove the mirror."""
+        shutil.rmtree(self._folder, ignore_errors=True)

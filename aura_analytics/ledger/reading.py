@@ -1,0 +1,147 @@
+"""From the ledger's rows to polars: by column, with declared dtypes, in pieces of bounded size.
+
+Only the driver that wrote the file reads it: a second SQLite library in one process that closes the live file would drop the
+locks of the first. Others are handed a copy (`write_copy`) or Parquet.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from sqlalchemy import Connection, Select, select, text
+
+from aura_analytics import times
+from aura_analytics.cases import spells
+from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.events import EVENT_TYPES, empty
+from aura_analytics.ledger import tables
+from aura_analytics.ledger.engines import Engines, compiled
+from aura_analytics.ledger.records import frame_of
+
+__all__ = ["chunks", "event_frames", "matching", "moment", "read_events", "replaced", "write_copy"]
+
+_CHUNK = 65_536
+
+
+def chunks(connection: Connection, statement: Select[Any], size: int = _CHUNK) -> Iterator[list[Sequence[Any]]]:
+    """Rows of a query as plain tuples, some at a time."""
+    sqlite = connection.dialect.name == "sqlite"
+    text_, values, _ = compiled(statement, sqlite=sqlite)
+    connection.exec_driver_sql("SELECT 1")  # begins the transaction
+    driver: Any = connection.connection.driver_connection
+    cursor = driver.cursor() if sqlite else driver.cursor(f"aura_{uuid.uuid4().hex}")
+    try:
+        cursor.execute(text_, values)
+        while rows := cursor.fetchmany(size):
+            yield rows
+    finally:
+        cursor.close()
+
+
+def matching(
+    statement: Select[Any],
+    *,
+    since: datetime | str | None = None,
+    until: datetime | str | None = None,
+    actor: str | Sequence[str] | None = None,
+    type: str | Sequence[str] | None = None,  # noqa: A002  (the contract's name)
+    after: int = 0,
+    upto: int | None = None,
+) -> Select[Any]:
+    """The query, narrowed."""
+    column = tables.events.c
+    if since is not None:
+        statement = statement.where(column.ts > _micros(since))
+    if until is not None:
+        statement = statement.where(column.ts <= _micros(until))
+    if actor is not None:
+        statement = statement.where(column.actor == actor if isinstance(actor, str) else column.actor.in_(list(actor)))
+    if type is not None:
+        wanted = _types(type)
+        statement = statement.where(column.type == wanted[0] if len(wanted) == 1 else column.type.in_(wanted))
+    if after:
+        statement = statement.where(column.seq > after)
+    return statement if upto is None else statement.where(column.seq <= upto)
+
+
+def moment(given: datetime | str) -> datetime:
+    """A moment from what a user wrote."""
+    return times.parse_as_of(given)
+
+
+def _micros(given: datetime | str) -> int:
+    return spells.micro(moment(given))
+
+
+def _types(given: str | Sequence[str]) -> list[str]:
+    wanted = [given] if isinstance(given, str) else list(given)
+    for name in wanted:
+        if name not in EVENT_TYPES:
+            problem = Problem("unknown event type", got=name, expected=", ".join(EVENT_TYPES), next=close_match(name, EVENT_TYPES))
+            raise ParameterError(problem)
+    return wanted
+
+
+def event_frames(connection: Connection, statement: Select[Any], extra: int = 0) -> Iterator[pl.DataFrame]:
+    """Events on the contract, some at a time; the query's last `extra` columns come along under their own names."""
+    names = [column.name for column in statement.selected_columns]
+    for rows in chunks(connection, statement):
+        columns = list(zip(*rows, strict=True))
+        frame = frame_of(columns[: len(columns) - extra])
+        if extra:
+            more = {name: pl.Series(columns[-extra + i]) for i, name in enumerate(names[-extra:])}
+            frame = frame.with_columns(**more)
+        yield frame
+
+
+def read_events(connection: Connection, statement: Select[Any]) -> pl.DataFrame:
+    """Events on the contract."""
+    found = list(event_frames(connection, statement))
+    return pl.concat(found) if found else empty()
+
+
+def replaced(target: Path) -> Path:
+    """A name beside `target` to write under before it takes its place."""
+    return target.with_name(f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
+
+
+def write_copy(engines: Engines, target: Path) -> None:
+    """All there is, as of one moment: a SQLite file of a SQLite ledger, or the rows as Parquet."""
+    part = replaced(target)
+    parquet = target.suffix == ".parquet"
+    if not parquet and not engines.sqlite:
+        raise ParameterError(Problem("a PostgreSQL ledger is copied as Parquet", got=target.name, expected="a name in .parquet"))
+    if not target.parent.exists():
+        raise ParameterError(Problem("the folder does not exist", got=str(target.parent), next="make it first"))
+    try:
+        if parquet:
+            _write_parquet(engines, part)
+        else:
+            _vacuum(engines, part)
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _vacuum(engines: Engines, part: Path) -> None:
+    with engines.reader.connect() as connection:
+        driver: Any = connection.connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.execute("VACUUM INTO ?", (str(part),))
+
+
+def _write_parquet(engines: Engines, part: Path) -> None:
+    with engines.reader.connect() as connection:
+        columns = [tables.events.c[name] for name in tables.COLUMNS]
+        if not engines.sqlite:  # one moment for all pieces
+            connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        query = select(*columns, tables.events.c.seq).order_by(tables.events.c.seq)
+        frames = event_frames(connection, query, extra=1)
+        pl.concat([empty().with_columns(seq=pl.lit(0, dtype=pl.Int64)), *frames]).write_parquet(part)

@@ -1,0 +1,439 @@
+"""The ledger: the durable home of the events."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+from sqlalchemy import func, select
+
+from aura_analytics import events as contract
+from aura_analytics import settings
+from aura_analytics.errors import EventError, InputError, ParameterError, Problem
+from aura_analytics.events import SCHEMA
+from aura_analytics.ledger import chain, reading, schema, tables
+from aura_analytics.ledger.engines import Engines, ledger_address, shown, translated
+from aura_analytics.ledger.following import Subscription
+from aura_analytics.ledger.mirror import Mirror
+from aura_analytics.ledger.records import Row, check_storable, plain_row, rows_of
+from aura_analytics.ledger.writing import Recorded, append
+
+if TYPE_CHECKING:
+    from aura_analytics.ledger.board import Board
+
+__all__ = ["Ledger", "LedgerInfo"]
+
+_SLICE = 50_000  # rows that are made ready at once
+_MIRROR_FROM = 200_000  # rows, from which on the mirror is read
+
+
+@dataclass(frozen=True)
+class LedgerInfo:
+    """What a ledger holds.
+
+    Attributes
+    ----------
+    url
+        Its address, without the password.
+    ledger_id
+        Made when the ledger was.
+    schema
+        Revision of its tables.
+    events
+        How many events it holds; the last one's `seq`.
+    chain
+        Hash at the end of the chain.
+    first, last
+        Times of the earliest and the latest event.
+    """
+
+    url: str
+    ledger_id: str
+    schema: str
+    events: int
+    chain: str
+    first: datetime | None
+    last: datetime | None
+
+
+class Ledger:
+    """An append-only store of events in SQLite or PostgreSQL.
+
+    Safe for several threads and processes, also after a fork. What a call recorded is durable when the call returns.
+
+    Parameters
+    ----------
+    url
+        `sqlite:///aura.db`, `postgresql+psycopg://user@host/database`, or the path of a SQLite file. Default: `AURA_LEDGER`.
+    create
+        Whether to make a ledger that does not exist.
+    timeout
+        Seconds to wait for other writers. Default: `AURA_LEDGER_TIMEOUT`, or 30.
+    synchronous
+        SQLite only: `FULL` (the loss of power loses nothing) or `NORMAL` (faster; it may lose the last transactions, never half of one).
+    mirror
+        Folder of the Parquet mirror; False does without. Default: `AURA_MIRROR`, or beside the SQLite file.
+
+    Raises
+    ------
+    FileMissingError
+        If there is no ledger and `create` is false.
+    LedgerUnavailableError, LedgerSchemaError, LedgerDamagedError
+        If it cannot be opened.
+    ParameterError
+        If the URL cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ledger = Ledger(f"sqlite:///{folder.name}/aura.db")
+    >>> ledger.record_event({"event_id": "e1", "type": "OVERRIDE", "actor": "test@agency.gov"})
+    {'ok': True, 'stored_id': 'e1'}
+    >>> ledger.events(actor="test@agency.gov").collect().height
+    1
+    >>> ledger.close(); folder.cleanup()
+    """
+
+    def __init__(
+        self,
+        url: str | Path | None = None,
+        *,
+        create: bool = True,
+        timeout: float | None = None,
+        synchronous: Literal["FULL", "NORMAL"] = "FULL",
+        mirror: str | Path | Literal[False] | None = None,
+    ) -> None:
+        if synchronous not in ("FULL", "NORMAL"):
+            raise ParameterError(Problem("unknown durability", got=synchronous, expected="FULL or NORMAL"))
+        wait = settings.ledger_timeout() if timeout is None else timeout
+        self._engines = Engines(ledger_address(settings.ledger_url() if url is None else url), wait, synchronous)
+        schema.ensure(self._engines, create=create)
+        folder = self._mirror_folder(mirror)
+        self._mirror = None if folder is None else Mirror(self._engines, folder, wait)
+        self._board: Board | None = None
+        self._board_lock = threading.Lock()
+        self._woken = threading.Condition()
+        self.recorded_here = 0  # calls of this process that stored something
+
+    def _mirror_folder(self, given: str | Path | Literal[False] | None) -> Path | None:
+        chosen = settings.mirror_folder() if given is None else given
+        if chosen is False or chosen == "off":
+            return None
+        if chosen is not None:
+            return Path(chosen)
+        if self._engines.sqlite:
+            return Path(f"{self._engines.url.database}.mirror")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            return base / "aura" / str(connection.execute(select(tables.head.c.ledger_id)).scalar_one())
+
+    def __repr__(self) -> str:
+        return f"Ledger({shown(self._engines.url)!r})"
+
+    def __enter__(self) -> Ledger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections; a later call opens them again."""
+        self._engines.close()
+
+    @property
+    def url(self) -> str:
+        """Address, without the password."""
+        return shown(self._engines.url)
+
+    # -- writing ---------------------------------------------------------------------------------------------------------
+
+    def record_event(self, event: Mapping[str, Any]) -> dict[str, Any]:
+        """Store one event.
+
+        Parameters
+        ----------
+        event
+            A dict on the contract; only `type` is required. Without `event_id` and `ts` it gets a new id and the present moment;
+            fields that the contract does not know are kept in `attributes`.
+
+        Returns
+        -------
+        dict
+            `ok`, `stored_id`; and `duplicate: True` when the very same event was there already.
+
+        Raises
+        ------
+        EventError
+            If it breaks the contract.
+        ConflictError
+            If its id is taken by other content.
+        LedgerUnavailableError
+            If it cannot be stored; then nothing was.
+        """
+        now = time.time_ns() // 1000
+        rows, stamped = _rows_of_records([event], now)
+        done = self._append(lambda: [rows], now=now, stamped=stamped)
+        answer = {"ok": True, "stored_id": rows[0][0]}
+        return answer | {"duplicate": True} if done.duplicates else answer
+
+    def record_events(self, events: pl.DataFrame | pl.LazyFrame | Iterable[Mapping[str, Any]]) -> int:
+        """Store events, all or none; returns how many are new.
+
+        The very same event sent again counts once. Frames without event ids get ids made of their content, so that a file can
+        be recorded twice; dicts without an id are new events each.
+
+        Raises
+        ------
+        EventError, SchemaError
+            If events break the contract; all problems at once, nothing is stored.
+        ConflictError
+            If ids are taken by other content; nothing is stored (`record_events_report` with `on_conflict="skip"` stores the rest).
+        LedgerUnavailableError
+            If they cannot be stored; then nothing was.
+        """
+        return self.record_events_report(events).stored
+
+    def record_events_report(
+        self,
+        events: pl.DataFrame | pl.LazyFrame | Iterable[Mapping[str, Any]],
+        *,
+        on_conflict: Literal["raise", "skip"] = "raise",
+    ) -> Recorded:
+        """As `record_events`, with an account of every event: stored, duplicates, conflicts."""
+        if on_conflict not in ("raise", "skip"):
+            raise ParameterError(Problem("unknown way with conflicts", got=on_conflict, expected="raise or skip"))
+        now = time.time_ns() // 1000
+        strict = on_conflict == "raise"
+        if isinstance(events, (pl.DataFrame, pl.LazyFrame)):
+            table = events.lazy().collect()
+            # a frame that says it is on the contract still has its values checked
+            good = contract.validate(table)
+            repeats = table.height - good.height  # exact repeats within the frame
+            for piece in good.iter_slices(_SLICE):
+                check_storable(rows_of(piece))
+            done = self._append(lambda: (rows_of(piece) for piece in good.iter_slices(_SLICE)), now=now, strict=strict)
+            done.duplicates += repeats
+            return done
+        rows, stamped = _rows_of_records(list(events), now)
+        if not rows:
+            return Recorded(last_seq=self.info().events)
+        return self._append(lambda: _sliced(rows), now=now, stamped=stamped, strict=strict)
+
+    def _append(self, batches: Callable[[], Iterable[list[Row]]], **options: Any) -> Recorded:
+        done = append(self._engines, batches, **options)
+        if done.stored:
+            self.recorded_here += 1
+            self.wake()
+        return done
+
+    # -- reading ---------------------------------------------------------------------------------------------------------
+
+    def events(
+        self,
+        since: datetime | str | None = None,
+        until: datetime | str | None = None,
+        actor: str | Sequence[str] | None = None,
+        type: str | Sequence[str] | None = None,  # noqa: A002  (the contract's name)
+    ) -> pl.LazyFrame:
+        """The events recorded up to this moment, on the contract.
+
+        Parameters
+        ----------
+        since, until
+            Only events with `since < ts <= until`.
+        actor, type
+            Only of this actor or type, or of any of several.
+
+        Returns
+        -------
+        polars.LazyFrame
+            In the order of the ledger; large results come from the Parquet mirror, in any order.
+
+        Raises
+        ------
+        ParameterError
+            For an event type that does not exist, or a time that cannot be read.
+        """
+        narrowed: dict[str, Any] = {"since": since, "until": until, "actor": actor, "type": type}
+        column = tables.events.c
+        query = reading.matching(select(*(column[name] for name in tables.COLUMNS)), **narrowed)
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            end = int(connection.execute(select(tables.head.c.seq)).scalar_one())
+            whole = all(value is None for value in narrowed.values())
+            if self._mirror is None or end <= _MIRROR_FROM or not whole:
+                some = query.where(column.seq <= end).order_by(column.seq)
+                if self._mirror is None or end <= _MIRROR_FROM:
+                    return reading.read_events(connection, some).lazy()
+                found = reading.read_events(connection, some.limit(_MIRROR_FROM + 1))
+                if found.height <= _MIRROR_FROM:
+                    return found.lazy()
+        return self._mirrored(end, **narrowed)
+
+    def _mirrored(self, end: int, since: Any, until: Any, actor: Any, type: Any) -> pl.LazyFrame:  # noqa: A002
+        assert self._mirror is not None
+        actors = [actor] if isinstance(actor, str) else None if actor is None else list(actor)
+        frame = self._mirror.scan(end, actors)
+        if since is not None:
+            frame = frame.filter(pl.col("ts") > reading.moment(since))
+        if until is not None:
+            frame = frame.filter(pl.col("ts") <= reading.moment(until))
+        if actors is not None:
+            frame = frame.filter(pl.col("actor").is_in(actors))
+        if type is not None:
+            frame = frame.filter(pl.col("type").is_in([type] if isinstance(type, str) else list(type)))
+        return frame.select(SCHEMA.names())
+
+    def events_upto(self, seq: int) -> pl.LazyFrame:
+        """The first events of the ledger, up to a place in it."""
+        if self._mirror is not None and seq > _MIRROR_FROM:
+            return self._mirror.scan(seq).select(SCHEMA.names())
+        return self.after(0, seq)[0].lazy()
+
+    def dossier(
+        self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = "90d"
+    ) -> dict[str, Any]:
+        """The dossier of one actor; see `get_dossier`."""
+        with self._board_lock:
+            if self._board is None:
+                from aura_analytics.ledger.board import Board
+
+                self._board = Board(self)
+        return self._board.dossier(actor, as_of, window)
+
+    def after(self, seq: int, most: int | None = None) -> tuple[pl.DataFrame, int]:
+        """The events recorded after a place in the ledger, in order, and the place of the last of them."""
+        column = tables.events.c
+        query = select(*(column[name] for name in tables.COLUMNS), column.seq).where(column.seq > seq).order_by(column.seq)
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            frames = list(reading.event_frames(connection, query if most is None else query.limit(most), extra=1))
+        if not frames:
+            return contract.empty(), seq
+        found = pl.concat(frames)
+        return found.drop("seq"), int(found["seq"][-1])
+
+    def cases_of(self, actor: str) -> pl.DataFrame | None:
+        """Everything about the cases that an actor had to do with, and all their own events; None when that is too much to look up."""
+        column = tables.events.c
+        columns = [column[name] for name in tables.COLUMNS]
+        theirs = select(column.case_id).where(column.actor == actor, column.case_id.is_not(None)).distinct()
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            count = select(column.seq).where(column.actor == actor).limit(_LOOKED_UP + 1).subquery()
+            if connection.execute(select(func.count()).select_from(count)).scalar_one() > _LOOKED_UP:
+                return None
+            own = reading.read_events(connection, select(*columns).where(column.actor == actor))
+            cases = select(*columns).where(column.case_id.in_(theirs))
+            return pl.concat([own, reading.read_events(connection, cases)]).unique("event_id")
+
+    def info(self) -> LedgerInfo:
+        """What the ledger holds."""
+        head, column = tables.head.c, tables.events.c
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            ledger_id, seq, end = connection.execute(select(head.ledger_id, head.seq, head.chain)).one()
+            first = connection.execute(select(func.min(column.ts))).scalar()
+            last = connection.execute(select(func.max(column.ts))).scalar()
+        times = [None if ts is None else pl.Series([ts]).cast(SCHEMA["ts"])[0] for ts in (first, last)]
+        return LedgerInfo(self.url, str(ledger_id), schema.REVISION, int(seq), bytes(end).hex(), times[0], times[1])
+
+    def __len__(self) -> int:
+        return self.info().events
+
+    # -- evidence --------------------------------------------------------------------------------------------------------
+
+    def verify(self, heads: str | Path | None = None, progress: Callable[[int], None] | None = None) -> chain.Verification:
+        """Check every row against its hash and the chain; what that proves, `aura_analytics.ledger.chain` says.
+
+        Parameters
+        ----------
+        heads
+            File of heads exported earlier, kept where the ledger's writers cannot write.
+        progress
+            Called with the number of events checked so far.
+        """
+        return chain.verify(self._engines, [] if heads is None else chain.read_heads(Path(heads)), progress)
+
+    def export_heads(self, path: str | Path) -> chain.Head:
+        """Add the present head of the chain to a file, one line of JSON each."""
+        found = self.info()
+        head = chain.Head(found.ledger_id, found.events, found.chain)
+        target = Path(path)
+        if target.exists():
+            chain.read_heads(target)  # only ever add to a file of heads
+        with target.open("a", encoding="utf-8") as file:
+            file.write(head.line() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return head
+
+    def snapshot(self, path: str | Path) -> Path:
+        """Write a copy for other tools: all events as Parquet, or (of a SQLite ledger) a SQLite file."""
+        target = Path(path)
+        if target.exists():
+            raise ParameterError(Problem("the snapshot exists already", got=str(target), next="choose another name"))
+        with translated(self._engines.url):
+            reading.write_copy(self._engines, target)
+        return target
+
+    # -- following -------------------------------------------------------------------------------------------------------
+
+    def subscribe(self, after: int | None = None, interval: float = 0.5) -> Subscription:
+        """New events as they come, from this process and others; see `Subscription`."""
+        return Subscription(self, after, interval)
+
+    def wake(self) -> None:
+        """Wake the subscriptions of this process."""
+        with self._woken:
+            self._woken.notify_all()
+
+    def wait(self, seen: int, seconds: float, closed: threading.Event) -> None:
+        """Wait until this process records something more than it had when `seen` was read."""
+        with self._woken:
+            self._woken.wait_for(lambda: self.recorded_here != seen or closed.is_set(), seconds)
+
+
+_LOOKED_UP = 20_000  # events of one actor that are looked up one case at a time
+
+
+def _sliced(rows: list[Row]) -> Iterator[list[Row]]:
+    for first in range(0, len(rows), _SLICE):
+        yield rows[first : first + _SLICE]
+
+
+def _rows_of_records(records: Sequence[Mapping[str, Any]], now: int) -> tuple[list[Row], list[bool]]:
+    """Rows of dicts as an application sends them, and which of them got their time from us."""
+    rows: list[Row | None] = []
+    for place, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            raise InputError(Problem("an event is a dict", got=record, where=f"event {place}", expected='{"type": ...}'))
+        rows.append(plain_row(record, uuid.uuid4().hex, now))
+    rest = [place for place, row in enumerate(rows) if row is None]
+    if rest:
+        found = _the_long_way(records, rest, now)
+        for place, row in zip(rest, found, strict=True):
+            rows[place] = row
+    good = [row for row in rows if row is not None]
+    check_storable(good)
+    return good, [record.get("ts") is None for record in records]
+
+
+def _the_long_way(records: Sequence[Mapping[str, Any]], places: list[int], now: int) -> list[Row]:
+    given = [dict(records[place]) for place in places]
+    for record in given:
+        if record.get("event_id") is None:
+            record["event_id"] = uuid.uuid4().hex
+    moment = pl.Series([now]).cast(SCHEMA["ts"])[0]
+    table = contract.conform(contract.frame_of_records(given), now=moment, keep_raw=True).collect()
+    bad = table.with_row_index("__at").filter(contract.row_is_bad(table.columns))
+    if bad.height:
+        reasons = bad.select("__at", why=contract.row_reasons(bad.columns)).explode("why")
+        problems = [Problem(why, where=f"event {places[at]}") for at, why in reasons.iter_rows()]
+        raise EventError("events break the contract", problems=problems)
+    return rows_of(table.select(SCHEMA.names()))

@@ -1,0 +1,84 @@
+"""The ledger's tables, and the one line of a row that its hash is taken of.
+
+Content and chain
+-----------------
+The content of an event is the JSON array `["aura-event-1", event_id, ts, type, ..., attributes]`: the columns of the contract in
+their order, `ts` in microseconds since 1970, numbers as Python's `repr` writes them, no spaces, characters outside ASCII as they
+are, UTF-8. `content` is its SHA-256. `chain` of a row is the SHA-256 of the chain before it, `seq` and `recorded_at` (8 bytes
+each, big-endian, signed) and `content`; before the first row it is 32 zero bytes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+from aura_analytics.events import SCHEMA
+
+__all__ = ["COLUMNS", "GENESIS", "METADATA", "chain_hash", "content_hash", "events", "head"]
+
+GENESIS = bytes(32)
+METADATA = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "pk": "pk_%(table_name)s",
+    }
+)
+COLUMNS = tuple(SCHEMA)
+_NUMBERS = {"ts": BigInteger, "value": Double, "confidence": Double}
+_NEEDED = ("event_id", "ts", "type")
+
+events = Table(
+    "aura_events",
+    METADATA,
+    Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+    *(Column(name, _NUMBERS.get(name, Text), nullable=name not in _NEEDED) for name in COLUMNS),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+    UniqueConstraint("event_id"),
+    Index(None, "actor", "ts"),
+    Index(None, "case_id"),
+    Index(None, "ts"),
+)
+
+# one row: where the chain ends; writers take turns by locking it
+head = Table(
+    "aura_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("ledger_id", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("recorded_at", BigInteger, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+)
+
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode
+_places = struct.Struct(">qq")
+
+
+def content_hash(row: Sequence[Any]) -> bytes:
+    """Hash of an event's columns in the contract's order, `ts` in microseconds since 1970.
+
+    Examples
+    --------
+    >>> row = ["e1", 1_767_225_600_000_000, "SAT_SCORE", None, None, "C1", None, 3.0] + [None] * 8
+    >>> content_hash(row).hex()[:16]
+    '7dd8f8ad6b2ae1e1'
+    """
+    text = _encode(("aura-event-1", *row))
+    try:
+        return hashlib.sha256(text.encode()).digest()
+    except UnicodeEncodeError:  # bytes that are no text: only ever in a damaged file
+        return hashlib.sha256(text.encode("utf-8", "surrogateescape")).digest()
+
+
+def chain_hash(before: bytes, seq: int, recorded_at: int, content: bytes) -> bytes:
+    """The chain after one more row."""
+    return hashlib.sha256(before + _places.pack(seq, recorded_at) + content).digest()

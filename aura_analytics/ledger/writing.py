@@ -1,0 +1,240 @@
+"""Appending: one transaction per call, every row continuing the hash chain.
+
+Writers take turns at the head row, so `seq` has no gaps, and whoever has read up to one will not find an earlier one later.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, literal_column, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+
+from aura_analytics.errors import ConflictError, Problem
+from aura_analytics.ledger import tables
+from aura_analytics.ledger.engines import Engines, compiled, translated
+from aura_analytics.ledger.records import Row
+
+__all__ = ["Recorded", "append"]
+
+_ID, _TS = tables.COLUMNS.index("event_id"), tables.COLUMNS.index("ts")
+_RETRIED = ("40001", "40P01")  # serialization failure, deadlock
+_FEW = 100  # rows, from which on COPY is worth its start
+_LOOKED_UP = 500  # ids in one query
+
+
+@dataclass
+class Recorded:
+    """What became of the events of one call.
+
+    Attributes
+    ----------
+    stored
+        Events newly stored.
+    duplicates
+        Events that were there already, with the same content.
+    conflicts
+        Events whose id is taken by other content: where in the input, the id, the columns that differ.
+    last_seq
+        Place of the last event in the ledger after the call.
+    """
+
+    stored: int = 0
+    duplicates: int = 0
+    conflicts: list[Problem] = field(default_factory=list)
+    last_seq: int = 0
+
+
+@cache
+def _statements(*, on_sqlite: bool) -> tuple[str, str, str]:
+    """Reading the head, adding a row, moving the head: as text, since compiling them anew costs more than running them."""
+    column = tables.head.c
+    only = column.id == literal_column("1")
+    lock = select(column.seq, column.recorded_at, column.chain).where(only).with_for_update()
+    dialect: Any = sqlite if on_sqlite else postgresql
+    add = dialect.insert(tables.events).on_conflict_do_nothing(index_elements=["event_id"])
+    move = update(tables.head).where(only).values(seq=bindparam("a"), recorded_at=bindparam("b"), chain=bindparam("c"))
+    texts = [compiled(statement, sqlite=on_sqlite)[0] for statement in (lock, add, move)]
+    return texts[0], texts[1], texts[2]
+
+
+def append(
+    engines: Engines,
+    batches: Callable[[], Iterable[list[Row]]],
+    *,
+    now: int,
+    stamped: Sequence[bool] | None = None,
+    strict: bool = True,
+) -> Recorded:
+    """Store rows, all or none.
+
+    Parameters
+    ----------
+    engines
+        Where to.
+    batches
+        The rows, some at a time; called again when the transaction has to be.
+    now
+        When they are recorded, in microseconds since 1970. A clock that went back does not take the ledger with it.
+    stamped
+        Which rows got their time from us: sent again, such an event is the same although its time is not.
+    strict
+        Whether a conflict stops all.
+
+    Raises
+    ------
+    ConflictError
+        If `strict`, and an id is taken by other content; nothing is stored.
+    LedgerUnavailableError
+        If the database cannot be written.
+    """
+    careful = False  # first as if all were new, which they mostly are
+    tries = 0
+    while True:
+        try:
+            with translated(engines.url), _asked_again(), engines.writer.begin() as connection:
+                done = _Append(connection, now, stamped, strict=strict, careful=careful)
+                return done.run(batches())
+        except _NotAllNewError:
+            careful = True
+        except _AgainError:
+            tries += 1
+            time.sleep(0.01 * tries)
+
+
+class _NotAllNewError(Exception):
+    """Some event of the call is in the ledger already."""
+
+
+class _AgainError(Exception):
+    """The database asks for the transaction to be run again."""
+
+
+@contextmanager
+def _asked_again() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        if getattr(getattr(error, "orig", error), "sqlstate", None) in _RETRIED:
+            raise _AgainError from None
+        raise
+
+
+class _Append:
+    """One transaction."""
+
+    def __init__(self, connection: Connection, now: int, stamped: Sequence[bool] | None, *, strict: bool, careful: bool) -> None:
+        self._connection = connection
+        # the three statements go to the driver itself, inside SQLAlchemy's transaction: it would take longer over them than SQLite
+        driver: Any = connection.connection.driver_connection
+        self._driver = driver
+        self._sqlite = connection.dialect.name == "sqlite"
+        self._stamped = stamped
+        self._strict, self._careful = strict, careful
+        self._done = Recorded()
+        lock, self._insert, self._move = _statements(on_sqlite=self._sqlite)
+        self._seq, last, chain = self._driver.execute(lock).fetchone()
+        self._recorded_at = max(now, last)
+        self._chain = bytes(chain)
+        self._own: dict[str, tuple[bytes, Row]] = {}  # of this call, while careful
+
+    def run(self, batches: Iterable[list[Row]]) -> Recorded:
+        before, place = self._seq, 0
+        for rows in batches:
+            kept = self._new(rows, place) if self._careful else rows
+            place += len(rows)
+            if kept:
+                self._add(self._chained(kept))
+        if self._strict and self._done.conflicts:
+            count = len(self._done.conflicts)
+            head = "an event id is taken" if count == 1 else f"{count} event ids are taken"
+            raise ConflictError(f"{head}; nothing was stored", problems=self._done.conflicts)
+        self._done.stored = self._seq - before
+        self._done.last_seq = self._seq
+        if self._done.stored:
+            self._driver.execute(self._move, (self._seq, self._recorded_at, self._chain))
+        return self._done
+
+    def _chained(self, rows: list[Row]) -> list[tuple[Any, ...]]:
+        seq, chain, recorded_at = self._seq, self._chain, self._recorded_at
+        content_hash, chain_hash = tables.content_hash, tables.chain_hash
+        out = []
+        for row in rows:
+            seq += 1
+            content = content_hash(row)
+            chain = chain_hash(chain, seq, recorded_at, content)
+            out.append((seq, *row, recorded_at, content, chain))
+        self._seq, self._chain = seq, chain
+        return out
+
+    def _add(self, rows: list[tuple[Any, ...]]) -> None:
+        if self._sqlite or len(rows) < _FEW:
+            cursor = self._driver.cursor()
+            cursor.executemany(self._insert, rows)
+            stored = cursor.rowcount
+        else:
+            stored = self._copy(rows)
+        if stored != len(rows):
+            raise _NotAllNewError
+
+    def _copy(self, rows: list[tuple[Any, ...]]) -> int:
+        import psycopg
+
+        names = ", ".join(column.name for column in tables.events.c)
+        try:
+            with self._driver.cursor() as cursor, cursor.copy(f"COPY aura_events ({names}) FROM STDIN") as copy:
+                for row in rows:
+                    copy.write_row(row)
+        except psycopg.errors.UniqueViolation:
+            raise _NotAllNewError from None
+        return len(rows)
+
+    def _new(self, rows: list[Row], place: int) -> list[Row]:
+        """The rows whose id is not taken; the others are counted, or reported."""
+        known = self._stored([row[_ID] for row in rows])
+        kept = []
+        for i, row in enumerate(rows, place):
+            there = known.get(row[_ID]) or self._own.get(row[_ID])
+            content = tables.content_hash(row)
+            if there is None:
+                self._own[row[_ID]] = content, row
+                kept.append(row)
+            elif content == there[0] or self._same_but_for_the_stamp(i, row, there):
+                self._done.duplicates += 1
+            else:
+                self._done.conflicts.append(_conflict(i, row, there[1]))
+        return kept
+
+    def _stored(self, ids: list[str]) -> dict[str, tuple[bytes, Row]]:
+        column = tables.events.c
+        query = select(column.content, *(column[name] for name in tables.COLUMNS))
+        found: dict[str, tuple[bytes, Row]] = {}
+        distinct = sorted(set(ids))
+        for first in range(0, len(distinct), _LOOKED_UP):
+            some = query.where(column.event_id.in_(distinct[first : first + _LOOKED_UP]))
+            for content, *row in self._connection.execute(some):
+                found[row[_ID]] = bytes(content), row
+        return found
+
+    def _same_but_for_the_stamp(self, i: int, row: Row, there: tuple[bytes, Row]) -> bool:
+        if self._stamped is None or not self._stamped[i]:
+            return False
+        return tables.content_hash([*row[:_TS], there[1][_TS], *row[_TS + 1 :]]) == there[0]
+
+
+def _conflict(i: int, row: Row, stored: Row) -> Problem:
+    different = [name for name, new, old in zip(tables.COLUMNS, row, stored, strict=True) if new != old]
+    name = different[0] if different else "content"
+    at = tables.COLUMNS.index(name) if different else _ID
+    return Problem(
+        f"event id {row[_ID]!r} is in the ledger with another {', '.join(different)}",
+        got=f"{name} {row[at]!r}",
+        expected=f"{name} {stored[at]!r} as stored",
+        where=f"event {i}",
+        next="give a new event its own id; what is recorded is never changed",
+    )
