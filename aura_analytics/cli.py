@@ -5,21 +5,18 @@ Results go to standard output, progress and errors to standard error. An error i
 
 from __future__ import annotations
 
-import json
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aura_analytics.errors import AuraError, EventError, ParameterError, Problem
+from aura_analytics.cli_ledger import is_ledger, ledger_app, opened, record
+from aura_analytics.console import Json, print_json, progress
+from aura_analytics.errors import AuraError, ConflictError, EventError, ParameterError, Problem
 
 if TYPE_CHECKING:
     import polars as pl
-    from rich.progress import Progress
 
 __all__ = ["app", "main"]
 
@@ -33,9 +30,12 @@ app = typer.Typer(
 )
 rules_app = typer.Typer(help="Check and test policy files.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
+app.add_typer(ledger_app, name="ledger")
+app.command("record")(record)
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
-EventsFile = Annotated[Path, typer.Argument(help="Events: .parquet, .jsonl, .csv, a folder or a glob.", show_default=False)]
+Events = Annotated[
+    str, typer.Argument(help="Events: .parquet, .jsonl, .csv, a folder, a glob, or the URL of a ledger.", show_default=False)
+]
 AsOf = Annotated[str | None, typer.Option(help="End of the window, ISO 8601; default the last event.")]
 Window = Annotated[str | None, typer.Option(help="Length of the window, such as 90d, or 'all'; default the policy's.")]
 PolicyFile = Annotated[Path | None, typer.Option("--policy", help="Policy file (YAML); default the evidence-gated one.")]
@@ -48,31 +48,6 @@ Quarantine = Annotated[
 ]
 
 _LARGE = 5_000_000  # rows above which a Parquet file is checked row by row but not for doubled ids
-
-
-@contextmanager
-def _progress(*, quiet: bool) -> Iterator[Progress]:
-    """A progress bar on standard error, when somebody is there to see it."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True)
-    bar = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True,
-        disable=quiet or not console.is_terminal,
-    )  # fmt: skip
-    with bar:
-        yield bar
-
-
-def _out(value: Any) -> None:
-    typer.echo(json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False))
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return str(value)
 
 
 def _window(text: str | None, policy: Any) -> str | None:
@@ -106,9 +81,18 @@ def _policy(path: Path | None) -> Any:
     return Policy.evidence_gated() if path is None else Policy.from_yaml(path)
 
 
-def _load(path: Path, quarantine: Path | None) -> pl.LazyFrame:
-    """Events from a file, with every row checked; bad rows raise or go to the quarantine file."""
+def _name(events: str) -> str:
+    """What the events come from, in short, and without a password."""
+    return opened(events).url if is_ledger(events) else Path(events).name
+
+
+def _load(source: str, quarantine: Path | None) -> pl.LazyFrame:
+    """Events from a ledger, or from a file with every row checked; bad rows raise or go to the quarantine file."""
     import polars as pl
+
+    if is_ledger(source):
+        return opened(source).events()
+    path = Path(source)
 
     from aura_analytics import events, io
 
@@ -202,13 +186,13 @@ def _show(board: pl.DataFrame, title: str, policy: str = "evidence_gated") -> No
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the sample log and the report.")] = Path("aura-demo"),
+    out: Annotated[Path, typer.Option(help="Folder for the ledger, the sample log and the report.")] = Path("aura-demo"),
     cases: Annotated[int, typer.Option(min=1, help="Number of claims in the sample.")] = 3_000,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same log.")] = 7,
     as_json: Json = False,
 ) -> None:
     """Make a sample log, its dossiers, verdicts and report; needs nothing but the package."""
-    with _progress(quiet=as_json) as bar:
+    with progress(quiet=as_json) as bar:
         task = bar.add_task("making a sample log", total=3)
         from aura_analytics.io import write_events
         from aura_analytics.metrics.dossier import dossiers
@@ -218,18 +202,43 @@ def demo(
         out.mkdir(parents=True, exist_ok=True)
         log = sample_log(cases, seed=seed)
         path = write_events(log, out / "events.parquet")
+        bar.update(task, description="recording")
+        ledger = _recorded(log, out)
         bar.update(task, advance=1, description="dossiers")
-        board = dossiers(log, sla="72h")
+        events = ledger.events()
+        board = dossiers(events, sla="72h")
         bar.update(task, advance=1, description="report")
         source = f"the built-in sample (seed {seed})"
-        report = write_report(log, out / "report.html", sla="72h", title="Loan forgiveness: a made-up office", source=source)
+        report = write_report(events, out / "report.html", sla="72h", title="Loan forgiveness: a made-up office", source=source)
         bar.update(task, advance=1)
     flagged = board.filter(board["pip_status"].cast(str) == "flag")["actor"].to_list()
     if as_json:
-        _out({"events": str(path), "report": str(report), "n_events": log.height, "flagged": flagged, "dossiers": board.to_dicts()})
+        print_json(
+            {
+                "ledger": ledger.url,
+                "events": str(path),
+                "report": str(report),
+                "n_events": log.height,
+                "flagged": flagged,
+                "dossiers": board.to_dicts(),
+            }
+        )
         return
     _show(board, f"Dossiers of {log.height:,} events, 90 days up to {board['as_of'][0]:%Y-%m-%d}")
-    typer.echo(f"Events: {path}\nReport: {report.resolve()}")
+    typer.echo(f"Ledger: {ledger.url}\nEvents: {path}\nReport: {report.resolve()}")
+
+
+def _recorded(log: pl.DataFrame, folder: Path) -> Any:
+    """The ledger of the demo, with the log in it."""
+    from aura_analytics.ledger import Ledger
+
+    ledger = Ledger(f"sqlite:///{folder / 'aura.db'}")
+    try:
+        ledger.record_events(log)
+    except ConflictError:
+        next_ = "choose another folder with --out"
+        raise ParameterError(Problem("the folder holds the ledger of another demo", got=str(folder), next=next_)) from None
+    return ledger
 
 
 @app.command("import")
@@ -248,7 +257,7 @@ def import_(
     format_of(out)
     if out.exists() and not force:
         raise ParameterError(Problem("the file exists already", got=str(out), next="choose another name, or --force"))
-    with _progress(quiet=as_json) as bar:
+    with progress(quiet=as_json) as bar:
         task = bar.add_task(f"importing {log.name}", total=2)
         table, report = import_log_report(log, mapping)
         report.set_aside(log, quarantine)
@@ -256,7 +265,7 @@ def import_(
         write_events(table, out)
         bar.update(task, advance=1)
     if as_json:
-        _out({
+        print_json({
             "out": str(out), "rows": report.rows, "events": report.events, "by_type": report.by_type, "unused": report.unused,
             "undecided": report.undecided, "unanswered": report.unanswered, "refused": len(report.refused), "unreadable": len(report.unreadable),
             "repeats": report.refused.duplicates, "quarantine": str(quarantine) if report.refused or report.unreadable else None,
@@ -268,7 +277,7 @@ def import_(
 
 @app.command("dossiers")
 def dossiers_(
-    events: EventsFile,
+    events: Events,
     as_of: AsOf = None,
     window: Window = None,
     sla: SlaOption = None,
@@ -288,8 +297,8 @@ def dossiers_(
     from aura_analytics.rules.history import latest_verdicts
 
     chosen = _policy(policy)
-    with _progress(quiet=as_json) as bar:
-        task = bar.add_task(f"reading {events.name}", total=2)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task(f"reading {_name(events)}", total=2)
         log = _load(events, quarantine)
         bar.update(task, advance=1, description="dossiers")
         options: dict[str, Any] = {
@@ -310,7 +319,7 @@ def dossiers_(
     if out is not None:
         _write_table(board, out)
     if as_json:
-        _out(board.to_dicts())
+        print_json(board.to_dicts())
     else:
         _show(board, f"Dossiers of {events}", chosen.name)
 
@@ -331,7 +340,7 @@ def _write_table(board: pl.DataFrame, out: Path) -> None:
 
 @app.command()
 def report(
-    events: EventsFile,
+    events: Events,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
     as_of: AsOf = None,
     window: Window = None,
@@ -347,15 +356,15 @@ def report(
     from aura_analytics.report.page import write_report
 
     chosen, other = _policy(policy), None if compare is None else _policy(compare)
-    with _progress(quiet=as_json) as bar:
-        task = bar.add_task(f"reading {events.name}", total=2)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task(f"reading {_name(events)}", total=2)
         log = _load(events, quarantine)
         bar.update(task, advance=1, description="report")
         path = write_report(log, out, as_of=as_of, window=_window(window, chosen), policy=chosen, compare=other, sla=_sla(sla),
-                            roles=_roles(roles), title=title, source=events.name)  # fmt: skip
+                            roles=_roles(roles), title=title, source=_name(events))  # fmt: skip
         bar.update(task, advance=1)
     if as_json:
-        _out({"report": str(path), "bytes": path.stat().st_size})
+        print_json({"report": str(path), "bytes": path.stat().st_size})
     else:
         typer.echo(f"Report: {path.resolve()}")
 
@@ -371,7 +380,7 @@ def metrics_(as_json: Json = False) -> None:
         for one in METRICS.values()
     ]  # fmt: skip
     if as_json:
-        _out(rows)
+        print_json(rows)
         return
     from rich.console import Console
     from rich.table import Table
@@ -398,13 +407,13 @@ def rules_check(
         policy.test()  # a case that cannot be read is a mistake too; whether it passes is for `rules test`
     except RuleError as error:
         if as_json:
-            _out({"ok": False, "problems": [str(problem) for problem in error.problems]})
+            print_json({"ok": False, "problems": [str(problem) for problem in error.problems]})
         else:
             for problem in error.problems:
                 typer.echo(str(problem))
         raise typer.Exit(2) from None
     if as_json:
-        _out({"ok": True, "name": policy.name, "rules": [rule.id for rule in policy.spec.rules], "metrics": policy.metrics})
+        print_json({"ok": True, "name": policy.name, "rules": [rule.id for rule in policy.spec.rules], "metrics": policy.metrics})
     else:
         typer.echo(f"{file}: {policy.name} is a policy of {len(policy.spec.rules)} rules on {', '.join(policy.metrics)}")
 
@@ -421,7 +430,7 @@ def rules_test(
         raise ParameterError(Problem("the policy has no tests", got=str(file), next="write cases under 'tests:' beside the rules"))
     result = policy.test()
     if as_json:
-        _out({"passed": result.passed, "failed": len(result.failures), "failures": list(result.failures)})
+        print_json({"passed": result.passed, "failed": len(result.failures), "failures": list(result.failures)})
     else:
         for failure in result.failures:
             typer.echo(f"FAILED {failure}")

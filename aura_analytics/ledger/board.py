@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from aura_analytics import times
+from aura_analytics.cases.facts import in_memory
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.state import DossierState
@@ -71,17 +72,18 @@ class Board:
         return found
 
     def _row(self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None) -> dict[str, Any] | None:
-        end = self._ledger.info().last if as_of is None else times.parse_as_of(as_of)
+        last = self._ledger.info().last
+        end = last if as_of is None else times.parse_as_of(as_of)
         if end is None:
             return None
-        last = self._ledger.info().last
         past = last is not None and end < last
         events = None if self._state is not None and not past else self._ledger.cases_of(actor)
         if events is None and past:  # sums are kept as of now; the past is counted anew
-            events = self._ledger.events(until=end).collect()
-        if events is not None:
+            return _only(dossiers(self._ledger.events(until=end), end, window, metrics=METRICS), actor)
+        if events is None:
+            return _only(self.keep().dossiers(end, window, actors=[actor]), actor)
+        with in_memory():
             return _only(dossiers(events, end, window, metrics=METRICS), actor)
-        return _only(self.keep().dossiers(end, window, actors=[actor]), actor)
 
 
 def _only(board: pl.DataFrame, actor: str) -> dict[str, Any] | None:

@@ -9,7 +9,9 @@ was recorded is true, nor about events that were never recorded.
 from __future__ import annotations
 
 import json
+import sqlite3
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -90,22 +92,35 @@ def read_heads(path: Path) -> list[Head]:
 
 def verify(engines: Engines, heads: Sequence[Head] = (), progress: Callable[[int], None] | None = None) -> Verification:
     """Check every row against its hash, the chain and the head, and the chain against heads kept elsewhere."""
-    with translated(engines.url), engines.reader.connect() as connection:
-        connection.exec_driver_sql("SELECT 1")
-        driver: Any = connection.connection.driver_connection
-        if engines.sqlite:  # bytes that are no text are a finding, not a crash
-            driver.text_factory = _lenient
+    with translated(engines.url), ThreadPoolExecutor(1) as aside:
+        integrity = aside.submit(_integrity, engines) if engines.sqlite else None
         try:
-            found = _Check(connection, heads).run(progress)
-            return found if not found.ok or not engines.sqlite else _integrity(connection, found)
+            found = _rows(engines, heads, progress)
         except Exception as error:
             damage = _damage(error)
             if damage is None:
                 raise
             return damage
+        faults = [] if integrity is None else integrity.result()
+        if not found.ok or not faults:
+            return found
+        return Verification(ok=False, events=found.events, kind="damaged", message=f"the file is damaged: {'; '.join(faults)}")
+
+
+def _rows(engines: Engines, heads: Sequence[Head], progress: Callable[[int], None] | None) -> Verification:
+    with engines.reader.connect() as connection:
+        try:
+            return _Check(connection, heads).run(progress)
+        except sqlite3.OperationalError as error:
+            if "decode" not in str(error):
+                raise
+        # bytes that are no text are a finding, not a crash
+        driver: Any = connection.connection.driver_connection
+        driver.text_factory = _lenient
+        try:
+            return _Check(connection, heads).run(progress)
         finally:
-            if engines.sqlite:
-                driver.text_factory = str
+            driver.text_factory = str
 
 
 def _lenient(raw: bytes) -> str:
@@ -119,12 +134,17 @@ def _damage(error: Exception) -> Verification | None:
     return Verification(ok=False, events=0, kind="damaged", message=f"the file is damaged: {getattr(error, 'orig', error)}")
 
 
-def _integrity(connection: Connection, found: Verification) -> Verification:
-    """Rows may be sound while an index is not; SQLite finds that."""
-    said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
-    if said == ["ok"]:
-        return found
-    return Verification(ok=False, events=found.events, kind="damaged", message=f"the file is damaged: {'; '.join(said)}")
+def _integrity(engines: Engines) -> list[str]:
+    """Faults of the file that its rows do not show, such as in an index."""
+    try:
+        with engines.reader.connect() as connection:
+            said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
+    except Exception as error:
+        damage = _damage(error)
+        if damage is None:
+            raise
+        return [damage.message]
+    return [] if said == ["ok"] else said
 
 
 class _Check:
@@ -150,7 +170,7 @@ class _Check:
             return self._fault("head", 0, None, text)
         seq, chain = 0, tables.GENESIS
         content_hash, chain_hash = tables.content_hash, tables.chain_hash
-        for rows in chunks(self._connection, self._query, 20_000):
+        for rows in chunks(self._connection, self._query, 1_000):
             for row in rows:
                 seq += 1
                 content = content_hash(row[1 : _WIDTH + 1])
@@ -162,7 +182,7 @@ class _Check:
                     return self._fault(
                         "head", seq, row[_ID], f"the chain at seq {seq} is not the exported head: it was computed anew"
                     )
-            if progress is not None:
+            if progress is not None and seq % 50_000 == 0:
                 progress(seq)
         return self._ended(seq, chain)
 

@@ -17,7 +17,7 @@ import polars as pl
 from aura_analytics.errors import EventError, Problem
 from aura_analytics.events import ACTOR_KINDS, CLOCK_TYPES, EVENT_TYPES, SCHEMA, SEVERITIES, attributes_text
 
-__all__ = ["KEY_BYTES", "check_storable", "frame_of", "plain_row", "rows_of"]
+__all__ = ["KEY_BYTES", "check_frame", "check_storable", "frame_of", "plain_row", "rows_of"]
 
 Row = list[Any]
 KEY_BYTES = 512  # of an id: PostgreSQL cannot index a key beyond 2,704 bytes
@@ -152,11 +152,24 @@ def frame_of(columns: Sequence[Sequence[Any]]) -> pl.DataFrame:
     return pl.DataFrame(series)
 
 
-def check_storable(rows: Sequence[Row]) -> None:
+def check_frame(frame: pl.DataFrame) -> None:
+    """As `check_storable`, for events on the contract."""
+    texts = [name for name, dtype in SCHEMA.items() if dtype == pl.String]
+    odd = pl.any_horizontal(
+        *(pl.col(name).str.len_bytes() > KEY_BYTES for name in _KEYS),
+        *(pl.col(name).str.contains("\0", literal=True) for name in texts),
+        pl.col("penalties").list.join("").str.contains("\0", literal=True),
+    )
+    bad = frame.with_row_index("__row").filter(odd)
+    if bad.height:
+        check_storable(rows_of(bad), bad["__row"].to_list())
+
+
+def check_storable(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> None:
     """`EventError` for rows that keep the contract but that a database cannot keep: overlong ids, NUL characters."""
     problems = []
     keys = [_COLUMNS.index(name) for name in _KEYS]
-    for number, row in enumerate(rows):
+    for number, row in zip(range(len(rows)) if numbers is None else numbers, rows, strict=True):
         for at in keys:
             text = row[at]
             if text is not None and len(text) * 4 > KEY_BYTES and len(text.encode()) > KEY_BYTES:

@@ -23,13 +23,13 @@ from aura_analytics.ledger import chain, reading, schema, tables
 from aura_analytics.ledger.engines import Engines, ledger_address, shown, translated
 from aura_analytics.ledger.following import Subscription
 from aura_analytics.ledger.mirror import Mirror
-from aura_analytics.ledger.records import Row, check_storable, plain_row, rows_of
+from aura_analytics.ledger.records import Row, check_frame, check_storable, plain_row, rows_of
 from aura_analytics.ledger.writing import Recorded, append
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.board import Board
 
-__all__ = ["Ledger", "LedgerInfo"]
+__all__ = ["Ledger", "LedgerInfo", "upgrade_ledger"]
 
 _SLICE = 50_000  # rows that are made ready at once
 _MIRROR_FROM = 200_000  # rows, from which on the mirror is read
@@ -218,8 +218,7 @@ class Ledger:
             # a frame that says it is on the contract still has its values checked
             good = contract.validate(table)
             repeats = table.height - good.height  # exact repeats within the frame
-            for piece in good.iter_slices(_SLICE):
-                check_storable(rows_of(piece))
+            check_frame(good)
             done = self._append(lambda: (rows_of(piece) for piece in good.iter_slices(_SLICE)), now=now, strict=strict)
             done.duplicates += repeats
             return done
@@ -400,6 +399,26 @@ class Ledger:
 
 
 _LOOKED_UP = 20_000  # events of one actor that are looked up one case at a time
+
+
+def upgrade_ledger(url: str | Path | None = None, backup: Path | None = None) -> tuple[str, str, Path | None]:
+    """Bring an older ledger to the schema of this library, after a backup.
+
+    Parameters
+    ----------
+    url
+        As of `Ledger`.
+    backup
+        Where to put the backup; default beside the ledger (of PostgreSQL: the events as Parquet, in the working directory).
+
+    Returns
+    -------
+    tuple
+        Schema before and after, and the path of the backup (None when there was nothing to do).
+    """
+    address = ledger_address(settings.ledger_url() if url is None else url)
+    before, kept = schema.upgrade(Engines(address, settings.ledger_timeout(), "FULL"), backup)
+    return before, schema.REVISION, kept
 
 
 def _sliced(rows: list[Row]) -> Iterator[list[Row]]:

@@ -1,0 +1,180 @@
+"""`aura record` and `aura ledger`: the commands about the ledger."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aura_analytics import settings
+from aura_analytics.console import Json, print_json, progress
+from aura_analytics.errors import EventError, ParameterError, Problem
+
+if TYPE_CHECKING:
+    from aura_analytics.ledger import Ledger, Recorded
+
+__all__ = ["is_ledger", "ledger_app", "opened", "record"]
+
+ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
+
+_HELP = "Ledger: sqlite:///FILE, postgresql+psycopg://..., or a SQLite file; default AURA_LEDGER."
+Url = Annotated[str | None, typer.Argument(metavar="[LEDGER]", help=_HELP, show_default=False)]
+_FILES = (".db", ".sqlite", ".sqlite3")
+
+
+def is_ledger(text: str) -> bool:
+    """Whether a command's argument names a ledger rather than a file of events."""
+    return "://" in text or text.endswith(_FILES)
+
+
+def _address(text: str | None) -> str | Path:
+    found = settings.ledger_url() if text is None else text
+    return found if "://" in found else Path(found)
+
+
+def opened(text: str | None, *, create: bool = False) -> Ledger:
+    """The ledger that a command's argument names."""
+    from aura_analytics.ledger import Ledger
+
+    return Ledger(_address(text), create=create)
+
+
+def record(
+    events: Annotated[
+        str, typer.Argument(help="An event as JSON, a file of events, or - for JSON Lines on standard input.", show_default=False)
+    ],
+    ledger: Annotated[str | None, typer.Option(help=_HELP)] = None,
+    skip_conflicts: Annotated[
+        bool, typer.Option("--skip-conflicts", help="Store the rest when ids are taken by other content; the exit code is 1.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Record events in the ledger, which is made if it does not exist."""
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("recording", total=1)
+        given = _given(events)
+        store = opened(ledger, create=True)
+        done = store.record_events_report(given, on_conflict="skip" if skip_conflicts else "raise")
+        bar.update(task, advance=1)
+    _account(store, done, as_json=as_json)
+    if done.conflicts:
+        raise typer.Exit(1)
+
+
+def _given(events: str) -> Any:
+    from aura_analytics import io
+
+    text = events.strip()
+    if text.startswith("{"):
+        return [_event(text, "the argument")]
+    if text == "-":
+        return [_event(line, f"line {number}") for number, line in enumerate(sys.stdin, 1) if line.strip()]
+    return io.read_events(Path(events))
+
+
+def _event(text: str, where: str) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except ValueError as error:
+        raise EventError(Problem("this is no JSON", got=str(error), where=where, expected='{"type": "OVERRIDE", ...}')) from None
+    if not isinstance(found, dict):
+        raise EventError(Problem("an event is a JSON object", got=found, where=where, expected='{"type": "OVERRIDE", ...}'))
+    return found
+
+
+def _account(store: Ledger, done: Recorded, *, as_json: bool) -> None:
+    if as_json:
+        conflicts = [str(problem) for problem in done.conflicts]
+        print_json({"ledger": store.url, "stored": done.stored, "duplicates": done.duplicates, "conflicts": conflicts})
+        return
+    known = f", {done.duplicates:,} known already" if done.duplicates else ""
+    typer.echo(f"{done.stored:,} recorded{known} in {store.url}")
+    for problem in done.conflicts:
+        typer.echo(f"not recorded: {problem}", err=True)
+
+
+@ledger_app.command()
+def info(ledger: Url = None, as_json: Json = False) -> None:
+    """Say what a ledger holds."""
+    found = opened(ledger).info()
+    if as_json:
+        print_json(vars(found))
+        return
+    span = "" if found.first is None else f", {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M} UTC"
+    typer.echo(f"{found.url}\n{found.events:,} events{span}\nledger {found.ledger_id}, schema {found.schema}\nhead {found.chain}")
+
+
+@ledger_app.command()
+def verify(
+    ledger: Url = None,
+    heads: Annotated[Path | None, typer.Option(help="File of heads exported earlier.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Check every event against the hash chain; exit code 1 when one was altered, removed, moved or put in."""
+    store = opened(ledger)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("verifying", total=max(1, store.info().events))
+        found = store.verify(heads, lambda checked: bar.update(task, completed=checked))
+    if as_json:
+        print_json(vars(found))
+    else:
+        typer.echo(("" if found.ok else "NOT AS RECORDED: ") + found.message)
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@ledger_app.command()
+def upgrade(
+    ledger: Url = None,
+    backup: Annotated[Path | None, typer.Option(help="Where to put the backup; default beside the ledger.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Bring an older ledger to this version of the library, after a backup."""
+    from aura_analytics.ledger.store import upgrade_ledger
+
+    before, after, kept = upgrade_ledger(_address(ledger), backup)
+    if as_json:
+        print_json({"before": before, "after": after, "backup": None if kept is None else str(kept)})
+    elif kept is None:
+        typer.echo(f"schema {after}: nothing to do")
+    else:
+        typer.echo(f"schema {before} -> {after}\nBackup: {kept}")
+
+
+@ledger_app.command()
+def snapshot(
+    out: Annotated[Path, typer.Option(help="File to write: .parquet, or (of a SQLite ledger) .db.", show_default=False)],
+    ledger: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Write a copy of a ledger for other tools."""
+    if out.suffix not in (".parquet", *_FILES):
+        raise ParameterError(Problem("unknown kind of snapshot", got=out.name, expected=".parquet or .db"))
+    store = opened(ledger)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task(f"writing {out.name}", total=1)
+        path = store.snapshot(out)
+        bar.update(task, advance=1)
+    if as_json:
+        print_json({"snapshot": str(path), "bytes": path.stat().st_size})
+    else:
+        typer.echo(f"Snapshot: {path}")
+
+
+@ledger_app.command("export-heads")
+def export_heads(
+    out: Annotated[
+        Path, typer.Option(help="File to add the head to; keep it where the ledger's writers cannot write.", show_default=False)
+    ],
+    ledger: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Add the present head of the chain to a file; `verify --heads` then proves that nothing before it was changed."""
+    head = opened(ledger).export_heads(out)
+    if as_json:
+        print_json(vars(head))
+    else:
+        typer.echo(f"{out}: head {head.chain} at seq {head.seq:,}")
