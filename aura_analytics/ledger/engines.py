@@ -228,7 +228,7 @@ def _of_sqlite(error: sqlite3.Error | UnicodeDecodeError, where: str) -> AuraErr
     if name.startswith("SQLITE_NOTADB"):
         return LedgerSchemaError(Problem("this file is no SQLite database", where=where, next="name another file"))
     if name.startswith("SQLITE_CORRUPT") or isinstance(error, UnicodeDecodeError) or "decode" in text:
-        next_ = "aura ledger verify names the damage; restore a backup or snapshot"
+        next_ = "restore a backup or a snapshot; copy this file away first"
         return LedgerDamagedError(Problem("the ledger's file is damaged", got=text, where=where, next=next_))
     if name.startswith("SQLITE_IOERR"):
         return LedgerUnavailableError(Problem("the ledger's disk failed", got=text, where=where, next="check the disk"))

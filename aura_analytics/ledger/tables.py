@@ -88,7 +88,7 @@ def content_hash(row: Sequence[Any]) -> bytes:
     --------
     >>> row = ["e1", 1_767_225_600_000_000, "SAT_SCORE", None, None, "C1", None, 3.0] + [None] * 8
     >>> content_hash(row).hex()[:16]
-    '7dd8f8ad6b2ae1e1'
+    '40929c9c915acf92'
     """
     text = _encode(("aura-event-1", *row))
     try:

@@ -160,10 +160,26 @@ _numbers = st.one_of(st.none(), st.integers(-2, 101), st.floats(-1, 101), st.sam
     record=st.fixed_dictionaries(
         {"type": st.sampled_from([*events.EVENT_TYPES, "override", "OVERIDE", None])},
         optional={
-            "ts": st.sampled_from(["2026-03-01T12:00:00Z", "2026-03-01T12:00:00+05:30", "2026-03-01", "yesterday", "1960-01-01T00:00:00Z",
-                                   datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=timezone.utc), 5]),  # fmt: skip
-            "actor": _texts, "case_id": _texts, "queue": _texts, "agent": _texts, "outcome": _texts, "human_verdict": _texts,
-            "value": _numbers, "confidence": _numbers,
+            "ts": st.sampled_from(
+                [
+                    "2026-03-01T12:00:00Z",
+                    "2026-03-01T12:00:00+05:30",
+                    "2026-03-01",
+                    "yesterday",
+                    "1960-01-01T00:00:00Z",
+                    datetime(2026, 1, 1),
+                    datetime(2026, 1, 1, tzinfo=timezone.utc),
+                    5,
+                ]
+            ),
+            "actor": _texts,
+            "case_id": _texts,
+            "queue": _texts,
+            "agent": _texts,
+            "outcome": _texts,
+            "human_verdict": _texts,
+            "value": _numbers,
+            "confidence": _numbers,
             "actor_kind": st.sampled_from([None, "officer", "Officer", "robot"]),
             "severity": st.sampled_from([None, "low", "huge"]),
             "penalties": st.sampled_from([None, [], ["a"], ["a", 1], "a"]),
@@ -171,7 +187,7 @@ _numbers = st.one_of(st.none(), st.integers(-2, 101), st.floats(-1, 101), st.sam
             "channel": st.sampled_from([None, "web", 3, float("inf"), {"x": 1}]),
         },
     )
-)  # fmt: skip
+)
 def test_the_short_way_and_the_long_way_are_one(record: dict[str, Any]) -> None:
     now = datetime(2026, 5, 1, tzinfo=timezone.utc)
     row = plain_row(record, "id", 1_777_593_600_000_000)
