@@ -72,18 +72,23 @@ class Board:
         return found
 
     def _row(self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None) -> dict[str, Any] | None:
-        last = self._ledger.info().last
-        end = last if as_of is None else times.parse_as_of(as_of)
+        if self._state is not None:
+            return self._from_sums(actor, as_of, window)
+        end = self._ledger.info().last if as_of is None else times.parse_as_of(as_of)
         if end is None:
             return None
-        past = last is not None and end < last
-        events = None if self._state is not None and not past else self._ledger.cases_of(actor)
-        if events is None and past:  # sums are kept as of now; the past is counted anew
-            return _only(dossiers(self._ledger.events(until=end), end, window, metrics=METRICS), actor)
+        events = self._ledger.cases_of(actor)
         if events is None:
-            return _only(self.keep().dossiers(end, window, actors=[actor]), actor)
+            return self._from_sums(actor, as_of, window)
         with in_memory():
             return _only(dossiers(events, end, window, metrics=METRICS), actor)
+
+    def _from_sums(self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None) -> dict[str, Any] | None:
+        state = self.keep()
+        end = None if as_of is None else times.parse_as_of(as_of)
+        if end is not None and state.last is not None and end < state.last:  # sums are kept as of now; the past is counted anew
+            return _only(dossiers(self._ledger.events(until=end), end, window, metrics=METRICS), actor)
+        return _only(state.dossiers(end, window, actors=[actor]), actor)
 
 
 def _only(board: pl.DataFrame, actor: str) -> dict[str, Any] | None:

@@ -6,6 +6,7 @@ import os
 import threading
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
@@ -17,7 +18,7 @@ from sqlalchemy import func, select
 
 from aura_analytics import events as contract
 from aura_analytics import settings
-from aura_analytics.errors import EventError, InputError, ParameterError, Problem
+from aura_analytics.errors import AuraError, EventError, InputError, ParameterError, Problem
 from aura_analytics.events import SCHEMA
 from aura_analytics.ledger import chain, reading, schema, tables
 from aura_analytics.ledger.engines import Engines, ledger_address, shown, translated
@@ -275,7 +276,15 @@ class Ledger:
                 found = reading.read_events(connection, some.limit(_MIRROR_FROM + 1))
                 if found.height <= _MIRROR_FROM:
                     return found.lazy()
-        return self._mirrored(end, **narrowed)
+        try:
+            return self._mirrored(end, **narrowed)
+        except OSError as error:
+            if isinstance(error, AuraError):
+                raise
+            text = f"the ledger's mirror cannot be written ({error}); reading from the database, which is slower"
+            warnings.warn(text, UserWarning, stacklevel=2)
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            return reading.read_events(connection, query.where(column.seq <= end).order_by(column.seq)).lazy()
 
     def _mirrored(self, end: int, since: Any, until: Any, actor: Any, type: Any) -> pl.LazyFrame:  # noqa: A002
         assert self._mirror is not None

@@ -104,6 +104,11 @@ class DossierState:
         self._last: datetime | None = None
         self._start(lazy)
 
+    @property
+    def last(self) -> datetime | None:
+        """The time of the last event taken in."""
+        return self._last
+
     # -- from events to facts --------------------------------------------------------------------------------------------
 
     def _start(self, lazy: pl.LazyFrame) -> None:

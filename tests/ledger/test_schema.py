@@ -82,9 +82,9 @@ def test_an_older_schema_is_refused_with_the_command(
     else:
         monkeypatch.setattr(schema, "REVISION", "0001")
         assert Ledger(backup, mirror=False).events().collect().equals(kept)
+    monkeypatch.setattr(schema, "REVISION", "0001")
+    monkeypatch.setattr(schema, "_SCRIPTS", schema._SCRIPTS[:1])
     with pytest.raises(LedgerSchemaError, match=r"newer version of the library.*pip install --upgrade"):
-        monkeypatch.setattr(schema, "REVISION", "0001")
-        monkeypatch.setattr(schema, "_SCRIPTS", schema._SCRIPTS[:1])
         Ledger(url)
 
 

@@ -1,0 +1,123 @@
+"""The tracker's two functions, and the dossier of one actor from a ledger."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import aura_analytics as aura
+from aura_analytics import Ledger, events, get_dossier, record_event
+from aura_analytics.errors import ParameterError
+from aura_analytics.ledger import board, store
+
+NUMBERS = ("avg_processing_hours", "avg_processing_hours_n", "sat_score_mean", "sat_score_mean_n", "override_rate_n", "override_rate_lo",
+           "override_rate_hi", "pip_recommended", "pip_status", "pip_reasons")  # fmt: skip
+
+
+@pytest.fixture
+def default(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AURA_LEDGER", url)
+    monkeypatch.setenv("AURA_MIRROR", str(tmp_path / "mirror"))
+
+
+def test_the_tutorial_as_it_stands(default: None) -> None:
+    first = record_event({"type": "SAT_SCORE", "value": 3, "case_id": "CLAIM_9001"})
+    second = record_event({
+        "type": "OVERRIDE", "actor": "officer_anne@sba.gov", "case_id": "CLAIM_9001", "ai_recommendation": "APPROVE",
+        "human_verdict": "REJECT",
+    })  # fmt: skip
+    assert first["ok"] is True and len({first["stored_id"], second["stored_id"]}) == 2
+    dossier = get_dossier("officer_anne@sba.gov")
+    assert dossier["override_rate"] == 1.0 and dossier["pip_recommended"] is False
+    assert dossier["sat_score_mean"] is None and dossier["avg_processing_hours"] is None
+    record_event({"type": "SAT_SCORE", "value": 2, "case_id": "CLAIM_9001"})
+    assert get_dossier("officer_anne@sba.gov")["sat_score_mean"] == 2.0
+    assert get_dossier("officer_anne@sba.gov")["pip_recommended"] is True
+
+
+def test_somebody_unknown(default: None) -> None:
+    unknown = {
+        "actor": "nobody",
+        "override_rate": 0.0,
+        "avg_processing_hours": None,
+        "sat_score_mean": None,
+        "pip_recommended": False,
+    }
+    assert get_dossier("nobody") == unknown
+    record_event({"type": "OVERRIDE", "actor": "test@agency.gov"})
+    assert get_dossier("nobody") == unknown
+    with pytest.raises(ParameterError, match="an actor is a name"):
+        get_dossier("")
+
+
+def test_ten_overrides_and_ten_approvals(default: None) -> None:
+    """The tutorial's exercise: the rate is rounded at the door as Python rounds, the rule is not."""
+    record_event({"type": "SAT_SCORE", "value": 2, "actor": "anne", "actor_kind": "officer"})
+    for i in range(1, 11):
+        record_event({"type": "OVERRIDE", "actor": "anne"})
+        record_event({"type": "DECISION", "actor": "anne"})
+        found = get_dossier("anne")
+        assert (found["override_rate"], found["override_rate_n"], found["pip_recommended"]) == (0.5, 2 * i, True)
+    for i in range(11, 26):
+        record_event({"type": "DECISION", "actor": "anne"})
+        rate = 10 / (10 + i)
+        assert get_dossier("anne")["override_rate"] == round(rate, 2)
+        assert get_dossier("anne")["pip_recommended"] is (rate > 0.3)
+
+
+@pytest.mark.parametrize("looked_up", [20_000, 0], ids=["by case", "from sums"])
+def test_the_dossier_of_one_is_that_of_all(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, looked_up: int) -> None:
+    monkeypatch.setattr(store, "_LOOKED_UP", looked_up)
+    log = events.sample(1_500, seed=3).sort("ts")
+    compared = 0
+    for cut in (1_000, 1_250, 1_500):
+        ledger.record_events(log.slice(ledger.info().events, cut - ledger.info().events))
+        for window in ("90d", "10d", None):
+            expected = aura.dossiers(log.head(cut), window=window)
+            for row in expected.filter(pl.col("actor_kind") == "officer").iter_rows(named=True):
+                found = ledger.dossier(row["actor"], window=window)
+                assert {name: found[name] for name in NUMBERS} == {name: row[name] for name in NUMBERS}
+                assert found["override_rate"] == round(row["override_rate"], 2)
+                compared += 1
+    assert compared >= 24
+    kept = ledger._board
+    assert kept is not None and (kept._state is None) == (looked_up > 0)
+
+
+def test_the_dossier_as_it_stood(ledger: Ledger) -> None:
+    log = events.sample(800, seed=3).sort("ts")
+    ledger.record_events(log)
+    moment = log["ts"][500]
+    for keep in (False, True):
+        if keep:
+            assert ledger._board is not None
+            ledger._board.keep()
+        expected: dict[str, Any] = aura.dossiers(log, moment).filter(actor="officer_bob").row(0, named=True)
+        found = ledger.dossier("officer_bob", moment)
+        assert {name: found[name] for name in NUMBERS} == {name: expected[name] for name in NUMBERS}
+
+
+def test_sums_are_kept_through_threads(ledger: Ledger) -> None:
+    import threading
+
+    ledger.record_events(events.sample(500, seed=3))
+    made = board.Board(ledger)
+    made.keep()
+    faults: list[BaseException] = []
+
+    def work(i: int) -> None:
+        try:
+            ledger.record_event({"type": "OVERRIDE", "actor": f"new{i}"})
+            assert made.dossier(f"new{i}")["override_rate"] == 1.0
+        except BaseException as error:  # noqa: BLE001
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []

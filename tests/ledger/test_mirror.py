@@ -1,0 +1,140 @@
+"""The Parquet mirror holds what the ledger holds, whatever happens to it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+import aura_analytics as aura
+from aura_analytics import Ledger, events
+from aura_analytics.ledger import mirror as mirror_module
+from aura_analytics.ledger import store
+from aura_analytics.ledger.mirror import PARTS, part_of
+
+
+@pytest.fixture(autouse=True)
+def _small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(store, "_MIRROR_FROM", 100)
+
+
+def same(found: pl.LazyFrame, expected: pl.DataFrame) -> bool:
+    table = found.collect()
+    return table.schema == events.SCHEMA and table.sort("event_id").equals(expected.sort("event_id"))
+
+
+def test_the_mirror_is_the_ledger(ledger: Ledger, tmp_path: Path) -> None:
+    table = events.sample(3_000, seed=6)
+    nameless = pl.col("actor").is_null()
+    assert table.filter(nameless).height > 0
+    for first in range(0, 3_000, 700):
+        ledger.record_events(table.slice(first, 700))
+        assert same(ledger.events(), table.head(first + 700))
+    assert (tmp_path / "mirror" / "manifest.json").exists()
+    assert aura.dossiers(ledger.events()).equals(aura.dossiers(table))
+    some = table.filter(actor="officer_anne")
+    assert some.height > 100
+    assert same(ledger.events(actor="officer_anne"), some)
+    assert same(ledger.events(actor=["officer_anne", "nobody"], type="OVERRIDE"), some.filter(pl.col("type") == "OVERRIDE"))
+    middle = table["ts"].sort()[1_500]
+    assert same(ledger.events(since=middle), table.filter(pl.col("ts") > middle))
+    assert same(ledger.events(until=middle), table.filter(pl.col("ts") <= middle))
+
+
+def test_a_frame_stays_as_of_its_moment(ledger: Ledger) -> None:
+    table = events.sample(400, seed=6)
+    ledger.record_events(table.head(300))
+    before = ledger.events()
+    ledger.record_events(table.slice(300))
+    ledger.events().collect()
+    assert same(before, table.head(300))
+
+
+def test_the_partition_of_an_actor_never_changes() -> None:
+    # BLAKE2b with 8 bytes of digest, big-endian, modulo 16
+    assert [part_of(name) for name in ("officer_anne@sba.gov", "gpt-4.1", "ü", None)] == [5, 11, 7, 4]
+    assert {part_of(f"actor {i}") for i in range(500)} == set(range(PARTS))
+
+
+def test_actors_lie_in_their_partition_only(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.record_events(events.sample(1_000, seed=6))
+    ledger.events().collect()
+    for path in (tmp_path / "mirror").glob("part-*.parquet"):
+        for actor in pl.read_parquet(path)["actor"].unique():
+            assert part_of(actor) == int(path.name.split("-")[1])
+
+
+def test_whatever_happens_to_it_it_is_made_anew(ledger: Ledger, tmp_path: Path) -> None:
+    table = events.sample(500, seed=6)
+    ledger.record_events(table)
+    folder = tmp_path / "mirror"
+    assert same(ledger.events(), table)
+    shutil.rmtree(folder)
+    assert same(ledger.events(), table)
+    next(folder.glob("part-*.parquet")).unlink()
+    assert same(ledger.events(), table)
+    (folder / "manifest.json").write_text("{")
+    assert same(ledger.events(), table)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "format": 0}))
+    assert same(ledger.events(), table)
+    (folder / "manifest.json").write_text(json.dumps({**manifest, "chain": "00"}))
+    assert same(ledger.events(), table)
+
+
+def test_another_ledger_s_mirror_is_not_taken_for_ours(ledger: Ledger, tmp_path: Path) -> None:
+    ledger.record_events(events.sample(500, seed=6))
+    ledger.events().collect()
+    other_log = events.sample(600, seed=7)
+    with Ledger(tmp_path / "other.db", mirror=tmp_path / "mirror") as other:
+        other.record_events(other_log)
+        assert same(other.events(), other_log)
+
+
+def test_small_files_are_put_together(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror_module, "_FILES", 3)
+    table = events.sample(1_000, seed=6)
+    for first in range(0, 1_000, 50):
+        ledger.record_events(table.slice(first, 50))
+        assert same(ledger.events(), table.head(first + 50))
+    manifest = json.loads((tmp_path / "mirror" / "manifest.json").read_text())
+    per_part = [sum(part == item[0] for item in manifest["files"]) for part in range(PARTS)]
+    assert max(per_part) <= 4
+
+
+def test_several_readers_at_once(ledger: Ledger, url: str, tmp_path: Path) -> None:
+    table = events.sample(2_000, seed=6)
+    ledger.record_events(table)
+    heights: list[int] = []
+
+    def read() -> None:
+        with Ledger(url, mirror=tmp_path / "mirror") as own:
+            heights.append(own.events().collect().height)
+
+    threads = [threading.Thread(target=read) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert heights == [table.height] * 6
+
+
+def test_without_a_mirror(url: str, tmp_path: Path) -> None:
+    table = events.sample(500, seed=6)
+    with Ledger(url, mirror=False) as ledger:
+        ledger.record_events(table)
+        assert ledger.events().collect().equals(table)
+    assert not list(tmp_path.glob("*mirror*"))
+
+
+def test_a_mirror_that_cannot_be_written_is_done_without(url: str, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("not a folder")
+    table = events.sample(500, seed=6)
+    with Ledger(url, mirror=tmp_path / "file" / "mirror") as ledger:
+        ledger.record_events(table)
+        with pytest.warns(UserWarning, match="mirror cannot be written"):
+            assert ledger.events().collect().equals(table)

@@ -1,0 +1,149 @@
+"""Several processes and threads at once, forks, and processes that are killed while they write."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from aura_analytics import Ledger, events
+from tests.conftest import ROOT
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[bytes]:
+    command = [sys.executable, "-m", "tests.ledger.workers", *arguments]
+    return subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, **options)
+
+
+def finish(workers: list[subprocess.Popen[bytes]]) -> None:
+    for worker in workers:
+        _, errors = worker.communicate(timeout=240)
+        assert worker.returncode == 0, errors.decode()
+
+
+@pytest.mark.parametrize("batch", ["1", "25"])
+def test_four_writers_lose_nothing(url: str, batch: str) -> None:
+    count = 100
+    finish([start("write", url, f"w{i}", str(count), batch) for i in range(4)])
+    with Ledger(url, mirror=False) as ledger:
+        table = ledger.events().collect()
+        for i in range(4):
+            assert table.filter(actor=f"w{i}").height == count
+        shared = events.sample(200, seed=3)
+        from_shared = table.join(shared.select("event_id"), on="event_id", how="semi")
+        assert from_shared.height > 100
+        assert from_shared.sort("event_id").equals(shared.join(from_shared, on="event_id", how="semi").sort("event_id"))
+        assert ledger.verify().ok
+
+
+def open_together(url: str, go: Path) -> None:
+    workers = [start("first", url, str(go)) for _ in range(6)]
+    time.sleep(0.2)
+    go.touch()
+    finish(workers)
+    with Ledger(url, mirror=False) as ledger:
+        assert len(ledger) == 6
+        assert ledger.verify().ok
+
+
+def test_six_processes_open_a_new_ledger_at_once(url: str, tmp_path: Path) -> None:
+    open_together(url, tmp_path / "go")
+
+
+@pytest.mark.slow
+def test_six_processes_open_a_new_ledger_at_once_twenty_times(tmp_path: Path) -> None:
+    for i in range(20):
+        open_together(f"sqlite:///{tmp_path}/{i}.db", tmp_path / f"go-{i}")
+
+
+def kill_while_writing(url: str, name: str, after: float) -> list[str]:
+    worker = start("acknowledge", url, name, stdout=subprocess.PIPE)
+    assert worker.stdout is not None
+    first = worker.stdout.readline()
+    time.sleep(after)
+    worker.send_signal(signal.SIGKILL)
+    rest = worker.stdout.read()
+    worker.communicate()
+    # a line that was cut off is no acknowledgement
+    return [line for line in (first + rest).decode().split("\n")[:-1] if line]
+
+
+def check_killed(url: str, acknowledged: list[str]) -> None:
+    with Ledger(url, mirror=False) as ledger:
+        found = set(ledger.events().collect()["event_id"])
+        lost = [name for name in acknowledged if name not in found]
+        assert lost == []
+        assert len(found) <= len(acknowledged) + 40  # what was stored but not yet acknowledged
+        assert ledger.verify().ok
+
+
+def test_a_killed_writer_loses_nothing_that_was_acknowledged(url: str) -> None:
+    acknowledged = [name for i in range(2) for name in kill_while_writing(url, f"k{i}", 0.15)]
+    assert len(acknowledged) > 20
+    check_killed(url, acknowledged)
+
+
+@pytest.mark.slow
+def test_thirty_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/aura.db"
+    acknowledged = [name for i in range(30) for name in kill_while_writing(url, f"k{i}", 0.05 + 0.013 * i)]
+    check_killed(url, acknowledged)
+    with sqlite3.connect(tmp_path / "aura.db") as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    connection.close()
+
+
+def test_threads_share_a_ledger(ledger: Ledger) -> None:
+    faults: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            for i in range(30):
+                ledger.record_event({"event_id": f"{name}-{i}", "type": "OVERRIDE", "actor": name})
+                if i % 10 == 0:
+                    ledger.events(actor=name).collect()
+        except BaseException as error:  # noqa: BLE001
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(f"t{i}",)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+    assert len(ledger) == 180 and ledger.verify().ok
+
+
+def in_a_fork(work: Callable[[], None]) -> int:
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_a_forked_process_has_connections_of_its_own(ledger: Ledger) -> None:
+    ledger.record_event({"event_id": "before", "type": "OVERRIDE", "actor": "parent"})
+
+    def child() -> None:
+        # the plain road alone: polars itself must not be used after a fork
+        ledger.record_event({"event_id": "child", "type": "OVERRIDE", "actor": "child"})
+
+    assert in_a_fork(child) == 0
+    ledger.record_event({"event_id": "after", "type": "OVERRIDE", "actor": "parent"})
+    assert ledger.events().collect()["event_id"].to_list() == ["before", "child", "after"]
+    assert ledger.verify().ok
