@@ -52,6 +52,7 @@ def matching(
     until: datetime | str | None = None,
     actor: str | Sequence[str] | None = None,
     type: str | Sequence[str] | None = None,  # noqa: A002  (the contract's name)
+    case_id: str | Sequence[str] | None = None,
     after: int = 0,
     upto: int | None = None,
 ) -> Select[Any]:
@@ -61,11 +62,11 @@ def matching(
         statement = statement.where(column.ts > _micros(since))
     if until is not None:
         statement = statement.where(column.ts <= _micros(until))
-    if actor is not None:
-        statement = statement.where(column.actor == actor if isinstance(actor, str) else column.actor.in_(list(actor)))
+    for one, wanted in ((column.actor, actor), (column.case_id, case_id)):
+        if wanted is not None:
+            statement = statement.where(one == wanted if isinstance(wanted, str) else one.in_(list(wanted)))
     if type is not None:
-        wanted = _types(type)
-        statement = statement.where(column.type == wanted[0] if len(wanted) == 1 else column.type.in_(wanted))
+        statement = statement.where(column.type.in_(_types(type)))
     if after:
         statement = statement.where(column.seq > after)
     return statement if upto is None else statement.where(column.seq <= upto)

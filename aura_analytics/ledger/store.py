@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import Connection, Select, func, literal_column, select
 
 from aura_analytics import events as contract
 from aura_analytics import settings
@@ -243,6 +243,8 @@ class Ledger:
         until: datetime | str | None = None,
         actor: str | Sequence[str] | None = None,
         type: str | Sequence[str] | None = None,  # noqa: A002  (the contract's name)
+        *,
+        case_id: str | Sequence[str] | None = None,
     ) -> pl.LazyFrame:
         """The events recorded up to this moment, on the contract.
 
@@ -250,8 +252,8 @@ class Ledger:
         ----------
         since, until
             Only events with `since < ts <= until`.
-        actor, type
-            Only of this actor or type, or of any of several.
+        actor, type, case_id
+            Only of this actor, type or case, or of any of several.
 
         Returns
         -------
@@ -263,18 +265,16 @@ class Ledger:
         ParameterError
             For an event type that does not exist, or a time that cannot be read.
         """
-        narrowed: dict[str, Any] = {"since": since, "until": until, "actor": actor, "type": type}
+        narrowed: dict[str, Any] = {"since": since, "until": until, "actor": actor, "type": type, "case_id": case_id}
         column = tables.events.c
         query = reading.matching(select(*(column[name] for name in tables.COLUMNS)), **narrowed)
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             end = int(connection.execute(select(tables.head.c.seq)).scalar_one())
             whole = all(value is None for value in narrowed.values())
-            if self._mirror is None or end <= _MIRROR_FROM or not whole:
-                some = query.where(column.seq <= end).order_by(column.seq)
-                if self._mirror is None or end <= _MIRROR_FROM:
-                    return reading.read_events(connection, some).lazy()
-                found = reading.read_events(connection, some.limit(_MIRROR_FROM + 1))
-                if found.height <= _MIRROR_FROM:
+            small = self._mirror is None or end <= _MIRROR_FROM
+            if small or not whole:
+                found = self._looked_up(connection, query, end, None if small else _MIRROR_FROM)
+                if found is not None:
                     return found.lazy()
         try:
             return self._mirrored(end, **narrowed)
@@ -284,9 +284,23 @@ class Ledger:
             text = f"the ledger's mirror cannot be written ({error}); reading from the database, which is slower"
             warnings.warn(text, UserWarning, stacklevel=2)
         with translated(self._engines.url), self._engines.reader.connect() as connection:
-            return reading.read_events(connection, query.where(column.seq <= end).order_by(column.seq)).lazy()
+            found = self._looked_up(connection, query, end, None)
+            assert found is not None
+            return found.lazy()
 
-    def _mirrored(self, end: int, since: Any, until: Any, actor: Any, type: Any) -> pl.LazyFrame:  # noqa: A002
+    @staticmethod
+    def _looked_up(connection: Connection, query: Select[Any], end: int, most: int | None) -> pl.DataFrame | None:
+        """The events of a query up to a place in the ledger, in its order; None when there are more than `most`."""
+        seq = tables.events.c.seq
+        # `seq + 0`: the index of what was asked for serves better than that of `seq`, whose order is made afterwards
+        bounded = query.add_columns(seq).where(seq + literal_column("0") <= end)
+        frames = list(reading.event_frames(connection, bounded if most is None else bounded.limit(most + 1), extra=1))
+        if not frames:
+            return contract.empty()
+        found = pl.concat(frames)
+        return None if most is not None and found.height > most else found.sort("seq").drop("seq")
+
+    def _mirrored(self, end: int, since: Any, until: Any, actor: Any, type: Any, case_id: Any) -> pl.LazyFrame:  # noqa: A002
         assert self._mirror is not None
         actors = [actor] if isinstance(actor, str) else None if actor is None else list(actor)
         frame = self._mirror.scan(end, actors)
@@ -296,8 +310,9 @@ class Ledger:
             frame = frame.filter(pl.col("ts") <= reading.moment(until))
         if actors is not None:
             frame = frame.filter(pl.col("actor").is_in(actors))
-        if type is not None:
-            frame = frame.filter(pl.col("type").is_in([type] if isinstance(type, str) else list(type)))
+        for name, wanted in (("type", type), ("case_id", case_id)):
+            if wanted is not None:
+                frame = frame.filter(pl.col(name).is_in([wanted] if isinstance(wanted, str) else list(wanted)))
         return frame.select(SCHEMA.names())
 
     def events_upto(self, seq: int) -> pl.LazyFrame:

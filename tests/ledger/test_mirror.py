@@ -40,6 +40,8 @@ def test_the_mirror_is_the_ledger(ledger: Ledger, tmp_path: Path) -> None:
     assert some.height > 100
     assert same(ledger.events(actor="officer_anne"), some)
     assert same(ledger.events(actor=["officer_anne", "nobody"], type="OVERRIDE"), some.filter(pl.col("type") == "OVERRIDE"))
+    cases = table["case_id"].drop_nulls().unique().sort().head(40).to_list()
+    assert same(ledger.events(case_id=cases), table.filter(pl.col("case_id").is_in(cases)))
     middle = table["ts"].sort()[1_500]
     assert same(ledger.events(since=middle), table.filter(pl.col("ts") > middle))
     assert same(ledger.events(until=middle), table.filter(pl.col("ts") <= middle))

@@ -129,6 +129,7 @@ def test_filters_are_those_of_polars(ledger: Ledger) -> None:
     assert ledger.events(since=since.isoformat(), until=until.isoformat()).collect().equals(table.filter(inside))
     both = pl.col("actor").is_in(["officer_anne", "officer_bob"])
     assert ledger.events(actor=["officer_anne", "officer_bob"]).collect().equals(table.filter(both))
+    assert ledger.events(case_id="CASE_3").collect().equals(table.filter(case_id="CASE_3"))
     with pytest.raises(ParameterError, match="did you mean 'OVERRIDE'"):
         ledger.events(type="OVERIDE")
     assert ledger.events(actor="nobody").collect().equals(events.empty())
