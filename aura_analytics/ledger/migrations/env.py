@@ -4,11 +4,13 @@ from alembic import context
 
 from aura_analytics.ledger.tables import METADATA
 
-context.configure(
-    connection=context.config.attributes["connection"],
-    target_metadata=METADATA,
-    version_table=context.config.attributes["version_table"],
-    render_as_batch=True,
-)
-with context.begin_transaction():
-    context.run_migrations()
+config = getattr(context, "config", None)  # there is none when somebody else imports this
+if config is not None:
+    context.configure(
+        connection=config.attributes["connection"],
+        target_metadata=METADATA,
+        version_table=config.attributes["version_table"],
+        render_as_batch=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
