@@ -14,10 +14,14 @@ __version__ = "0.1.0"
 
 # name -> module that it lives in; None is the module itself
 _LAZY: dict[str, str | None] = {
+    "AccountabilityLogger": "aura_analytics.decisions.log",
     "Calendar": "aura_analytics.calendars",
+    "DecisionLog": "aura_analytics.decisions.records",
     "DossierState": "aura_analytics.metrics.state",
     "Ledger": "aura_analytics.ledger.store",
     "LogMapping": "aura_analytics.importing.mapping",
+    "Outcome": "aura_analytics.decisions.records",
+    "OutcomeType": "aura_analytics.decisions.records",
     "Policy": "aura_analytics.rules.policy",
     "checks": None,
     "dossiers": "aura_analytics.metrics.dossier",
@@ -38,6 +42,8 @@ _LAZY: dict[str, str | None] = {
 if TYPE_CHECKING:
     from aura_analytics import checks, errors, events, metrics
     from aura_analytics.calendars import Calendar
+    from aura_analytics.decisions.log import AccountabilityLogger
+    from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
     from aura_analytics.importing.log import import_log, import_log_report
     from aura_analytics.importing.mapping import LogMapping
     from aura_analytics.io import read_events, write_events
@@ -51,10 +57,14 @@ if TYPE_CHECKING:
     from aura_analytics.samples import sample_log
 
 __all__ = [
+    "AccountabilityLogger",
     "Calendar",
+    "DecisionLog",
     "DossierState",
     "Ledger",
     "LogMapping",
+    "Outcome",
+    "OutcomeType",
     "Policy",
     "checks",
     "dossiers",
