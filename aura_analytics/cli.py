@@ -18,7 +18,7 @@ from aura_analytics.errors import AuraError, ConflictError, EventError, Paramete
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["app", "main"]
+__all__ = ["app", "load_events", "main"]
 
 app = typer.Typer(
     name="aura",
@@ -34,7 +34,7 @@ app.add_typer(ledger_app, name="ledger")
 app.command("record")(record)
 
 Events = Annotated[
-    str, typer.Argument(help="Events: .parquet, .jsonl, .csv, a folder, a glob, or the URL of a ledger.", show_default=False)
+    str, typer.Argument(help="Events: .parquet, .jsonl, .csv, a folder, a glob, or a ledger (URL or .db file).", show_default=False)
 ]
 AsOf = Annotated[str | None, typer.Option(help="End of the window, ISO 8601; default the last event.")]
 Window = Annotated[str | None, typer.Option(help="Length of the window, such as 90d, or 'all'; default the policy's.")]
@@ -86,7 +86,7 @@ def _name(events: str) -> str:
     return opened(events).url if is_ledger(events) else Path(events).name
 
 
-def _load(source: str, quarantine: Path | None) -> pl.LazyFrame:
+def load_events(source: str, quarantine: Path | None) -> pl.LazyFrame:
     """Events from a ledger, or from a file with every row checked; bad rows raise or go to the quarantine file."""
     import polars as pl
 
@@ -299,7 +299,7 @@ def dossiers_(
     chosen = _policy(policy)
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"reading {_name(events)}", total=2)
-        log = _load(events, quarantine)
+        log = load_events(events, quarantine)
         bar.update(task, advance=1, description="dossiers")
         options: dict[str, Any] = {
             "sla": _sla(sla), "roles": _roles(roles) or chosen.roles, "attribution": attribution, "holding": holding,
@@ -358,7 +358,7 @@ def report(
     chosen, other = _policy(policy), None if compare is None else _policy(compare)
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"reading {_name(events)}", total=2)
-        log = _load(events, quarantine)
+        log = load_events(events, quarantine)
         bar.update(task, advance=1, description="report")
         path = write_report(log, out, as_of=as_of, window=_window(window, chosen), policy=chosen, compare=other, sla=_sla(sla),
                             roles=_roles(roles), title=title, source=_name(events))  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -20,8 +21,8 @@ __all__ = ["is_ledger", "ledger_app", "opened", "record"]
 
 ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 
-_HELP = "Ledger: sqlite:///FILE, postgresql+psycopg://..., or a SQLite file; default AURA_LEDGER."
-Url = Annotated[str | None, typer.Argument(metavar="[LEDGER]", help=_HELP, show_default=False)]
+_HELP = "Ledger: sqlite:///FILE, postgresql+psycopg://..., or a SQLite file; default AURA_LEDGER, else aura.db here."
+Url = Annotated[str | None, typer.Argument(metavar="LEDGER", help=_HELP, show_default=False)]
 _FILES = (".db", ".sqlite", ".sqlite3")
 
 
@@ -50,34 +51,46 @@ def record(
     skip_conflicts: Annotated[
         bool, typer.Option("--skip-conflicts", help="Store the rest when ids are taken by other content; the exit code is 1.")
     ] = False,
+    quarantine: Annotated[
+        Path | None, typer.Option(help="File for lines and rows of a file that break the contract; without it they are an error.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
-    """Record events in the ledger, which is made if it does not exist."""
+    """Record events in a ledger, which is made if it does not exist.
+
+    For example: aura record '{"type": "OVERRIDE", "actor": "anne@agency.gov"}'
+
+    Of a file, events without an id get one made of their content, so that recording it twice changes nothing. An event given as
+    JSON, here or on standard input, is a new one each time unless it brings its event_id; without ts it gets the present moment.
+    """
     with progress(quiet=as_json) as bar:
         task = bar.add_task("recording", total=1)
-        given = _given(events)
+        given = _given(events, quarantine)
         store = opened(ledger, create=True)
+        if isinstance(given, list):  # so that the answer can say which
+            given = [{"event_id": uuid.uuid4().hex, **event} for event in given]
         done = store.record_events_report(given, on_conflict="skip" if skip_conflicts else "raise")
         bar.update(task, advance=1)
-    _account(store, done, as_json=as_json)
+    ids = [str(event["event_id"]) for event in given] if isinstance(given, list) else []
+    _account(store, done, ids, as_json=as_json)
     if done.conflicts:
         raise typer.Exit(1)
 
 
-def _given(events: str) -> Any:
-    from aura_analytics import io
-
+def _given(events: str, quarantine: Path | None) -> Any:
     text = events.strip()
     if text.startswith("{"):
         return [_event(text, "the argument")]
     if text == "-":
-        return [_event(line, f"line {number}") for number, line in enumerate(sys.stdin, 1) if line.strip()]
-    return io.read_events(Path(events))
+        return [_event(line, f"line {number}") for number, line in enumerate(sys.stdin, 1) if line.strip("\ufeff \r\n\t")]
+    from aura_analytics.cli import load_events
+
+    return load_events(events, quarantine)
 
 
 def _event(text: str, where: str) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        found = json.loads(text.lstrip("\ufeff"), object_pairs_hook=_once)
     except ValueError as error:
         raise EventError(Problem("this is no JSON", got=str(error), where=where, expected='{"type": "OVERRIDE", ...}')) from None
     if not isinstance(found, dict):
@@ -85,13 +98,22 @@ def _event(text: str, where: str) -> dict[str, Any]:
     return found
 
 
-def _account(store: Ledger, done: Recorded, *, as_json: bool) -> None:
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} stands twice")
+    return found
+
+
+def _account(store: Ledger, done: Recorded, ids: list[str], *, as_json: bool) -> None:
     if as_json:
         conflicts = [str(problem) for problem in done.conflicts]
-        print_json({"ledger": store.url, "stored": done.stored, "duplicates": done.duplicates, "conflicts": conflicts})
+        print_json({"ledger": store.url, "stored": done.stored, "duplicates": done.duplicates, "conflicts": conflicts, "ids": ids})
         return
     known = f", {done.duplicates:,} known already" if done.duplicates else ""
-    typer.echo(f"{done.stored:,} recorded{known} in {store.url}")
+    name = f" (id {ids[0]})" if len(ids) == 1 else ""
+    typer.echo(f"{done.stored:,} recorded{name}{known} in {store.url}")
     for problem in done.conflicts:
         typer.echo(f"not recorded: {problem}", err=True)
 
@@ -104,7 +126,11 @@ def info(ledger: Url = None, as_json: Json = False) -> None:
         print_json(vars(found))
         return
     span = "" if found.first is None else f", {found.first:%Y-%m-%d %H:%M} to {found.last:%Y-%m-%d %H:%M} UTC"
-    typer.echo(f"{found.url}\n{found.events:,} events{span}\nledger {found.ledger_id}, schema {found.schema}\nhead {found.chain}")
+    many = "event" if found.events == 1 else "events"
+    late = "" if found.recorded_at is None else f"; last recorded {found.recorded_at:%Y-%m-%d %H:%M} UTC"
+    typer.echo(
+        f"{found.url}\n{found.events:,} {many}{span}{late}\nledger {found.ledger_id}, schema {found.schema}\nhead {found.chain}"
+    )
 
 
 @ledger_app.command()
@@ -113,10 +139,14 @@ def verify(
     heads: Annotated[Path | None, typer.Option(help="File of heads exported earlier.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Check every event against the hash chain; exit code 1 when one was altered, removed, moved or put in."""
+    """Check every event against the hash chain.
+
+    The exit code is 1 when an event was altered, removed, moved or put in. Without --heads, somebody who may write the database could
+    have computed the chain anew, or cut off its end.
+    """
     store = opened(ledger)
     with progress(quiet=as_json) as bar:
-        task = bar.add_task("verifying", total=max(1, store.info().events))
+        task = bar.add_task("verifying", total=None)
         found = store.verify(heads, lambda checked: bar.update(task, completed=checked))
     if as_json:
         print_json(vars(found))
@@ -172,7 +202,10 @@ def export_heads(
     ledger: Url = None,
     as_json: Json = False,
 ) -> None:
-    """Add the present head of the chain to a file; `verify --heads` then proves that nothing before it was changed."""
+    """Add the head of the chain to a file.
+
+    Keep the file where the ledger's writers cannot write: `verify --heads` then proves that nothing before the head was changed.
+    """
     head = opened(ledger).export_heads(out)
     if as_json:
         print_json(vars(head))

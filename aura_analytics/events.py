@@ -435,7 +435,9 @@ def _id_reasons(frame: pl.DataFrame) -> pl.DataFrame:
     doubled = frame.filter(pl.col("event_id").is_duplicated())
     if doubled.is_empty():
         return pl.DataFrame(schema={"__row": pl.UInt32, "__why": pl.String})
-    contents = doubled.with_columns(pl.col("penalties").list.join("\x1f")).with_columns(__content=_content())
+    lists = doubled["penalties"].to_list()
+    texts = pl.Series([None if item is None else json.dumps(item) for item in lists], dtype=pl.String)
+    contents = doubled.with_columns(penalties=texts).with_columns(__content=_content())
     kinds = contents.group_by("event_id").agg(n=pl.col("__content").n_unique(), rows=pl.len())
     conflict = kinds.filter(pl.col("n") > 1)
     why = pl.format("id_conflict: got event_id {} on {} rows with {} different contents, expected one event per id",

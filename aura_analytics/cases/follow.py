@@ -24,7 +24,8 @@ _COLUMNS = ["h", "actor", "actor_kind", "start", "end", "elapsed", "closed_at", 
 
 def case_hash() -> pl.Expr:
     """The hash that cases are matched by, as `h`. It lives no longer than one call."""
-    return pl.col("case_id").hash(11).alias("h")
+    # polars gives null a hash like any other value; events without a case have none in common
+    return pl.when(pl.col("case_id").is_not_null()).then(pl.col("case_id").hash(11)).alias("h")
 
 
 def cases(past: pl.LazyFrame, pass_: pl.DataFrame, facts: Facts, wanted: set[str], options: Options) -> dict[str, pl.DataFrame]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,10 +21,10 @@ from sqlalchemy import Connection, select
 
 from aura_analytics.errors import FileFormatError, FileMissingError, Problem
 from aura_analytics.ledger import tables
-from aura_analytics.ledger.engines import Engines, translated
+from aura_analytics.ledger.engines import Engines, snapshot, translated
 from aura_analytics.ledger.reading import chunks
 
-__all__ = ["Head", "Verification", "read_heads", "verify"]
+__all__ = ["Head", "Verification", "contradicted", "read_heads", "verify"]
 
 _WIDTH = len(tables.COLUMNS)
 _ID = 1 + tables.COLUMNS.index("event_id")
@@ -37,9 +38,11 @@ class Head:
     seq: int
     chain: str
 
+    exported_at: str | None = None
+
     def line(self) -> str:
         """As a line of JSON."""
-        return json.dumps({"ledger_id": self.ledger_id, "seq": self.seq, "chain": self.chain})
+        return json.dumps({"ledger_id": self.ledger_id, "seq": self.seq, "chain": self.chain, "exported_at": self.exported_at})
 
 
 @dataclass(frozen=True)
@@ -79,15 +82,33 @@ def read_heads(path: Path) -> list[Head]:
     if not path.exists():
         raise FileMissingError(Problem("no such file of heads", got=str(path)))
     heads = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
         try:
             item = json.loads(line)
-            heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"])))
-        except (ValueError, KeyError, TypeError):
+            if int(item["seq"]) < 0:
+                raise ValueError
+            heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"]), item.get("exported_at")))
+        except (ValueError, KeyError, TypeError, AttributeError):
             problem = Problem("this is no exported head", got=line[:60], where=f"{path}, line {number}",
                               expected='{"ledger_id": ..., "seq": ..., "chain": ...}')  # fmt: skip
             raise FileFormatError(problem) from None
+    if not heads:
+        raise FileFormatError(Problem("the file holds no head", where=str(path), next="write one with aura ledger export-heads"))
     return heads
+
+
+def contradicted(connection: Connection, heads: Sequence[Head], ledger_id: str) -> Problem | None:
+    """Whether a head that was kept elsewhere does not fit the ledger any more."""
+    for one in heads:
+        if one.ledger_id != ledger_id:
+            return Problem("the file holds heads of another ledger", got=one.ledger_id, expected=ledger_id)
+        chain: object = tables.GENESIS
+        if one.seq:
+            chain = connection.execute(select(tables.events.c.chain).where(tables.events.c.seq == one.seq)).scalar()
+        if not isinstance(chain, bytes) or chain.hex() != one.chain:
+            text = f"the ledger does not fit the head exported at seq {one.seq}: it was changed since"
+            return Problem(text, next="aura ledger verify --heads names the place; no head was added")
+    return None
 
 
 def verify(engines: Engines, heads: Sequence[Head] = (), progress: Callable[[int], None] | None = None) -> Verification:
@@ -108,7 +129,7 @@ def verify(engines: Engines, heads: Sequence[Head] = (), progress: Callable[[int
 
 
 def _rows(engines: Engines, heads: Sequence[Head], progress: Callable[[int], None] | None) -> Verification:
-    with engines.reader.connect() as connection:
+    with snapshot(engines) as connection:
         try:
             return _Check(connection, heads).run(progress)
         except sqlite3.OperationalError as error:
@@ -156,43 +177,52 @@ class _Check:
         names = ("seq", *tables.COLUMNS, "recorded_at", "content", "chain")
         self._query = select(*(column[name] for name in names)).order_by(column.seq)
         head = tables.head.c
-        end = connection.execute(select(head.ledger_id, head.seq, head.chain).where(head.id == 1)).one_or_none()
-        self._end = None if end is None else (str(end[0]), int(end[1]), bytes(end[2]))
-        self._kept = {one.seq: one for one in heads}
+        found = connection.execute(select(head.id, head.ledger_id, head.seq, head.recorded_at, head.chain)).all()
+        self._end = found[0][1:] if len(found) == 1 and found[0][0] == 1 else None
+        self._kept: dict[int, list[Head]] = {}
+        for one in heads:
+            self._kept.setdefault(one.seq, []).append(one)
         self._met = 0
 
     def run(self, progress: Callable[[int], None] | None) -> Verification:
         if self._end is None:
-            return self._fault("head", 0, None, "the head of the chain is missing")
-        foreign = [one for one in self._kept.values() if one.ledger_id != self._end[0]]
+            return self._fault("head", 0, None, "the head of the chain is missing, or there are several")
+        if [type(item) for item in self._end] != [str, int, int, bytes]:
+            return self._fault("head", 0, None, "the head of the chain holds what no head can hold: it was altered")
+        foreign = [one for some in self._kept.values() for one in some if one.ledger_id != self._end[0]]
         if foreign:
             text = f"the exported heads are of ledger {foreign[0].ledger_id}, this is ledger {self._end[0]}"
             return self._fault("head", 0, None, text)
-        seq, chain = 0, tables.GENESIS
+        seq, chain, recorded_at = 0, tables.GENESIS, 0
+        if 0 in self._kept and self._differs(0, chain):
+            return self._fault("head", 0, None, "an exported head does not fit the beginning of the chain")
         content_hash, chain_hash = tables.content_hash, tables.chain_hash
         for rows in chunks(self._connection, self._query, 1_000):
             for row in rows:
                 seq += 1
-                content = content_hash(row[1 : _WIDTH + 1])
-                after = chain_hash(chain, seq, row[-3], content) if type(row[-3]) is int else b""
+                try:
+                    content = content_hash(row[1 : _WIDTH + 1])
+                    after = chain_hash(chain, seq, row[-3], content)
+                except (TypeError, ValueError, struct.error):  # what no event can hold
+                    content = after = b""
                 if row[0] != seq or content != row[-2] or after != row[-1]:
                     return self._explained(seq, row, content, chain)
-                chain = after
+                chain, recorded_at = after, row[-3]
                 if seq in self._kept and self._differs(seq, chain):
                     return self._fault(
                         "head", seq, row[_ID], f"the chain at seq {seq} is not the exported head: it was computed anew"
                     )
             if progress is not None and seq % 50_000 == 0:
                 progress(seq)
-        return self._ended(seq, chain)
+        return self._ended(seq, chain, recorded_at)
 
     def _differs(self, seq: int, chain: bytes) -> bool:
-        self._met += 1
-        return self._kept[seq].chain != chain.hex()
+        self._met += len(self._kept[seq])
+        return any(one.chain != chain.hex() for one in self._kept[seq])
 
-    def _ended(self, seq: int, chain: bytes) -> Verification:
+    def _ended(self, seq: int, chain: bytes, recorded_at: int) -> Verification:
         assert self._end is not None
-        _, last, head = self._end
+        _, last, moment, head = self._end
         if seq < last:
             return self._fault("missing", seq + 1, None, f"seq {seq + 1} is missing: the head is at seq {last:,}")
         if seq > last or chain != head:
@@ -202,11 +232,13 @@ class _Check:
                 else "the head is not that of the last row"
             )
             return self._fault("inserted" if seq > last else "head", last + 1 if seq > last else seq, None, text)
+        if moment != recorded_at:
+            return self._fault("head", seq, None, "the head's time of recording is not that of the last row: it was altered")
         beyond = sorted(one for one in self._kept if one > seq)
         if beyond:
             text = f"seq {seq + 1} is missing: a head was exported at seq {beyond[0]:,}, and the ledger ends at seq {seq:,}"
             return self._fault("missing", seq + 1, None, text)
-        kept = f", {self._met} exported heads met" if self._met else ""
+        kept = f", {self._met} exported heads met" if self._met else "; not compared with an exported head"
         return Verification(ok=True, events=seq, heads=self._met, message=f"{seq:,} events verified{kept}; head {chain.hex()}")
 
     def _explained(self, seq: int, row: Sequence[Any], content: bytes, before: bytes) -> Verification:
@@ -216,13 +248,13 @@ class _Check:
             if row[0] > seq:
                 return self._fault("missing", seq, None, f"seq {seq} is missing: after seq {seq - 1} comes seq {row[0]}, {name}")
             return self._fault("inserted", row[0], row[_ID], f"seq {row[0]}, {name}, was put in before the first")
-        if content != row[-2]:
+        if content != row[-2] or type(row[-1]) is not bytes or len(row[-1]) != 32 or type(row[-3]) is not int:
             return self._fault("altered", seq, row[_ID], f"seq {seq}, {name}, was altered: its content is not what was recorded")
         # the row agrees with itself and not with its place: was another one there?
         column = tables.events.c
         rest = select(column.seq, column.event_id, column.recorded_at, column.content, column.chain).where(column.seq > seq)
         for after, event_id, recorded_at, other, chain in self._rest(rest.order_by(column.seq)):
-            if type(recorded_at) is not int:
+            if type(recorded_at) is not int or type(other) is not bytes:
                 continue
             if tables.chain_hash(before, seq, recorded_at, other) == row[-1]:
                 text = f"seq {seq}, {name}, stands where {event_id!r}, now at seq {after}, was recorded: rows were reordered"
@@ -240,7 +272,9 @@ class _Check:
         column = tables.events.c
         query = select(column.seq, column.recorded_at, column.content, column.chain).where(column.seq == row[0] + 1)
         after = self._connection.execute(query).one_or_none()
-        return after is not None and tables.chain_hash(row[-1], seq + 1, after[1], after[2]) == after[3]
+        if after is None or type(after[1]) is not int or type(after[2]) is not bytes:
+            return False
+        return bool(tables.chain_hash(row[-1], seq + 1, after[1], after[2]) == after[3])
 
     def _rest(self, query: Any) -> Iterator[Sequence[Any]]:
         for rows in chunks(self._connection, query):
@@ -248,4 +282,8 @@ class _Check:
 
     def _fault(self, kind: str, seq: int, event_id: str | None, message: str) -> Verification:
         checked = max(seq - 1, 0)
-        return Verification(ok=False, events=checked, heads=self._met, kind=kind, seq=seq, event_id=event_id, message=message)
+        # bytes that are no text can be shown all the same
+        name, text = (
+            None if item is None else str(item).encode("utf-8", "backslashreplace").decode() for item in (event_id, message)
+        )
+        return Verification(ok=False, events=checked, heads=self._met, kind=kind, seq=seq, event_id=name, message=text or "")

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
+from weakref import WeakSet
 
-from sqlalchemy import URL, Engine, create_engine, event
+from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.dialects.postgresql import psycopg as _psycopg
 from sqlalchemy.dialects.sqlite import pysqlite as _pysqlite
 from sqlalchemy.engine import make_url
@@ -28,7 +30,7 @@ from aura_analytics.errors import (
     Problem,
 )
 
-__all__ = ["Engines", "compiled", "explained", "is_ledger_url", "ledger_address", "missing", "shown", "translated"]
+__all__ = ["Engines", "compiled", "explained", "is_ledger_url", "ledger_address", "missing", "shown", "snapshot", "translated"]
 
 _EXPECTED = "sqlite:///path/to/aura.db or postgresql+psycopg://user@host/database"
 
@@ -58,10 +60,12 @@ def ledger_address(url: str | Path | URL) -> URL:
     'postgresql+psycopg://localhost/aura'
     """
     if isinstance(url, Path):
-        return URL.create("sqlite", database=str(url))
+        return URL.create("sqlite", database=str(url.absolute()))
+    if isinstance(url, str) and "://" not in url and "@" not in url:
+        return ledger_address(Path(url))
     try:
         found = make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         # the text is not shown: it may hold a password
         raise ParameterError(Problem("the ledger's URL cannot be read", expected=_EXPECTED)) from None
     name = found.drivername
@@ -71,16 +75,26 @@ def ledger_address(url: str | Path | URL) -> URL:
             raise ParameterError(Problem("the ledger's URL names no database", got=shown(found), expected=_EXPECTED))
     elif name in ("sqlite", "sqlite+pysqlite"):
         found = found.set(drivername="sqlite")
-        if not found.database or found.database == ":memory:":
+        if not found.database or ":memory:" in found.database or found.query.get("mode") == "memory" or "immutable" in found.query:
             raise ParameterError(Problem("a ledger needs a file", got=shown(found), expected=_EXPECTED))
+        if not found.database.startswith("file:"):  # the working directory may change
+            found = found.set(database=str(Path(found.database).absolute()))
     else:
         raise ParameterError(Problem("no ledger can live there", got=name, expected=_EXPECTED))
     return found
 
 
 def shown(url: URL) -> str:
-    """The URL as it may be shown: without its password."""
-    return url.render_as_string(hide_password=True)
+    """The URL as it may be shown: without its password, wherever that was put, and a SQLite file as seen from here."""
+    query = {name: "***" if "pass" in name.lower() else value for name, value in url.query.items()}
+    safe = url.set(query=query)
+    if "@" in f"{url.host}{url.database}":  # a password with an @ of its own: who knows which part is what
+        return f"{url.drivername}://***"
+    if url.get_backend_name() == "sqlite" and url.database:
+        path = Path(url.database)
+        if path.is_relative_to(Path.cwd()):
+            safe = safe.set(database=str(path.relative_to(Path.cwd())))
+    return safe.render_as_string(hide_password=True).replace("%2A%2A%2A", "***")
 
 
 def compiled(statement: ClauseElement, *, sqlite: bool) -> tuple[str, list[Any], list[str]]:
@@ -110,7 +124,9 @@ class Engines:
         self._timeout = timeout
         self._synchronous = synchronous
         self._pid = 0
+        self._file: tuple[int, int] | None = None
         self._made: tuple[Engine, Engine] | None = None
+        _ALL.add(self)
 
     @property
     def reader(self) -> Engine:
@@ -131,44 +147,121 @@ class Engines:
             self._made, self._pid = (engine, engine.execution_options(aura_write=True)), pid
         return self._made
 
+    def check_file(self) -> None:
+        """`LedgerUnavailableError` when the file that is open is not the one of its name any more: what is written would be lost."""
+        if not self.sqlite or self._made is None or str(self.url.database).startswith("file:"):
+            return
+        try:
+            about = Path(str(self.url.database)).stat()
+        except OSError:
+            about = None
+        now = None if about is None else (about.st_dev, about.st_ino)
+        if self._file is None:
+            self._file = now
+        elif self._file != now:
+            self.close()
+            self._file = None
+            problem = Problem("the ledger's file was removed or replaced while it was open", where=shown(self.url),
+                              next="nothing was stored; open the ledger again")  # fmt: skip
+            raise LedgerUnavailableError(problem)
+
     def close(self) -> None:
         """Close all connections of this process."""
         if self._made is not None and self._pid == os.getpid():
             self._made[0].dispose()
-        self._made = None
+        self._made, self._file = None, None
+
+    def close_before_fork(self) -> None:
+        """Leave no SQLite connection to a child: its own would share locks with it, and lose what it writes.
+
+        Waits a moment for other threads to hand theirs back.
+        """
+        if self._made is None or not self.sqlite or self._pid != os.getpid():
+            return
+        pool: Any = self._made[0].pool
+        deadline = time.monotonic() + _HANDED_BACK
+        while pool.checkedout() and time.monotonic() < deadline:
+            time.sleep(0.002)
+        self.close()
 
     def _sqlite(self) -> Engine:
-        engine = create_engine(self.url, connect_args={"timeout": self._timeout, "isolation_level": None}, pool_size=4)
+        arguments = {"timeout": self._timeout, "isolation_level": None}
+        engine = create_engine(_readable(self.url), connect_args=arguments, pool_size=4, max_overflow=-1)
         wait = self._timeout
 
         @event.listens_for(engine, "connect")
         def _opened(connection: sqlite3.Connection, _record: object) -> None:
-            deadline = time.monotonic() + wait
-            while connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
-                try:  # the switch does not wait for others by itself
-                    connection.execute("PRAGMA journal_mode = WAL")
-                except sqlite3.OperationalError as error:
-                    if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                        raise
-                    time.sleep(0.01)
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
 
         @event.listens_for(engine, "begin")
         def _begun(connection: Any) -> None:
-            write = connection.get_execution_options().get("aura_write")
-            connection.connection.driver_connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
+            driver = connection.connection.driver_connection
+            if connection.get_execution_options().get("aura_write"):
+                if not connection.info.get("aura_wal"):  # who only reads changes nothing, not even that
+                    _to_wal(driver, wait)
+                    connection.info["aura_wal"] = True
+                driver.execute("BEGIN IMMEDIATE")
+            else:
+                driver.execute("BEGIN")
 
         return engine
 
     def _postgres(self) -> Engine:
-        wait = int(1000 * self._timeout)
+        wait = max(1, int(1000 * self._timeout))  # 0 would mean for ever
         arguments = {"connect_timeout": max(2, int(self._timeout)), "options": f"-c lock_timeout={wait} -c timezone=UTC"}
         arguments["application_name"] = "aura"
         try:
-            return create_engine(self.url, connect_args=arguments, pool_size=4, pool_pre_ping=True)
+            return create_engine(self.url, connect_args=arguments, pool_size=4, max_overflow=-1, pool_pre_ping=True)
         except (ModuleNotFoundError, NoSuchModuleError):
             problem = Problem("PostgreSQL needs a driver", expected="psycopg", next="pip install 'aura-analytics[postgres]'")
             raise LedgerUnavailableError(problem) from None
+
+
+def _readable(url: URL) -> URL:
+    """The URL, or for a file that nobody here may write, and nobody is writing, one that only reads it: a copy kept as evidence."""
+    path = Path(str(url.database))
+    if url.query or not path.exists() or os.access(path, os.W_OK) or Path(f"{path}-wal").exists():
+        return url
+    if os.access(path.parent, os.W_OK):
+        return url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "uri": "true"})
+    return url.set(database=f"file:{quote(str(path))}", query={"mode": "ro", "immutable": "1", "uri": "true"})
+
+
+def _to_wal(driver: sqlite3.Connection, wait: float) -> None:
+    """Readers and a writer at once; the switch does not wait for others by itself."""
+    deadline = time.monotonic() + wait
+    while driver.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            driver.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+        else:
+            if time.monotonic() > deadline:
+                break
+        time.sleep(0.01)
+
+
+_ALL: WeakSet[Engines] = WeakSet()
+_HANDED_BACK = 5.0  # seconds
+
+
+def _before_fork() -> None:
+    for engines in list(_ALL):
+        engines.close_before_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork)
+
+
+@contextmanager
+def snapshot(engines: Engines) -> Iterator[Connection]:
+    """A connection to read with, all of whose queries see the ledger at one moment."""
+    with engines.reader.connect() as connection:
+        if not engines.sqlite:
+            connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield connection
 
 
 @contextmanager
@@ -193,18 +286,26 @@ def explained(original: BaseException, url: URL) -> AuraError:
         return _of_sqlite(original, where)
     state = getattr(original, "sqlstate", None)
     text = " ".join(str(original).split())
+    text = text.rpartition("FATAL:")[2].strip() or text  # what the server said, without where it is
     if state in ("28P01", "28000") or "password authentication failed" in text or "no password supplied" in text:
         problem = Problem("the ledger refuses this user or password", where=where, next="check the user and password of the URL")
     elif state == "3D000" or ("database" in text and "does not exist" in text):
         problem = Problem("there is no such database", where=where, next="create it with createdb, or correct the URL")
     elif state == "55P03":
         problem = Problem("the ledger is locked by another writer", where=where, next="try again, or raise AURA_LEDGER_TIMEOUT")
-    elif state in ("25006", "42501"):
+    elif state == "42501":
+        next_ = "ask for the rights to SELECT, INSERT and UPDATE on the tables aura_*"
+        problem = Problem("the ledger refuses this user", got=text, where=where, next=next_)
+    elif state == "25006":
         problem = Problem("the ledger may not be written", got=text, where=where, next="ask for the right to write")
     elif state in ("53100", "54000"):
         problem = Problem("the ledger's disk is full", where=where, next="free some space; nothing was stored")
+    elif type(original).__name__ in ("DataError", "ProgrammingError"):
+        return LedgerError(Problem("the database refused a value", got=text, where=where))
     elif state is None or state.startswith(("08", "57P")):
-        problem = Problem("the ledger cannot be reached", got=text, where=where, next="is the server running, and the URL right?")
+        problem = Problem(
+            "the ledger cannot be reached", got=text, where=where, next="is the server running, and is the URL right?"
+        )
     else:
         return LedgerError(Problem("the ledger's database refused", got=text, where=where))
     return LedgerUnavailableError(problem)

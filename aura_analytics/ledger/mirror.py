@@ -13,6 +13,7 @@ import os
 import shutil
 import time
 import uuid
+import warnings
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,7 @@ from aura_analytics.ledger.reading import event_frames, matching
 __all__ = ["PARTS", "Mirror", "part_of"]
 
 PARTS = 16
-_FORMAT = 1
+_FORMAT = 2
 _FILES = 24  # of one partition, beyond which they are put together
 _PIECE = 1_000_000  # rows that are held at once while it is made
 _STALE = 600.0  # seconds that a file which was replaced is kept for those who still read it
@@ -51,8 +52,16 @@ class _Manifest:
     ledger_id: str
     seq: int = 0
     chain: str = ""
-    files: list[list[Any]] = field(default_factory=list)  # partition, name, rows
+    files: list[list[Any]] = field(default_factory=list)  # partition, name, rows, SHA-256
     format: int = _FORMAT
+
+    def sound(self) -> bool:
+        """Whether it can be a manifest at all."""
+        if [type(item) for item in (self.ledger_id, self.seq, self.chain, self.files, self.format)] != [str, int, str, list, int]:
+            return False
+        if not all(isinstance(one, list) and [type(item) for item in one] == [int, str, int, str] for one in self.files):
+            return False
+        return self.format == _FORMAT and sum(one[2] for one in self.files) == self.seq
 
 
 class Mirror:
@@ -73,6 +82,7 @@ class Mirror:
         self._folder = folder
         self._timeout = timeout
         self._parts: dict[str, int] = {}
+        self._seen: dict[str, tuple[int, int]] = {}
 
     def scan(self, upto: int, actors: list[str] | None = None) -> pl.LazyFrame:
         """The events up to a row, brought up to date first; of some actors only their partitions are opened.
@@ -81,7 +91,7 @@ class Mirror:
         """
         manifest = self.sync(upto)
         wanted = None if actors is None else {part_of(actor) for actor in actors}
-        files = [self._folder / name for part, name, _ in manifest.files if wanted is None or part in wanted]
+        files = [self._folder / name for part, name, *_ in manifest.files if wanted is None or part in wanted]
         if not files:
             return pl.LazyFrame(schema={**SCHEMA, "seq": pl.Int64})
         return pl.scan_parquet(files, glob=False).filter(pl.col("seq") <= upto)
@@ -107,12 +117,28 @@ class Mirror:
 
     def _fits(self, manifest: _Manifest) -> bool:
         """Whether the mirror is of this ledger, as it is."""
-        if manifest.format != _FORMAT or not all((self._folder / name).exists() for _, name, _ in manifest.files):
+        if not all(self._as_written(name, digest) for _, name, _, digest in manifest.files):
             return False
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             if manifest.ledger_id != connection.execute(select(tables.head.c.ledger_id)).scalar_one():
                 return False
             return manifest.seq == 0 or manifest.chain == self._chain(connection, manifest.seq)
+
+    def _as_written(self, name: str, digest: str) -> bool:
+        """Whether a file is there and holds what was written; hashed once, then known by its size and time."""
+        path = self._folder / name
+        try:
+            about = path.stat()
+            state = about.st_size, about.st_mtime_ns
+            if self._seen.get(name) != state:
+                if _digest(path) != digest:
+                    text = f"the ledger's mirror was altered or damaged ({path}); it is made anew from the ledger"
+                    warnings.warn(text, UserWarning, stacklevel=2)
+                    return False
+                self._seen[name] = state
+        except OSError:
+            return False
+        return True
 
     @staticmethod
     def _chain(connection: Connection, seq: int) -> str | None:
@@ -141,8 +167,11 @@ class Mirror:
         numbered = frame.join(parts, on="actor", how="left", nulls_equal=True, maintain_order="left")
         for (part,), rows in numbered.group_by("__part"):
             name = f"part-{int(part):02d}-{int(rows['seq'][0]):012d}-{uuid.uuid4().hex[:8]}.parquet"
-            rows.drop("__part").write_parquet(self._folder / name, compression="lz4", statistics=True)
-            manifest.files.append([int(part), name, rows.height])
+            path = self._folder / name
+            rows.drop("__part").write_parquet(path, compression="lz4", statistics=True)
+            with path.open("rb") as file:  # before a manifest names it
+                os.fsync(file.fileno())
+            manifest.files.append([int(part), name, rows.height, _digest(path)])
 
     def _part(self, actor: str | None) -> int:
         key = actor or ""
@@ -156,13 +185,15 @@ class Mirror:
         for part in range(PARTS):
             small = [item for item in manifest.files if item[0] == part and item[2] < _PIECE // PARTS]
             if len(small) > _FILES:
-                frame = pl.concat([pl.read_parquet(self._folder / name, glob=False) for _, name, _ in small])
+                frame = pl.concat([pl.read_parquet(self._folder / name, glob=False) for _, name, *_ in small])
                 manifest.files = [item for item in manifest.files if item not in small]
                 self._write(manifest, frame)
-                gone += [self._folder / name for _, name, _ in small]
+                gone += [self._folder / name for _, name, *_ in small]
         if gone:
             self._save(manifest)
-        named = {name for _, name, _ in manifest.files}
+        for path in gone:  # from now on it counts as replaced, and is kept a while for those who still read it
+            os.utime(path)
+        named = {name for _, name, *_ in manifest.files}
         for path in self._folder.glob("part-*.parquet"):
             # others may still be reading a file that was replaced just now
             if path.name not in named and time.time() - path.stat().st_mtime > _STALE:
@@ -170,9 +201,17 @@ class Mirror:
 
     def _read(self) -> _Manifest | None:
         try:
-            return _Manifest(**json.loads((self._folder / "manifest.json").read_text(encoding="utf-8")))
+            found = _Manifest(**json.loads((self._folder / "manifest.json").read_text(encoding="utf-8")))
         except (OSError, ValueError, TypeError):
             return None
+        return found if found.sound() else None
+
+    def check(self) -> None:
+        """Remove a mirror whose files are not as they were written; it is made anew when it is next read."""
+        manifest = self._read()
+        self._seen = {}
+        if manifest is not None and not self._fits(manifest):
+            self.drop()
 
     def _save(self, manifest: _Manifest) -> None:
         part = self._folder / f".manifest.{os.getpid()}.{uuid.uuid4().hex[:8]}"
@@ -182,3 +221,8 @@ class Mirror:
     def drop(self) -> None:
         """Remove the mirror."""
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

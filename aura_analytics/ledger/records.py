@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -16,12 +17,14 @@ import polars as pl
 
 from aura_analytics.errors import EventError, Problem
 from aura_analytics.events import ACTOR_KINDS, CLOCK_TYPES, EVENT_TYPES, SCHEMA, SEVERITIES, attributes_text
+from aura_analytics.ledger.heads import damaged
 
 __all__ = ["KEY_BYTES", "check_frame", "check_storable", "frame_of", "plain_row", "rows_of"]
 
 Row = list[Any]
 KEY_BYTES = 512  # of an id: PostgreSQL cannot index a key beyond 2,704 bytes
 _KEYS = ("event_id", "actor", "case_id")
+_PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-4]):[0-5]\d)", re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 _MICRO = timedelta(microseconds=1)
 _EARLIEST, _LATEST = 86_400_000_000, 7_258_118_400_000_000  # 1970-01-02 and 2200-01-01
@@ -69,8 +72,9 @@ def plain_row(record: Mapping[str, Any], event_id: str, now: int) -> Row | None:
     ):
         return None
     actor_kind, severity = get("actor_kind"), get("severity")
-    if (actor_kind is not None and actor_kind not in _KINDS) or (severity is not None and severity not in _SEVERITIES):
-        return None
+    for item, known in ((actor_kind, _KINDS), (severity, _SEVERITIES)):
+        if item is not None and (type(item) is not str or item not in known):
+            return None
     penalties, own = get("penalties"), get("attributes")
     if penalties is not None and not (type(penalties) is list and all(map(_text, penalties))):
         return None
@@ -109,14 +113,16 @@ def _number(value: object) -> bool:
 
 def _micros(ts: object) -> int | None:
     if type(ts) is str:
-        # the long way reads the other spellings of a time
-        if not 19 <= len(ts) <= 32 or ts[10] != "T" or not ts.isascii():
+        if _PLAIN_TIME.fullmatch(ts) is None:  # the long way reads the other spellings
             return None
         try:
             ts = datetime.fromisoformat(ts)
         except ValueError:
             return None
     if type(ts) is not datetime or ts.tzinfo is None:
+        return None
+    offset = ts.utcoffset()
+    if offset is None or offset.seconds % 60 or offset.microseconds:
         return None
     return (ts - _EPOCH) // _MICRO
 
@@ -143,12 +149,15 @@ def frame_of(columns: Sequence[Sequence[Any]]) -> pl.DataFrame:
     """Events on the contract from stored columns in the contract's order."""
     series = []
     for (name, dtype), values in zip(SCHEMA.items(), columns, strict=True):
-        if name == "ts":
-            series.append(pl.Series(name, values, dtype=pl.Int64).cast(dtype))
-        elif name == "penalties":
-            series.append(pl.Series(name, values, dtype=pl.String).str.json_decode(dtype))
-        else:
-            series.append(pl.Series(name, values, dtype=dtype))
+        try:
+            if name == "ts":
+                series.append(pl.Series(name, values, dtype=pl.Int64).cast(dtype))
+            elif name == "penalties":
+                series.append(pl.Series(name, values, dtype=pl.String).str.json_decode(dtype))
+            else:
+                series.append(pl.Series(name, values, dtype=dtype))
+        except (TypeError, ValueError, OverflowError, pl.exceptions.PolarsError):
+            raise damaged(f"the ledger holds a {name} that no event can have") from None
     return pl.DataFrame(series)
 
 

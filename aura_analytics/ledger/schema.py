@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ __all__ = ["REVISION", "VERSION_TABLE", "ensure", "revision_of", "upgrade"]
 REVISION = "0001"  # of the tables that this library reads and writes; a test compares it with the migrations
 VERSION_TABLE = "aura_alembic_version"
 _SCRIPTS = [str(Path(__file__).parent / "migrations" / "versions")]
+_ALEMBIC = threading.Lock()  # its context belongs to the process, not to a thread
 _LOCK = 0x61757261  # of PostgreSQL's advisory locks: "aura"
 
 
@@ -114,13 +117,17 @@ def _known() -> list[str]:
     """All revisions that the library knows."""
     from alembic.script import ScriptDirectory
 
-    return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
+    with _ALEMBIC:
+        return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
 def _migrate(connection: Connection) -> None:
     from alembic import command
 
-    command.upgrade(_config(connection), REVISION)
+    with _ALEMBIC:
+        command.upgrade(_config(connection), REVISION)
+    if revision_of(connection) != REVISION:
+        raise LedgerSchemaError(Problem("the ledger's tables could not be made", where=shown(connection.engine.url)))
 
 
 def _lock(connection: Connection) -> None:
@@ -148,7 +155,7 @@ def upgrade(engines: Engines, backup: Path | None = None) -> tuple[str, Path | N
 
     if engines.sqlite and not Path(str(engines.url.database)).exists():
         raise missing(engines.url)
-    with translated(engines.url):
+    with translated(engines.url), closing(engines):
         with engines.reader.connect() as connection:
             found = revision_of(connection)
         if found is None:

@@ -8,8 +8,9 @@ import time
 import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -18,11 +19,12 @@ from sqlalchemy import Connection, Select, func, literal_column, select
 
 from aura_analytics import events as contract
 from aura_analytics import settings
-from aura_analytics.errors import AuraError, EventError, InputError, ParameterError, Problem
+from aura_analytics.errors import AuraError, EventError, InputError, LedgerDamagedError, ParameterError, Problem
 from aura_analytics.events import SCHEMA
 from aura_analytics.ledger import chain, reading, schema, tables
-from aura_analytics.ledger.engines import Engines, ledger_address, shown, translated
+from aura_analytics.ledger.engines import Engines, ledger_address, shown, snapshot, translated
 from aura_analytics.ledger.following import Subscription
+from aura_analytics.ledger.heads import read_head
 from aura_analytics.ledger.mirror import Mirror
 from aura_analytics.ledger.records import Row, check_frame, check_storable, plain_row, rows_of
 from aura_analytics.ledger.writing import Recorded, append
@@ -54,6 +56,8 @@ class LedgerInfo:
         Hash at the end of the chain.
     first, last
         Times of the earliest and the latest event.
+    recorded_at
+        When the last of them was recorded.
     """
 
     url: str
@@ -63,12 +67,14 @@ class LedgerInfo:
     chain: str
     first: datetime | None
     last: datetime | None
+    recorded_at: datetime | None
 
 
 class Ledger:
     """An append-only store of events in SQLite or PostgreSQL.
 
-    Safe for several threads and processes, also after a fork. What a call recorded is durable when the call returns.
+    Safe for several threads and processes. What a call recorded is durable when the call returns. A process that was forked may go on
+    recording dicts; reading frames needs polars, which cannot be used after a fork: start such workers with `spawn`.
 
     Parameters
     ----------
@@ -116,8 +122,11 @@ class Ledger:
         if synchronous not in ("FULL", "NORMAL"):
             raise ParameterError(Problem("unknown durability", got=synchronous, expected="FULL or NORMAL"))
         wait = settings.ledger_timeout() if timeout is None else timeout
+        if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait <= 86_400:
+            raise ParameterError(Problem("timeout is out of range", got=wait, expected="seconds, at least 0"))
         self._engines = Engines(ledger_address(settings.ledger_url() if url is None else url), wait, synchronous)
         schema.ensure(self._engines, create=create)
+        self._engines.check_file()
         folder = self._mirror_folder(mirror)
         self._mirror = None if folder is None else Mirror(self._engines, folder, wait)
         self._board: Board | None = None
@@ -129,13 +138,13 @@ class Ledger:
         chosen = settings.mirror_folder() if given is None else given
         if chosen is False or chosen == "off":
             return None
-        if chosen is not None:
-            return Path(chosen)
-        if self._engines.sqlite:
+        if chosen is not None and given is not None:
+            return Path(chosen).absolute()
+        if self._engines.sqlite and chosen is None:
             return Path(f"{self._engines.url.database}.mirror")
-        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aura" if chosen is None else Path(chosen)
         with translated(self._engines.url), self._engines.reader.connect() as connection:
-            return base / "aura" / str(connection.execute(select(tables.head.c.ledger_id)).scalar_one())
+            return base.absolute() / read_head(connection)[0]  # several ledgers may share a folder of mirrors
 
     def __repr__(self) -> str:
         return f"Ledger({shown(self._engines.url)!r})"
@@ -223,12 +232,18 @@ class Ledger:
             done = self._append(lambda: (rows_of(piece) for piece in good.iter_slices(_SLICE)), now=now, strict=strict)
             done.duplicates += repeats
             return done
+        if events is None or isinstance(events, (str, bytes, Mapping)) or not isinstance(events, Iterable):
+            hint = "one event goes through record_event, a file through read_events"
+            raise InputError(
+                Problem("events are a frame or dicts", got=events, expected="a polars frame, or a list of dicts", next=hint)
+            )
         rows, stamped = _rows_of_records(list(events), now)
         if not rows:
             return Recorded(last_seq=self.info().events)
         return self._append(lambda: _sliced(rows), now=now, stamped=stamped, strict=strict)
 
     def _append(self, batches: Callable[[], Iterable[list[Row]]], **options: Any) -> Recorded:
+        self._engines.check_file()
         done = append(self._engines, batches, **options)
         if done.stored:
             self.recorded_here += 1
@@ -269,20 +284,15 @@ class Ledger:
         column = tables.events.c
         query = reading.matching(select(*(column[name] for name in tables.COLUMNS)), **narrowed)
         with translated(self._engines.url), self._engines.reader.connect() as connection:
-            end = int(connection.execute(select(tables.head.c.seq)).scalar_one())
+            end = read_head(connection)[1]
             whole = all(value is None for value in narrowed.values())
             small = self._mirror is None or end <= _MIRROR_FROM
             if small or not whole:
                 found = self._looked_up(connection, query, end, None if small else _MIRROR_FROM)
                 if found is not None:
                     return found.lazy()
-        try:
+        with self._without_mirror():
             return self._mirrored(end, **narrowed)
-        except OSError as error:
-            if isinstance(error, AuraError):
-                raise
-            text = f"the ledger's mirror cannot be written ({error}); reading from the database, which is slower"
-            warnings.warn(text, UserWarning, stacklevel=2)
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             found = self._looked_up(connection, query, end, None)
             assert found is not None
@@ -318,8 +328,27 @@ class Ledger:
     def events_upto(self, seq: int) -> pl.LazyFrame:
         """The first events of the ledger, up to a place in it."""
         if self._mirror is not None and seq > _MIRROR_FROM:
-            return self._mirror.scan(seq).select(SCHEMA.names())
+            with self._without_mirror() as failed:
+                return self._mirror.scan(seq).select(SCHEMA.names())
+            assert failed
         return self.after(0, seq)[0].lazy()
+
+    def lazy(self) -> pl.LazyFrame:
+        """All events, as `events()`: what takes events takes a ledger too."""
+        return self.events()
+
+    @contextmanager
+    def _without_mirror(self) -> Iterator[list[OSError]]:
+        """Go on without a mirror that cannot be written."""
+        failed: list[OSError] = []
+        try:
+            yield failed
+        except OSError as error:
+            if isinstance(error, AuraError):
+                raise
+            failed.append(error)
+            text = f"the ledger's mirror cannot be written ({error}); reading from the database, which is slower"
+            warnings.warn(text, UserWarning, stacklevel=4)
 
     def dossier(
         self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = "90d"
@@ -343,28 +372,47 @@ class Ledger:
         found = pl.concat(frames)
         return found.drop("seq"), int(found["seq"][-1])
 
+    def agents_after(self, seq: int) -> tuple[set[str], int]:
+        """Who was named as the agent of a decision after a place in the ledger, and the place up to which this holds."""
+        column = tables.events.c
+        with translated(self._engines.url), snapshot(self._engines) as connection:
+            end = read_head(connection)[1]
+            named = select(column.agent).where(column.agent.is_not(None), column.seq > seq).distinct()
+            return set(connection.execute(named).scalars()), end
+
+    def last_of(self, actor: str) -> datetime | None:
+        """The time of an actor's last event."""
+        column = tables.events.c
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            found = connection.execute(select(func.max(column.ts)).where(column.actor == actor)).scalar()
+        return None if found is None else _moment(found)
+
     def cases_of(self, actor: str) -> pl.DataFrame | None:
         """Everything about the cases that an actor had to do with, and all their own events; None when that is too much to look up."""
         column = tables.events.c
         columns = [column[name] for name in tables.COLUMNS]
         theirs = select(column.case_id).where(column.actor == actor, column.case_id.is_not(None)).distinct()
-        with translated(self._engines.url), self._engines.reader.connect() as connection:
+        with translated(self._engines.url), snapshot(self._engines) as connection:
             count = select(column.seq).where(column.actor == actor).limit(_LOOKED_UP + 1).subquery()
             if connection.execute(select(func.count()).select_from(count)).scalar_one() > _LOOKED_UP:
                 return None
             own = reading.read_events(connection, select(*columns).where(column.actor == actor))
-            cases = select(*columns).where(column.case_id.in_(theirs))
-            return pl.concat([own, reading.read_events(connection, cases)]).unique("event_id")
+            cases = select(*columns).where(column.case_id.in_(theirs)).limit(10 * _LOOKED_UP + 1)
+            others = reading.read_events(connection, cases)
+            return None if others.height > 10 * _LOOKED_UP else pl.concat([own, others]).unique("event_id")
 
     def info(self) -> LedgerInfo:
         """What the ledger holds."""
-        head, column = tables.head.c, tables.events.c
-        with translated(self._engines.url), self._engines.reader.connect() as connection:
-            ledger_id, seq, end = connection.execute(select(head.ledger_id, head.seq, head.chain)).one()
+        column = tables.events.c
+        with translated(self._engines.url), snapshot(self._engines) as connection:
+            ledger_id, seq, recorded_at, end = read_head(connection)
             first = connection.execute(select(func.min(column.ts))).scalar()
             last = connection.execute(select(func.max(column.ts))).scalar()
-        times = [None if ts is None else pl.Series([ts]).cast(SCHEMA["ts"])[0] for ts in (first, last)]
-        return LedgerInfo(self.url, str(ledger_id), schema.REVISION, int(seq), bytes(end).hex(), times[0], times[1])
+        times = [None if ts is None else _moment(ts) for ts in (first, last, recorded_at or None)]
+        return LedgerInfo(self.url, ledger_id, schema.REVISION, seq, end.hex(), *times)
+
+    def __bool__(self) -> bool:
+        return True
 
     def __len__(self) -> int:
         return self.info().events
@@ -381,15 +429,21 @@ class Ledger:
         progress
             Called with the number of events checked so far.
         """
-        return chain.verify(self._engines, [] if heads is None else chain.read_heads(Path(heads)), progress)
+        found = chain.verify(self._engines, [] if heads is None else chain.read_heads(Path(heads)), progress)
+        if self._mirror is not None:
+            self._mirror.check()
+        return found
 
     def export_heads(self, path: str | Path) -> chain.Head:
         """Add the present head of the chain to a file, one line of JSON each."""
-        found = self.info()
-        head = chain.Head(found.ledger_id, found.events, found.chain)
         target = Path(path)
-        if target.exists():
-            chain.read_heads(target)  # only ever add to a file of heads
+        with translated(self._engines.url), snapshot(self._engines) as connection:
+            ledger_id, seq, _, end = read_head(connection)
+            if target.exists() and target.stat().st_size:
+                problem = chain.contradicted(connection, chain.read_heads(target), ledger_id)
+                if problem is not None:
+                    raise LedgerDamagedError(problem)
+        head = chain.Head(ledger_id, seq, end.hex(), datetime.now(timezone.utc).isoformat(timespec="seconds"))
         with target.open("a", encoding="utf-8") as file:
             file.write(head.line() + "\n")
             file.flush()
@@ -401,6 +455,8 @@ class Ledger:
         target = Path(path)
         if target.exists():
             raise ParameterError(Problem("the snapshot exists already", got=str(target), next="choose another name"))
+        if target.suffix not in (".parquet", ".db", ".sqlite", ".sqlite3"):
+            raise ParameterError(Problem("unknown kind of snapshot", got=target.name, expected=".parquet or .db"))
         with translated(self._engines.url):
             reading.write_copy(self._engines, target)
         return target
@@ -422,7 +478,7 @@ class Ledger:
             self._woken.wait_for(lambda: self.recorded_here != seen or closed.is_set(), seconds)
 
 
-_LOOKED_UP = 20_000  # events of one actor that are looked up one case at a time
+_LOOKED_UP = 2_000  # events of one actor that are looked up one case at a time
 
 
 def upgrade_ledger(url: str | Path | None = None, backup: Path | None = None) -> tuple[str, str, Path | None]:
@@ -445,6 +501,12 @@ def upgrade_ledger(url: str | Path | None = None, backup: Path | None = None) ->
     return before, schema.REVISION, kept
 
 
+def _moment(ts: object) -> datetime:
+    if type(ts) is not int:
+        raise LedgerDamagedError(Problem("the ledger holds a time that is none", got=ts, next="run: aura ledger verify"))
+    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=ts)
+
+
 def _sliced(rows: list[Row]) -> Iterator[list[Row]]:
     for first in range(0, len(rows), _SLICE):
         yield rows[first : first + _SLICE]
@@ -455,7 +517,8 @@ def _rows_of_records(records: Sequence[Mapping[str, Any]], now: int) -> tuple[li
     rows: list[Row | None] = []
     for place, record in enumerate(records):
         if not isinstance(record, Mapping):
-            raise InputError(Problem("an event is a dict", got=record, where=f"event {place}", expected='{"type": ...}'))
+            hint = "one event goes through record_event, a file through read_events, another frame through polars.DataFrame"
+            raise InputError(Problem("an event is a dict", got=record, where=f"event {place}", expected='{"type": ...}', next=hint))
         rows.append(plain_row(record, uuid.uuid4().hex, now))
     rest = [place for place, row in enumerate(rows) if row is None]
     if rest:
@@ -470,10 +533,14 @@ def _rows_of_records(records: Sequence[Mapping[str, Any]], now: int) -> tuple[li
 def _the_long_way(records: Sequence[Mapping[str, Any]], places: list[int], now: int) -> list[Row]:
     given = [dict(records[place]) for place in places]
     for record in given:
-        if record.get("event_id") is None:
+        if record.get("event_id") in (None, ""):
             record["event_id"] = uuid.uuid4().hex
     moment = pl.Series([now]).cast(SCHEMA["ts"])[0]
-    table = contract.conform(contract.frame_of_records(given), now=moment, keep_raw=True).collect()
+    try:
+        loose = contract.frame_of_records(given)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise EventError(Problem("events hold what no text can hold", got=str(error), where=f"among events {places[:5]}")) from None
+    table = contract.conform(loose, now=moment, keep_raw=True).collect()
     bad = table.with_row_index("__at").filter(contract.row_is_bad(table.columns))
     if bad.height:
         reasons = bad.select("__at", why=contract.row_reasons(bad.columns)).explode("why")

@@ -18,6 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from aura_analytics.errors import ConflictError, Problem
 from aura_analytics.ledger import tables
 from aura_analytics.ledger.engines import Engines, compiled, translated
+from aura_analytics.ledger.heads import damaged
 from aura_analytics.ledger.records import Row
 
 __all__ = ["Recorded", "append"]
@@ -138,9 +139,11 @@ class _Append:
         self._strict, self._careful = strict, careful
         self._done = Recorded()
         lock, self._insert, self._move = _statements(on_sqlite=self._sqlite)
-        self._seq, last, chain = self._driver.execute(lock).fetchone()
+        found = self._driver.execute(lock).fetchone()
+        if found is None or [type(item) for item in found] != [int, int, bytes]:
+            raise damaged("the head of the chain is missing or was altered")
+        self._seq, last, self._chain = found
         self._recorded_at = max(now, last)
-        self._chain = bytes(chain)
         self._own: dict[str, tuple[bytes, Row]] = {}  # of this call, while careful
 
     def run(self, batches: Iterable[list[Row]]) -> Recorded:
@@ -180,7 +183,7 @@ class _Append:
         else:
             stored = self._copy(rows)
         if stored != len(rows):
-            raise _NotAllNewError
+            self._not_all_new()
 
     def _copy(self, rows: list[tuple[Any, ...]]) -> int:
         import psycopg
@@ -191,8 +194,13 @@ class _Append:
                 for row in rows:
                     copy.write_row(row)
         except psycopg.errors.UniqueViolation:
-            raise _NotAllNewError from None
+            self._not_all_new()
         return len(rows)
+
+    def _not_all_new(self) -> None:
+        if self._careful:  # every id was looked up: it is the place in the ledger that is taken
+            raise damaged("the head of the chain does not fit the rows")
+        raise _NotAllNewError
 
     def _new(self, rows: list[Row], place: int) -> list[Row]:
         """The rows whose id is not taken; the others are counted, or reported."""
