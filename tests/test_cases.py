@@ -344,3 +344,26 @@ def test_state_takes_metrics_of_one_s_own() -> None:
     assert state.dossiers().equals(aura.dossiers(table, metrics=[mine]))
     with pytest.raises(aura.errors.ParameterError, match="confidence is out of range"):
         aura.DossierState(table, confidence=95)
+
+
+def test_a_rating_without_a_case_is_about_nobody(log: Any) -> None:
+    """Polars gives null a hash of its own: events without a case must not find each other by it."""
+    table = log(("OVERRIDE", 0, {"actor": "anne"}), ("SAT_SCORE", 5, {"value": 1.0}), ("DECISION", 6, {"actor": "bob"}))
+    for board in (aura.dossiers(table), aura.DossierState(table).dossiers()):
+        assert board["sat_score_mean"].to_list() == [None, None]
+        assert not board["pip_recommended"].any()
+
+
+@pytest.mark.parametrize("attribution", ["last_decider", "all_deciders"])
+def test_a_case_shared_by_thousands_costs_no_squares(attribution: Any) -> None:
+    n = 30_000
+    verdicts = pl.DataFrame({"event_id": [f"d{i}" for i in range(n)], "ts": [START + timedelta(seconds=2 * i) for i in range(n)]})
+    verdicts = verdicts.with_columns(type=pl.lit("DECISION"), actor=pl.Series([f"officer{i % 7}" for i in range(n)]))
+    stars = pl.DataFrame({"event_id": [f"s{i}" for i in range(n)], "ts": [START + timedelta(seconds=2 * i + 1) for i in range(n)]})
+    stars = stars.with_columns(type=pl.lit("SAT_SCORE"), value=pl.Series([float(1 + i % 5) for i in range(n)]))
+    table = events.validate(pl.concat([verdicts, stars], how="diagonal").with_columns(case_id=pl.lit("N/A")))
+    board = aura.dossiers(table, metrics=["sat_score_mean"], attribution=attribution)
+    if attribution == "last_decider":  # every rating is about the one who decided a second before
+        assert board["sat_score_mean_n"].to_list() == [sum(i % 7 == j for i in range(n)) for j in range(7)]
+    else:
+        assert board["sat_score_mean_n"].to_list() == [n - j for j in range(7)]

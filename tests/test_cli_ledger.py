@@ -47,8 +47,8 @@ def test_every_command_takes_a_ledger(demo: Path) -> None:
 
 
 def test_recording(tmp_path: Path) -> None:
-    assert run("record", EVENT, cwd=tmp_path).stdout == "1 recorded in sqlite:///aura.db\n"
-    assert "0 recorded, 1 known already" in run("record", EVENT, cwd=tmp_path).stdout
+    assert run("record", EVENT, cwd=tmp_path).stdout == "1 recorded (id e1) in sqlite:///aura.db\n"
+    assert "0 recorded (id e1), 1 known already" in run("record", EVENT, cwd=tmp_path).stdout
     changed = EVENT.replace("OVERRIDE", "DECISION")
     assert "another type" in run("record", changed, cwd=tmp_path, code=2).stderr
     (tmp_path / "some.jsonl").write_text(changed + "\n" + EVENT.replace('"e1"', '"e2"') + "\n")
@@ -65,14 +65,18 @@ def test_recording_from_standard_input(tmp_path: Path) -> None:
     done = subprocess.run(
         command, input=lines, capture_output=True, text=True, cwd=tmp_path, check=True, env={"PYTHONPATH": str(ROOT)}
     )
-    assert json.loads(done.stdout) == {"ledger": "sqlite:///mine.db", "stored": 2, "duplicates": 0, "conflicts": []}
+    found = json.loads(done.stdout)
+    assert (found["ledger"], found["stored"], found["duplicates"], found["conflicts"]) == ("sqlite:///mine.db", 2, 0, [])
+    assert found["ids"][0] == "e1" and len(found["ids"]) == 2
     done = subprocess.run(command, input=lines + "{oops\n", capture_output=True, text=True, cwd=tmp_path, check=False,
                           env={"PYTHONPATH": str(ROOT)})  # fmt: skip
     assert done.returncode == 2 and "line 4: this is no JSON" in done.stderr
 
 
 def test_verification_and_heads(demo: Path) -> None:
-    assert "events verified; head" in run("ledger", "verify", "aura-demo/aura.db", cwd=demo).stdout
+    assert (
+        "events verified; not compared with an exported head; head" in run("ledger", "verify", "aura-demo/aura.db", cwd=demo).stdout
+    )
     run("ledger", "export-heads", "aura-demo/aura.db", "--out", "heads.jsonl", cwd=demo)
     assert "1 exported heads met" in run("ledger", "verify", "aura-demo/aura.db", "--heads", "heads.jsonl", cwd=demo).stdout
     with sqlite3.connect(demo / "aura-demo/aura.db") as connection:

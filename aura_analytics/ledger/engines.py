@@ -69,6 +69,9 @@ def ledger_address(url: str | Path | URL) -> URL:
         # the text is not shown: it may hold a password
         raise ParameterError(Problem("the ledger's URL cannot be read", expected=_EXPECTED)) from None
     name = found.drivername
+    if "@" in f"{found.host}" or ("@" in f"{found.database}" and not name.startswith("sqlite")):
+        problem = Problem("the ledger's URL holds an @ too many", next="in a password write @ as %40, / as %2F and : as %3A")
+        raise ParameterError(problem)
     if name in ("postgres", "postgresql", "postgresql+psycopg"):
         found = found.set(drivername="postgresql+psycopg")
         if not found.database:
@@ -88,8 +91,6 @@ def shown(url: URL) -> str:
     """The URL as it may be shown: without its password, wherever that was put, and a SQLite file as seen from here."""
     query = {name: "***" if "pass" in name.lower() else value for name, value in url.query.items()}
     safe = url.set(query=query)
-    if "@" in f"{url.host}{url.database}":  # a password with an @ of its own: who knows which part is what
-        return f"{url.drivername}://***"
     if url.get_backend_name() == "sqlite" and url.database:
         path = Path(url.database)
         if path.is_relative_to(Path.cwd()):

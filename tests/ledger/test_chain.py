@@ -247,3 +247,82 @@ def test_a_truncated_file_is_an_error_that_says_so(tmp_path: Path) -> None:
 def test_a_sound_ledger_stays_sound(filled: Ledger) -> None:
     assert isinstance(filled.events().collect(), pl.DataFrame)
     assert str(filled.verify()).startswith(f"{N} events verified")
+
+
+ODD = [
+    ("actor", "X'00ff'"), ("ts", "'hello'"), ("event_id", "X'01'"), ("value", "9e999"), ("chain", "'abc'"), ("chain", "7"), ("content", "'abc'"),
+    ("recorded_at", "'abc'"), ("type", "'NOPE'"), ("penalties", "'{'"), ("chain", "NULL"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("column", "value"), ODD)
+def test_what_no_event_can_hold_is_named(tmp_path: Path, column: str, value: str) -> None:
+    path = tmp_path / "aura.db"
+    table = events.sample(60, seed=2)
+    with Ledger(path, mirror=False) as ledger:
+        ledger.record_events(table)
+    with sqlite3.connect(path) as connection:
+        if value == "NULL":
+            connection.execute("PRAGMA writable_schema = ON")
+            connection.execute(
+                "UPDATE sqlite_master SET sql = replace(sql, 'chain BLOB NOT NULL', 'chain BLOB') WHERE name = 'aura_events'"
+            )
+    connection.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"UPDATE aura_events SET {column} = {value} WHERE seq = 17")
+    connection.close()
+    with Ledger(path, mirror=False) as ledger:
+        found = ledger.verify()
+        assert (found.ok, found.kind, found.seq) == (False, "altered", 17)
+        for read in (lambda: ledger.events().collect(), ledger.info, lambda: ledger.dossier("officer_anne")):
+            try:
+                read()
+            except LedgerError as error:
+                assert "verify" in str(error)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["DELETE FROM aura_head", "UPDATE aura_head SET seq = 'x'", "UPDATE aura_head SET chain = 'abc'",
+     "INSERT INTO aura_head SELECT 2, ledger_id, seq, recorded_at, chain FROM aura_head", "UPDATE aura_head SET recorded_at = 9"],
+)  # fmt: skip
+def test_an_altered_head_is_named(tmp_path: Path, statement: str) -> None:
+    path = tmp_path / "aura.db"
+    with Ledger(path, mirror=False) as ledger:
+        ledger.record_events(events.sample(60, seed=2))
+    with sqlite3.connect(path) as connection:
+        connection.execute(statement)
+    connection.close()
+    with Ledger(path, mirror=False) as ledger:
+        assert ledger.verify().kind == "head"
+        if "recorded_at" not in statement:
+            for call in (
+                lambda: ledger.record_event({"type": "OVERRIDE", "actor": "a"}),
+                ledger.events,
+                ledger.info,
+            ):
+                with pytest.raises(LedgerDamagedError, match="head of the chain"):
+                    call()
+
+
+@pytest.mark.parametrize("count", [1, 50, 150])
+def test_a_head_behind_the_rows_is_an_error_and_no_loop(filled: Ledger, change: Callable[..., None], count: int) -> None:
+    change("UPDATE aura_head SET seq = seq - 1")
+    with pytest.raises(LedgerError, match=r"does not fit the rows|UNIQUE|unique"):
+        filled.record_events([{"type": "OVERRIDE", "actor": "anne"}] * count)
+
+
+def test_two_heads_of_one_place_must_agree(filled: Ledger, tmp_path: Path) -> None:
+    kept = tmp_path / "heads.jsonl"
+    head = filled.export_heads(kept)
+    wrong = json.dumps({"ledger_id": head.ledger_id, "seq": head.seq, "chain": "00" * 32})
+    kept.write_text(wrong + "\n" + kept.read_text())
+    assert filled.verify(kept).kind == "head"
+    with pytest.raises(LedgerDamagedError, match="does not fit the head exported"):
+        filled.export_heads(kept)
+    for content, message in (("", "holds no head"), (wrong.replace(f'"seq": {N}', '"seq": -3'), "no exported head")):
+        kept.write_text(content)
+        with pytest.raises(FileFormatError, match=message):
+            filled.verify(kept)
+    kept.write_text(json.dumps({"ledger_id": head.ledger_id, "seq": 0, "chain": "11" * 32}))
+    assert filled.verify(kept).kind == "head"

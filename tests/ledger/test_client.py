@@ -121,3 +121,44 @@ def test_sums_are_kept_through_threads(ledger: Ledger) -> None:
     for thread in threads:
         thread.join()
     assert faults == []
+
+
+@pytest.mark.parametrize("looked_up", [20_000, 0], ids=["by case", "from sums"])
+def test_kinds_are_those_of_the_board(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, looked_up: int) -> None:
+    monkeypatch.setattr(store, "_LOOKED_UP", looked_up)
+    rows: list[dict[str, Any]] = []
+    for bot, told in (
+        ("claims-bot", {"type": "EVALUATION", "actor_kind": "agent", "value": 50.0}),
+        ("named-bot", None),
+        ("anne", None),
+    ):
+        for i in range(80):
+            ts = f"2026-03-01T12:{i % 60:02d}:00Z"
+            rows.append(
+                {"type": "OVERRIDE" if i % 4 else "DECISION", "actor": bot, "case_id": f"{bot}{i}", "ts": ts, "agent": "named-bot"}
+            )
+            rows.append({"type": "SAT_SCORE", "value": 1.0, "case_id": f"{bot}{i}", "ts": "2026-03-02T12:00:00Z"})
+        if told is not None:
+            rows.append({**told, "actor": bot, "ts": "2026-03-02T12:00:00Z"})
+    ledger.record_events(rows)
+    expected = aura.dossiers(ledger.events())
+    assert expected.filter(actor="anne")["pip_status"].to_list() == ["flag"]
+    for row in expected.iter_rows(named=True):
+        found = ledger.dossier(row["actor"])
+        assert (found["pip_status"], found["pip_reasons"]) == (row["pip_status"], row["pip_reasons"]), row["actor"]
+
+
+def test_somebody_without_events_in_the_window_is_not_unknown(ledger: Ledger) -> None:
+    ledger.record_event({"type": "OVERRIDE", "actor": "anne", "ts": "2026-01-01T00:00:00Z"})
+    ledger.record_event({"type": "OVERRIDE", "actor": "bob", "ts": "2026-12-01T00:00:00Z"})
+    found = ledger.dossier("anne")
+    assert (found["override_rate"], found["override_rate_n"], found["pip_recommended"]) == (0.0, 0, False)
+    assert found["pip_reasons"] == ["no events in the 90d up to 2026-12-01 00:00 UTC; the last one is of 2026-01-01 00:00 UTC"]
+    assert "pip_reasons" not in ledger.dossier("nobody")
+
+
+def test_a_ledger_goes_wherever_events_go(ledger: Ledger) -> None:
+    log = events.sample(300, seed=3)
+    ledger.record_events(log)
+    assert aura.dossiers(ledger).equals(aura.dossiers(log))  # type: ignore[arg-type]
+    assert aura.DossierState(ledger).dossiers().equals(aura.dossiers(log))  # type: ignore[arg-type]

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from pathlib import Path
 
@@ -154,3 +155,118 @@ def test_errors_are_the_package_s_own(tmp_path: Path) -> None:
         connection.close()
         with pytest.raises(AuraError, match="refused.*no such table"):
             ledger.record_event(OVERRIDE)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["postgresql://me@127.0.0.1:1/db?password=geheim", "postgresql://127.0.0.1:1/db?user=me&sslpassword=geheim",
+     "postgresql://me:ge@heim@127.0.0.1:1/db", "postgresql://me:a/geheim@127.0.0.1:1/db", "postgresql://me:se@geheim:x@host/db",
+     "postgresql:me:geheim@host/db"],
+)  # fmt: skip
+def test_a_password_is_never_shown_wherever_it_stands(url: str) -> None:
+    with pytest.raises(AuraError) as caught:
+        Ledger(url, timeout=1)
+    assert "heim" not in str(caught.value)
+
+
+def test_a_foreign_file_and_a_copy_keep_every_byte(tmp_path: Path) -> None:
+    foreign = tmp_path / "notes.db"
+    with sqlite3.connect(foreign) as connection:
+        connection.execute("CREATE TABLE notes (text TEXT)")
+    connection.close()
+    before = foreign.read_bytes()
+    with pytest.raises(AuraError, match="no ledger"):
+        Ledger(foreign)
+    assert foreign.read_bytes() == before
+    empty = tmp_path / "empty.db"
+    empty.touch()
+    with pytest.raises(AuraError, match="no such ledger"):
+        Ledger(empty, create=False)
+    assert empty.stat().st_size == 0
+    with Ledger(tmp_path / "aura.db", mirror=False) as ledger:
+        ledger.record_events(events.sample(100, seed=1))
+        copy = ledger.snapshot(tmp_path / "copy.db")
+    before = copy.read_bytes()
+    with Ledger(copy, create=False, mirror=False) as kept:
+        assert kept.verify().ok and kept.events().collect().height > 90
+    assert copy.read_bytes() == before
+
+
+READ_COPY = READ_ONLY.replace("ledger.record_event(", "print(ledger.verify().ok, len(ledger)); ledger.record_event(")
+
+
+def test_a_read_only_copy_can_be_verified(tmp_path: Path) -> None:
+    with tempfile.TemporaryDirectory() as made:
+        folder = Path(made)
+        with Ledger(folder / "own.db", mirror=False) as ledger:
+            ledger.record_event(OVERRIDE)
+            ledger.snapshot(folder / "copy.db")
+        (folder / "copy.db").chmod(0o444)
+        for mode in (0o555, 0o777):
+            folder.chmod(mode)
+            command = [sys.executable, "-c", READ_COPY, str(folder / "copy.db"), str(tmp_path / f"{mode}.db")]
+            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            folder.chmod(0o755)
+            assert done.stdout.startswith("True 1\n"), done
+            assert "may not be written" in done.stdout
+
+
+def test_a_file_that_is_gone_is_noticed(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "aura.db", mirror=False) as ledger:
+        ledger.record_event(OVERRIDE)
+        (tmp_path / "aura.db").unlink()
+        with pytest.raises(LedgerUnavailableError, match="removed or replaced.*nothing was stored"):
+            ledger.record_event(OVERRIDE)
+
+
+def test_a_relative_path_stays_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    monkeypatch.chdir(tmp_path / "a")
+    for given in ("sqlite:///aura.db", "aura.db"):
+        with Ledger(given, mirror=False) as ledger:
+            monkeypatch.chdir(tmp_path / "b")
+            ledger.close()
+            ledger.record_event(OVERRIDE)
+            monkeypatch.chdir(tmp_path / "a")
+    assert len(Ledger("aura.db", mirror=False)) == 2 and not list((tmp_path / "b").iterdir())
+
+
+def test_arguments_that_cannot_be(ledger: Ledger, tmp_path: Path) -> None:
+    for wrong in (-1, "x", float("nan")):
+        with pytest.raises(ParameterError, match="timeout is out of range"):
+            Ledger(tmp_path / "a.db", timeout=wrong)  # type: ignore[arg-type]
+    for given in (None, OVERRIDE, "file.parquet"):
+        with pytest.raises(AuraError, match="events are a frame or dicts"):
+            ledger.record_events(given)  # type: ignore[arg-type]
+    with pytest.raises(ParameterError, match="unknown kind of snapshot"):
+        ledger.snapshot(tmp_path / "copy.csv")
+    for odd in ({"actor_kind": ["officer"]}, {"queue": "\ud800"}, {"x": "\ud800"}):
+        with pytest.raises(AuraError):
+            ledger.record_event({**OVERRIDE, **odd})
+    assert bool(ledger) and len(ledger) == 0
+
+
+def test_empty_ids_are_none(ledger: Ledger) -> None:
+    first, second = (ledger.record_event({**OVERRIDE, "event_id": "", "ts": "2026-01-01T00:00:00Z"}) for _ in range(2))
+    assert first["stored_id"] != second["stored_id"] and len(ledger) == 2
+
+
+def test_many_threads_wait_their_turn(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "aura.db", mirror=False, timeout=20)
+    faults: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            ledger.record_event(OVERRIDE)
+        except BaseException as error:  # noqa: BLE001
+            faults.append(error)
+
+    with ledger._engines.writer.begin():
+        threads = [threading.Thread(target=work) for _ in range(25)]
+        for thread in threads:
+            thread.start()
+        time.sleep(0.5)
+    for thread in threads:
+        thread.join()
+    assert faults == [] and len(ledger) == 25

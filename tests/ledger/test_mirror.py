@@ -6,6 +6,7 @@ import json
 import shutil
 import threading
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -140,3 +141,54 @@ def test_a_mirror_that_cannot_be_written_is_done_without(url: str, tmp_path: Pat
         ledger.record_events(table)
         with pytest.warns(UserWarning, match="mirror cannot be written"):
             assert ledger.events().collect().equals(table)
+
+
+def test_an_altered_mirror_is_noticed_and_made_anew(url: str, tmp_path: Path) -> None:
+    table = events.sample(600, seed=6)
+    folder = tmp_path / "mirror"
+    with Ledger(url, mirror=folder) as ledger:
+        ledger.record_events(table)
+        assert same(ledger.events(), table)
+    for damage in ("forged", "cut", "emptied"):
+        path = max(folder.glob("part-*.parquet"), key=lambda one: one.stat().st_size)
+        if damage == "forged":
+            pl.read_parquet(path).with_columns(type=pl.lit("DECISION").cast(events.SCHEMA["type"])).write_parquet(path)
+        else:
+            path.write_bytes(path.read_bytes()[: 1_000 if damage == "cut" else 0])
+        with Ledger(url, mirror=folder) as ledger, pytest.warns(UserWarning, match="altered or damaged"):
+            assert same(ledger.events(), table)
+        for old in folder.glob("part-*.parquet"):
+            if old.name not in (folder / "manifest.json").read_text():
+                old.unlink()
+
+
+def test_a_manifest_that_leaves_something_out_is_not_believed(ledger: Ledger, tmp_path: Path) -> None:
+    table = events.sample(600, seed=6)
+    ledger.record_events(table)
+    assert same(ledger.events(), table)
+    manifest = json.loads((tmp_path / "mirror/manifest.json").read_text())
+    wrongs: list[dict[str, Any]] = [
+        {"files": manifest["files"][:2]},
+        {"files": []},
+        {"seq": str(manifest["seq"])},
+        {"files": [[1]]},
+    ]
+    for wrong in wrongs:
+        (tmp_path / "mirror/manifest.json").write_text(json.dumps(manifest | wrong))
+        assert same(ledger.events(), table)
+
+
+def test_a_frame_outlives_files_put_together(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import os
+    import time
+
+    monkeypatch.setattr(mirror_module, "_FILES", 3)
+    table = events.sample(1_000, seed=6)
+    ledger.record_events(table.head(400))
+    frame = ledger.events()
+    for path in (tmp_path / "mirror").glob("part-*.parquet"):
+        os.utime(path, (time.time() - 900,) * 2)  # written long ago
+    for first in range(400, 1_000, 50):
+        ledger.record_events(table.slice(first, 50))
+        ledger.events().collect()
+    assert same(frame, table.head(400))

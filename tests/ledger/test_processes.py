@@ -147,3 +147,86 @@ def test_a_forked_process_has_connections_of_its_own(ledger: Ledger) -> None:
     ledger.record_event({"event_id": "after", "type": "OVERRIDE", "actor": "parent"})
     assert ledger.events().collect()["event_id"].to_list() == ["before", "child", "after"]
     assert ledger.verify().ok
+
+
+FORKED = """
+import multiprocessing, sys, time, warnings
+from pathlib import Path
+warnings.simplefilter("ignore")
+from aura_analytics import Ledger
+path = Path(sys.argv[1])
+event = {"type": "OVERRIDE", "actor": "anne"}
+ledger = Ledger(path, mirror=False)
+ledger.record_event(event)  # leaves an idle connection for the children to inherit
+context = multiprocessing.get_context("fork")
+said = context.Queue()
+
+def work():
+    for _ in range(40):
+        said.put(ledger.record_event(event)["stored_id"])
+        time.sleep(0.005)
+
+children = [context.Process(target=work) for _ in range(2)]
+for child in children:
+    child.start()
+time.sleep(0.08)
+ledger.close()  # the parent closes, and others open and close, while the children write
+for _ in range(5):
+    with Ledger(path, mirror=False) as other:
+        len(other)
+    time.sleep(0.02)
+acknowledged = [said.get() for _ in range(80)]
+for child in children:
+    child.join()
+print("\\n".join(acknowledged))
+"""
+
+
+def test_forked_writers_lose_nothing_when_the_parent_closes(tmp_path: Path) -> None:
+    path = tmp_path / "aura.db"
+    done = subprocess.run(
+        [sys.executable, "-c", FORKED, str(path)], capture_output=True, text=True, timeout=120, check=True, cwd=ROOT
+    )
+    acknowledged = done.stdout.split()
+    assert len(acknowledged) == 80
+    with Ledger(path, mirror=False) as ledger:
+        found = set(ledger.events().collect()["event_id"])
+        assert [name for name in acknowledged if name not in found] == []
+        assert len(found) == 81 and ledger.verify().ok
+
+
+def test_threads_make_ledgers_of_their_own_at_once(tmp_path: Path) -> None:
+    faults: list[BaseException] = []
+
+    def work(i: int) -> None:
+        try:
+            with Ledger(tmp_path / f"{i}.db", mirror=False) as own:
+                own.record_event({"type": "OVERRIDE", "actor": f"a{i}"})
+                assert own.events().collect()["actor"].to_list() == [f"a{i}"]
+        except BaseException as error:  # noqa: BLE001
+            faults.append(error)
+
+    threads = [threading.Thread(target=work, args=(i,)) for i in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert faults == []
+
+
+def test_verifying_beside_a_writer_raises_no_alarm(ledger: Ledger) -> None:
+    ledger.record_events(events.sample(3_000, seed=1))
+    stop = threading.Event()
+
+    def write() -> None:
+        while not stop.is_set():
+            ledger.record_event({"type": "OVERRIDE", "actor": "anne"})
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    try:
+        found = [ledger.verify() for _ in range(15)]
+    finally:
+        stop.set()
+        thread.join()
+    assert [str(one) for one in found if not one.ok] == []
