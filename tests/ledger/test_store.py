@@ -198,3 +198,29 @@ def test_the_short_way_and_the_long_way_are_one(record: dict[str, Any]) -> None:
         assert row is None  # what the long way refuses, the short way does not take
         return
     assert row is None or row == expected
+
+
+def test_details_that_evidence_hangs_on(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    import time
+
+    with Ledger(url, mirror=False) as ledger:
+        with ledger._engines.writer.begin() as connection:
+            if ledger._engines.sqlite:
+                assert connection.exec_driver_sql("PRAGMA synchronous").scalar() == 2  # FULL
+                assert connection.exec_driver_sql("PRAGMA journal_mode").scalar() == "wal"
+            else:
+                assert connection.exec_driver_sql("SHOW synchronous_commit").scalar() == "on"
+        now = time.time_ns()
+        for shift in (0, -3_600_000_000_000, 5_000_000):
+            monkeypatch.setattr(time, "time_ns", lambda shift=shift: now + shift)
+            ledger.record_event({**OVERRIDE, "event_id": f"e{shift}", "ts": TS, "value": -0.0})
+        with ledger._engines.reader.connect() as connection:
+            moments = [row[0] for row in connection.exec_driver_sql("SELECT recorded_at FROM aura_events ORDER BY seq")]
+        assert moments == sorted(moments) and moments[0] == now // 1000
+        assert str(ledger.events().collect()["value"][0]) == "0.0"
+        # a time that the caller gave is content like everything else
+        with pytest.raises(ConflictError, match="another ts"):
+            ledger.record_event({**OVERRIDE, "event_id": "e0", "ts": "2026-03-02T12:00:00+00:00", "value": 0.0})
+        with ledger._engines.writer.begin() as connection:
+            connection.exec_driver_sql("UPDATE aura_head SET chain = (SELECT chain FROM aura_events WHERE seq = 1)")
+        assert ledger.verify().kind == "head"
