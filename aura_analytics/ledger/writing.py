@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, literal_column, select, update
+from sqlalchemy import Connection, bindparam, literal_column, select, table, update
+from sqlalchemy import column as sql_column
 from sqlalchemy.dialects import postgresql, sqlite
 
-from aura_analytics.errors import ConflictError, Problem
-from aura_analytics.ledger import tables
+from aura_analytics.errors import ConflictError, LedgerSchemaError, Problem
+from aura_analytics.ledger import schema, tables
 from aura_analytics.ledger.engines import Engines, compiled, translated
 from aura_analytics.ledger.heads import damaged
 from aura_analytics.ledger.records import Row
@@ -56,7 +57,10 @@ def _statements(*, on_sqlite: bool) -> tuple[str, str, str]:
     """Reading the head, adding a row, moving the head: as text, since compiling them anew costs more than running them."""
     column = tables.head.c
     only = column.id == literal_column("1")
-    lock = select(column.seq, column.recorded_at, column.chain).where(only).with_for_update()
+    # another version may have upgraded the ledger by now
+    upgraded = table(schema.VERSION_TABLE, sql_column("version_num"))
+    version = select(upgraded.c.version_num).scalar_subquery()
+    lock = select(column.seq, column.recorded_at, column.chain, version).where(only).with_for_update(of=tables.head)
     dialect: Any = sqlite if on_sqlite else postgresql
     add = dialect.insert(tables.events).on_conflict_do_nothing(index_elements=["event_id"])
     move = update(tables.head).where(only).values(seq=bindparam("a"), recorded_at=bindparam("b"), chain=bindparam("c"))
@@ -140,9 +144,13 @@ class _Append:
         self._done = Recorded()
         lock, self._insert, self._move = _statements(on_sqlite=self._sqlite)
         found = self._driver.execute(lock).fetchone()
-        if found is None or [type(item) for item in found] != [int, int, bytes]:
+        if found is None or [type(item) for item in found[:3]] != [int, int, bytes]:
             raise damaged("the head of the chain is missing or was altered")
-        self._seq, last, self._chain = found
+        self._seq, last, self._chain, version = found
+        if version != schema.REVISION:
+            problem = Problem("the ledger was upgraded by another version of the library while it was open", got=f"schema {version}",
+                              expected=schema.REVISION, next="nothing was stored; update this program and start it again")  # fmt: skip
+            raise LedgerSchemaError(problem)
         self._recorded_at = max(now, last)
         self._own: dict[str, tuple[bytes, Row]] = {}  # of this call, while careful
 

@@ -311,8 +311,11 @@ def _warnings(board: pl.DataFrame, facts: Facts) -> pl.Series:
             found.setdefault(actor, []).append(
                 f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"
             )
+    nothing = pl.Series([[]], dtype=pl.List(pl.String))
+    if not found:
+        return nothing.new_from_index(0, board.height)
     texts = pl.DataFrame(
         {"actor": list(found), "texts": list(found.values())}, schema={"actor": pl.String, "texts": pl.List(pl.String)}
     )
     joined = board.select("actor").join(texts, on="actor", how="left", maintain_order="left")
-    return joined["texts"].fill_null(pl.Series([[]], dtype=pl.List(pl.String)).first())
+    return joined["texts"].fill_null(nothing.first())

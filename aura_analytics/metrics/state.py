@@ -282,8 +282,9 @@ class DossierState:
         context = Context(moment, self._confidence, self._sla, self._options.calendar)
         groups = grouped(self._metrics)
         self._slide(groups, moment, since)
-        facts = self._facts(moment, since, {fact for fact, _ in groups if (fact, "actor") not in self._running})
-        board = self._assembled(facts, groups, context, None if actors is None else set(actors))
+        only = None if actors is None else set(actors)
+        facts = self._facts(moment, since, {fact for fact, _ in groups if (fact, "actor") not in self._running}, only)
+        board = self._assembled(facts, groups, context, only)
 
         def agreed(actors: pl.Series) -> pl.Series:
             return actors.filter([name in self._agreed for name in actors])
@@ -348,6 +349,8 @@ class DossierState:
     def _slide(self, groups: dict[tuple[str, str], list[Metric]], end: datetime, since: datetime | None) -> None:
         """Move the window of the running sums; where they cannot be moved, count afresh."""
         if self._since is not None and since is not None and self._running and since >= self._since:
+            if since == self._since:
+                return
             low, high = spells.micro(self._since), spells.micro(since)
             for (fact, _), running in self._running.items():
                 gone = self._between(fact, low, high)
@@ -391,7 +394,7 @@ class DossierState:
         if not running.change(added.filter(inside), removed.filter(inside)):
             del self._running[fact, "actor"]
 
-    def _facts(self, end: datetime, since: datetime | None, wanted: set[str]) -> Facts:
+    def _facts(self, end: datetime, since: datetime | None, wanted: set[str], only: set[str] | None = None) -> Facts:
         facts = Facts(end, since)
         inside = pl.lit(value=True) if since is None else pl.col("ts") > since
         if "decisions" in wanted:
@@ -401,7 +404,8 @@ class DossierState:
                 past = self._store.rows(pl.col("type").is_in(["SAT_SCORE", "ADJUDICATION", "OUTCOME"])).lazy()
                 facts.decisions = building.with_hindsight(facts.decisions, past, past.filter(inside), columns)
         if "evaluations" in wanted:
-            facts.evaluations = self._scores.filter(inside)
+            mine = inside if only is None else inside & pl.col("actor").is_in(sorted(only))
+            facts.evaluations = self._scores.filter(mine)
         if "ratings" in wanted:
             facts.ratings = pl.concat([self._ratings.rows(inside), self._loose["ratings"].rows(inside)]).drop("h")
         if "outcomes" in wanted:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -224,3 +225,39 @@ def test_details_that_evidence_hangs_on(url: str, monkeypatch: pytest.MonkeyPatc
         with ledger._engines.writer.begin() as connection:
             connection.exec_driver_sql("UPDATE aura_head SET chain = (SELECT chain FROM aura_events WHERE seq = 1)")
         assert ledger.verify().kind == "head"
+
+
+def test_a_ledger_can_be_copied_whatever_it_holds(ledger: Ledger, tmp_path: Path) -> None:
+    case = {"case_id": "C1", "actor": "anne"}
+    ledger.record_events(
+        [{"type": "RESOLVED", "ts": "2026-01-01T00:00:00Z", **case}, {"type": "OPENED", "ts": "2026-02-01T00:00:00Z", **case}]
+    )
+    with Ledger(tmp_path / "copy.db", mirror=False) as copy:
+        assert copy.record_events(ledger.events()) == 2
+        assert copy.events().collect().equals(ledger.events().collect())
+
+
+def test_repeats_and_conflicts_within_a_frame(ledger: Ledger) -> None:
+    table = events.sample(50, seed=1)
+    twice = pl.concat([table, table.head(5)])
+    other = table.head(1).with_columns(queue=pl.lit("another"))
+    with pytest.raises(ConflictError, match=f"another queue.*nothing was stored|event {twice.height}: .*another queue"):
+        ledger.record_events(pl.concat([twice, other]))
+    done = ledger.record_events_report(pl.concat([twice, other]), on_conflict="skip")
+    assert (done.stored, done.duplicates, len(done.conflicts)) == (table.height, 5, 1)
+    assert f"event {twice.height}" in str(done.conflicts[0])
+    broken = table.with_columns(event_id=pl.lit("x") + pl.col("event_id"), confidence=pl.lit(2.0))
+    with pytest.raises(EventError, match="confidence_range"):
+        ledger.record_events(broken)
+
+
+def test_a_ledger_that_was_upgraded_meanwhile_is_not_written(ledger: Ledger) -> None:
+    from aura_analytics.errors import LedgerSchemaError
+    from aura_analytics.ledger.schema import VERSION_TABLE
+
+    ledger.record_event(OVERRIDE)
+    with ledger._engines.writer.begin() as connection:
+        connection.exec_driver_sql(f"UPDATE {VERSION_TABLE} SET version_num = '9999'")
+    with pytest.raises(LedgerSchemaError, match="upgraded by another version.*nothing was stored"):
+        ledger.record_event(OVERRIDE)
+    assert ledger.info().events == 1
