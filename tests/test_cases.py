@@ -367,3 +367,19 @@ def test_a_case_shared_by_thousands_costs_no_squares(attribution: Any) -> None:
         assert board["sat_score_mean_n"].to_list() == [sum(i % 7 == j for i in range(n)) for j in range(7)]
     else:
         assert board["sat_score_mean_n"].to_list() == [n - j for j in range(7)]
+
+
+def test_a_case_assigned_and_resolved_by_thousands_costs_no_squares() -> None:
+    n = 30_000
+    given = pl.DataFrame({"event_id": [f"a{i}" for i in range(n)], "ts": [START + timedelta(seconds=2 * i) for i in range(n)]})
+    given = given.with_columns(type=pl.lit("ASSIGNED"))
+    done = pl.DataFrame({"event_id": [f"r{i}" for i in range(n)], "ts": [START + timedelta(seconds=2 * i + 1) for i in range(n)]})
+    shared = pl.concat([given, done.with_columns(type=pl.lit("RESOLVED"))]).with_columns(
+        actor=pl.lit("anne"), case_id=pl.lit("N/A")
+    )
+    own = shared.head(3).vstack(shared.slice(n, 3)).with_columns(event_id=pl.lit("x") + pl.col("event_id"), actor=pl.lit("bob"))
+    own = own.with_columns(case_id=pl.concat_str(pl.lit("C"), pl.col("ts").dt.epoch("s") // 2))
+    row = aura.dossiers(events.validate(pl.concat([shared, own])), metrics=["avg_processing_hours"]).sort("actor")
+    # the shared case is one case: its last assignment, and its last resolution a second later; bob's are three
+    assert row["avg_processing_hours_n"].to_list() == [1, 3]
+    assert row["avg_processing_hours"].to_list() == pytest.approx([1 / 3600, 1 / 3600])

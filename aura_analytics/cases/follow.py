@@ -69,12 +69,17 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
     """The plain cases, followed; and the hashes of all that are not plain."""
     # names stay out of the join: rows are joined by number, and only those that are kept fetch their names
     rows = pass_.lazy().select("type", "h", "ts").with_row_index("row")
+    crowded = _crowded(pass_["h"])
+    if crowded.len():
+        rows = rows.filter(~pl.col("h").is_in(crowded.implode()).fill_null(value=False))
     given = rows.filter(pl.col("type") == "ASSIGNED").select("h", "ts", "row")
     done = rows.filter(pl.col("type") == "RESOLVED").select("h", "ts", "row")
     recent = pl.lit(value=True) if facts.since is None else pl.col("ts_right") > facts.since
     kept = pl.col("ts_right").is_null() | recent | (pl.col("ts_right") < pl.col("ts"))
     joined = collect(given.join(done, on="h", how="left").filter(kept))
     others = _not_plain(pass_, joined, facts)
+    if crowded.len():
+        others = pl.concat([others, crowded]).unique()
     if others.len():
         joined = joined.lazy().join(pl.LazyFrame({"h": others}), on="h", how="anti").collect()
     resolved = joined["ts_right"].is_not_null()
@@ -97,6 +102,18 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
         days_off=pl.lit(0, dtype=pl.Int64),
     )
     return followed, others
+
+
+def _crowded(h: pl.Series) -> pl.Series:
+    """Cases that hundreds of rows share (an id such as `N/A`): joining them would take the square of that.
+
+    A sample finds them. One that it misses is small enough to be joined, and found not to be plain by that.
+    """
+    sampled = h.gather_every(_SAMPLED).drop_nulls()
+    return sampled.filter(sampled.is_duplicated()).value_counts().filter(pl.col("count") >= _CROWD)[h.name]
+
+
+_SAMPLED, _CROWD = 64, 8
 
 
 def _first_known(one: pl.Series, other: pl.Series) -> pl.Series:
