@@ -1,0 +1,130 @@
+"""`aura stats`, `aura query`, `aura learn`: the accountability layer's commands, with the layout that its document prints."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aura_analytics.console import Json, print_json
+from aura_analytics.errors import FileMissingError, ParameterError, Problem
+
+if TYPE_CHECKING:
+    from aura_analytics.decisions import AccountabilityLogger, DecisionLog
+
+__all__ = ["learn", "query", "stats"]
+
+_RULE = "=" * 60
+LogFile = Annotated[
+    Path | None,
+    typer.Option("--log-file", help="Decision log; default .claude-loop/orchestrator-decisions.jsonl.", show_default=False),
+]
+
+
+def _opened(path: Path | None) -> AccountabilityLogger:
+    from aura_analytics.decisions import AccountabilityLogger
+    from aura_analytics.decisions.log import DEFAULT_LOG
+
+    found = Path(DEFAULT_LOG) if path is None else path
+    if not found.exists():
+        raise FileMissingError(
+            Problem("no decision log", got=str(found), next="log a decision first, or name another with --log-file")
+        )
+    log = AccountabilityLogger(found)
+    for fault in log.faults()[:5]:
+        typer.echo(f"warning: {fault}", err=True)
+    return log
+
+
+def _heading(text: str) -> None:
+    typer.echo(f"{_RULE}\n{text}\n{_RULE}\n")
+
+
+def stats(log_file: LogFile = None, as_json: Json = False) -> None:
+    """Count decisions, outcomes and components."""
+    found = _opened(log_file).get_decision_statistics()
+    if as_json:
+        print_json(found)
+        return
+    _heading("DECISION STATISTICS")
+    typer.echo(f"Total Decisions: {found['total_decisions']}")
+    typer.echo(f"With Outcomes: {found['decisions_with_outcomes']}")
+    typer.echo(f"Success Rate: {found['success_rate']}%")
+    typer.echo(f"Avg Time (success): {found['avg_time_seconds']}s")
+    typer.echo(f"Confidence Accuracy: {found['confidence_accuracy']:.2f}")
+    typer.echo("\nMost Common Components:")
+    for item in found["most_common_components"][:5]:
+        typer.echo(f"  {item['component']}: {item['count']}")
+
+
+def query(
+    last: Annotated[float, typer.Option(help="Hours back from now.", min=0)] = 24,
+    request_id: Annotated[str | None, typer.Option(help="Only this decision, however old.")] = None,
+    outcome: Annotated[str | None, typer.Option(help="Only those that ended so: success, failure, partial, cancelled.")] = None,
+    limit: Annotated[int, typer.Option(help="How many at most.", min=0)] = 100,
+    log_file: LogFile = None,
+    as_json: Json = False,
+) -> None:
+    """Show decisions: of the last hours, one by its id, or those that ended in a certain way."""
+    log = _opened(log_file)
+    since = None if request_id is not None else datetime.now(timezone.utc) - _hours(last)
+    found = log.query_decisions(request_id=request_id, start_time=since, outcome_type=outcome, limit=limit)
+    if as_json:
+        print_json([asdict(entry) for entry in found])
+        return
+    _heading(f"DECISIONS ({len(found)})")
+    for entry in found:
+        _show(entry)
+
+
+def _hours(last: float) -> timedelta:
+    try:
+        return timedelta(hours=last)
+    except OverflowError:
+        raise ParameterError(Problem("--last is out of range", got=last, expected="hours, such as 24")) from None
+
+
+def _show(entry: DecisionLog) -> None:
+    from aura_analytics.decisions.records import components_of
+
+    typer.echo(f"{entry.timestamp}  {entry.request_id}")
+    typer.echo(f"  Request: {entry.user_request}")
+    typer.echo(f"  Components: {', '.join(components_of(entry.decisions)) or '-'}")
+    if entry.outcome is None:
+        typer.echo("  Outcome: not known yet\n")
+        return
+    seconds = entry.outcome.get("time_taken_seconds")
+    typer.echo(f"  Outcome: {entry.outcome.get('outcome_type')}" + (f" in {seconds}s" if seconds is not None else ""))
+    issues = entry.outcome.get("issues_found") or []
+    typer.echo(f"  Issues: {', '.join(map(str, issues))}\n" if issues else "")
+
+
+def learn(
+    method: Annotated[str, typer.Option(help="seed (the document's multipliers) or shrunk (with intervals).")] = "seed",
+    log_file: LogFile = None,
+    as_json: Json = False,
+) -> None:
+    """Say what outcomes suggest for the confidence in each component; nothing is changed."""
+    log = _opened(log_file)
+    found: Any = log.learn_from_outcomes(method)  # type: ignore[call-overload]
+    if as_json:
+        print_json(found if isinstance(found, dict) else found.to_dicts())
+        return
+    _heading("CONFIDENCE ADJUSTMENT RECOMMENDATIONS")
+    if isinstance(found, dict):
+        for name, value in sorted(found.items(), key=lambda item: (item[1], item[0])):
+            typer.echo(f"{name}: {value:.2f}x ({_label(value)})")
+        if not found:
+            typer.echo("Nothing to learn from: at least 3 outcomes of a component are needed.")
+        return
+    for row in found.sort("multiplier", "component").iter_rows(named=True):
+        typer.echo(
+            f"{row['component']}: {row['multiplier']:.2f}x ({row['lo']:.2f}-{row['hi']:.2f}, n = {row['n']}, {row['status']})"
+        )
+
+
+def _label(multiplier: float) -> str:
+    return "INCREASE" if multiplier > 1.1 else "DECREASE" if multiplier < 0.9 else "OK"
