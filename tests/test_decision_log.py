@@ -319,3 +319,33 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
     log = AccountabilityLogger(tmp_path / "file" / "log.jsonl")
     with pytest.raises(LedgerUnavailableError, match="decision log cannot be written"):
         log.log_decision("x", {}, {})
+
+
+def test_a_decision_log_is_events(log: AccountabilityLogger) -> None:
+    import aura_analytics as aura
+
+    for i in range(30):
+        decided(log, "skill:b", *(["agent:a"] if i % 2 else []), ended=None if i >= 28 else "success" if i % 3 else "failure")
+    table = log.to_events()
+    assert aura.events.validate(table).equals(table) and log.to_events().equals(table)
+    assert table.group_by("type").len().sort("type").rows() == [("OUTCOME", 42), ("ROUTED", 45)]
+    board = aura.dossiers(table, window=None)
+    rates = {row["component"]: (row["outcomes"], row["successes"]) for row in log.component_outcomes().iter_rows(named=True)}
+    for row in board.iter_rows(named=True):
+        n, k = rates[row["actor"]]
+        assert (row["success_rate_n"], row["success_rate"]) == (n, k / n)
+        assert row["actor_kind"] == "component" and row["pip_status"] == "insufficient"
+
+
+def test_the_document_s_one_line_form(log: AccountabilityLogger, tmp_path: Path) -> None:
+    names = [decided(log, "agent:a", ended="failure" if i else None) for i in range(3)]
+    log.log_outcome(names[1], SUCCESS)
+    assert log.export_jsonl(tmp_path / "out.jsonl") == 3
+    lines = [json.loads(line) for line in (tmp_path / "out.jsonl").read_text().splitlines()]
+    assert [line["request_id"] for line in lines] == names
+    assert [line["outcome"] and line["outcome"]["outcome_type"] for line in lines] == [None, "success", "failure"]
+    again = AccountabilityLogger(tmp_path / "out.jsonl")  # the original's file is read as it is
+    assert again.get_decision_statistics() == log.get_decision_statistics()
+    assert again.learn_from_outcomes() == log.learn_from_outcomes()
+    with pytest.raises(ParameterError, match="exists already"):
+        log.export_jsonl(tmp_path / "out.jsonl")

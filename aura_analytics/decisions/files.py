@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -143,9 +143,14 @@ class LogFile:
 
     def read(self, offset: int, length: int) -> bytes:
         """The bytes of a line."""
+        return next(self.read_many([(offset, length)]))
+
+    def read_many(self, places: Iterable[tuple[int, int]]) -> Iterator[bytes]:
+        """The bytes of several lines."""
         with self.path.open("rb") as file:
-            file.seek(offset)
-            return file.read(length)
+            for offset, length in places:
+                file.seek(offset)
+                yield file.read(length)
 
     def faults(self) -> list[Problem]:
         """Lines that are no entries: what is wrong with each, and where."""

@@ -183,16 +183,11 @@ class Index:
         rows = connection.execute(
             f"{joined} {condition} ORDER BY {order} LIMIT ?", (*values, -1 if limit is None else limit)
         ).fetchall()
-        return [self._entry(row) for row in rows]
-
-    def _entry(self, row: Sequence[Any]) -> DecisionLog:
-        found = json.loads(self._log.read(row[0], row[1]))
-        if row[2] is not None:
-            amendment = json.loads(self._log.read(row[2], row[3]))
-            found |= {"outcome": amendment["outcome"], "logged_at": amendment.get("logged_at")}
-        names = DecisionLog.__dataclass_fields__
-        kept = {name: found.get(name) for name in names}
-        return DecisionLog(**kept)
+        if not rows:
+            return []
+        own = self._log.read_many(row[:2] for row in rows)
+        later = self._log.read_many(row[2:] for row in rows if row[2] is not None)
+        return [_entry(raw, next(later) if row[2] is not None else None) for row, raw in zip(rows, own, strict=True)]
 
     def history(self, request_id: str) -> list[dict[str, Any]]:
         """All outcomes of an entry, the first first."""
@@ -207,6 +202,14 @@ class Index:
             amendment = json.loads(self._log.read(*place))
             found.append({"outcome": amendment["outcome"], "logged_at": amendment.get("logged_at")})
         return found
+
+
+def _entry(raw: bytes, amendment: bytes | None) -> DecisionLog:
+    found = json.loads(raw)
+    if amendment is not None:
+        later = json.loads(amendment)
+        found |= {"outcome": later["outcome"], "logged_at": later.get("logged_at")}
+    return DecisionLog(**{name: found.get(name) for name in DecisionLog.__dataclass_fields__})
 
 
 def _digest(raw: bytes) -> str:

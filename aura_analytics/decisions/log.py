@@ -6,13 +6,16 @@ its own, and the last one of a decision counts.
 
 from __future__ import annotations
 
+import json
 import uuid
+from dataclasses import asdict
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, Literal, overload
 
 import polars as pl
 
+from aura_analytics.decisions.as_events import to_events
 from aura_analytics.decisions.files import LogFile
 from aura_analytics.decisions.index import Index, moment
 from aura_analytics.decisions.records import DecisionLog, OutcomeType, outcome_dict, plain
@@ -253,6 +256,21 @@ class AccountabilityLogger:
         rows = self._index.refreshed().execute("SELECT name, chosen, outcomes, successes FROM components ORDER BY rowid").fetchall()
         schema = {"component": pl.String, "chosen": pl.Int64, "outcomes": pl.Int64, "successes": pl.Int64}
         return pl.DataFrame(rows, schema=schema, orient="row")
+
+    def to_events(self) -> pl.DataFrame:
+        """The log as events, so that dossiers, rules and the report work for components; see `decisions.as_events.to_events`."""
+        return to_events(self.query_decisions(limit=None))
+
+    def export_jsonl(self, path: str | Path) -> int:
+        """Write one line per decision, with its last outcome, as the document's file has it; returns how many."""
+        target = Path(path)
+        if target.exists():
+            raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
+        entries = self.query_decisions(limit=None)
+        part = target.with_name(f".{target.name}.part")
+        part.write_text("".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries), encoding="utf-8")
+        part.replace(target)
+        return len(entries)
 
     def faults(self) -> list[Problem]:
         """Lines of the file that are no entries: what is wrong with each, and where."""
