@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aura_analytics.cli_decisions import learn, query, stats
+from aura_analytics.cli_decisions import learn, log_app, query, stats
 from aura_analytics.cli_ledger import is_ledger, ledger_app, opened, record
 from aura_analytics.console import Json, print_json, progress
 from aura_analytics.errors import AuraError, ConflictError, EventError, ParameterError, Problem
@@ -32,6 +32,7 @@ app = typer.Typer(
 rules_app = typer.Typer(help="Check and test policy files.", no_args_is_help=True)
 app.add_typer(rules_app, name="rules")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(log_app, name="log")
 app.command("record")(record)
 for _command in (stats, query, learn):
     app.command(_command.__name__)(_command)

@@ -15,7 +15,9 @@ from aura_analytics.errors import FileMissingError, ParameterError, Problem
 if TYPE_CHECKING:
     from aura_analytics.decisions import AccountabilityLogger, DecisionLog
 
-__all__ = ["learn", "query", "stats"]
+__all__ = ["learn", "log_app", "query", "stats"]
+
+log_app = typer.Typer(help="Look after a decision log.", no_args_is_help=True)
 
 _RULE = "=" * 60
 LogFile = Annotated[
@@ -24,7 +26,7 @@ LogFile = Annotated[
 ]
 
 
-def _opened(path: Path | None) -> AccountabilityLogger:
+def _opened(path: Path | None, *, warn: bool = True) -> AccountabilityLogger:
     from aura_analytics.decisions import AccountabilityLogger
     from aura_analytics.decisions.log import DEFAULT_LOG
 
@@ -34,7 +36,7 @@ def _opened(path: Path | None) -> AccountabilityLogger:
             Problem("no decision log", got=str(found), next="log a decision first, or name another with --log-file")
         )
     log = AccountabilityLogger(found)
-    for fault in log.faults()[:5]:
+    for fault in log.faults()[:5] if warn else []:
         typer.echo(f"warning: {fault}", err=True)
     return log
 
@@ -128,3 +130,41 @@ def learn(
 
 def _label(multiplier: float) -> str:
     return "INCREASE" if multiplier > 1.1 else "DECREASE" if multiplier < 0.9 else "OK"
+
+
+@log_app.command()
+def repair(log_file: LogFile = None, as_json: Json = False) -> None:
+    """Set lines that are no entries aside; nothing is lost."""
+    log = _opened(log_file, warn=False)
+    faults = [str(fault) for fault in log.faults()]
+    count, aside = log.repair()
+    if as_json:
+        print_json({"set_aside": count, "file": None if aside is None else str(aside), "faults": faults})
+    elif aside is None:
+        typer.echo(f"{log.log_file}: every line is an entry")
+    else:
+        typer.echo("\n".join([*faults, f"{count} set aside in {aside}"]))
+
+
+@log_app.command()
+def export(
+    out: Annotated[Path, typer.Option(help="File to write: one line per decision with its outcome, or events as .parquet.")],
+    log_file: LogFile = None,
+    as_json: Json = False,
+) -> None:
+    """Write a decision log in the document's one-line form, or as events (.parquet)."""
+    log = _opened(log_file)
+    if out.suffix == ".parquet":
+        from aura_analytics.io import write_events
+
+        if out.exists():
+            raise ParameterError(Problem("the file exists already", got=str(out), next="choose another name"))
+        table = log.to_events()
+        write_events(table, out)
+        count, what = table.height, "events"
+    else:
+        count, what = log.export_jsonl(out), "decisions"
+    if as_json:
+        print_json({"out": str(out), what: count})
+    else:
+        typer.echo(f"{count:,} {what}: {out}")

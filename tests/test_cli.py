@@ -131,6 +131,7 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
         ["stats"],
         ["query"],
         ["learn"],
+        *(["log", name] for name in ("repair", "export")),
         ["ledger"],
         *(["ledger", name] for name in ("info", "verify", "upgrade", "snapshot", "export-heads")),
         ["rules"],

@@ -73,3 +73,25 @@ def test_a_log_that_is_not_there_and_one_that_is_torn(log: AccountabilityLogger,
         file.write('{"request_id": "torn')
     done = run("stats", cwd=tmp_path)
     assert "cut off at the end of the file" in done.stderr and "Total Decisions: 20" in done.stdout
+
+
+def test_repair_keeps_the_bytes(log: AccountabilityLogger, tmp_path: Path) -> None:
+    assert "every line is an entry" in run("log", "repair", cwd=tmp_path).stdout
+    before = log.get_decision_statistics()
+    with Path(log.log_file).open("ab") as file:
+        file.write(b'\xff\xfe\n{"request_id": "torn')
+    found = json.loads(run("log", "repair", "--json", cwd=tmp_path).stdout)
+    assert found["set_aside"] == 2 and len(found["faults"]) == 2
+    assert (tmp_path / found["file"]).read_bytes() == b'\xff\xfe\n{"request_id": "torn\n'
+    assert log.faults() == [] and log.get_decision_statistics() == before
+    log.log_decision("after", {}, {})
+    assert log.get_decision_statistics()["total_decisions"] == 21
+
+
+def test_export(log: AccountabilityLogger, tmp_path: Path) -> None:
+    # 20 decisions and 8 more components, 18 and 8 more outcomes
+    assert run("log", "export", "--out", "events.parquet", cwd=tmp_path).stdout == "54 events: events.parquet\n"
+    assert "brainstorming" in run("dossiers", "events.parquet", "--window", "all", cwd=tmp_path).stdout
+    assert run("log", "export", "--out", "all.jsonl", cwd=tmp_path).stdout == "20 decisions: all.jsonl\n"
+    assert "exists already" in run("log", "export", "--out", "all.jsonl", cwd=tmp_path, code=2).stderr
+    assert run("stats", "--log-file", "all.jsonl", cwd=tmp_path).stdout == run("stats", cwd=tmp_path).stdout

@@ -11,6 +11,7 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -162,3 +163,32 @@ class LogFile:
                 found.append(Problem(f"a line is {said}{torn}", got=line.raw[:60].decode("utf-8", "replace"),
                                      where=f"{self.path}, line {number}", next="aura log repair sets it aside"))  # fmt: skip
         return found
+
+    def repair(self) -> tuple[int, Path | None]:
+        """Take the lines that are no entries out of the file, and keep their bytes in another beside it.
+
+        Returns
+        -------
+        tuple
+            How many lines, and the file that holds them (None when there were none).
+        """
+        with locked(self._lock, _WAIT):
+            bad = [line for line in self.lines() if line.raw.strip() and isinstance(parsed(line.raw), str)]
+            if not bad:
+                return 0, None
+            stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
+            aside = self.path.with_name(f"{self.path.name}.aside-{stamp}")
+            _written(aside, (line.raw for line in bad))
+            wrong = {line.offset for line in bad}
+            part = self.path.with_name(f".{self.path.name}.repaired")
+            _written(part, (line.raw for line in self.lines() if line.offset not in wrong and line.raw.strip()))
+            part.replace(self.path)
+            return len(bad), aside
+
+
+def _written(path: Path, lines: Iterable[bytes]) -> None:
+    with path.open("wb") as file:
+        for raw in lines:
+            file.write(raw + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

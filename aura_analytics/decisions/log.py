@@ -276,6 +276,10 @@ class AccountabilityLogger:
         """Lines of the file that are no entries: what is wrong with each, and where."""
         return self._file.faults()
 
+    def repair(self) -> tuple[int, Path | None]:
+        """Set the lines that are no entries aside, in a file beside the log: how many, and that file."""
+        return self._file.repair()
+
 
 def _now() -> str:
     return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
