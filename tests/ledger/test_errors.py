@@ -69,17 +69,15 @@ def test_a_database_that_is_not_there(postgres_url: str) -> None:
         Ledger(postgres_url.replace(f"/{name}?", "/nowhere?"))
 
 
-def test_a_user_who_may_not_write(postgres: str, postgres_url: str, ledger: Ledger) -> None:
-    if "postgresql" not in ledger.url:
-        return
-    with ledger._engines.writer.begin() as connection:
-        connection.exec_driver_sql(
-            "ALTER DATABASE " + postgres_url.split("/")[3].split("?")[0] + " SET default_transaction_read_only = on"
-        )
-    ledger.close()
-    with pytest.raises(LedgerUnavailableError, match="may not be written"):
-        ledger.record_event(OVERRIDE)
-    assert ledger.info().events == 0
+def test_a_user_who_may_not_write(postgres_url: str) -> None:
+    with Ledger(postgres_url, mirror=False) as ledger:
+        with ledger._engines.writer.begin() as connection:
+            name = postgres_url.split("/")[3].split("?")[0]
+            connection.exec_driver_sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        ledger.close()
+        with pytest.raises(LedgerUnavailableError, match="may not be written"):
+            ledger.record_event(OVERRIDE)
+        assert ledger.info().events == 0
 
 
 def test_a_writer_that_does_not_let_go(ledger: Ledger, url: str) -> None:
