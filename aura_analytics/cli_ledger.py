@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aura_analytics import settings
 from aura_analytics.console import Json, print_json, progress
 from aura_analytics.errors import EventError, ParameterError, Problem
 
@@ -31,16 +30,11 @@ def is_ledger(text: str) -> bool:
     return "://" in text or text.endswith(_FILES)
 
 
-def _address(text: str | None) -> str | Path:
-    found = settings.ledger_url() if text is None else text
-    return found if "://" in found else Path(found)
-
-
 def opened(text: str | None, *, create: bool = False) -> Ledger:
     """The ledger that a command's argument names."""
     from aura_analytics.ledger import Ledger
 
-    return Ledger(_address(text), create=create)
+    return Ledger(text, create=create)
 
 
 def record(
@@ -165,7 +159,7 @@ def upgrade(
     """Bring an older ledger to this version of the library, after a backup."""
     from aura_analytics.ledger.store import upgrade_ledger
 
-    before, after, kept = upgrade_ledger(_address(ledger), backup)
+    before, after, kept = upgrade_ledger(ledger, backup)
     if as_json:
         print_json({"before": before, "after": after, "backup": None if kept is None else str(kept)})
     elif kept is None:

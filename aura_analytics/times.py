@@ -11,7 +11,17 @@ import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
 
-__all__ = ["Ambiguous", "check_ambiguous", "check_zone", "micros", "parse_as_of", "parse_span", "to_utc"]
+__all__ = [
+    "Ambiguous",
+    "check_ambiguous",
+    "check_zone",
+    "epoch_micros",
+    "from_epoch_micros",
+    "micros",
+    "parse_as_of",
+    "parse_span",
+    "to_utc",
+]
 
 Ambiguous = Literal["reject", "earliest", "latest"]
 UTC = pl.Datetime("us", "UTC")
@@ -129,3 +139,23 @@ def parse_as_of(as_of: datetime | date | str, *, name: str = "as_of") -> datetim
 def micros(span: timedelta) -> int:
     """A span in whole microseconds."""
     return span // timedelta(microseconds=1)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def epoch_micros(moment: datetime) -> int:
+    """Microseconds since 1970 of a moment; a naive one is UTC.
+
+    Examples
+    --------
+    >>> epoch_micros(datetime(1970, 1, 2))
+    86400000000
+    """
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_epoch_micros(count: int) -> datetime:
+    """The moment so many microseconds after 1970, in UTC."""
+    return _EPOCH + timedelta(microseconds=count)

@@ -7,12 +7,13 @@ between `PAUSED` and `RESUMED` does not count.
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
 
+from aura_analytics import times
 from aura_analytics.cases.facts import Facts, Options, collect
 from aura_analytics.events import CLOCK_TYPES
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 __all__ = ["clock", "follow", "micro"]
 
 _START, _ASSIGNED, _PAUSED, _RESUMED, _RESOLVED = CLOCK_TYPES
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series | None, *, queue: bool) -> pl.DataFrame:
@@ -103,10 +103,7 @@ class _Log:
 
 def micro(moment: datetime | None) -> int:
     """A moment in microseconds since 1970; -1, before any event, for None."""
-    if moment is None:
-        return -1
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
+    return -1 if moment is None else times.epoch_micros(moment)
 
 
 def clock(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) -> NDArray[np.int64]:

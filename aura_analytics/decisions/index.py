@@ -10,10 +10,11 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from aura_analytics import times
 from aura_analytics.decisions.files import LogFile, parsed
 from aura_analytics.decisions.records import DecisionLog, components_of
 
@@ -38,12 +39,9 @@ def moment(text: object) -> int | None:
     if not isinstance(text, str):
         return None
     try:
-        found = datetime.fromisoformat(text)
+        return times.epoch_micros(datetime.fromisoformat(text))
     except ValueError:
         return None
-    aware = found if found.tzinfo else found.replace(tzinfo=timezone.utc)
-    delta = aware - datetime(1970, 1, 1, tzinfo=timezone.utc)
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
 
 
 class Index:

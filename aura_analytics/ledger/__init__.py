@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from aura_analytics.ledger.chain import Head, Verification
-from aura_analytics.ledger.following import Subscription
 from aura_analytics.ledger.store import Ledger, LedgerInfo
+from aura_analytics.ledger.subscription import Subscription
 from aura_analytics.ledger.writing import Recorded
 
 __all__ = ["Head", "Ledger", "LedgerInfo", "Recorded", "Subscription", "Verification"]

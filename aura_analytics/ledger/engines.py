@@ -30,20 +30,9 @@ from aura_analytics.errors import (
     Problem,
 )
 
-__all__ = ["Engines", "compiled", "explained", "is_ledger_url", "ledger_address", "missing", "shown", "snapshot", "translated"]
+__all__ = ["Engines", "compiled", "explained", "ledger_address", "missing", "shown", "snapshot", "translated"]
 
 _EXPECTED = "sqlite:///path/to/aura.db or postgresql+psycopg://user@host/database"
-
-
-def is_ledger_url(text: str) -> bool:
-    """Whether a text is meant as the URL of a ledger rather than a file name.
-
-    Examples
-    --------
-    >>> is_ledger_url("sqlite:///aura.db"), is_ledger_url("events.parquet")
-    (True, False)
-    """
-    return "://" in text
 
 
 def ledger_address(url: str | Path | URL) -> URL:
@@ -301,7 +290,7 @@ def explained(original: BaseException, url: URL) -> AuraError:
         problem = Problem("the ledger may not be written", got=text, where=where, next="ask for the right to write")
     elif state in ("53100", "54000"):
         problem = Problem("the ledger's disk is full", where=where, next="free some space; nothing was stored")
-    elif type(original).__name__ in ("DataError", "ProgrammingError"):
+    elif state is None and type(original).__name__ in ("DataError", "ProgrammingError"):
         return LedgerError(Problem("the database refused a value", got=text, where=where))
     elif state is None or state.startswith(("08", "57P")):
         problem = Problem(

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import shutil
 import time
 import uuid
 import warnings
@@ -207,20 +206,17 @@ class Mirror:
         return found if found.sound() else None
 
     def check(self) -> None:
-        """Remove a mirror whose files are not as they were written; it is made anew when it is next read."""
+        """Disown a mirror whose files are not as they were written; it is made anew when it is next read."""
         manifest = self._read()
         self._seen = {}
         if manifest is not None and not self._fits(manifest):
-            self.drop()
+            # nothing else: the folder is the user's, and others may be reading the parts
+            (self._folder / "manifest.json").unlink(missing_ok=True)
 
     def _save(self, manifest: _Manifest) -> None:
         part = self._folder / f".manifest.{os.getpid()}.{uuid.uuid4().hex[:8]}"
         part.write_text(json.dumps(asdict(manifest)), encoding="utf-8")
         part.replace(self._folder / "manifest.json")
-
-    def drop(self) -> None:
-        """Remove the mirror."""
-        shutil.rmtree(self._folder, ignore_errors=True)
 
 
 def _digest(path: Path) -> str:

@@ -18,14 +18,13 @@ import polars as pl
 from sqlalchemy import Connection, Select, select, text
 
 from aura_analytics import times
-from aura_analytics.cases import spells
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.events import EVENT_TYPES, empty
 from aura_analytics.ledger import tables
 from aura_analytics.ledger.engines import Engines, compiled
 from aura_analytics.ledger.records import frame_of
 
-__all__ = ["chunks", "event_frames", "matching", "moment", "read_events", "replaced", "write_copy"]
+__all__ = ["chunks", "event_frames", "matching", "narrowed", "read_events", "replaced", "write_copy"]
 
 _CHUNK = 65_536
 
@@ -72,13 +71,20 @@ def matching(
     return statement if upto is None else statement.where(column.seq <= upto)
 
 
-def moment(given: datetime | str) -> datetime:
-    """A moment from what a user wrote."""
-    return times.parse_as_of(given)
+def narrowed(frame: pl.LazyFrame, *, since: Any, until: Any, actor: Any, type: Any, case_id: Any) -> pl.LazyFrame:  # noqa: A002
+    """A frame, narrowed as `matching` narrows a query."""
+    if since is not None:
+        frame = frame.filter(pl.col("ts") > times.parse_as_of(since))
+    if until is not None:
+        frame = frame.filter(pl.col("ts") <= times.parse_as_of(until))
+    for name, wanted in (("actor", actor), ("type", type), ("case_id", case_id)):
+        if wanted is not None:
+            frame = frame.filter(pl.col(name).is_in([wanted] if isinstance(wanted, str) else list(wanted)))
+    return frame
 
 
 def _micros(given: datetime | str) -> int:
-    return spells.micro(moment(given))
+    return times.epoch_micros(times.parse_as_of(given))
 
 
 def _types(given: str | Sequence[str]) -> list[str]:

@@ -9,24 +9,25 @@ from __future__ import annotations
 import json
 import math
 import re
+import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import Any
 
 import polars as pl
 
-from aura_analytics.errors import EventError, Problem
+from aura_analytics import events as contract
+from aura_analytics import times
+from aura_analytics.errors import EventError, InputError, Problem
 from aura_analytics.events import ACTOR_KINDS, CLOCK_TYPES, EVENT_TYPES, SCHEMA, SEVERITIES, attributes_text
 from aura_analytics.ledger.heads import damaged
 
-__all__ = ["KEY_BYTES", "check_frame", "check_storable", "frame_of", "plain_row", "rows_of"]
+__all__ = ["KEY_BYTES", "Row", "checked", "frame_of", "plain_row", "rows_of", "rows_of_records"]
 
 Row = list[Any]
 KEY_BYTES = 512  # of an id: PostgreSQL cannot index a key beyond 2,704 bytes
 _KEYS = ("event_id", "actor", "case_id")
 _PLAIN_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-](0\d|1[0-4]):[0-5]\d)", re.ASCII)
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_MICRO = timedelta(microseconds=1)
 _EARLIEST, _LATEST = 86_400_000_000, 7_258_118_400_000_000  # 1970-01-02 and 2200-01-01
 _TYPES, _KINDS, _SEVERITIES = frozenset(EVENT_TYPES), frozenset(ACTOR_KINDS), frozenset(SEVERITIES)
 _NEED_ACTOR = frozenset(("DECISION", "OVERRIDE", "EVALUATION", "ASSIGNED", "HR_ACTION"))
@@ -124,7 +125,7 @@ def _micros(ts: object) -> int | None:
     offset = ts.utcoffset()
     if offset is None or offset.seconds % 60 or offset.microseconds:
         return None
-    return (ts - _EPOCH) // _MICRO
+    return times.epoch_micros(ts)
 
 
 def _list_text(items: Sequence[str]) -> str:
@@ -161,8 +162,8 @@ def frame_of(columns: Sequence[Sequence[Any]]) -> pl.DataFrame:
     return pl.DataFrame(series)
 
 
-def check_frame(frame: pl.DataFrame) -> None:
-    """As `check_storable`, for events on the contract."""
+def _check_frame(frame: pl.DataFrame) -> None:
+    """As `_check_storable`, for events on the contract."""
     texts = [name for name, dtype in SCHEMA.items() if dtype == pl.String]
     odd = pl.any_horizontal(
         *(pl.col(name).str.len_bytes() > KEY_BYTES for name in _KEYS),
@@ -171,10 +172,10 @@ def check_frame(frame: pl.DataFrame) -> None:
     )
     bad = frame.with_row_index("__row").filter(odd)
     if bad.height:
-        check_storable(rows_of(bad), bad["__row"].to_list())
+        _check_storable(rows_of(bad), bad["__row"].to_list())
 
 
-def check_storable(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> None:
+def _check_storable(rows: Sequence[Row], numbers: Sequence[int] | None = None) -> None:
     """`EventError` for rows that keep the contract but that a database cannot keep: overlong ids, NUL characters."""
     problems = []
     keys = [_COLUMNS.index(name) for name in _KEYS]
@@ -191,3 +192,55 @@ def check_storable(rows: Sequence[Row], numbers: Sequence[int] | None = None) ->
             problems.append(Problem(f"{name} holds a NUL character", expected="text without it", where=f"row {number}"))
     if problems:
         raise EventError("events cannot be stored", problems=problems)
+
+
+def checked(table: pl.DataFrame) -> pl.DataFrame:
+    """Events of a frame, each of them keeping the contract and fit to be stored.
+
+    What is on the contract already is checked row by row only: how its events fit together (a case that is resolved before it is
+    opened) is for those who read the log, and no reason not to keep what was reported.
+    """
+    as_it_is = contract.is_on_contract(table) and not table["event_id"].null_count() and not (table["event_id"] == "").any()
+    if as_it_is and table.filter(contract.row_is_bad(table.columns)).is_empty():
+        good = table.select(SCHEMA.names())
+    else:
+        good = contract.validate(table)
+    _check_frame(good)
+    return good
+
+
+def rows_of_records(records: Sequence[Mapping[str, Any]], now: int) -> tuple[list[Row], list[bool]]:
+    """Rows of dicts as an application sends them, and which of them got their time from us."""
+    rows: list[Row | None] = []
+    for place, record in enumerate(records):
+        if not isinstance(record, Mapping):
+            hint = "one event goes through record_event, a file through read_events, another frame through polars.DataFrame"
+            raise InputError(Problem("an event is a dict", got=record, where=f"event {place}", expected='{"type": ...}', next=hint))
+        rows.append(plain_row(record, uuid.uuid4().hex, now))
+    rest = [place for place, row in enumerate(rows) if row is None]
+    if rest:
+        found = _the_long_way(records, rest, now)
+        for place, row in zip(rest, found, strict=True):
+            rows[place] = row
+    good = [row for row in rows if row is not None]
+    _check_storable(good)
+    return good, [record.get("ts") is None for record in records]
+
+
+def _the_long_way(records: Sequence[Mapping[str, Any]], places: list[int], now: int) -> list[Row]:
+    given = [dict(records[place]) for place in places]
+    for record in given:
+        if record.get("event_id") in (None, ""):
+            record["event_id"] = uuid.uuid4().hex
+    moment = times.from_epoch_micros(now)
+    try:
+        loose = contract.frame_of_records(given)
+    except (TypeError, UnicodeEncodeError) as error:
+        raise EventError(Problem("events hold what no text can hold", got=str(error), where=f"among events {places[:5]}")) from None
+    table = contract.conform(loose, now=moment, keep_raw=True).collect()
+    bad = table.with_row_index("__at").filter(contract.row_is_bad(table.columns))
+    if bad.height:
+        reasons = bad.select("__at", why=contract.row_reasons(bad.columns)).explode("why")
+        problems = [Problem(why, where=f"event {places[at]}") for at, why in reasons.iter_rows()]
+        raise EventError("events break the contract", problems=problems)
+    return rows_of(table.select(SCHEMA.names()))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import threading
 import time
-import uuid
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
@@ -18,15 +16,15 @@ import polars as pl
 from sqlalchemy import Connection, Select, func, literal_column, select
 
 from aura_analytics import events as contract
-from aura_analytics import settings
-from aura_analytics.errors import AuraError, EventError, InputError, LedgerDamagedError, ParameterError, Problem
+from aura_analytics import settings, times
+from aura_analytics.errors import AuraError, InputError, LedgerDamagedError, ParameterError, Problem
 from aura_analytics.events import SCHEMA
 from aura_analytics.ledger import chain, reading, schema, tables
 from aura_analytics.ledger.engines import Engines, ledger_address, shown, snapshot, translated
-from aura_analytics.ledger.following import Subscription
 from aura_analytics.ledger.heads import read_head
 from aura_analytics.ledger.mirror import Mirror
-from aura_analytics.ledger.records import Row, check_frame, check_storable, plain_row, rows_of
+from aura_analytics.ledger.records import Row, checked, rows_of, rows_of_records
+from aura_analytics.ledger.subscription import Subscription
 from aura_analytics.ledger.writing import Recorded, append
 
 if TYPE_CHECKING:
@@ -190,7 +188,7 @@ class Ledger:
             If it cannot be stored; then nothing was.
         """
         now = time.time_ns() // 1000
-        rows, stamped = _rows_of_records([event], now)
+        rows, stamped = rows_of_records([event], now)
         done = self._append(lambda: [rows], now=now, stamped=stamped)
         answer = {"ok": True, "stored_id": rows[0][0]}
         return answer | {"duplicate": True} if done.duplicates else answer
@@ -225,9 +223,8 @@ class Ledger:
         strict = on_conflict == "raise"
         if isinstance(events, (pl.DataFrame, pl.LazyFrame)):
             table = events.lazy().collect()
-            good = _checked(table)
+            good = checked(table)
             repeats = table.height - good.height  # exact repeats within the frame
-            check_frame(good)
             done = self._append(lambda: (rows_of(piece) for piece in good.iter_slices(_SLICE)), now=now, strict=strict)
             done.duplicates += repeats
             return done
@@ -236,7 +233,7 @@ class Ledger:
             raise InputError(
                 Problem("events are a frame or dicts", got=events, expected="a polars frame, or a list of dicts", next=hint)
             )
-        rows, stamped = _rows_of_records(list(events), now)
+        rows, stamped = rows_of_records(list(events), now)
         if not rows:
             return Recorded(last_seq=self.info().events)
         return self._append(lambda: _sliced(rows), now=now, stamped=stamped, strict=strict)
@@ -290,8 +287,10 @@ class Ledger:
                 found = self._looked_up(connection, query, end, None if small else _MIRROR_FROM)
                 if found is not None:
                     return found.lazy()
-        with self._without_mirror():
-            return self._mirrored(end, **narrowed)
+        actors = [actor] if isinstance(actor, str) else None if actor is None else list(actor)
+        mirrored = self._scanned(end, actors)
+        if mirrored is not None:
+            return reading.narrowed(mirrored, **narrowed).select(SCHEMA.names())
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             found = self._looked_up(connection, query, end, None)
             assert found is not None
@@ -309,45 +308,26 @@ class Ledger:
         found = pl.concat(frames)
         return None if most is not None and found.height > most else found.sort("seq").drop("seq")
 
-    def _mirrored(self, end: int, since: Any, until: Any, actor: Any, type: Any, case_id: Any) -> pl.LazyFrame:  # noqa: A002
+    def _scanned(self, end: int, actors: list[str] | None = None) -> pl.LazyFrame | None:
+        """The mirror up to a place in the ledger; None, with a warning, when it cannot be written."""
         assert self._mirror is not None
-        actors = [actor] if isinstance(actor, str) else None if actor is None else list(actor)
-        frame = self._mirror.scan(end, actors)
-        if since is not None:
-            frame = frame.filter(pl.col("ts") > reading.moment(since))
-        if until is not None:
-            frame = frame.filter(pl.col("ts") <= reading.moment(until))
-        if actors is not None:
-            frame = frame.filter(pl.col("actor").is_in(actors))
-        for name, wanted in (("type", type), ("case_id", case_id)):
-            if wanted is not None:
-                frame = frame.filter(pl.col(name).is_in([wanted] if isinstance(wanted, str) else list(wanted)))
-        return frame.select(SCHEMA.names())
+        try:
+            return self._mirror.scan(end, actors)
+        except OSError as error:
+            if isinstance(error, AuraError):
+                raise
+            text = f"the ledger's mirror cannot be written ({error}); reading from the database, which is slower"
+            warnings.warn(text, UserWarning, stacklevel=3)
+            return None
 
     def events_upto(self, seq: int) -> pl.LazyFrame:
         """The first events of the ledger, up to a place in it."""
-        if self._mirror is not None and seq > _MIRROR_FROM:
-            with self._without_mirror() as failed:
-                return self._mirror.scan(seq).select(SCHEMA.names())
-            assert failed
-        return self.after(0, seq)[0].lazy()
+        mirrored = self._scanned(seq) if self._mirror is not None and seq > _MIRROR_FROM else None
+        return self.after(0, seq)[0].lazy() if mirrored is None else mirrored.select(SCHEMA.names())
 
     def lazy(self) -> pl.LazyFrame:
         """All events, as `events()`: what takes events takes a ledger too."""
         return self.events()
-
-    @contextmanager
-    def _without_mirror(self) -> Iterator[list[OSError]]:
-        """Go on without a mirror that cannot be written."""
-        failed: list[OSError] = []
-        try:
-            yield failed
-        except OSError as error:
-            if isinstance(error, AuraError):
-                raise
-            failed.append(error)
-            text = f"the ledger's mirror cannot be written ({error}); reading from the database, which is slower"
-            warnings.warn(text, UserWarning, stacklevel=4)
 
     def dossier(
         self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = "90d"
@@ -407,8 +387,8 @@ class Ledger:
             ledger_id, seq, recorded_at, end = read_head(connection)
             first = connection.execute(select(func.min(column.ts))).scalar()
             last = connection.execute(select(func.max(column.ts))).scalar()
-        times = [None if ts is None else _moment(ts) for ts in (first, last, recorded_at or None)]
-        return LedgerInfo(self.url, ledger_id, schema.REVISION, seq, end.hex(), *times)
+        moments = [None if ts is None else _moment(ts) for ts in (first, last, recorded_at or None)]
+        return LedgerInfo(self.url, ledger_id, schema.REVISION, seq, end.hex(), *moments)
 
     def __bool__(self) -> bool:
         return True
@@ -500,61 +480,12 @@ def upgrade_ledger(url: str | Path | None = None, backup: Path | None = None) ->
     return before, schema.REVISION, kept
 
 
-def _checked(table: pl.DataFrame) -> pl.DataFrame:
-    """Events of a frame, each of them keeping the contract.
-
-    What is on the contract already is checked row by row only: how its events fit together (a case that is resolved before it is
-    opened) is for those who read the log, and no reason not to keep what was reported.
-    """
-    if not contract.is_on_contract(table) or table["event_id"].null_count() or (table["event_id"] == "").any():
-        return contract.validate(table)
-    bad = table.filter(contract.row_is_bad(table.columns))
-    return contract.validate(table) if bad.height else table.select(SCHEMA.names())
-
-
 def _moment(ts: object) -> datetime:
     if type(ts) is not int:
         raise LedgerDamagedError(Problem("the ledger holds a time that is none", got=ts, next="run: aura ledger verify"))
-    return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=ts)
+    return times.from_epoch_micros(ts)
 
 
 def _sliced(rows: list[Row]) -> Iterator[list[Row]]:
     for first in range(0, len(rows), _SLICE):
         yield rows[first : first + _SLICE]
-
-
-def _rows_of_records(records: Sequence[Mapping[str, Any]], now: int) -> tuple[list[Row], list[bool]]:
-    """Rows of dicts as an application sends them, and which of them got their time from us."""
-    rows: list[Row | None] = []
-    for place, record in enumerate(records):
-        if not isinstance(record, Mapping):
-            hint = "one event goes through record_event, a file through read_events, another frame through polars.DataFrame"
-            raise InputError(Problem("an event is a dict", got=record, where=f"event {place}", expected='{"type": ...}', next=hint))
-        rows.append(plain_row(record, uuid.uuid4().hex, now))
-    rest = [place for place, row in enumerate(rows) if row is None]
-    if rest:
-        found = _the_long_way(records, rest, now)
-        for place, row in zip(rest, found, strict=True):
-            rows[place] = row
-    good = [row for row in rows if row is not None]
-    check_storable(good)
-    return good, [record.get("ts") is None for record in records]
-
-
-def _the_long_way(records: Sequence[Mapping[str, Any]], places: list[int], now: int) -> list[Row]:
-    given = [dict(records[place]) for place in places]
-    for record in given:
-        if record.get("event_id") in (None, ""):
-            record["event_id"] = uuid.uuid4().hex
-    moment = pl.Series([now]).cast(SCHEMA["ts"])[0]
-    try:
-        loose = contract.frame_of_records(given)
-    except (TypeError, UnicodeEncodeError) as error:
-        raise EventError(Problem("events hold what no text can hold", got=str(error), where=f"among events {places[:5]}")) from None
-    table = contract.conform(loose, now=moment, keep_raw=True).collect()
-    bad = table.with_row_index("__at").filter(contract.row_is_bad(table.columns))
-    if bad.height:
-        reasons = bad.select("__at", why=contract.row_reasons(bad.columns)).explode("why")
-        problems = [Problem(why, where=f"event {places[at]}") for at, why in reasons.iter_rows()]
-        raise EventError("events break the contract", problems=problems)
-    return rows_of(table.select(SCHEMA.names()))

@@ -120,7 +120,7 @@ def rolling_facts(
     grain = math.gcd(times.micros(span), times.micros(stride))
     per_window, per_step = times.micros(span) // grain, times.micros(stride) // grain
     bins = (readings - 1) * per_step + per_window
-    origin = times.micros(last - datetime(1970, 1, 1, tzinfo=last.tzinfo)) - bins * grain
+    origin = times.epoch_micros(last) - bins * grain
     tables = {(one.fact, one.subject) for one in metrics}
     names = pl.concat([facts.table(fact).select(pl.col(subject).alias("actor")) for fact, subject in sorted(tables)])
     actors = names["actor"].drop_nulls().unique().sort()

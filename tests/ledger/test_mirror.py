@@ -192,3 +192,16 @@ def test_a_frame_outlives_files_put_together(ledger: Ledger, monkeypatch: pytest
         ledger.record_events(table.slice(first, 50))
         ledger.events().collect()
     assert same(frame, table.head(400))
+
+
+def test_whatever_else_lies_in_the_folder_stays(ledger: Ledger, tmp_path: Path) -> None:
+    table = events.sample(600, seed=6)
+    ledger.record_events(table)
+    ledger.events().collect()
+    folder = tmp_path / "mirror"
+    (folder / "notes.txt").write_text("mine")
+    next(folder.glob("part-*.parquet")).write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="altered or damaged"):
+        assert ledger.verify().ok
+    assert (folder / "notes.txt").read_text() == "mine"
+    assert same(ledger.events(), table)

@@ -9,7 +9,7 @@ import pytest
 
 from aura_analytics import Ledger, events
 from aura_analytics.errors import ParameterError
-from aura_analytics.ledger import following
+from aura_analytics.ledger import subscription as module
 from tests.ledger.test_processes import finish, start
 
 OVERRIDE = {"type": "OVERRIDE", "actor": "anne"}
@@ -27,7 +27,7 @@ def test_only_what_is_new_in_order(ledger: Ledger) -> None:
 
 
 def test_large_steps_come_in_pieces(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(following, "_MOST", 40)
+    monkeypatch.setattr(module, "_MOST", 40)
     table = events.sample(100, seed=8)
     ledger.record_events(table)
     pieces = ledger.subscribe(after=0)
