@@ -24,12 +24,14 @@ _LAZY: dict[str, str | None] = {
     "OutcomeType": "aura_analytics.decisions.records",
     "Policy": "aura_analytics.rules.policy",
     "checks": None,
+    "compare_versions": "aura_analytics.decisions.learn",
     "dossiers": "aura_analytics.metrics.dossier",
     "errors": None,
     "events": None,
     "get_dossier": "aura_analytics.ledger.client",
     "import_log": "aura_analytics.importing.log",
     "import_log_report": "aura_analytics.importing.log",
+    "learn_from_outcomes": "aura_analytics.decisions.learn",
     "metrics": None,
     "read_events": "aura_analytics.io",
     "record_event": "aura_analytics.ledger.client",
@@ -42,6 +44,7 @@ _LAZY: dict[str, str | None] = {
 if TYPE_CHECKING:
     from aura_analytics import checks, errors, events, metrics
     from aura_analytics.calendars import Calendar
+    from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
     from aura_analytics.decisions.log import AccountabilityLogger
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
     from aura_analytics.importing.log import import_log, import_log_report
@@ -67,12 +70,14 @@ __all__ = [
     "OutcomeType",
     "Policy",
     "checks",
+    "compare_versions",
     "dossiers",
     "errors",
     "events",
     "get_dossier",
     "import_log",
     "import_log_report",
+    "learn_from_outcomes",
     "metrics",
     "read_events",
     "record_event",

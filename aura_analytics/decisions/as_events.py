@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import polars as pl
 
 from aura_analytics import events
 from aura_analytics.decisions.records import DecisionLog, components_of
+from aura_analytics.decisions.tables import served
 
 __all__ = ["to_events"]
 
 
-def to_events(entries: Iterable[DecisionLog]) -> pl.DataFrame:
+def to_events(
+    entries: Iterable[DecisionLog], overrides: Iterable[Mapping[str, Any]] = (), approvals: Iterable[Mapping[str, Any]] = ()
+) -> pl.DataFrame:
     """Events of decisions.
 
     Parameters
     ----------
     entries
         Decisions with their last outcomes.
+    overrides, approvals
+        Lines of the log that say what users changed or accepted, and who let a proposal be applied.
 
     Returns
     -------
     polars.DataFrame
         On the contract. Per decision and component a `ROUTED` event at the time of the decision (actor: the component, kind
         `component`, case: the request, queue: the primary domain of the diagnosis, confidence: the component's own or the total
-        one) and, once it is known, an `OUTCOME` event at the time it was logged. Ids are made of the request and the component, so
-        that the same log gives the same events.
+        one) and, once it is known, an `OUTCOME` event at the time it was logged, of the components that served after users' overrides.
+        Of a user who overrode a component an `OVERRIDE` (actor: the user, agent: the component, human_verdict: the replacement), of one who
+        accepted a decision a `DECISION` per component. Of an approval an `HR_ACTION` per changed component. Ids are made of the request and the
+        component, so that the same log gives the same events.
 
     Raises
     ------
@@ -41,32 +48,72 @@ def to_events(entries: Iterable[DecisionLog]) -> pl.DataFrame:
     >>> to_events([entry]).select("type", "actor", "case_id", "outcome").rows()
     [('ROUTED', 'agent:a', 'r1', None), ('OUTCOME', 'agent:a', 'r1', 'success')]
     """
+    said: dict[str, list[Mapping[str, Any]]] = {}
+    for line in overrides:
+        said.setdefault(str(line["overrides"]), []).append(line)
     records: list[dict[str, Any]] = []
     for entry in entries:
-        diagnosis = entry.diagnosis if isinstance(entry.diagnosis, dict) else {}
-        decisions = entry.decisions if isinstance(entry.decisions, dict) else {}
-        own = _confidences(decisions)
-        total = _share(decisions.get("total_confidence"))
-        domain = diagnosis.get("primary_domain")
-        for name in dict.fromkeys(components_of(decisions)):
-            common = {
-                "actor": name,
-                "actor_kind": "component",
-                "case_id": entry.request_id,
-                "queue": domain if isinstance(domain, str) else None,
-            }
-            said = {"user_request": entry.user_request}
-            records.append({
-                **common, "event_id": f"{entry.request_id}/{name}/routed", "ts": entry.timestamp, "type": "ROUTED",
-                "confidence": own.get(name, total), "attributes": json.dumps(said, ensure_ascii=False),
-            })  # fmt: skip
-            if entry.outcome is not None:
-                rest = {key: value for key, value in entry.outcome.items() if key != "outcome_type" and value is not None}
-                records.append({
-                    **common, "event_id": f"{entry.request_id}/{name}/outcome", "ts": entry.logged_at or entry.timestamp, "type": "OUTCOME",
-                    "outcome": entry.outcome.get("outcome_type"), "attributes": json.dumps(rest, ensure_ascii=False) if rest else None,
-                })  # fmt: skip
+        records += _of_entry(entry, said.get(entry.request_id, []))
+    for line in approvals:
+        records += _of_approval(line)
     return events.from_records(records)
+
+
+def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    diagnosis = entry.diagnosis if isinstance(entry.diagnosis, dict) else {}
+    decisions = entry.decisions if isinstance(entry.decisions, dict) else {}
+    own = _confidences(decisions)
+    total = _share(decisions.get("total_confidence"))
+    domain = diagnosis.get("primary_domain")
+    case = {"case_id": entry.request_id, "queue": domain if isinstance(domain, str) else None}
+    names = list(dict.fromkeys(components_of(decisions)))
+    records: list[dict[str, Any]] = [
+        {
+            **case, "actor": name, "actor_kind": "component", "event_id": f"{entry.request_id}/{name}/routed", "ts": entry.timestamp,
+            "type": "ROUTED", "confidence": own.get(name, total),
+            "attributes": json.dumps({"user_request": entry.user_request}, ensure_ascii=False),
+        }
+        for name in names
+    ]  # fmt: skip
+    for number, line in enumerate(lines, 1):
+        override = line["override"]
+        user = {**case, "actor": override.get("by"), "actor_kind": "officer", "ts": line.get("logged_at")}
+        reason = {"attributes": json.dumps({"reason": override["reason"]}, ensure_ascii=False)} if override.get("reason") else {}
+        if override.get("accepted"):
+            records += [
+                {**user, **reason, "event_id": f"{entry.request_id}/{name}/accepted/{number}", "type": "DECISION", "agent": name,
+                 "ai_recommendation": name, "human_verdict": name, "confidence": own.get(name, total)}
+                for name in names
+            ]  # fmt: skip
+        elif override.get("component") is not None:
+            gone, new = override["component"], override.get("replacement")
+            records.append({**user, **reason, "event_id": f"{entry.request_id}/{gone}/overridden/{number}", "type": "OVERRIDE", "agent": gone,
+                            "ai_recommendation": gone, "human_verdict": new or "nothing", "confidence": own.get(gone, total)})  # fmt: skip
+        names = served(names, override)
+    if entry.outcome is not None:
+        rest = {key: value for key, value in entry.outcome.items() if key != "outcome_type" and value is not None}
+        records += [
+            {
+                **case, "actor": name, "actor_kind": "component", "event_id": f"{entry.request_id}/{name}/outcome",
+                "ts": entry.logged_at or entry.timestamp, "type": "OUTCOME", "outcome": entry.outcome.get("outcome_type"),
+                "attributes": json.dumps(rest, ensure_ascii=False) if rest else None,
+            }
+            for name in names
+        ]  # fmt: skip
+    return records
+
+
+def _of_approval(line: Mapping[str, Any]) -> list[dict[str, Any]]:
+    name, approval = str(line["approves"]), line["approval"]
+    return [
+        {
+            "event_id": f"{name}/{change['component']}/approved", "ts": line.get("logged_at"), "type": "HR_ACTION",
+            "actor": change["component"], "actor_kind": "component",
+            "attributes": json.dumps({"action": "confidence", "proposal": name, "approver": approval.get("approver"),
+                                      "reason": approval.get("reason"), "file": approval.get("file"), **change}, ensure_ascii=False),
+        }
+        for change in approval.get("changes") or []
+    ]  # fmt: skip
 
 
 def _confidences(decisions: dict[str, Any]) -> dict[str, float | None]:

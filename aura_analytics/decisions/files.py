@@ -1,33 +1,55 @@
 """The decision log's file: JSON Lines that are only ever added to, by several processes at once.
 
-Two kinds of line: a decision (the form of the accountability layer's document) and an amendment, `{"amends": request_id, "outcome":
-..., "logged_at": ...}`, which says what became of a decision. A line counts when its end is there; a line that a crash cut off is closed
-by the next writer, reported by `faults`, and never taken for an entry.
+Four kinds of line: a decision (the form of the accountability layer's document), and three that say more of one:
+`{"amends": request_id, "outcome": ...}` what became of it, `{"overrides": request_id, ...}` what a user put in the place of a component,
+`{"approves": proposal, ...}` who let a proposal of the learning be applied. A line counts when its end is there; a line that a crash
+cut off is closed by the next writer, reported by `faults`, and never taken for an entry.
+
+The log is a row of segments. The last, which grows, has the log's own name; the ones before were renamed by a rotation, with a date and
+a number, and compressed. A place in the log is a segment's number and an offset, and stays what it is.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from aura_analytics import times
+from aura_analytics.decisions.segments import Packed, pack
 from aura_analytics.errors import FileFormatError, LedgerUnavailableError, Problem
 from aura_analytics.ledger.locks import locked
 
-__all__ = ["Line", "LogFile", "parsed"]
+__all__ = ["MARKS", "Line", "LogFile", "Place", "moment", "parsed"]
 
 _BLOCK = 1 << 20
 _WAIT = 30.0  # seconds for another writer
+_TRIES = 100
+MARKS = {"amends": "outcome", "overrides": "override", "approves": "approval"}
+Place = tuple[int, int, int]  # segment, offset, length
+
+
+def moment(text: object) -> int | None:
+    """Microseconds since 1970 of an ISO 8601 time; naive is UTC; None when it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return times.epoch_micros(datetime.fromisoformat(text))
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True)
 class Line:
     """A line of the log: where it is, and what it holds."""
 
+    segment: int
     offset: int
     raw: bytes
     complete: bool = True
@@ -43,15 +65,16 @@ def parsed(raw: bytes) -> dict[str, Any] | str:
         return f"not JSON ({error})"
     if not isinstance(found, dict):
         return "not a JSON object"
-    if "amends" in found:
-        return found if isinstance(found.get("outcome"), dict) else "an amendment without an outcome"
+    for mark, holds in MARKS.items():
+        if mark in found:
+            return found if isinstance(found.get(holds), dict) else f"one that {mark} but has no {holds}"
     if not isinstance(found.get("request_id"), str):
         return "no request_id"
     return found
 
 
 class LogFile:
-    """A file of lines.
+    """A file of lines, and the segments before it.
 
     Parameters
     ----------
@@ -60,15 +83,24 @@ class LogFile:
     sync
         Whether a line is on the disk when `append` returns (the loss of power loses nothing), or with the operating system (the
         loss of the process loses nothing).
+    rotate_bytes, rotate_age
+        Size or age of its first line from which `append` starts a new file; None is never.
     """
 
-    def __init__(self, path: Path, *, sync: bool = False) -> None:
+    def __init__(
+        self, path: Path, *, sync: bool = False, rotate_bytes: int | None = None, rotate_age: timedelta | None = None
+    ) -> None:
         self.path = path
         self._sync = sync
         self._lock = path.with_name(path.name + ".lock")
+        self._rotate_bytes, self._rotate_age = rotate_bytes, rotate_age
+        self._name = re.compile(rf"{re.escape(path.stem)}-\d{{4}}-\d\d-\d\d\.(\d{{6,}}){re.escape(path.suffix)}(\.gz)?")
+        self._packed: dict[tuple[Any, ...], Packed] = {}
 
-    def append(self, entry: dict[str, Any]) -> None:
-        """Add a line.
+    # -- writing ---------------------------------------------------------------------------------------------------------
+
+    def append(self, entry: dict[str, Any], unless: Callable[[], bool] | None = None) -> bool:
+        """Add a line; with `unless`, only where that is false while nobody else writes. Returns whether it was added.
 
         Raises
         ------
@@ -76,14 +108,19 @@ class LogFile:
             If it cannot be written; then nothing was.
         """
         raw = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+        due = False
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self._lock, _WAIT), self.path.open("ab", buffering=0) as file:
+                if unless is not None and unless():
+                    return False
+                due = self._due(os.fstat(file.fileno()).st_size)
                 self._write(file.fileno(), raw)
         except OSError as error:
-            if isinstance(error, LedgerUnavailableError):
-                raise
             raise self._explained(error) from None
+        if due:
+            self.rotate(min_bytes=self._rotate_bytes, min_age=self._rotate_age)
+        return True
 
     def _write(self, file: int, raw: bytes) -> None:
         end = os.fstat(file).st_size
@@ -105,6 +142,8 @@ class LogFile:
             return file.read(1) == b"\n"
 
     def _explained(self, error: OSError) -> LedgerUnavailableError:
+        if isinstance(error, LedgerUnavailableError):
+            return error
         advice = {
             13: "give write permission to the folder",
             28: "free some space; nothing was stored",
@@ -115,57 +154,206 @@ class LogFile:
         )
         return LedgerUnavailableError(problem)
 
-    def size(self) -> int:
-        """Bytes of the file, 0 when there is none."""
-        try:
-            return self.path.stat().st_size
-        except FileNotFoundError:
-            return 0
+    # -- segments --------------------------------------------------------------------------------------------------------
 
-    def lines(self, start: int = 0) -> Iterator[Line]:
-        """The lines from a place on; the last one may be without its end."""
+    def segments(self) -> dict[int, Path]:
+        """The closed segments by number; of one that is just being compressed the compressed one."""
+        found: dict[int, Path] = {}
         try:
-            file = self.path.open("rb")
+            with os.scandir(self.path.parent) as entries:
+                names = [(match, entry.name) for entry in entries if (match := self._name.fullmatch(entry.name))]
         except FileNotFoundError:
-            return
+            return {}
         except OSError as error:
             raise FileFormatError(Problem("the decision log cannot be read", got=error.strerror, where=str(self.path))) from None
-        with file:
-            file.seek(start)
-            at, rest = start, b""
-            while block := file.read(_BLOCK):
-                pieces = (rest + block).split(b"\n")
-                rest = pieces.pop()
-                for raw in pieces:
-                    yield Line(at, raw)
-                    at += len(raw) + 1
-            if rest:
-                yield Line(at, rest, complete=False)
+        for match, name in sorted(names, key=lambda item: item[1]):  # x.jsonl before x.jsonl.gz
+            found[int(match[1])] = self.path.with_name(name)
+        return dict(sorted(found.items()))
 
-    def read(self, offset: int, length: int) -> bytes:
-        """The bytes of a line."""
-        return next(self.read_many([(offset, length)]))
+    def end(self) -> tuple[int, int]:
+        """Number and bytes of the segment that grows."""
+        for _ in range(_TRIES):
+            number = max(self.segments(), default=0) + 1
+            try:
+                size = self.path.stat().st_size
+            except FileNotFoundError:
+                size = 0
+            if number == max(self.segments(), default=0) + 1:
+                return number, size
+        raise self._restless()
 
-    def read_many(self, places: Iterable[tuple[int, int]]) -> Iterator[bytes]:
-        """The bytes of several lines."""
+    def _restless(self) -> LedgerUnavailableError:
+        return LedgerUnavailableError(Problem("the decision log is rotated all the time", where=str(self.path), next="try again"))
+
+    def _open(self, number: int) -> BinaryIO | Packed:
+        """A segment by number; FileNotFoundError when there is none."""
+        for _ in range(_TRIES):
+            closed = self.segments()
+            active = max(closed, default=0) + 1
+            path = self.path if number == active else closed.get(number)
+            if path is None:
+                raise FileNotFoundError(number)
+            try:
+                if path.suffix == ".gz":
+                    return self._unpacked(path)
+                file = path.open("rb")
+            except FileNotFoundError:
+                if path == self.path:
+                    raise
+                continue  # it has just been compressed
+            # a rotation between the look and the opening would have given another segment
+            if number < active or max(self.segments(), default=0) + 1 == active:
+                return file
+            file.close()
+        raise self._restless()
+
+    def _unpacked(self, path: Path) -> Packed:
+        stat = path.stat()
+        key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        return self._packed.get(key) or self._packed.setdefault(key, Packed(path))
+
+    def _due(self, size: int) -> bool:
+        if self._rotate_bytes is not None and size >= self._rotate_bytes:
+            return True
+        return self._rotate_age is not None and size > 0 and self._age() >= self._rotate_age
+
+    def _age(self) -> timedelta:
+        """Time since the first line of the file that grows."""
         with self.path.open("rb") as file:
-            for offset, length in places:
-                file.seek(offset)
-                yield file.read(length)
+            first = parsed(file.readline())
+        since = moment(first.get("timestamp") or first.get("logged_at")) if isinstance(first, dict) else None
+        born = self.path.stat().st_mtime if since is None else since / 1e6
+        return timedelta(seconds=datetime.now(timezone.utc).timestamp() - born)
+
+    def rotate(self, *, min_bytes: int | None = None, min_age: timedelta | None = None) -> list[Path]:
+        """Close the file that grows, when it is big or old enough, and compress what is closed.
+
+        Parameters
+        ----------
+        min_bytes, min_age
+            From which size, or which age of its first line, on; either suffices; with neither, whenever it holds a line.
+
+        Returns
+        -------
+        list of Path
+            The segments that were compressed now.
+
+        Raises
+        ------
+        LedgerUnavailableError
+            If a segment cannot be written; everything is then still readable.
+        """
+        try:
+            with locked(self._lock, _WAIT):
+                size = self.path.stat().st_size if self.path.exists() else 0
+                always = min_bytes is None and min_age is None
+                big = min_bytes is not None and size >= min_bytes
+                if size and (always or big or (min_age is not None and self._age() >= min_age)):
+                    number = max(self.segments(), default=0) + 1
+                    day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+                    self.path.rename(self.path.with_name(f"{self.path.stem}-{day}.{number:06d}{self.path.suffix}"))
+            if not self.path.parent.exists():
+                return []
+            # writers go on meanwhile; one process compresses at a time
+            with locked(self.path.with_name(self.path.name + ".rotating"), _WAIT):
+                return [self._compressed(path) for path in self._plain()]
+        except OSError as error:
+            raise self._explained(error) from None
+
+    def _plain(self) -> list[Path]:
+        names = sorted(path for path in self.path.parent.iterdir() if (m := self._name.fullmatch(path.name)) and not m[2])
+        left = []
+        for path in names:
+            if path.with_name(path.name + ".gz").exists():
+                path.unlink()  # it was complete when it got this name; a crash came before this line
+            else:
+                left.append(path)
+        return left
+
+    def _compressed(self, path: Path) -> Path:
+        target = path.with_name(path.name + ".gz")
+        part = path.with_name(f".{target.name}.part")
+        with path.open("rb") as file:
+            pack((line.raw for line in _split(_blocks(file), 0, 0)), part)
+        part.replace(target)
+        path.unlink()
+        return target
+
+    def retain(self, keep: timedelta) -> list[Path]:
+        """Delete closed segments whose last line is older than this; returns them. The file that grows stays."""
+        border = times.epoch_micros(datetime.now(timezone.utc) - keep)
+        gone = []
+        with locked(self._lock, _WAIT):
+            for number, path in self.segments().items():
+                newest = None
+                for line in self.lines((number, 0), number):
+                    found = parsed(line.raw)
+                    at = moment(found.get("logged_at") or found.get("timestamp")) if isinstance(found, dict) else None
+                    newest = at if newest is None else max(newest, at or newest)
+                if newest is None or newest >= border:
+                    break  # later ones still amend what is here
+                path.unlink()
+                gone.append(path)
+        return gone
+
+    # -- reading ---------------------------------------------------------------------------------------------------------
+
+    def lines(self, start: tuple[int, int] = (0, 0), last: int | None = None) -> Iterator[Line]:
+        """The lines from a place on, through all segments (up to `last`); the last one may be without its end."""
+        number, offset = start
+        numbers = [n for n in (*self.segments(), self.end()[0]) if n >= number and (last is None or n <= last)]
+        for each in numbers:
+            begin = offset if each == number else 0
+            try:
+                with closing(self._open(each)) as file:
+                    if isinstance(file, Packed):
+                        yield from _split(file.pieces(begin), each, begin)
+                    else:
+                        file.seek(begin)
+                        yield from _split(_blocks(file), each, begin)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                problem = Problem("the decision log cannot be read", got=error.strerror, where=str(self.path))
+                raise FileFormatError(problem) from None
+
+    def read(self, place: Place) -> bytes:
+        """The bytes of a line."""
+        return next(self.read_many([place]))
+
+    def read_many(self, places: Iterable[Place]) -> Iterator[bytes]:
+        """The bytes of several lines."""
+        held: dict[int, BinaryIO | Packed] = {}
+        with ExitStack() as stack:
+            for number, offset, length in places:
+                if number not in held:
+                    held[number] = stack.enter_context(closing(self._open(number)))
+                file = held[number]
+                if isinstance(file, Packed):
+                    yield file.read_at(offset, length)
+                else:
+                    file.seek(offset)
+                    yield file.read(length)
+
+    # -- looking after ---------------------------------------------------------------------------------------------------
 
     def faults(self) -> list[Problem]:
         """Lines that are no entries: what is wrong with each, and where."""
         found = []
-        for number, line in enumerate(self.lines(), 1):
+        names = {**self.segments(), self.end()[0]: self.path}
+        number, segment = 0, -1
+        for line in self.lines():
+            number, segment = (number + 1 if line.segment == segment else 1), line.segment
             said = parsed(line.raw) if line.raw.strip() else ""
             if isinstance(said, str) and said:
                 torn = "" if line.complete else ", cut off at the end of the file"
                 found.append(Problem(f"a line is {said}{torn}", got=line.raw[:60].decode("utf-8", "replace"),
-                                     where=f"{self.path}, line {number}", next="aura log repair sets it aside"))  # fmt: skip
+                                     where=f"{names.get(segment, self.path)}, line {number}",
+                                     next="aura log repair sets it aside"))  # fmt: skip
         return found
 
     def repair(self) -> tuple[int, Path | None]:
-        """Take the lines that are no entries out of the file, and keep their bytes in another beside it.
+        """Take the lines that are no entries out of the file and its segments, and keep their bytes in another beside it.
 
         Returns
         -------
@@ -179,11 +367,32 @@ class LogFile:
             stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
             aside = self.path.with_name(f"{self.path.name}.aside-{stamp}")
             _written(aside, (line.raw for line in bad))
-            wrong = {line.offset for line in bad}
-            part = self.path.with_name(f".{self.path.name}.repaired")
-            _written(part, (line.raw for line in self.lines() if line.offset not in wrong and line.raw.strip()))
-            part.replace(self.path)
+            closed = self.segments()
+            for number in sorted({line.segment for line in bad}):
+                wrong = {line.offset for line in bad if line.segment == number}
+                path = closed.get(number, self.path)
+                part = path.with_name(f".{path.name}.repaired")
+                good = (line.raw for line in self.lines((number, 0), number) if line.offset not in wrong and line.raw.strip())
+                (pack(good, part) if path.suffix == ".gz" else _written(part, good))
+                part.replace(path)
             return len(bad), aside
+
+
+def _blocks(file: Any) -> Iterator[bytes]:
+    while block := file.read(_BLOCK):
+        yield block
+
+
+def _split(pieces: Iterable[bytes], segment: int, at: int) -> Iterator[Line]:
+    rest = b""
+    for piece in pieces:
+        raws = (rest + piece).split(b"\n")
+        rest = raws.pop()
+        for raw in raws:
+            yield Line(segment, at, raw)
+            at += len(raw) + 1
+    if rest:
+        yield Line(segment, at, rest, complete=False)
 
 
 def _written(path: Path, lines: Iterable[bytes]) -> None:

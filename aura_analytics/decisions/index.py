@@ -1,7 +1,8 @@
 """An index of the decision log, so that nothing reads the whole file twice: a SQLite file beside it that can be deleted at any time.
 
-It takes in what was added since it last looked, remembers where every entry is, and keeps the sums of the statistics. An amendment
-takes the outcome before it out of the sums again: the last one counts.
+It takes in what was added since it last looked, remembers where every entry is, and keeps tallies: how many decisions there are of
+every combination of components, bin of confidence and outcome. An amendment moves its decision from one tally to another: the last
+outcome counts.
 """
 
 from __future__ import annotations
@@ -9,39 +10,41 @@ from __future__ import annotations
 import hashlib
 import json
 import sqlite3
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from aura_analytics import times
-from aura_analytics.decisions.files import LogFile, parsed
-from aura_analytics.decisions.records import DecisionLog, components_of
+import polars as pl
 
-__all__ = ["Index", "Place", "moment"]
+from aura_analytics.decisions.files import MARKS, Line, LogFile, Place, parsed
+from aura_analytics.decisions.records import DecisionLog
+from aura_analytics.decisions.tables import (
+    Conditions,
+    decision_table,
+    entry_facts,
+    entry_of,
+    outcome_facts,
+    pattern_table,
+    served,
+    tally_table,
+)
 
-_FORM = 1
+__all__ = ["Index"]
+
+_FORM = 3
+_HELD = 10_000
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value);
-CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, at INTEGER, size INTEGER, ts INTEGER, confidence REAL,
-                      components TEXT, outcome TEXT, seconds REAL, amended INTEGER, amendment INTEGER);
-CREATE TABLE amendments (n INTEGER PRIMARY KEY, request_id TEXT, at INTEGER, size INTEGER);
-CREATE TABLE components (name TEXT PRIMARY KEY, chosen INTEGER, outcomes INTEGER, successes INTEGER);
+CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INTEGER, at INTEGER, size INTEGER, ts INTEGER,
+                      confidence REAL, bin INTEGER, components TEXT, served TEXT, covariates TEXT, outcome TEXT, micros INTEGER, ended INTEGER,
+                      amendment INTEGER);
+CREATE TABLE notes (n INTEGER PRIMARY KEY, kind TEXT, request_id TEXT, segment INTEGER, at INTEGER, size INTEGER);
+CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER, micros INTEGER,
+                      UNIQUE (components, served, bin, outcome));
 CREATE INDEX entries_ts ON entries (ts);
 CREATE INDEX entries_outcome ON entries (outcome);
-CREATE INDEX amendments_id ON amendments (request_id);
+CREATE INDEX notes_id ON notes (request_id, kind);
 """
-Place = tuple[int, int]  # offset, length
-
-
-def moment(text: object) -> int | None:
-    """Microseconds since 1970 of an ISO 8601 time; naive is UTC; None when it is none."""
-    if not isinstance(text, str):
-        return None
-    try:
-        return times.epoch_micros(datetime.fromisoformat(text))
-    except ValueError:
-        return None
 
 
 class Index:
@@ -64,6 +67,10 @@ class Index:
             self._connection.close()
             self._connection = None
 
+    def forget(self) -> None:
+        """Have everything read anew by whoever looks next: the log was repaired or cut."""
+        self.refreshed().execute("UPDATE about SET value = 0 WHERE name = 'form'")
+
     def refreshed(self) -> sqlite3.Connection:
         """The index, with everything in it that the log holds by now."""
         try:
@@ -78,17 +85,17 @@ class Index:
     def _refresh(self) -> sqlite3.Connection:
         connection = self._opened()
         about = dict(connection.execute("SELECT name, value FROM about"))
-        size = self._log.size()
-        if about.get("form") == _FORM and about["end"] == size:
+        end = self._log.end()
+        if about.get("form") == _FORM and (about["segment"], about["end"]) == end:
             return connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             about = dict(connection.execute("SELECT name, value FROM about"))
-            if about.get("form") != _FORM or not self._continues(about, size):
+            if about.get("form") != _FORM or not self._continues(about):
                 for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                     if table != "about":
                         connection.execute(f"DELETE FROM {table}")  # noqa: S608
-                about = {"form": _FORM, "end": 0, "last": "", "last_at": 0, "last_size": 0}
+                about = {"form": _FORM, "segment": 0, "end": 0, "last": "", "last_segment": 0, "last_at": 0, "last_size": 0}
             self._take_in(connection, about)
             connection.execute("COMMIT")
         except BaseException:
@@ -102,129 +109,198 @@ class Index:
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA cache_size = -65536")
             connection.execute("BEGIN IMMEDIATE")
-            if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'about'").fetchone():
+            held = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            if "about" in held and dict(connection.execute("SELECT name, value FROM about")).get("form", _FORM) not in (0, _FORM):
+                for name in held - {"about"}:
+                    connection.execute(f"DROP TABLE IF EXISTS {name}" if not name.startswith("sqlite_") else "SELECT 1")
+                connection.execute("DROP TABLE about")
+                held = set()
+            if "about" not in held:
                 for statement in _TABLES.split(";"):
                     connection.execute(statement)
             connection.execute("COMMIT")
             self._connection = connection
         return self._connection
 
-    def _continues(self, about: dict[str, Any], size: int) -> bool:
+    def _continues(self, about: dict[str, Any]) -> bool:
         """Whether the log is the one that was indexed, with something added."""
-        if about["end"] > size:
+        closed = self._log.segments()
+        if about["first"] != min(closed, default=1):
+            return False  # something was deleted
+        if not about["last"]:
+            return True
+        try:
+            return bool(about["last"] == _digest(self._log.read((about["last_segment"], about["last_at"], about["last_size"]))))
+        except FileNotFoundError:
             return False
-        return not about["last"] or about["last"] == _digest(self._log.read(about["last_at"], about["last_size"]))
 
     def _take_in(self, connection: sqlite3.Connection, about: dict[str, Any]) -> None:
-        for line in self._log.lines(about["end"]):
+        number, _ = self._log.end()
+        about["first"] = min(self._log.segments(), default=1)
+        raw = None
+        taker = _Taker(connection)
+        for line in self._log.lines((about["segment"], about["end"])):
             if not line.complete:
                 break  # maybe somebody is just writing it
-            about |= {"end": line.offset + len(line.raw) + 1, "last_at": line.offset, "last_size": len(line.raw)}
-            about["last"] = line.raw
-            found = parsed(line.raw) if line.raw.strip() else ""
-            if isinstance(found, str):
-                continue  # `faults` reports it
-            place = line.offset, len(line.raw)
-            if "amends" in found:
-                self._amend(connection, found, place)
-            else:
-                self._enter(connection, found, place)
-        if isinstance(about["last"], bytes):
-            about["last"] = _digest(about["last"])
+            about["segment"], about["end"] = line.segment, line.offset + len(line.raw) + 1
+            about["last_segment"], about["last_at"], about["last_size"] = line.segment, line.offset, len(line.raw)
+            raw = line.raw
+            taker.take(line)
+        taker.flush()
+        if raw is None and about["segment"] < number:
+            about["segment"], about["end"] = number, 0  # rotated, and nothing added since
+        if raw is not None:
+            about["last"] = _digest(raw)
         connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", list(about.items()))
-
-    @staticmethod
-    def _enter(connection: sqlite3.Connection, entry: dict[str, Any], place: Place) -> None:
-        decisions = entry.get("decisions") if isinstance(entry.get("decisions"), dict) else {}
-        assert isinstance(decisions, dict)
-        confidence = decisions.get("total_confidence")
-        names = components_of(decisions)
-        known = connection.execute("SELECT 1 FROM entries WHERE request_id = ?", (entry["request_id"],)).fetchone()
-        if known:
-            return  # the first with an id keeps it; `duplicates` lists the others
-        number = isinstance(confidence, (int, float)) and not isinstance(confidence, bool)
-        connection.execute(
-            "INSERT INTO entries (request_id, at, size, ts, confidence, components, amended) VALUES (?, ?, ?, ?, ?, ?, 0)",
-            (entry["request_id"], *place, moment(entry.get("timestamp")), confidence if number else None, json.dumps(names)),
-        )
-        connection.executemany(
-            "INSERT INTO components VALUES (?, 1, 0, 0) ON CONFLICT (name) DO UPDATE SET chosen = chosen + 1",
-            [(name,) for name in names],
-        )
-        if isinstance(entry.get("outcome"), dict):
-            _count(connection, entry["request_id"], names, None, entry["outcome"])
-
-    @staticmethod
-    def _amend(connection: sqlite3.Connection, amendment: dict[str, Any], place: Place) -> None:
-        name = amendment["amends"]
-        row = connection.execute("SELECT components, outcome FROM entries WHERE request_id = ?", (name,)).fetchone()
-        if row is None:
-            return  # an amendment to nothing: `faults` of the logger reports it
-        made = connection.execute("INSERT INTO amendments (request_id, at, size) VALUES (?, ?, ?)", (name, *place)).lastrowid
-        _count(connection, name, json.loads(row[0]), row[1], amendment["outcome"])
-        connection.execute("UPDATE entries SET amended = amended + 1, amendment = ? WHERE request_id = ?", (made, name))
 
     # -- asking ----------------------------------------------------------------------------------------------------------
 
-    def known(self, request_id: str) -> bool:
-        """Whether there is such an entry."""
-        row = self.refreshed().execute("SELECT 1 FROM entries WHERE request_id = ?", (request_id,)).fetchone()
-        return row is not None
+    def components(self, request_id: str) -> list[str] | None:
+        """The components that serve a decision by now, None when there is none such."""
+        row = self.refreshed().execute("SELECT served FROM entries WHERE request_id = ?", (request_id,)).fetchone()
+        return None if row is None else list(json.loads(row[0]))
 
-    def entries(self, where: Sequence[str], values: Sequence[Any], limit: int | None, *, newest_first: bool) -> list[DecisionLog]:
+    def entries(self, conditions: Conditions, limit: int | None, *, newest_first: bool) -> Iterator[DecisionLog]:
         """Entries that meet all conditions, with their last outcome."""
-        connection = self.refreshed()
+        where, values = [], []
+        for test, value in (("request_id = ?", conditions.request_id), ("ts >= ?", conditions.since),
+                            ("ts <= ?", conditions.until), ("outcome = ?", conditions.outcome)):  # fmt: skip
+            if value is not None:
+                where.append(f"e.{test}")
+                values.append(value)
+        if conditions.has_outcome is not None:
+            where.append(f"e.outcome IS {'NOT ' if conditions.has_outcome else ''}NULL")
         condition = f"WHERE {' AND '.join(where)}" if where else ""
         order = "e.ts DESC, e.n DESC" if newest_first else "e.n"
-        joined = "SELECT e.at, e.size, a.at, a.size FROM entries AS e LEFT JOIN amendments AS a ON a.n = e.amendment"
-        rows = connection.execute(
-            f"{joined} {condition} ORDER BY {order} LIMIT ?", (*values, -1 if limit is None else limit)
-        ).fetchall()
-        if not rows:
-            return []
-        own = self._log.read_many(row[:2] for row in rows)
-        later = self._log.read_many(row[2:] for row in rows if row[2] is not None)
-        return [_entry(raw, next(later) if row[2] is not None else None) for row, raw in zip(rows, own, strict=True)]
+        joined = (
+            "SELECT e.segment, e.at, e.size, a.segment, a.at, a.size FROM entries AS e LEFT JOIN notes AS a ON a.n = e.amendment"
+        )
+        rows = (
+            self.refreshed()
+            .execute(f"{joined} {condition} ORDER BY {order} LIMIT ?", (*values, -1 if limit is None else limit))
+            .fetchall()
+        )
+        own = self._log.read_many(row[:3] for row in rows)
+        later = self._log.read_many(row[3:] for row in rows if row[3] is not None)
+        for row, raw in zip(rows, own, strict=True):
+            yield entry_of(json.loads(raw), json.loads(next(later)) if row[3] is not None else None)
 
-    def history(self, request_id: str) -> list[dict[str, Any]]:
-        """All outcomes of an entry, the first first."""
+    def notes(self, kind: str, request_id: str | None = None) -> list[dict[str, Any]]:
+        """Outcomes, overrides or approvals that were added, the first first."""
         connection = self.refreshed()
-        row = connection.execute("SELECT at, size FROM entries WHERE request_id = ?", (request_id,)).fetchone()
+        where, values = (
+            ("WHERE kind = ?", [kind]) if request_id is None else ("WHERE kind = ? AND request_id = ?", [kind, request_id])
+        )
+        places = connection.execute(f"SELECT segment, at, size FROM notes {where} ORDER BY n", values).fetchall()  # noqa: S608
+        return [json.loads(raw) for raw in self._log.read_many(places)]
+
+    def raw(self, request_id: str) -> dict[str, Any] | None:
+        """The line of a decision as it was written."""
+        row = self.refreshed().execute("SELECT segment, at, size FROM entries WHERE request_id = ?", (request_id,)).fetchone()
+        return None if row is None else dict(json.loads(self._log.read(row)))
+
+    def tallies(self) -> pl.DataFrame:
+        """How many decisions there are of every combination of components, bin of confidence and outcome."""
+        return tally_table(self.refreshed().execute(
+            "SELECT components, served, nullif(bin, -1), nullif(outcome, ''), decisions, micros FROM tallies WHERE decisions > 0 ORDER BY n"
+        ))  # fmt: skip
+
+    def table(self) -> pl.DataFrame:
+        """One row a decision."""
+        rows = self.refreshed().execute(
+            "SELECT request_id, ts, confidence, served, covariates, outcome, micros, ended FROM entries ORDER BY n"
+        )
+        return decision_table(rows)
+
+    def patterns(self) -> pl.DataFrame:
+        """Decisions with outcomes, those that are alike together."""
+        rows = self.refreshed().execute(
+            "SELECT served, covariates, outcome, count(*) FROM entries WHERE outcome IS NOT NULL GROUP BY 1, 2, 3 ORDER BY min(n)"
+        )
+        return pattern_table(rows)
+
+
+class _Taker:
+    """Takes lines in, many in one statement."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._tallies: dict[tuple[str, str, int, str], list[int]] = {}
+
+    def take(self, line: Line) -> None:
+        found = parsed(line.raw) if line.raw.strip() else ""
+        if isinstance(found, str):
+            return  # `faults` reports it
+        place = line.segment, line.offset, len(line.raw)
+        for mark, kind in MARKS.items():
+            if mark in found:
+                self._note(kind, found, str(found[mark]), place)
+                return
+        self._enter(found, place)
+
+    def _enter(self, entry: dict[str, Any], place: Place) -> None:
+        name = entry["request_id"]
+        held = self._connection.execute("SELECT 1 FROM entries WHERE request_id = ?", (name,))
+        if name in self._entries or held.fetchone() is not None:
+            return  # the first with an id keeps it
+        self._entries[name] = row = (
+            dict(zip(("segment", "at", "size"), place, strict=True)) | entry_facts(entry) | {"amendment": None}
+        )
+        self._tally(row, 1)
+        if len(self._entries) >= _HELD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        columns = (
+            "request_id, segment, at, size, ts, confidence, bin, components, served, covariates, outcome, micros, ended, amendment"
+        )
+        values = ", ".join(f":{name}" for name in columns.split(", "))
+        self._connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({values})", self._entries.values())  # noqa: S608
+        self._entries.clear()
+        self._connection.executemany(
+            "INSERT INTO tallies (components, served, bin, outcome, decisions, micros) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " decisions = decisions + excluded.decisions, micros = micros + excluded.micros",
+            [(*key, *counts) for key, counts in self._tallies.items()],
+        )
+        self._tallies.clear()
+
+    def _tally(self, row: Mapping[str, Any], sign: int) -> None:
+        key = (row["components"], row["served"], -1 if row["bin"] is None else row["bin"], row["outcome"] or "")
+        held = self._tallies.setdefault(key, [0, 0])
+        held[0] += sign
+        held[1] += sign * (row["micros"] or 0)
+
+    def _note(self, kind: str, found: dict[str, Any], name: str, place: Place) -> None:
+        made = "INSERT INTO notes (kind, request_id, segment, at, size) VALUES (?, ?, ?, ?, ?)"
+        if kind == "approval":
+            self._connection.execute(made, (kind, name, *place))
+            return
+        row = self._entries.get(name) or self._stored(name)
         if row is None:
-            return []
-        own = json.loads(self._log.read(*row))
-        found = [{"outcome": own["outcome"], "logged_at": own.get("logged_at")}] if isinstance(own.get("outcome"), dict) else []
-        later = connection.execute("SELECT at, size FROM amendments WHERE request_id = ? ORDER BY n", (request_id,)).fetchall()
-        for place in later:
-            amendment = json.loads(self._log.read(*place))
-            found.append({"outcome": amendment["outcome"], "logged_at": amendment.get("logged_at")})
-        return found
+            return  # it says something of a decision that is not there
+        number = self._connection.execute(made, (kind, name, *place)).lastrowid
+        self._tally(row, -1)
+        if kind == "outcome":
+            row |= outcome_facts(found["outcome"], found.get("logged_at")) | {"amendment": number}
+        else:
+            row["served"] = json.dumps(served(json.loads(row["served"]), found["override"]))
+        self._tally(row, 1)
+        if name not in self._entries:
+            self._connection.execute(
+                "UPDATE entries SET served = :served, outcome = :outcome, micros = :micros, ended = :ended, amendment = :amendment"
+                " WHERE n = :n",
+                row,
+            )
 
-
-def _entry(raw: bytes, amendment: bytes | None) -> DecisionLog:
-    found = json.loads(raw)
-    if amendment is not None:
-        later = json.loads(amendment)
-        found |= {"outcome": later["outcome"], "logged_at": later.get("logged_at")}
-    return DecisionLog(**{name: found.get(name) for name in DecisionLog.__dataclass_fields__})
+    def _stored(self, name: str) -> dict[str, Any] | None:
+        columns = ("n", "components", "served", "bin", "outcome", "micros", "ended", "amendment")
+        row = self._connection.execute(f"SELECT {', '.join(columns)} FROM entries WHERE request_id = ?", (name,)).fetchone()  # noqa: S608
+        return None if row is None else dict(zip(columns, row, strict=True))
 
 
 def _digest(raw: bytes) -> str:
     return hashlib.blake2b(raw, digest_size=16).hexdigest()
-
-
-def _count(connection: sqlite3.Connection, request_id: str, names: list[str], before: str | None, outcome: dict[str, Any]) -> None:
-    """Put an outcome into the sums in the place of the one before it."""
-    kind, seconds = outcome.get("outcome_type"), outcome.get("time_taken_seconds")
-    number = isinstance(seconds, (int, float)) and not isinstance(seconds, bool)
-    text = kind if isinstance(kind, str) else ""
-    connection.execute(
-        "UPDATE entries SET outcome = ?, seconds = ? WHERE request_id = ?", (text, seconds if number else None, request_id)
-    )
-    first, change = int(before is None), int(text == "success") - int(before == "success")
-    if first or change:
-        connection.executemany(
-            "UPDATE components SET outcomes = outcomes + ?, successes = successes + ? WHERE name = ?",
-            [(first, change, name) for name in dict.fromkeys(names)],
-        )

@@ -9,40 +9,56 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import asdict
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 import polars as pl
 
+from aura_analytics.decisions import explain as explaining
 from aura_analytics.decisions.as_events import to_events
-from aura_analytics.decisions.files import LogFile
-from aura_analytics.decisions.index import Index, moment
+from aura_analytics.decisions.files import moment
+from aura_analytics.decisions.learn import compare_versions, multipliers
+from aura_analytics.decisions.on_file import OnFile
+from aura_analytics.decisions.overrides import override_record
+from aura_analytics.decisions.proposals import Proposal, apply_proposal, propose
 from aura_analytics.decisions.records import DecisionLog, OutcomeType, outcome_dict, plain
-from aura_analytics.decisions.statistics import statistics
+from aura_analytics.decisions.statistics import component_counts, statistics
+from aura_analytics.decisions.tables import Conditions
 from aura_analytics.errors import EventError, ParameterError, Problem, close_match
-from aura_analytics.learning.multipliers import from_counts, shrunk
+from aura_analytics.learning import anomalies as watching
+from aura_analytics.learning.calibration import CalibrationReport, calibration
+from aura_analytics.learning.comparisons import VersionComparison
+
+if TYPE_CHECKING:
+    from aura_analytics.decisions.on_ledger import OnLedger
+    from aura_analytics.ledger.store import Ledger
 
 __all__ = ["DEFAULT_LOG", "AccountabilityLogger"]
 
 DEFAULT_LOG = ".claude-loop/orchestrator-decisions.jsonl"
+_ORDER = ("user_request", "diagnosis", "decisions", "outcome", "logged_at")
 
 
 class AccountabilityLogger:
-    """A log of decisions in a JSON Lines file.
+    """A log of decisions, in a JSON Lines file or in a ledger's database.
 
     Several processes may log at once, and one that is killed loses nothing that a call has returned from.
 
     Parameters
     ----------
     log_file
-        Path of the file. Default: `.claude-loop/orchestrator-decisions.jsonl`.
+        Path of the file, or a `Ledger` or its URL (`sqlite:///aura.db`). Default: `.claude-loop/orchestrator-decisions.jsonl`.
     sync
-        Whether every entry is on the disk when the call returns, so that the loss of power loses nothing either.
+        Files only: whether every entry is on the disk when the call returns, so that the loss of power loses nothing either. A ledger
+        always does so.
     short_ids
         Ids of 8 digits as the document shows them; of 100,000 two are the same with a chance of 69 %. Default: 32 digits.
     on_duplicate
         What a `request_id` of your own that is taken means: an `error`, or that the `first` entry stands and this one is dropped.
+    rotate_bytes, rotate_age
+        Files only: size of the file, or age of its first line, from which the next entry closes it and has it compressed; that one call
+        takes longer. Default: never by itself (`rotate`).
 
     Examples
     --------
@@ -59,23 +75,32 @@ class AccountabilityLogger:
 
     def __init__(
         self,
-        log_file: str | Path | None = None,
+        log_file: str | Path | Ledger | None = None,
         *,
         sync: bool = False,
         short_ids: bool = False,
         on_duplicate: Literal["error", "first"] = "error",
+        rotate_bytes: int | None = None,
+        rotate_age: timedelta | None = None,
     ) -> None:
         if on_duplicate not in ("error", "first"):
             raise ParameterError(Problem("unknown way with duplicates", got=on_duplicate, expected="error or first"))
-        self.log_file = str(DEFAULT_LOG if log_file is None else log_file)
-        self._file = LogFile(Path(self.log_file), sync=sync)
-        self._index = Index(self._file)
+        given = DEFAULT_LOG if log_file is None else log_file
+        self._store: OnFile | OnLedger
+        if isinstance(given, Path) or (isinstance(given, str) and "://" not in given):
+            self._store = OnFile(Path(given), sync=sync, rotate_bytes=rotate_bytes, rotate_age=rotate_age)
+            self.log_file = str(given)
+        else:
+            self._store = _on_ledger(given)
+            self.log_file = self._store.where
+            if rotate_bytes is not None or rotate_age is not None:
+                raise ParameterError(Problem("a log in a ledger is not rotated", where=self.log_file, next="only files are"))
         self._short_ids = short_ids
         self._on_duplicate = on_duplicate
 
     def close(self) -> None:
-        """Close the index; a later call opens it again."""
-        self._index.close()
+        """Close what is open; a later call opens it again."""
+        self._store.close()
 
     def log_decision(self, user_request: str, diagnosis: Any, decisions: Any, request_id: str | None = None) -> str:
         """Log a decision.
@@ -101,27 +126,22 @@ class AccountabilityLogger:
         LedgerUnavailableError
             If the file cannot be written; then nothing was.
         """
-        entry = {"diagnosis": _dict(diagnosis, "diagnosis"), "decisions": _dict(decisions, "decisions")}
-        if request_id is not None:
-            request_id = str(request_id)
-            if self._index.known(request_id):
-                if self._on_duplicate == "first":
-                    return request_id
-                problem = Problem("the request id is taken", got=request_id, where=self.log_file,
-                                  next="leave it out, or say on_duplicate='first'")  # fmt: skip
-                raise EventError(problem)
-        name = request_id or self._new_id()
-        self._file.append({
-            "request_id": name, "timestamp": _now(), "user_request": str(user_request), **entry, "outcome": None, "logged_at": None,
-        })  # fmt: skip
-        return name
+        entry: dict[str, Any] = {"diagnosis": _dict(diagnosis, "diagnosis"), "decisions": _dict(decisions, "decisions")}
+        entry |= {"user_request": str(user_request), "outcome": None, "logged_at": None}
+        tries = 1 if request_id is not None else 1_000
+        for _ in range(tries):
+            name = str(request_id) if request_id is not None else self._new_id()
+            whole = {"request_id": name, "timestamp": _now(), **{key: entry[key] for key in _ORDER}}
+            if self._store.add_decision(whole, own_id=request_id is not None or self._short_ids):
+                return name
+        if self._on_duplicate == "first" and request_id is not None:
+            return str(request_id)
+        problem = Problem("the request id is taken", got=request_id, where=self.log_file,
+                          next="leave it out, or say on_duplicate='first'")  # fmt: skip
+        raise EventError(problem)
 
     def _new_id(self) -> str:
-        if not self._short_ids:
-            return uuid.uuid4().hex
-        while self._index.known(name := uuid.uuid4().hex[:8]):
-            pass
-        return name
+        return uuid.uuid4().hex[: 8 if self._short_ids else 32]
 
     def log_outcome(self, request_id: str, outcome: Any) -> bool:
         """Log what became of a decision; of several outcomes the last one counts, and all stay (`outcome_history`).
@@ -145,15 +165,73 @@ class AccountabilityLogger:
         LedgerUnavailableError
             If the file cannot be written; then nothing was.
         """
-        found = outcome_dict(outcome)
-        if not self._index.known(str(request_id)):
-            return False
-        self._file.append({"amends": str(request_id), "outcome": found, "logged_at": _now()})
-        return True
+        return self._store.add_note({"amends": str(request_id), "outcome": outcome_dict(outcome), "logged_at": _now()})
 
     def outcome_history(self, request_id: str) -> list[dict[str, Any]]:
         """All outcomes of a decision, the first first: `outcome` and `logged_at` of each."""
-        return self._index.history(str(request_id))
+        own = self._store.raw(str(request_id))
+        if own is None:
+            return []
+        lines = [own] if isinstance(own.get("outcome"), dict) else []
+        lines += self._store.notes("outcome", str(request_id))
+        return [{"outcome": line["outcome"], "logged_at": line.get("logged_at")} for line in lines]
+
+    def log_override(
+        self, request_id: str, component: str | None, *, by: str, replacement: str | None = None, reason: str = ""
+    ) -> bool:
+        """Log that a user changed a decision: took a component out, put another in its place, or added one.
+
+        Parameters
+        ----------
+        request_id
+            The decision.
+        component
+            The component that was taken out; None when one was only added.
+        by
+            The user.
+        replacement
+            What came in its place, or was added.
+        reason
+            Why.
+
+        Returns
+        -------
+        bool
+            False when there is no such decision.
+
+        Raises
+        ------
+        EventError
+            If neither is named, nobody is named, or the component does not serve the decision (any more).
+        LedgerUnavailableError
+            If it cannot be written; then nothing was.
+        """
+        serving = self._store.components(str(request_id))
+        if serving is None:
+            return False
+        problems = []
+        if not str(by).strip():
+            problems.append(Problem("an override needs a user", got=by, expected="who made it"))
+        if component is None and replacement is None:
+            problems.append(Problem("an override changes nothing", expected="a component, a replacement, or both"))
+        if component is not None and component not in serving:
+            problems.append(Problem("the component does not serve this decision", got=component, expected=", ".join(serving) or "none",
+                                    next=close_match(component, serving)))  # fmt: skip
+        if problems:
+            raise EventError("the override cannot be logged", problems=problems)
+        said = {"component": component, "replacement": replacement, "by": str(by), "reason": str(reason)}
+        return self._store.add_note({"overrides": str(request_id), "override": said, "logged_at": _now()})
+
+    def log_acceptance(self, request_id: str, *, by: str, reason: str = "") -> bool:
+        """Log that a user saw a decision and let it stand; False when there is no such decision."""
+        if not str(by).strip():
+            raise EventError(Problem("an acceptance needs a user", got=by, expected="who accepted it"))
+        said = {"accepted": True, "by": str(by), "reason": str(reason)}
+        return self._store.add_note({"overrides": str(request_id), "override": said, "logged_at": _now()})
+
+    def override_history(self, request_id: str | None = None) -> list[dict[str, Any]]:
+        """What users changed or accepted, of one decision or of all, the first first."""
+        return self._store.notes("override", None if request_id is None else str(request_id))
 
     def query_decisions(
         self,
@@ -183,23 +261,16 @@ class AccountabilityLogger:
         newest_first
             Order of time, the last first; default the order of the file.
         """
-        where: list[str] = []
-        values: list[Any] = []
-        if request_id is not None:
-            where.append("e.request_id = ?")
-            values.append(str(request_id))
-        for given, sign in ((start_time, ">="), (end_time, "<=")):
-            if given is not None:
-                where.append(f"e.ts {sign} ?")
-                values.append(_moment(given))
-        if outcome_type is not None:
-            where.append("e.outcome = ?")
-            values.append(_kind(outcome_type))
-        if has_outcome is not None:
-            where.append(f"e.outcome IS {'NOT ' if has_outcome else ''}NULL")
         if limit is not None and limit < 0:
             raise ParameterError(Problem("limit is negative", got=limit, expected="how many at most, or None for all"))
-        return self._index.entries(where, values, limit, newest_first=newest_first)
+        conditions = Conditions(
+            request_id=None if request_id is None else str(request_id),
+            since=None if start_time is None else _moment(start_time),
+            until=None if end_time is None else _moment(end_time),
+            outcome=None if outcome_type is None else _kind(outcome_type),
+            has_outcome=has_outcome,
+        )
+        return list(self._store.entries(conditions, limit, newest_first=newest_first))
 
     def get_decision_statistics(self) -> dict[str, Any]:
         """Counts of the log.
@@ -211,55 +282,201 @@ class AccountabilityLogger:
             `avg_time_seconds` (of successes), `most_common_components` (dicts of `component` and `count` over all decisions),
             `confidence_accuracy` (0 to 1: the document's measure over three bins, which is no measure of calibration).
         """
-        return statistics(self._index.refreshed())
+        return statistics(self._store.tallies())
 
     @overload
     def learn_from_outcomes(self, method: Literal["seed"] = "seed") -> dict[str, float]: ...
     @overload
-    def learn_from_outcomes(
-        self, method: Literal["shrunk"], *, prior: tuple[float, float] | None = None, confidence: float = 0.95
-    ) -> pl.DataFrame: ...
-    def learn_from_outcomes(
-        self, method: str = "seed", *, prior: tuple[float, float] | None = None, confidence: float = 0.95
-    ) -> dict[str, float] | pl.DataFrame:
+    def learn_from_outcomes(self, method: Literal["shrunk", "adjusted"], **options: Any) -> pl.DataFrame: ...
+    def learn_from_outcomes(self, method: str = "seed", **options: Any) -> dict[str, float] | pl.DataFrame:
         """What outcomes suggest for the confidence in each component.
 
         Parameters
         ----------
         method
             `seed`: the document's multipliers, rate of the component over the rate of all, within 0.7 and 1.3, from 3 outcomes on.
-            `shrunk`: rates pulled towards that of all by how few they rest on, with intervals and a status.
-        prior
-            `shrunk` only: successes and failures that every component starts with; default learned from all components.
-        confidence
-            `shrunk` only: two-sided level of the intervals.
+            `shrunk`: rates pulled towards that of all by how few they rest on. `adjusted`: allows for what the diagnosis said of the
+            task, and for the components beside it. The last two have intervals and a status, and count what served after overrides.
+        options
+            Of `shrunk`: `prior`, `confidence`. Of `adjusted`: `covariates`, `confidence`, `least`, `spread`.
 
         Returns
         -------
         dict or polars.DataFrame
-            `seed`: multiplier by component. `shrunk`: as `aura_analytics.learning.multipliers.shrunk`.
+            `seed`: multiplier by component. Otherwise as `aura_analytics.learning.multipliers.shrunk` or `.adjusted.adjusted`.
         """
-        counts = self.component_outcomes()
-        if method == "seed":
-            overall = self._index.refreshed().execute(
-                "SELECT count(*), sum(outcome = 'success') FROM entries WHERE outcome IS NOT NULL"
-            )
-            total, successes = overall.fetchone()
-            return from_counts(counts, (successes or 0) / total) if total else {}
-        if method == "shrunk":
-            return shrunk(counts, prior=prior, confidence=confidence)
-        hint = close_match(str(method), ["seed", "shrunk"])
-        raise ParameterError(Problem("unknown method", got=method, expected="seed or shrunk", next=hint))
+        return multipliers(self._store.tallies(), self._store.patterns, method, **options)
 
     def component_outcomes(self) -> pl.DataFrame:
         """Per component: how often it was `chosen`, how many of these decisions have `outcomes`, and how many `successes`."""
-        rows = self._index.refreshed().execute("SELECT name, chosen, outcomes, successes FROM components ORDER BY rowid").fetchall()
-        schema = {"component": pl.String, "chosen": pl.Int64, "outcomes": pl.Int64, "successes": pl.Int64}
-        return pl.DataFrame(rows, schema=schema, orient="row")
+        return component_counts(self._store.tallies(), "components")
+
+    def table(self) -> pl.DataFrame:
+        """One row a decision: `request_id`, `ts`, `confidence` (total; null when it is none), `components` (those that served after users'
+        overrides), `covariates` (JSON text of the diagnosis's plain fields), `outcome`, `seconds`, `ended` (when the outcome was logged).
+        """
+        return self._store.table()
+
+    def learn_from_overrides(self, confidence: float = 0.95) -> pl.DataFrame:
+        """Per component how often users overrode it, what became of it, and what that suggests; see `overrides.override_record`."""
+        lines = self.override_history()
+        names = list(dict.fromkeys(str(line["overrides"]) for line in lines))
+        found = self.table().filter(pl.col("request_id").is_in(names)) if names else pl.DataFrame()
+        outcomes = dict(found.select("request_id", "outcome").rows()) if names else {}
+        return override_record(self.component_outcomes(), lines, outcomes, confidence)
+
+    def calibration_report(self, component: str | None = None, **options: Any) -> CalibrationReport:
+        """Whether the total confidence of decisions means anything; see `learning.calibration.calibration`.
+
+        Parameters
+        ----------
+        component
+            Only decisions that this component served.
+        options
+            `bins`, `binning`, `level`, `seed`.
+        """
+        found = self.table().filter(pl.col("outcome").is_not_null() & pl.col("confidence").is_not_null())
+        if component is not None:
+            found = found.filter(pl.col("components").list.contains(component))
+        return calibration(found["confidence"].to_numpy(), (found["outcome"] == "success").to_numpy(), **options)
+
+    def compare_versions(
+        self, at: datetime | str, *, component: str | None = None, margin: float = 0.05, confidence: float = 0.95
+    ) -> VersionComparison:
+        """Whether decisions from a moment on end worse than those before it; see `decisions.learn.compare_versions`."""
+        border = pl.lit(_moment(at)).cast(pl.Datetime("us", "UTC"))
+        table = self.table()
+        sides = table.filter(pl.col("ts") < border), table.filter(pl.col("ts") >= border)
+        return compare_versions(*sides, component=component, margin=margin, confidence=confidence)
+
+    def anomalies(
+        self,
+        rate: Literal["success", "override"] = "success",
+        *,
+        false_alarms_per_year: float = 1.0,
+        chart: Literal["cusum", "ewma"] = "cusum",
+    ) -> pl.DataFrame:
+        """Days on which a component's rate has left what it was; see `learning.anomalies.anomalies`.
+
+        Parameters
+        ----------
+        rate
+            `success`: of its outcomes, on the day they were logged. `override`: of its decisions, on the day they were made.
+        false_alarms_per_year, chart
+            As there.
+        """
+        if rate not in ("success", "override"):
+            raise ParameterError(Problem("unknown rate", got=rate, expected="success or override"))
+        table = self.table().with_columns(component=pl.col("components").list.unique())
+        if rate == "success":
+            day = pl.coalesce("ended", "ts").dt.date()
+            ended = table.filter(pl.col("outcome").is_not_null())
+            rows = ended.select("component", day=day, hit=pl.col("outcome") == "success").explode("component", empty_as_null=False)
+        else:
+            day = pl.col("ts").dt.date()
+            gone = [(str(line["overrides"]), line["override"].get("component")) for line in self.override_history()]
+            lost = pl.DataFrame(gone, schema={"request_id": pl.String, "component": pl.String}, orient="row").drop_nulls().unique()
+            hits = lost.join(table.select("request_id", day=day), on="request_id").with_columns(hit=pl.lit(value=True))
+            kept = table.select("request_id", "component", day=day).explode("component", empty_as_null=False)
+            misses = kept.join(lost, on=["request_id", "component"], how="anti").with_columns(hit=pl.lit(value=False))
+            rows = pl.concat([hits, misses], how="diagonal")
+        days = (
+            rows.drop_nulls("day").group_by("component", "day").agg(n=pl.len().cast(pl.Int64), k=pl.col("hit").sum().cast(pl.Int64))
+        )
+        return watching.anomalies(days, false_alarms_per_year=false_alarms_per_year, chart=chart)
+
+    def propose_adjustments(
+        self,
+        confidence_file: str | Path,
+        *,
+        method: Literal["adjusted", "shrunk"] = "adjusted",
+        out: str | Path | None = None,
+        confidence: float = 0.95,
+    ) -> Proposal:
+        """Propose changes of a file of confidences: a diff with its evidence, for review. Nothing is applied.
+
+        Parameters
+        ----------
+        confidence_file
+            YAML: a mapping of components to confidences, at the top or under `confidence`.
+        method
+            How to learn; the document's own multipliers have no intervals, and are refused.
+        out
+            Where to write the proposal; default nowhere.
+        confidence
+            Level for all components of the file together.
+
+        Returns
+        -------
+        Proposal
+            A change only where the interval excludes 1, from 10 outcomes on. The new value is the one before all approved changes times the
+            multiplier (within 0.7 and 1.3): changes do not compound, and nothing is proposed twice on the same outcomes.
+
+        Raises
+        ------
+        FileMissingError, FileFormatError, ParameterError
+            If the file cannot be read, or `out` exists.
+        """
+        if method not in ("adjusted", "shrunk"):
+            problem = Problem("nothing can be proposed by this method", got=method, expected="adjusted or shrunk",
+                              next="the document's multipliers say nothing of how sure they are")  # fmt: skip
+            raise ParameterError(problem)
+        approved = [line["approval"] for line in self._store.notes("approval")]
+        same = [item for item in approved if Path(str(item.get("file"))).resolve() == Path(confidence_file).resolve()]
+        last = {change["component"]: change["n"] for item in same for change in item.get("changes") or []}
+        made = propose(
+            confidence_file,
+            lambda level: self.learn_from_outcomes(method, confidence=level),
+            method=method,
+            outcomes=self.get_decision_statistics()["decisions_with_outcomes"],
+            confidence=confidence,
+            overrides=self.learn_from_overrides(),
+            last_n=last,
+        )
+        if out is not None:
+            made.write(out)
+        return made
+
+    def apply_adjustments(self, proposal: str | Path, approver: str, reason: str = "") -> Proposal:
+        """Apply a proposal that a named person approves; the approval is logged first, and is an event (`to_events`).
+
+        Raises
+        ------
+        ParameterError
+            Without an approver, or where the file of confidences has changed since.
+        FileMissingError, FileFormatError
+            If the proposal cannot be read, or was changed.
+        """
+        names = [str(line["approves"]) for line in self._store.notes("approval")]
+
+        def record(name: str, approval: dict[str, Any]) -> None:
+            self._store.add_note({"approves": name, "approval": approval, "logged_at": _now()})
+
+        return apply_proposal(proposal, approver, reason, record, names)
+
+    def explain(self, request_id: str, level: Literal["silent", "brief", "detailed", "full"] = "detailed") -> str:
+        """Say what was decided and why, at one of four levels; see `decisions.explain.explain`.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such decision, or no such level.
+        """
+        name = str(request_id)
+        found = self.query_decisions(request_id=name)
+        if not found:
+            raise ParameterError(Problem("no such decision", got=name, where=self.log_file, next="aura query lists the last ones"))
+        overrides = self.override_history(name)
+        if level != "full":
+            return explaining.explain(found[0], level, overrides=overrides)
+        table = self.table()
+        own = table.filter(pl.col("request_id") == name).row(0, named=True)
+        record = explaining.track_record(table, own["components"], own["ts"])
+        return explaining.explain(found[0], level, outcomes=self.outcome_history(name), overrides=overrides, record=record)
 
     def to_events(self) -> pl.DataFrame:
         """The log as events, so that dossiers, rules and the report work for components; see `decisions.as_events.to_events`."""
-        return to_events(self.query_decisions(limit=None))
+        return to_events(self.query_decisions(limit=None), self.override_history(), self._store.notes("approval"))
 
     def export_jsonl(self, path: str | Path) -> int:
         """Write one line per decision, with its last outcome, as the document's file has it; returns how many."""
@@ -274,11 +491,39 @@ class AccountabilityLogger:
 
     def faults(self) -> list[Problem]:
         """Lines of the file that are no entries: what is wrong with each, and where."""
-        return self._file.faults()
+        return self._store.faults()
 
     def repair(self) -> tuple[int, Path | None]:
         """Set the lines that are no entries aside, in a file beside the log: how many, and that file."""
-        return self._file.repair()
+        return self._store.repair()
+
+    def rotate(self, *, min_bytes: int | None = None, min_age: timedelta | None = None) -> list[Path]:
+        """Close the file that grows, when it is big or old enough (default: in any case), and compress it as a segment beside it.
+
+        Every call still sees all entries. Returns the segments that were compressed. A log in a ledger raises `ParameterError`.
+        """
+        return self._store.rotate(min_bytes, min_age)
+
+    def retain(self, keep: timedelta) -> list[Path]:
+        """Delete closed segments of which every line is older; returns them. What they held is gone, from the counts as well.
+
+        Parameters
+        ----------
+        keep
+            How long lines are kept, positive.
+        """
+        if not keep > timedelta(0):
+            raise ParameterError(Problem("keep is out of range", got=keep, expected="a positive time"))
+        return self._store.retain(keep)
+
+
+def _on_ledger(given: str | Ledger) -> OnLedger:
+    from aura_analytics.decisions.on_ledger import OnLedger
+    from aura_analytics.ledger.store import Ledger
+
+    if not isinstance(given, (str, Ledger)):
+        raise ParameterError(Problem("a log cannot be opened there", got=given, expected="a path, a Ledger, or its URL"))
+    return OnLedger(Ledger(given) if isinstance(given, str) else given)
 
 
 def _now() -> str:

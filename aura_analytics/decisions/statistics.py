@@ -2,33 +2,55 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Sequence
 from typing import Any
 
-__all__ = ["confidence_accuracy", "statistics"]
+import polars as pl
+
+__all__ = ["component_counts", "confidence_accuracy", "statistics"]
 
 
-def statistics(index: sqlite3.Connection) -> dict[str, Any]:
-    """The statistics of an index; see `AccountabilityLogger.get_decision_statistics`."""
-    total, ended, successes, seconds = index.execute(
-        "SELECT count(*), count(outcome), coalesce(sum(outcome = 'success'), 0), avg(CASE WHEN outcome = 'success' THEN seconds END)"
-        " FROM entries"
-    ).fetchone()
-    common = index.execute("SELECT name, chosen FROM components ORDER BY chosen DESC, rowid").fetchall()
-    bins = index.execute(
-        "SELECT CASE WHEN confidence < 0.6 THEN 0 WHEN confidence < 0.8 THEN 1 ELSE 2 END AS bin, count(*), sum(outcome = 'success')"
-        " FROM entries WHERE outcome IS NOT NULL AND confidence BETWEEN 0 AND 1 GROUP BY bin"
-    ).fetchall()
-    counts = {number: (n, k) for number, n, k in bins}
+def statistics(tallies: pl.DataFrame) -> dict[str, Any]:
+    """The statistics of a log's tallies; see `AccountabilityLogger.get_decision_statistics`."""
+    ended = tallies.filter(pl.col("outcome").is_not_null())
+    won = ended.filter(pl.col("outcome") == "success")
+    total, known, successes = (int(each["decisions"].sum()) for each in (tallies, ended, won))
+    bins = ended.filter(pl.col("bin").is_not_null()).group_by("bin").agg(
+        n=pl.col("decisions").sum(), k=pl.col("decisions").filter(pl.col("outcome") == "success").sum()
+    )  # fmt: skip
+    counts = {number: (n, k) for number, n, k in bins.rows()}
+    common = component_counts(tallies, "components").sort("chosen", descending=True, maintain_order=True)
     return {
         "total_decisions": total,
-        "decisions_with_outcomes": ended,
-        "success_rate": round(100 * successes / ended, 2) if ended else 0.0,
-        "avg_time_seconds": round(seconds, 2) if seconds is not None else 0.0,
-        "most_common_components": [{"component": name, "count": count} for name, count in common],
+        "decisions_with_outcomes": known,
+        "success_rate": round(100 * successes / known, 2) if known else 0.0,
+        "avg_time_seconds": round(int(won["micros"].sum()) / successes / 1e6, 2) if successes else 0.0,
+        "most_common_components": [{"component": name, "count": n} for name, n in common.select("component", "chosen").rows()],
         "confidence_accuracy": confidence_accuracy([counts.get(number, (0, 0)) for number in range(3)]),
     }
+
+
+def component_counts(tallies: pl.DataFrame, which: str) -> pl.DataFrame:
+    """Per component, in the order of their first decision: how often `chosen`, its `outcomes`, and `successes`.
+
+    Parameters
+    ----------
+    tallies
+        As `tables.tally_table`.
+    which
+        `components` (as decided) or `served` (after users' overrides).
+    """
+    won, known = pl.col("outcome") == "success", pl.col("outcome").is_not_null()
+    n = pl.col("decisions")
+    chosen = tallies.select(which, n).explode(which, empty_as_null=False).rename({which: "component"})
+    told = tallies.with_columns(pl.col(which).list.unique(maintain_order=True)).explode(which, empty_as_null=False)
+    counts = told.group_by(pl.col(which).alias("component")).agg(outcomes=n.filter(known).sum(), successes=n.filter(won).sum())
+    return (
+        chosen.group_by("component", maintain_order=True)
+        .agg(chosen=n.sum())
+        .join(counts, on="component", maintain_order="left")
+        .select("component", "chosen", "outcomes", "successes")
+    )
 
 
 def confidence_accuracy(bins: Sequence[tuple[int, int]]) -> float:

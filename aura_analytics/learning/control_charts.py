@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["cusum", "cusum_arl", "cusum_limit", "ewma"]
+__all__ = ["cusum", "cusum_arl", "cusum_limit", "ewma", "ewma_arl", "ewma_width", "p_chart", "poisson_cusum_arl"]
 
 _NODES = 96
 
@@ -193,3 +193,128 @@ def ewma(x: ArrayLike, target: float, sigma: float, *, weight: float = 0.1, widt
     periods = np.arange(1, len(values) + 1)
     half = width * sigma * np.sqrt(weight / (2 - weight) * (1 - (1 - weight) ** (2 * periods)))
     return pl.DataFrame({"x": values, "z": z, "lo": target - half, "hi": target + half, "signal": np.abs(z - target) > half})
+
+
+def p_chart(defects: ArrayLike, sizes: ArrayLike, *, rate: float | None = None, width: float = 3.0) -> pl.DataFrame:
+    """Shewhart's chart of a share: which periods are beyond chance.
+
+    Parameters
+    ----------
+    defects, sizes
+        Counts per period, shape (n,), sizes positive (one number for all will do).
+    rate
+        The share in control; default that of all periods.
+    width
+        Limits, in standard errors; kept within [0, 1].
+
+    Returns
+    -------
+    polars.DataFrame
+        Per period: `share`, `centre`, `lo`, `hi`, `signal`.
+
+    References
+    ----------
+    Shewhart WA (1931) Economic Control of Quality. Montgomery DC, Introduction to Statistical Quality Control, section 7.2.
+
+    Examples
+    --------
+    >>> p_chart([2, 3, 15, 2], 50)["signal"].to_list()
+    [False, False, True, False]
+    """
+    _positive(width=width)
+    found = _series(defects)
+    n = np.broadcast_to(np.asarray(sizes, dtype=float), found.shape)
+    if not ((found >= 0) & (n > 0) & (found <= n)).all():
+        raise ParameterError(Problem("defects and sizes do not fit", expected="0 <= defects <= size, sizes positive"))
+    centre = float(found.sum() / n.sum()) if rate is None else rate
+    half = width * np.sqrt(centre * (1 - centre) / n)
+    low, high = np.maximum(centre - half, 0), np.minimum(centre + half, 1)
+    share = found / n
+    return pl.DataFrame({"share": share, "lo": low, "hi": high, "signal": (share > high) | (share < low)}).insert_column(
+        1, pl.Series("centre", np.full(len(found), centre))
+    )
+
+
+def poisson_cusum_arl(mean: float, k: float, h: float, *, side: str = "upper", start: float = 0.0) -> float:
+    """Average number of periods until a CUSUM of counts reaches its limit.
+
+    Parameters
+    ----------
+    mean
+        Counts per period, on average.
+    k, h
+        What is taken off every period, and the limit (an alarm is `C >= h`); their common step must be at least 1/1,000.
+    side
+        `upper` piles up `count - k`, `lower` piles up `k - count`.
+    start
+        Where the pile starts (a head start of `h / 2` finds early faults sooner).
+
+    References
+    ----------
+    Lucas JM (1985) Technometrics 27:129-144. Brook D, Evans DA (1972) Biometrika 59:539-549.
+
+    Examples
+    --------
+    >>> round(poisson_cusum_arl(0.25, 0.25, 10))
+    438
+    """
+    from math import gcd
+
+    from scipy.special import gammaln
+
+    _positive(mean=mean, k=k, h=h)
+    if side not in ("upper", "lower") or not 0 <= start < h:
+        raise ParameterError(Problem("side or start is out of range", got=(side, start), expected="upper or lower, 0 <= start < h"))
+    steps = np.rint(np.array([k, h, start]) * 1_000).astype(int)
+    unit = gcd(gcd(int(steps[0]), int(steps[1])), gcd(int(steps[2]), 1_000))
+    one, allowance, limit, begin = (int(each) // unit for each in (1_000, *steps))
+    most = int(mean + 20 * np.sqrt(mean) + 30)
+    counts = np.arange(most + 1)
+    chance = np.exp(counts * np.log(mean) - mean - gammaln(counts + 1))
+    states = np.arange(limit)
+    sign = 1 if side == "upper" else -1
+    to = np.maximum(states[:, None] + sign * (counts[None, :] * one - allowance), 0)
+    moves = np.zeros((limit, limit))
+    inside = to < limit
+    np.add.at(moves, (np.broadcast_to(states[:, None], to.shape)[inside], to[inside]), np.broadcast_to(chance, to.shape)[inside])
+    return float(np.linalg.solve(np.eye(limit) - moves, np.ones(limit))[begin])
+
+
+def ewma_arl(weight: float, width: float, shift: float = 0.0) -> float:
+    """Average number of periods until an EWMA of standard normal numbers is beyond its lasting limits, on either side.
+
+    References
+    ----------
+    Crowder SV (1987) Technometrics 29:401-407. Lucas JM, Saccucci MS (1990) Technometrics 32:1-12.
+
+    Examples
+    --------
+    >>> round(ewma_arl(0.1, 2.7))
+    369
+    """
+    _positive(weight=weight, width=width)
+    edge = width * np.sqrt(weight / (2 - weight))
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    y, w = edge * nodes, edge * weights
+    step = (y[None, :] - (1 - weight) * y[:, None]) / weight - shift
+    kernel = np.exp(-(step**2) / 2) / np.sqrt(2 * np.pi) / weight * w[None, :]
+    lengths = np.linalg.solve(np.eye(len(y)) - kernel, np.ones(len(y)))
+    first = np.exp(-((y / weight - shift) ** 2) / 2) / np.sqrt(2 * np.pi) / weight * w
+    return float(1 + first @ lengths)
+
+
+def ewma_width(weight: float, periods: float) -> float:
+    """The width at which an EWMA chart's false alarms come once in so many periods on average, in standard deviations.
+
+    Examples
+    --------
+    >>> round(ewma_width(0.1, 500), 2)
+    2.81
+    """
+    from scipy.optimize import brentq
+
+    if not 5 <= periods <= 1e6:
+        raise ParameterError(
+            Problem("periods is out of range", got=periods, expected="5 to 1,000,000 periods between false alarms")
+        )
+    return float(brentq(lambda width: np.log(ewma_arl(weight, width) / periods), 0.5, 5.5, xtol=1e-6))

@@ -158,6 +158,11 @@ class Ledger:
         self._engines.close()
 
     @property
+    def engines(self) -> Engines:
+        """The connections, for what else is kept in this database."""
+        return self._engines
+
+    @property
     def url(self) -> str:
         """Address, without the password."""
         return shown(self._engines.url)

@@ -21,7 +21,7 @@ from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, 
 
 from aura_analytics.events import SCHEMA
 
-__all__ = ["COLUMNS", "GENESIS", "METADATA", "chain_hash", "content_hash", "events", "head"]
+__all__ = ["COLUMNS", "GENESIS", "METADATA", "chain_hash", "content_hash", "decision_notes", "decisions", "events", "head"]
 
 GENESIS = bytes(32)
 METADATA = MetaData(
@@ -58,6 +58,30 @@ head = Table(
     Column("seq", BigInteger, nullable=False),
     Column("recorded_at", BigInteger, nullable=False),
     Column("chain", LargeBinary, nullable=False),
+)
+
+_AUTO = BigInteger().with_variant(Integer, "sqlite")
+
+# the decision log: every entry with what counts of it by now, and everything that was added to it
+decisions = Table(
+    "aura_decisions",
+    METADATA,
+    Column("n", _AUTO, primary_key=True, autoincrement=True),
+    Column("request_id", Text, nullable=False),
+    *(Column(name, BigInteger) for name in ("ts", "bin", "micros", "ended", "amendment")),
+    Column("confidence", Double),
+    *(Column(name, Text, nullable=False) for name in ("components", "served", "covariates", "line")),
+    Column("outcome", Text),
+    UniqueConstraint("request_id"),
+    Index(None, "ts"),
+    Index(None, "outcome"),
+)
+decision_notes = Table(
+    "aura_decision_notes",
+    METADATA,
+    Column("n", _AUTO, primary_key=True, autoincrement=True),
+    *(Column(name, Text, nullable=False) for name in ("kind", "request_id", "line")),
+    Index(None, "request_id", "kind"),
 )
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

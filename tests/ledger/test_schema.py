@@ -21,8 +21,8 @@ NEXT = '''
 """A later version's step."""
 import sqlalchemy as sa
 from alembic import op
-revision = "0002"
-down_revision = "0001"
+revision = "9002"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
@@ -37,9 +37,9 @@ def later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A library one schema further."""
     folder = tmp_path / "later_versions"
     folder.mkdir()
-    (folder / "0002_note.py").write_text(NEXT)
+    (folder / "9002_note.py").write_text(NEXT)
     monkeypatch.setattr(schema, "_SCRIPTS", [*schema._SCRIPTS, str(folder)])
-    monkeypatch.setattr(schema, "REVISION", "0002")
+    monkeypatch.setattr(schema, "REVISION", "9002")
 
 
 def test_the_library_s_revision_is_that_of_its_migrations() -> None:
@@ -64,11 +64,11 @@ def test_an_older_schema_is_refused_with_the_command(
     monkeypatch.setattr(schema, "REVISION", "0001")
     with Ledger(url, mirror=False) as ledger:
         ledger.record_events(events.sample(50, seed=1))
-    monkeypatch.setattr(schema, "REVISION", "0002")
-    with pytest.raises(LedgerSchemaError, match=r"older than this library: got '0001', expected 0002; run: aura ledger upgrade"):
+    monkeypatch.setattr(schema, "REVISION", "9002")
+    with pytest.raises(LedgerSchemaError, match=r"older than this library: got '0001', expected 9002; run: aura ledger upgrade"):
         Ledger(url)
     before, after, backup = upgrade_ledger(url)
-    assert (before, after) == ("0001", "0002") and backup is not None and backup.exists()
+    assert (before, after) == ("0001", "9002") and backup is not None and backup.exists()
     with Ledger(url, mirror=False) as ledger:
         assert ledger.verify().ok
         kept = ledger.events().collect()
@@ -91,7 +91,7 @@ def test_an_older_schema_is_refused_with_the_command(
 def test_a_backup_is_never_written_over(url: str, later: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(schema, "REVISION", "0001")
     Ledger(url, mirror=False).close()
-    monkeypatch.setattr(schema, "REVISION", "0002")
+    monkeypatch.setattr(schema, "REVISION", "9002")
     taken = tmp_path / "taken.parquet"
     taken.write_text("mine")
     with pytest.raises(ParameterError, match="exists already"):

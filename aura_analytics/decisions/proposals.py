@@ -1,0 +1,351 @@
+"""Proposals to change a file of confidences: a diff with its evidence, applied by a named person or not at all.
+
+The file is YAML, a mapping of components to confidences, at its top or under `confidence`. What an approved change was made of stays
+on its line as a comment, so that the next one starts from the confidence before all changes: nothing is ever multiplied twice.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import json
+import os
+import re
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from aura_analytics.errors import FileFormatError, FileMissingError, ParameterError, Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["Change", "Proposal", "apply_proposal", "propose", "read_confidences"]
+
+_LOW, _HIGH = 0.7, 1.3  # the document's limits of a multiplier
+_FLOOR, _CEILING = 0.01, 0.99
+_LEAST = 10
+_MEMORY = re.compile(r"\s*# aura: (?P<base>[0-9.]+) x (?P<multiplier>[0-9.]+) .*$")
+
+
+@dataclass(frozen=True)
+class Confidence:
+    """A confidence in its file: the value, where it stands, and what it was before all approved changes."""
+
+    value: float
+    line: int
+    start: int
+    end: int
+    base: float
+    edited: bool  # an approved change was changed by hand since
+
+
+@dataclass(frozen=True)
+class Change:
+    """A proposed change of one line, and why."""
+
+    component: str
+    before: float
+    after: float
+    base: float
+    multiplier: float
+    lo: float
+    hi: float
+    n: int
+    because: str
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """What is proposed for a file of confidences.
+
+    Attributes
+    ----------
+    proposal
+        Its name: a digest of everything in it.
+    file, file_sha256
+        The file, and its content when the proposal was made.
+    method, level
+        How the multipliers were learned, and the level of every interval: 95 % for all components together.
+    made_at
+        ISO 8601.
+    outcomes
+        Decisions with outcomes that it rests on.
+    changes
+        Lines to change.
+    left
+        Components that are left as they are, and why.
+    diff
+        The change as a unified diff; evidence stands on the lines.
+    """
+
+    file: str
+    file_sha256: str
+    method: str
+    level: float
+    made_at: str
+    outcomes: int
+    changes: tuple[Change, ...]
+    left: dict[str, str]
+    diff: str
+    proposal: str = field(default="")
+
+    def __bool__(self) -> bool:
+        """Whether it proposes anything."""
+        return bool(self.changes)
+
+    def __str__(self) -> str:
+        """The diff, and what was left alone."""
+        lines = [self.diff.rstrip("\n")] if self.changes else [f"{self.file}: no change is proposed"]
+        lines += [f"# left: {name}: {why}" for name, why in self.left.items()]
+        return "\n".join(lines)
+
+    def write(self, path: str | Path) -> Path:
+        """Write it as YAML for review; raises `ParameterError` when the file exists."""
+        target = Path(path)
+        if target.exists():
+            raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
+        body = asdict(self) | {"changes": [asdict(change) for change in self.changes]}
+        _written(target, f"# Review, then: aura learn apply {target.name} --approver NAME\n" + _dump(body))
+        return target
+
+
+class _Dumper(yaml.SafeDumper):
+    pass
+
+
+_Dumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+)
+
+
+def _dump(body: Mapping[str, Any]) -> str:
+    return str(yaml.dump(dict(body), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
+
+
+def _text(path: Path) -> str:
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            return file.read()
+    except FileNotFoundError:
+        raise FileMissingError(Problem("no such file", got=str(path), next="name the YAML file of confidences")) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise FileFormatError(Problem("the file cannot be read", got=str(error), where=str(path))) from None
+
+
+def read_confidences(path: str | Path) -> dict[str, Confidence]:
+    """The confidences of a file by component.
+
+    Raises
+    ------
+    FileMissingError, FileFormatError
+        If it is not there, is no YAML, or holds something else than numbers from 0 to 1; all problems at once.
+    """
+    target = Path(path)
+    text = _text(target)
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        raise FileFormatError(Problem("the file is no YAML", got=str(error), where=str(target))) from None
+    expected = "a mapping of components to confidences, at the top or under `confidence`"
+    if isinstance(root, yaml.MappingNode):
+        inner = [value for key, value in root.value if key.value == "confidence"]
+        root = inner[0] if inner else root
+    if not isinstance(root, yaml.MappingNode):
+        raise FileFormatError(Problem("the file holds no confidences", where=str(target), expected=expected))
+    lines = text.splitlines()
+    found: dict[str, Confidence] = {}
+    problems = []
+    for key, node in root.value:
+        at = node.start_mark
+        where = f"{target}, line {at.line + 1}"
+        try:
+            value = float(node.value) if isinstance(node, yaml.ScalarNode) else float("nan")
+        except ValueError:
+            value = float("nan")
+        if not 0 <= value <= 1:
+            problems.append(
+                Problem(f"{key.value} has no confidence", got=str(node.value)[:60], expected="a number from 0 to 1", where=where)
+            )
+        elif key.value in found:
+            problems.append(Problem(f"{key.value} stands there twice", where=where))
+        else:
+            memory = _MEMORY.search(lines[at.line][node.end_mark.column :])
+            base = float(memory["base"]) if memory else value
+            edited = memory is not None and value != _changed(base, float(memory["multiplier"]))
+            found[str(key.value)] = Confidence(value, at.line, at.column, node.end_mark.column, base, edited)
+    if problems:
+        raise FileFormatError("the file of confidences cannot be used", problems=problems)
+    return found
+
+
+def _changed(base: float, multiplier: float) -> float:
+    return round(min(max(base * multiplier, min(base, _FLOOR)), max(base, _CEILING)), 4)
+
+
+def propose(
+    path: str | Path,
+    learn: Callable[[float], pl.DataFrame],
+    *,
+    method: str,
+    outcomes: int,
+    confidence: float = 0.95,
+    overrides: pl.DataFrame | None = None,
+    last_n: Mapping[str, int] | None = None,
+) -> Proposal:
+    """Compare a file of confidences with what was learned.
+
+    Parameters
+    ----------
+    path
+        The file.
+    learn
+        Multipliers with `component`, `n`, `multiplier`, `lo`, `hi`, `status`, for a level of the intervals.
+    method, outcomes
+        For the record.
+    confidence
+        Level for all components of the file together; each interval has `1 - (1 - confidence) / m`.
+    overrides
+        What users did, for the evidence.
+    last_n
+        Outcomes by component that the last approved change of this file rested on.
+    """
+    target = Path(path)
+    held = read_confidences(target)
+    level = 1 - (1 - confidence) / max(len(held), 1)
+    learned = {row["component"]: row for row in learn(level).iter_rows(named=True)}
+    users = {} if overrides is None else {row["component"]: row for row in overrides.iter_rows(named=True)}
+    changes, left = [], {}
+    for name, there in held.items():
+        row = learned.get(name)
+        why = _why_not(there, row, (last_n or {}).get(name))
+        if why is not None or row is None:
+            left[name] = why or "no outcomes"
+            continue
+        multiplier = round(min(max(row["multiplier"], _LOW), _HIGH), 4)
+        after = _changed(there.base, multiplier)
+        if after == there.value:
+            left[name] = "it stands at the proposed value"
+            continue
+        because = f"{row['status']}: {row['multiplier']:.3f} ({row['lo']:.3f}-{row['hi']:.3f}) from {row['n']:,} outcomes, {method}"
+        if name in users and users[name]["overridden"]:
+            because += f"; users overrode it in {users[name]['overridden']} of {users[name]['chosen']}"
+        changes.append(Change(name, there.value, after, there.base, multiplier, row["lo"], row["hi"], row["n"], because))
+    text = _text(target)
+    after_text = _with_changes(text, held, changes, "APPROVER", "DATE")
+    diff = "".join(
+        difflib.unified_diff(text.splitlines(keepends=True), after_text.splitlines(keepends=True), target.name, target.name)
+    )
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    made = Proposal(str(target), digest, method, level, datetime.now(timezone.utc).isoformat(timespec="seconds"), outcomes,
+                    tuple(changes), left, diff)  # fmt: skip
+    return Proposal(**{**{name: getattr(made, name) for name in made.__dataclass_fields__}, "proposal": _name(asdict(made))})
+
+
+def _why_not(there: Confidence, row: Mapping[str, Any] | None, last: int | None) -> str | None:
+    if row is None or not row["n"]:
+        return "no outcomes"
+    if there.edited:
+        return "an approved change was edited by hand since; take its comment off the line to start from the new value"
+    if row["n"] < _LEAST:
+        return f"too few outcomes (n = {row['n']})"
+    if row["status"] == "insufficient":
+        reason = row.get("reason")
+        together = f" with {', '.join(row['together'])}" if reason == "always_together" else ""
+        return f"not settled: {row['multiplier']:.2f} ({row['lo']:.2f}-{row['hi']:.2f}), n = {row['n']}" + (
+            f", {reason}{together}" if reason not in (None, "not_settled") else ""
+        )
+    if last is not None and row["n"] <= last:
+        return f"no outcome since the last approved change (n = {row['n']})"
+    return None
+
+
+def _with_changes(text: str, held: Mapping[str, Confidence], changes: list[Change], approver: str, day: str) -> str:
+    lines = text.splitlines(keepends=True)
+    for change in changes:
+        there = held[change.component]
+        line = lines[there.line]
+        end = line[len(line.rstrip("\r\n")) :]
+        rest = _MEMORY.sub("", line[there.end :].rstrip("\r\n"))
+        memory = f"# aura: {change.base:g} x {change.multiplier:g} ({change.lo:.3f}-{change.hi:.3f}, n={change.n}), approved by {approver} {day}"
+        lines[there.line] = f"{line[: there.start]}{change.after:g}{rest.rstrip()}  {memory}{end}"
+    return "".join(lines)
+
+
+def _name(body: Mapping[str, Any]) -> str:
+    kept = {key: value for key, value in body.items() if key != "proposal"}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:16]
+
+
+def read_proposal(path: str | Path) -> Proposal:
+    """A proposal as it was written.
+
+    Raises
+    ------
+    FileMissingError, FileFormatError
+        If it is not there, is none, or was changed: what is approved is what was proposed.
+    """
+    target = Path(path)
+    try:
+        body = yaml.safe_load(_text(target))
+        changes = tuple(Change(**change) for change in body["changes"])
+        made = Proposal(**{**body, "changes": changes})
+    except (yaml.YAMLError, TypeError, KeyError) as error:
+        problem = Problem("the file is no proposal", got=str(error)[:100], where=str(target), next="aura learn propose writes one")
+        raise FileFormatError(problem) from None
+    if _name(asdict(made)) != made.proposal:
+        problem = Problem(
+            "the proposal was changed after it was made", where=str(target), next="change nothing in it, or make a new one"
+        )
+        raise FileFormatError(problem)
+    return made
+
+
+def apply_proposal(
+    path: str | Path, approver: str, reason: str, record: Callable[[str, dict[str, Any]], None], approved: Collection[str]
+) -> Proposal:
+    """Apply a proposal to its file; `record` keeps the approval of a proposal's name, `approved` are the names that have one.
+
+    Raises
+    ------
+    ParameterError
+        Without an approver, or where the file is not any more what the proposal was made for.
+    FileMissingError, FileFormatError
+        If the proposal or its file cannot be read.
+    """
+    made = read_proposal(path)
+    name = approver.strip()
+    if not name or re.search(r"[\r\n#]", name):
+        raise ParameterError(
+            Problem("an approval needs a name", got=approver, expected="the person who approves, such as --approver 'A. Lee'")
+        )
+    if not made.changes:
+        raise ParameterError(Problem("the proposal changes nothing", where=str(path)))
+    target = Path(made.file)
+    text = _text(target)
+    if hashlib.sha256(text.encode()).hexdigest() != made.file_sha256:
+        known = " (this proposal was approved before)" if made.proposal in approved else ""
+        problem = Problem(f"the file has changed since the proposal was made{known}", where=str(target), next="make a new proposal")
+        raise ParameterError(problem)
+    day = datetime.now(timezone.utc).date().isoformat()
+    changed = _with_changes(text, read_confidences(target), list(made.changes), name, day)
+    if made.proposal not in approved:  # a crash may have come between the approval and the file
+        record(made.proposal, {"approver": name, "reason": reason, "file": made.file, "method": made.method, "outcomes": made.outcomes,
+                "changes": [asdict(change) for change in made.changes]})  # fmt: skip
+    _written(target, changed)
+    return made
+
+
+def _written(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    with part.open("w", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    if path.exists():
+        part.chmod(path.stat().st_mode)
+    part.replace(path)

@@ -1,0 +1,109 @@
+"""Compressed segments of a decision log: gzip that any tool reads, in blocks of which each can be read alone.
+
+Every block is a gzip member of whole lines and says in its header how long it is, packed and unpacked (an extra field, RFC 1952,
+section 2.3.1.1), so that an entry is found without unpacking what is before it.
+"""
+
+from __future__ import annotations
+
+import gzip
+import os
+import struct
+import zlib
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
+
+__all__ = ["Packed", "pack"]
+
+_BLOCK = 1 << 18
+_HEAD = struct.Struct(
+    "<4sIBBH2sHII"
+)  # magic and flags, time, two fields, length of the extra field, its name and length, two sizes
+_MAGIC = b"\x1f\x8b\x08\x04"
+_NAME = b"AU"
+
+
+def pack(lines: Iterable[bytes], target: Path) -> None:
+    """Write lines (without their ends) as a compressed segment; on the disk when the call returns."""
+    with target.open("wb") as file:
+        for block in _blocks(lines):
+            squeezer = zlib.compressobj(6, zlib.DEFLATED, -15)
+            body = squeezer.compress(block) + squeezer.flush()
+            size = _HEAD.size + len(body) + 8
+            file.write(_HEAD.pack(_MAGIC, 0, 0, 255, 12, _NAME, 8, size, len(block)))
+            file.write(body + struct.pack("<II", zlib.crc32(block), len(block)))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _blocks(lines: Iterable[bytes]) -> Iterator[bytes]:
+    held: list[bytes] = []
+    size = 0
+    for line in lines:
+        held.append(line + b"\n")
+        size += len(line) + 1
+        if size >= _BLOCK:
+            yield b"".join(held)
+            held, size = [], 0
+    if held:
+        yield b"".join(held)
+
+
+class Packed:
+    """A compressed segment, read as if it were not.
+
+    Parameters
+    ----------
+    path
+        The file; one that another tool compressed is unpacked whole.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._starts: list[int] = []  # of every block, unpacked
+        self._places: list[tuple[int, int]] = []
+        self.size = 0
+        with path.open("rb") as file:
+            total, at = os.fstat(file.fileno()).st_size, 0
+            while at < total:
+                head = file.read(_HEAD.size)
+                if len(head) < _HEAD.size or head[:4] != _MAGIC or head[12:14] != _NAME:
+                    self._places = []
+                    break
+                packed, unpacked = _HEAD.unpack(head)[-2:]
+                self._starts.append(self.size)
+                self._places.append((at, packed))
+                self.size += unpacked
+                at += packed
+                file.seek(at)
+        if not self._places:
+            self._starts, self._places = [0], [(0, -1)]
+            self.size = len(self._block(0))
+        self._block = lru_cache(maxsize=8)(self._block)  # type: ignore[method-assign]
+
+    def _block(self, number: int) -> bytes:
+        at, packed = self._places[number]
+        with self._path.open("rb") as file:
+            file.seek(at)
+            return gzip.decompress(file.read(packed))
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def read_at(self, offset: int, length: int) -> bytes:
+        """Bytes of the unpacked segment; lines never lie across blocks."""
+        number = bisect_right(self._starts, offset) - 1
+        start = offset - self._starts[number]
+        found = self._block(number)[start : start + length]
+        if len(found) < length and number + 1 < len(self._places):
+            found += self.read_at(offset + len(found), length - len(found))
+        return found
+
+    def pieces(self, start: int) -> Iterator[bytes]:
+        """The unpacked bytes from a place on, a block at a time."""
+        first = max(bisect_right(self._starts, start) - 1, 0)
+        for number in range(first, len(self._places)):
+            block = self._block(number)
+            yield block[start - self._starts[number] :] if number == first else block

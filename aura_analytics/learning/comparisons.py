@@ -1,0 +1,286 @@
+"""Two versions of the same thing: is the later one worse, surely not worse, or can nobody tell yet?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.intervals import wilson, z_value
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["RateTest", "VersionComparison", "binomial_test", "compare", "difference", "paired_difference", "rate_ratio"]
+
+
+def difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
+    """Limits of the difference of two independent rates, `k1/n1 - k2/n2`.
+
+    Parameters
+    ----------
+    k1, n1, k2, n2
+        Successes and trials, shape (m,); NaN where either has no trials.
+    confidence
+        Two-sided level, in (0, 1).
+
+    References
+    ----------
+    Newcombe RG (1998) Stat Med 17:873-890, method 10 (hybrid score).
+
+    Examples
+    --------
+    >>> lo, hi = difference(56, 70, 48, 80)
+    >>> round(float(lo), 4), round(float(hi), 4)
+    (0.0524, 0.3339)
+    """
+    x1, m1, x2, m2 = (np.asarray(each, dtype=float) for each in (k1, n1, k2, n2))
+    (l1, u1), (l2, u2) = wilson(x1, m1, confidence), wilson(x2, m2, confidence)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        p1, p2 = x1 / m1, x2 / m2
+    gap = p1 - p2
+    return np.asarray(gap - np.hypot(p1 - l1, u2 - p2)), np.asarray(gap + np.hypot(u1 - p1, p2 - l2))
+
+
+def paired_difference(both: int, first: int, second: int, neither: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Limits of the difference of two rates measured on the same tasks, first minus second.
+
+    Parameters
+    ----------
+    both, first, second, neither
+        Tasks at which both succeeded, only the first, only the second, none.
+    confidence
+        Two-sided level, in (0, 1).
+
+    Returns
+    -------
+    tuple of float
+        NaN without tasks.
+
+    References
+    ----------
+    Newcombe RG (1998) Stat Med 17:2635-2650, method 10 (score intervals and a corrected correlation).
+
+    Examples
+    --------
+    >>> lo, hi = paired_difference(36, 12, 2, 0)
+    >>> round(lo, 4), round(hi, 4)
+    (0.0569, 0.3404)
+    """
+    n = both + first + second + neither
+    if n == 0:
+        return float("nan"), float("nan")
+    a1, a2 = both + first, both + second
+    (l1, l2), (u1, u2) = (limits.tolist() for limits in wilson([a1, a2], [n, n], confidence))
+    p1, p2 = a1 / n, a2 / n
+    spread = a1 * (n - a1) * a2 * (n - a2)
+    cross: float = both * neither - first * second
+    if cross > 0:
+        cross = max(cross - n / 2, 0)
+    correlation = cross / np.sqrt(spread) if spread else 0.0
+    below = (p1 - l1) ** 2 - 2 * correlation * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2
+    above = (u1 - p1) ** 2 - 2 * correlation * (u1 - p1) * (p2 - l2) + (p2 - l2) ** 2
+    gap = (first - second) / n
+    return float(gap - np.sqrt(max(below, 0.0))), float(gap + np.sqrt(max(above, 0.0)))
+
+
+@dataclass(frozen=True)
+class RateTest:
+    """A test of one rate, or of a ratio of two: the estimate, its limits, and the two-sided p-value."""
+
+    estimate: float
+    lo: float
+    hi: float
+    p_value: float
+
+
+def binomial_test(k: int, n: int, rate: float, confidence: float = 0.95) -> RateTest:
+    """Exact test that successes come at this rate, with the limits of Clopper and Pearson.
+
+    References
+    ----------
+    Conover WJ (1971) Practical Nonparametric Statistics. Clopper CJ, Pearson ES (1934) Biometrika 26:404-413.
+
+    Examples
+    --------
+    >>> round(binomial_test(682, 925, 0.75).p_value, 4)
+    0.3825
+    """
+    from scipy.stats import binomtest
+
+    _counts(k=k, n=n)
+    found = binomtest(k, n, rate)
+    limits = found.proportion_ci(confidence, "exact")
+    return RateTest(k / n, float(limits.low), float(limits.high), float(found.pvalue))
+
+
+def rate_ratio(count1: int, exposure1: float, count2: int, exposure2: float, confidence: float = 0.95) -> RateTest:
+    """Ratio of two rates of events (overrides per 100 jobs, breaches per officer-year), exact given how many there are in all.
+
+    Parameters
+    ----------
+    count1, exposure1, count2, exposure2
+        Events, and the time or volume in which they happened (positive, one unit for both).
+    confidence
+        Two-sided level, in (0, 1).
+
+    Returns
+    -------
+    RateTest
+        `estimate` is infinite where only the second has none, and NaN without any event.
+
+    References
+    ----------
+    Przyborowski J, Wilenski H (1940) Biometrika 31:313-323.
+
+    Examples
+    --------
+    >>> round(rate_ratio(11, 800, 21, 3011).estimate, 4)
+    1.9715
+    """
+    from scipy.stats import binomtest
+
+    _counts(count1=count1, count2=count2)
+    if not (exposure1 > 0 and exposure2 > 0):
+        raise ParameterError(Problem("an exposure is out of range", got=(exposure1, exposure2), expected="positive numbers"))
+    share = exposure1 / (exposure1 + exposure2)
+    if count1 + count2 == 0:
+        return RateTest(float("nan"), 0.0, float("inf"), 1.0)
+    found = binomtest(count1, count1 + count2, share)
+    low, high = (float(limit) for limit in found.proportion_ci(confidence, "exact"))
+    odds = exposure2 / exposure1
+    estimate = (count1 / exposure1) / (count2 / exposure2) if count2 else float("inf")
+    return RateTest(estimate, low / (1 - low) * odds, high / (1 - high) * odds if high < 1 else float("inf"), float(found.pvalue))
+
+
+def _counts(**given: int) -> None:
+    for name, value in given.items():
+        if isinstance(value, bool) or value != int(value) or value < 0:
+            raise ParameterError(Problem(f"{name} is no count", got=value, expected="a whole number, at least 0"))
+
+
+@dataclass(frozen=True)
+class VersionComparison:
+    """A later version beside an earlier one.
+
+    Attributes
+    ----------
+    verdict
+        `regression` (surely worse by more than nothing, and not surely within the margin), `worse_within_margin` (surely worse, surely by less
+        than the margin), `not_worse` (surely not worse by the margin), `better` (surely better), `inconclusive`.
+    n_before, n_after, rate_before, rate_after
+        Outcomes and success rates; rates are null without outcomes.
+    difference, lo, hi
+        After minus before, with its interval; null without outcomes.
+    margin, confidence
+        What was asked.
+    paired
+        How many pairs it rests on; null when unpaired.
+    p_value
+        Two-sided, of no difference: McNemar's exact test when paired, else Fisher's.
+    """
+
+    verdict: str
+    n_before: int
+    n_after: int
+    rate_before: float | None
+    rate_after: float | None
+    difference: float | None
+    lo: float | None
+    hi: float | None
+    margin: float
+    confidence: float
+    paired: int | None
+    p_value: float | None
+
+    def __str__(self) -> str:
+        """One line for people."""
+        if self.difference is None or self.lo is None or self.hi is None:
+            return f"{self.verdict}: n = {self.n_before:,} before, {self.n_after:,} after"
+        n = f"{self.paired:,} pairs" if self.paired is not None else f"n = {self.n_before:,} and {self.n_after:,}"
+        return (
+            f"{self.verdict}: {self.rate_before:.1%} before, {self.rate_after:.1%} after, difference {self.difference:+.1%}"
+            f" ({self.lo:+.1%} to {self.hi:+.1%}; margin {self.margin:.1%}; {n})"
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON."""
+        return {name: getattr(self, name) for name in self.__dataclass_fields__}
+
+
+def compare(
+    before: ArrayLike, after: ArrayLike, *, paired: bool = False, margin: float = 0.05, confidence: float = 0.95
+) -> VersionComparison:
+    """Compare the outcomes of two versions.
+
+    Parameters
+    ----------
+    before, after
+        Outcomes 0 or 1; with `paired`, of the same tasks in the same order.
+    paired
+        Whether they are of the same tasks: then what is alike cancels out.
+    margin
+        How much worse is still taken for no worse, as a difference of rates, at least 0. Say it before looking.
+    confidence
+        Two-sided level of the interval; a verdict errs in one direction with half of what is left.
+
+    Returns
+    -------
+    VersionComparison
+
+    Raises
+    ------
+    ParameterError
+        For outcomes that are neither 0 nor 1, pairs of different length, and a margin or level out of range.
+
+    References
+    ----------
+    Piaggio G et al. (2012) JAMA 308:2594-2604 (non-inferiority). Newcombe RG (1998), as `difference` and `paired_difference`.
+
+    Examples
+    --------
+    >>> compare([1] * 90 + [0] * 10, [1] * 60 + [0] * 40).verdict
+    'regression'
+    >>> compare([1] * 9 + [0], [1] * 8 + [0] * 2).verdict
+    'inconclusive'
+    """
+    z_value(confidence)
+    if not 0 <= margin < 1 or not 0 < confidence < 1:
+        problem = Problem(
+            "margin or level is out of range", got=(margin, confidence), expected="a margin in [0, 1), a level in (0, 1)"
+        )
+        raise ParameterError(problem)
+    first, second = (np.asarray(each, dtype=float) for each in (before, after))
+    if not (np.isin(first, (0, 1)).all() and np.isin(second, (0, 1)).all()):
+        raise ParameterError(Problem("an outcome is neither 0 nor 1", expected="1 for success, 0 otherwise"))
+    if paired and first.shape != second.shape:
+        raise ParameterError(
+            Problem("pairs differ in number", got=f"{len(first)} and {len(second)}", expected="one of each a task")
+        )
+    n1, n2, k1, k2 = len(first), len(second), int(first.sum()), int(second.sum())
+    if not n1 or not n2:
+        rates = (k1 / n1 if n1 else None, k2 / n2 if n2 else None)
+        return VersionComparison("inconclusive", n1, n2, *rates, None, None, None, margin, confidence, 0 if paired else None, None)
+    if paired:
+        gained, lost = int(((second == 1) & (first == 0)).sum()), int(((second == 0) & (first == 1)).sum())
+        low, high = paired_difference(int(((first == 1) & (second == 1)).sum()), gained, lost, n1 - k1 - gained, confidence)
+        chance = binomial_test(gained, gained + lost, 0.5).p_value if gained + lost else 1.0
+    else:
+        from scipy.stats import fisher_exact
+
+        low, high = (float(limit) for limit in difference(k2, n2, k1, n1, confidence))
+        chance = float(fisher_exact([[k1, n1 - k1], [k2, n2 - k2]])[1])
+    verdict = (
+        "better" if low > 0
+        else "worse_within_margin" if high < 0 and low > -margin
+        else "regression" if high < 0
+        else "not_worse" if low > -margin
+        else "inconclusive"
+    )  # fmt: skip
+    return VersionComparison(
+        verdict, n1, n2, k1 / n1, k2 / n2, k2 / n2 - k1 / n1, low, high, margin, confidence, n1 if paired else None, chance
+    )
