@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aura_analytics.cli_decisions import learn, log_app, query, stats
+from aura_analytics.cli_decisions import explain, log_app, query, stats
+from aura_analytics.cli_learning import learn_app
 from aura_analytics.cli_ledger import is_ledger, ledger_app, opened, record
 from aura_analytics.console import Json, print_json, progress
 from aura_analytics.errors import AuraError, ConflictError, EventError, ParameterError, Problem
@@ -33,8 +34,9 @@ rules_app = typer.Typer(help="Check and test policy files.", no_args_is_help=Tru
 app.add_typer(rules_app, name="rules")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(log_app, name="log")
+app.add_typer(learn_app, name="learn")
 app.command("record")(record)
-for _command in (stats, query, learn):
+for _command in (stats, query, explain):
     app.command(_command.__name__)(_command)
 
 Events = Annotated[

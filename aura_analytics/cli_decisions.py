@@ -1,11 +1,11 @@
-"""`aura stats`, `aura query`, `aura learn`: the accountability layer's commands, with the layout that its document prints."""
+"""`aura stats`, `aura query`, `aura explain`, `aura log`: the accountability layer's commands, with the layout that its document prints."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,43 +15,51 @@ from aura_analytics.errors import FileMissingError, ParameterError, Problem
 if TYPE_CHECKING:
     from aura_analytics.decisions import AccountabilityLogger, DecisionLog
 
-__all__ = ["learn", "log_app", "query", "stats"]
+__all__ = ["LogFile", "explain", "heading", "log_app", "opened", "query", "stats"]
 
 log_app = typer.Typer(help="Look after a decision log.", no_args_is_help=True)
 
 _RULE = "=" * 60
 LogFile = Annotated[
-    Path | None,
-    typer.Option("--log-file", help="Decision log; default .claude-loop/orchestrator-decisions.jsonl.", show_default=False),
+    str | None,
+    typer.Option(
+        "--log-file",
+        help="Decision log, or the URL of a ledger; default .claude-loop/orchestrator-decisions.jsonl.",
+        show_default=False,
+    ),
 ]
 
 
-def _opened(path: Path | None, *, warn: bool = True) -> AccountabilityLogger:
+def opened(path: str | None, *, warn: bool = True) -> AccountabilityLogger:
+    """The log of `--log-file`; its faults are told on the way."""
     from aura_analytics.decisions import AccountabilityLogger
     from aura_analytics.decisions.log import DEFAULT_LOG
 
-    found = Path(DEFAULT_LOG) if path is None else path
-    if not found.exists():
-        raise FileMissingError(
-            Problem("no decision log", got=str(found), next="log a decision first, or name another with --log-file")
-        )
+    found = DEFAULT_LOG if path is None else path
+    if "://" in found:
+        from aura_analytics.ledger import Ledger
+
+        return AccountabilityLogger(Ledger(found, create=False))
+    if not Path(found).exists() and not AccountabilityLogger(found).has_segments():
+        raise FileMissingError(Problem("no decision log", got=found, next="log a decision first, or name another with --log-file"))
     log = AccountabilityLogger(found)
     for fault in log.faults()[:5] if warn else []:
         typer.echo(f"warning: {fault}", err=True)
     return log
 
 
-def _heading(text: str) -> None:
+def heading(text: str) -> None:
+    """A title as the document prints it."""
     typer.echo(f"{_RULE}\n{text}\n{_RULE}\n")
 
 
 def stats(log_file: LogFile = None, as_json: Json = False) -> None:
     """Count decisions, outcomes and components."""
-    found = _opened(log_file).get_decision_statistics()
+    found = opened(log_file).get_decision_statistics()
     if as_json:
         print_json(found)
         return
-    _heading("DECISION STATISTICS")
+    heading("DECISION STATISTICS")
     typer.echo(f"Total Decisions: {found['total_decisions']}")
     typer.echo(f"With Outcomes: {found['decisions_with_outcomes']}")
     typer.echo(f"Success Rate: {found['success_rate']}%")
@@ -71,13 +79,13 @@ def query(
     as_json: Json = False,
 ) -> None:
     """Show decisions: of the last hours, one by its id, or those that ended in a certain way."""
-    log = _opened(log_file)
+    log = opened(log_file)
     since = None if request_id is not None else datetime.now(timezone.utc) - _hours(last)
     found = log.query_decisions(request_id=request_id, start_time=since, outcome_type=outcome, limit=limit)
     if as_json:
         print_json([asdict(entry) for entry in found])
         return
-    _heading(f"DECISIONS ({len(found)})")
+    heading(f"DECISIONS ({len(found)})")
     for entry in found:
         _show(entry)
 
@@ -104,38 +112,59 @@ def _show(entry: DecisionLog) -> None:
     typer.echo(f"  Issues: {', '.join(map(str, issues))}\n" if issues else "")
 
 
-def learn(
-    method: Annotated[str, typer.Option(help="seed (the document's multipliers) or shrunk (with intervals).")] = "seed",
+def explain(
+    request_id: Annotated[str, typer.Argument(help="The decision.")],
+    level: Annotated[str, typer.Option(help="silent, brief, detailed or full.")] = "detailed",
     log_file: LogFile = None,
     as_json: Json = False,
 ) -> None:
-    """Say what outcomes suggest for the confidence in each component; nothing is changed."""
-    log = _opened(log_file)
-    found: Any = log.learn_from_outcomes(method)  # type: ignore[call-overload]
+    """Say what was decided and why; `--level full` is for an audit."""
+    said = opened(log_file).explain(request_id, level)  # type: ignore[arg-type]
     if as_json:
-        print_json(found if isinstance(found, dict) else found.to_dicts())
-        return
-    _heading("CONFIDENCE ADJUSTMENT RECOMMENDATIONS")
-    if isinstance(found, dict):
-        for name, value in sorted(found.items(), key=lambda item: (item[1], item[0])):
-            typer.echo(f"{name}: {value:.2f}x ({_label(value)})")
-        if not found:
-            typer.echo("Nothing to learn from: at least 3 outcomes of a component are needed.")
-        return
-    for row in found.sort("multiplier", "component").iter_rows(named=True):
-        typer.echo(
-            f"{row['component']}: {row['multiplier']:.2f}x ({row['lo']:.2f}-{row['hi']:.2f}, n = {row['n']}, {row['status']})"
-        )
+        print_json({"request_id": request_id, "level": level, "text": said})
+    elif said:
+        typer.echo(said)
 
 
-def _label(multiplier: float) -> str:
-    return "INCREASE" if multiplier > 1.1 else "DECREASE" if multiplier < 0.9 else "OK"
+@log_app.command()
+def rotate(
+    min_size: Annotated[float | None, typer.Option(help="Only from this size on, in MB.", min=0)] = None,
+    min_age: Annotated[float | None, typer.Option(help="Only from this age of the first line on, in days.", min=0)] = None,
+    log_file: LogFile = None,
+    as_json: Json = False,
+) -> None:
+    """Close the log's file and compress it; every command still sees all entries."""
+    log = opened(log_file)
+    age = None if min_age is None else timedelta(days=min_age)
+    made = log.rotate(min_bytes=None if min_size is None else int(min_size * 1e6), min_age=age)
+    if as_json:
+        print_json({"segments": [str(path) for path in made]})
+    else:
+        typer.echo("\n".join(map(str, made)) or f"{log.log_file}: nothing to rotate")
+
+
+@log_app.command()
+def retain(
+    keep_days: Annotated[float, typer.Option(help="Days that lines are kept.", min=0.001)],
+    yes: Annotated[bool, typer.Option("--yes", help="Really delete.")] = False,
+    log_file: LogFile = None,
+    as_json: Json = False,
+) -> None:
+    """Delete closed segments in which every line is older; what they held is gone from the counts as well."""
+    log = opened(log_file)
+    if not yes:
+        raise ParameterError(Problem("retention deletes", got=f"{keep_days:g} days", next="say --yes if that is meant"))
+    gone = log.retain(timedelta(days=keep_days))
+    if as_json:
+        print_json({"deleted": [str(path) for path in gone]})
+    else:
+        typer.echo("\n".join(f"deleted {path}" for path in gone) or "nothing is that old")
 
 
 @log_app.command()
 def repair(log_file: LogFile = None, as_json: Json = False) -> None:
     """Set lines that are no entries aside; nothing is lost."""
-    log = _opened(log_file, warn=False)
+    log = opened(log_file, warn=False)
     faults = [str(fault) for fault in log.faults()]
     count, aside = log.repair()
     if as_json:
@@ -153,7 +182,7 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write a decision log in the document's one-line form, or as events (.parquet)."""
-    log = _opened(log_file)
+    log = opened(log_file)
     if out.suffix == ".parquet":
         from aura_analytics.io import write_events
 

@@ -33,8 +33,9 @@ def to_events(
         On the contract. Per decision and component a `ROUTED` event at the time of the decision (actor: the component, kind
         `component`, case: the request, queue: the primary domain of the diagnosis, confidence: the component's own or the total
         one) and, once it is known, an `OUTCOME` event at the time it was logged, of the components that served after users' overrides.
-        Of a user who overrode a component an `OVERRIDE` (actor: the user, agent: the component, human_verdict: the replacement), of one who
-        accepted a decision a `DECISION` per component. Of an approval an `HR_ACTION` per changed component. Ids are made of the request and the
+        Once users' overrides or acceptances are logged at all: per decision and component an `OVERRIDE` (human_verdict: the replacement)
+        or a `DECISION`, so that the share overridden is that of all decisions. Their actor is `users`, who it was is in `attributes`: of
+        a user only the overrides are known, and a rate of overrides alone would be 100 %. Of an approval an `HR_ACTION` per changed component. Ids are made of the request and the
         component, so that the same log gives the same events.
 
     Raises
@@ -53,13 +54,13 @@ def to_events(
         said.setdefault(str(line["overrides"]), []).append(line)
     records: list[dict[str, Any]] = []
     for entry in entries:
-        records += _of_entry(entry, said.get(entry.request_id, []))
+        records += _of_entry(entry, said.get(entry.request_id, []), reviewed=bool(said))
     for line in approvals:
         records += _of_approval(line)
     return events.from_records(records)
 
 
-def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]]) -> list[dict[str, Any]]:
+def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]], *, reviewed: bool) -> list[dict[str, Any]]:
     diagnosis = entry.diagnosis if isinstance(entry.diagnosis, dict) else {}
     decisions = entry.decisions if isinstance(entry.decisions, dict) else {}
     own = _confidences(decisions)
@@ -75,21 +76,10 @@ def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]]) -> list[dict[s
         }
         for name in names
     ]  # fmt: skip
-    for number, line in enumerate(lines, 1):
-        override = line["override"]
-        user = {**case, "actor": override.get("by"), "actor_kind": "officer", "ts": line.get("logged_at")}
-        reason = {"attributes": json.dumps({"reason": override["reason"]}, ensure_ascii=False)} if override.get("reason") else {}
-        if override.get("accepted"):
-            records += [
-                {**user, **reason, "event_id": f"{entry.request_id}/{name}/accepted/{number}", "type": "DECISION", "agent": name,
-                 "ai_recommendation": name, "human_verdict": name, "confidence": own.get(name, total)}
-                for name in names
-            ]  # fmt: skip
-        elif override.get("component") is not None:
-            gone, new = override["component"], override.get("replacement")
-            records.append({**user, **reason, "event_id": f"{entry.request_id}/{gone}/overridden/{number}", "type": "OVERRIDE", "agent": gone,
-                            "ai_recommendation": gone, "human_verdict": new or "nothing", "confidence": own.get(gone, total)})  # fmt: skip
-        names = served(names, override)
+    if reviewed:
+        records += [{**case, "confidence": own.get(name, total), **_verdict(entry, name, lines)} for name in names]
+    for line in lines:
+        names = served(names, line["override"])
     if entry.outcome is not None:
         rest = {key: value for key, value in entry.outcome.items() if key != "outcome_type" and value is not None}
         records += [
@@ -101,6 +91,26 @@ def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]]) -> list[dict[s
             for name in names
         ]  # fmt: skip
     return records
+
+
+def _verdict(entry: DecisionLog, name: str, lines: list[Mapping[str, Any]]) -> dict[str, Any]:
+    """What users made of a component in a decision: an override outweighs an acceptance."""
+    gone = [line for line in lines if line["override"].get("component") == name]
+    kept = [line for line in lines if line["override"].get("accepted")]
+    line: Mapping[str, Any] = (gone or kept or [{"override": {}}])[-1]
+    override = line["override"]
+    said = {key: override[key] for key in ("by", "reason") if override.get(key)}
+    return {
+        "event_id": f"{entry.request_id}/{name}/verdict",
+        "ts": line.get("logged_at") or entry.timestamp,
+        "type": "OVERRIDE" if gone else "DECISION",
+        "actor": "users",
+        "actor_kind": "citizen",
+        "agent": name,
+        "ai_recommendation": name,
+        "human_verdict": (override.get("replacement") or "nothing") if gone else name,
+        "attributes": json.dumps(said, ensure_ascii=False) if said else None,
+    }
 
 
 def _of_approval(line: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import polars as pl
 
@@ -19,7 +19,7 @@ from aura_analytics.learning.multipliers import from_counts, shrunk
 if TYPE_CHECKING:
     from aura_analytics.decisions.log import AccountabilityLogger
 
-    Decisions = AccountabilityLogger | str | Path | pl.DataFrame | Iterable[DecisionLog | Mapping[str, Any]]
+    Decisions: TypeAlias = AccountabilityLogger | str | Path | pl.DataFrame | Iterable[DecisionLog | Mapping[str, Any]]
 
 __all__ = ["METHODS", "compare_versions", "learn_from_outcomes", "multipliers"]
 
@@ -142,6 +142,9 @@ def _side(decisions: Any, component: str | None, pair_by: str | None) -> pl.Data
     table = _table(decisions)
     if table is None:
         table = decisions.table()
+        if pair_by == "user_request":
+            asked = {entry.request_id: entry.user_request for entry in decisions.query_decisions(limit=None)}
+            table = table.with_columns(user_request=pl.col("request_id").replace_strict(asked, return_dtype=pl.String))
     if pair_by is not None and pair_by not in table.columns:
         problem = Problem("there is no such column to pair by", got=pair_by, expected=", ".join(table.columns))
         raise ParameterError(problem)

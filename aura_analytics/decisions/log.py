@@ -489,6 +489,10 @@ class AccountabilityLogger:
         part.replace(target)
         return len(entries)
 
+    def has_segments(self) -> bool:
+        """Whether anything was rotated."""
+        return isinstance(self._store, OnFile) and self._store.has_segments()
+
     def faults(self) -> list[Problem]:
         """Lines of the file that are no entries: what is wrong with each, and where."""
         return self._store.faults()

@@ -78,6 +78,10 @@ class OnFile:
         """See `tables.pattern_table`."""
         return self._index.patterns()
 
+    def has_segments(self) -> bool:
+        """Whether there is anything beside the file that grows."""
+        return bool(self._file.segments())
+
     def faults(self) -> list[Problem]:
         """Lines that are no entries."""
         return self._file.faults()

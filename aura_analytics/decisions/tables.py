@@ -148,7 +148,8 @@ def decision_table(rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
 
 
 def entries_table(entries: Iterable[DecisionLog | Mapping[str, Any]]) -> pl.DataFrame:
-    """`decision_table` of entries as a query returns them, or of dicts of the same form."""
+    """`decision_table` of entries as a query returns them, or of dicts of the same form, and their `user_request`."""
     names = ("request_id", "ts", "confidence", "served", "covariates", "outcome", "micros", "ended")
-    facts = (entry_facts(asdict(entry) if isinstance(entry, DecisionLog) else entry) for entry in entries)
-    return decision_table([tuple(fact[name] for name in names) for fact in facts])
+    plain = [asdict(entry) if isinstance(entry, DecisionLog) else entry for entry in entries]
+    table = decision_table([tuple(fact[name] for name in names) for fact in map(entry_facts, plain)])
+    return table.with_columns(user_request=pl.Series([entry.get("user_request") for entry in plain], dtype=pl.String))
