@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["decisions_to_settle", "mean_t", "mixture_e_value", "quantile_ranks", "wilson", "z_value"]
+__all__ = ["beta_posterior", "decisions_to_settle", "mean_t", "mixture_e_value", "quantile_ranks", "wilson", "z_value"]
 
 
 def z_value(confidence: float) -> float:
@@ -144,6 +144,48 @@ def decisions_to_settle(rate: ArrayLike, threshold: float, confidence: float) ->
     with np.errstate(divide="ignore"):
         n = z2 * threshold * (1 - threshold) / (p - threshold) ** 2
     return np.where(np.isfinite(n), np.floor(n) + 1, np.nan)
+
+
+def beta_posterior(
+    successes: ArrayLike, trials: ArrayLike, prior: tuple[float, float] = (1.0, 1.0), confidence: float = 0.95
+) -> dict[str, Floats]:
+    """What is known of a rate after observations, given what was known before.
+
+    Parameters
+    ----------
+    successes, trials
+        Counts, shape (m,).
+    prior
+        Pseudo-counts of successes and failures, positive; (1, 1) is uniform.
+    confidence
+        Level of the central interval, in (0, 1).
+
+    Returns
+    -------
+    dict of arrays
+        `mean`, `sd`, `median`, `lo`, `hi` of the beta distribution, shape (m,); without trials those of the prior.
+
+    References
+    ----------
+    Gelman et al., Bayesian Data Analysis (3rd ed.), section 2.4.
+
+    Examples
+    --------
+    >>> round(float(beta_posterior([437], [980])["median"][0]), 3)
+    0.446
+    """
+    from scipy.special import betaincinv
+
+    k, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
+    a, b = k + prior[0], n - k + prior[1]
+    tail = (1 - confidence) / 2
+    return {
+        "mean": a / (a + b),
+        "sd": np.sqrt(a * b / ((a + b) ** 2 * (a + b + 1))),
+        "median": np.asarray(betaincinv(a, b, 0.5)),
+        "lo": np.asarray(betaincinv(a, b, tail)),
+        "hi": np.asarray(betaincinv(a, b, 1 - tail)),
+    }
 
 
 def mixture_e_value(successes: ArrayLike, trials: ArrayLike, threshold: float) -> Floats:

@@ -22,6 +22,7 @@ from aura_analytics.decisions.statistics import confidence_accuracy
 from aura_analytics.errors import EventError, LedgerUnavailableError, ParameterError
 from aura_analytics.learning import multipliers
 from tests.conftest import ROOT
+from tests.decisions.conftest import decided
 
 
 class Risk(str, Enum):  # noqa: UP042
@@ -51,18 +52,6 @@ class Decisions:
 CHOSEN = Decisions([Decision("skill", "brainstorming"), Decision("agent", "security-auditor")],
                    execution_order=["skill:brainstorming", "agent:security-auditor"])  # fmt: skip
 SUCCESS = Outcome(OutcomeType.SUCCESS, 45.3, [], tests_passed=True, quality_score=0.92, notes="done")
-
-
-@pytest.fixture
-def log(tmp_path: Path) -> AccountabilityLogger:
-    return AccountabilityLogger(str(tmp_path / "decisions.jsonl"))
-
-
-def decided(log: AccountabilityLogger, *components: str, confidence: float = 0.9, ended: str | None = None) -> str:
-    name = log.log_decision("x", {}, {"execution_order": list(components), "total_confidence": confidence})
-    if ended is not None:
-        assert log.log_outcome(name, {"outcome_type": ended, "time_taken_seconds": 10})
-    return name
 
 
 def test_the_document_s_flow(log: AccountabilityLogger) -> None:
@@ -103,7 +92,8 @@ def test_an_outcome_is_added_and_the_last_one_counts(log: AccountabilityLogger) 
     assert log.component_outcomes().row(0) == ("agent:a", 1, 1, 1)
 
 
-def test_queries(log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queries(any_log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    log = any_log
     from aura_analytics.decisions import log as module
 
     start = datetime(2026, 3, 1, tzinfo=timezone.utc)
@@ -131,8 +121,9 @@ def test_queries(log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch) -> 
         ids(start_time="yesterday")
 
 
-def test_statistics_of_the_document(log: AccountabilityLogger) -> None:
+def test_statistics_of_the_document(any_log: AccountabilityLogger) -> None:
     """SEED-SUCCESS-RATE: 124 of the 142 decisions with outcomes, of 150."""
+    log = any_log
     for i in range(150):
         decided(
             log,
@@ -149,7 +140,8 @@ def test_statistics_of_the_document(log: AccountabilityLogger) -> None:
     ]
 
 
-def test_an_empty_log(log: AccountabilityLogger) -> None:
+def test_an_empty_log(any_log: AccountabilityLogger) -> None:
+    log = any_log
     assert log.get_decision_statistics() == {
         "total_decisions": 0, "decisions_with_outcomes": 0, "success_rate": 0.0, "avg_time_seconds": 0.0, "most_common_components": [],
         "confidence_accuracy": 0.0,
@@ -174,8 +166,9 @@ def test_confidence_accuracy(log: AccountabilityLogger, rates: list[float | None
     assert log.get_decision_statistics()["confidence_accuracy"] == confidence_accuracy(tenths)
 
 
-def test_seed_multipliers(log: AccountabilityLogger) -> None:
+def test_seed_multipliers(any_log: AccountabilityLogger) -> None:
     """SEED-MULT through the logger: the overall rate is that of all decisions with outcomes."""
+    log = any_log
     counts = {"security-auditor": (30, 27), "debugger": (20, 12), "always": (3, 3), "never": (9, 0), "two": (2, 2)}
     for name, (n, k) in counts.items():
         for i in range(n):
@@ -321,7 +314,8 @@ def test_a_folder_that_may_not_be_written(tmp_path: Path) -> None:
         log.log_decision("x", {}, {})
 
 
-def test_a_decision_log_is_events(log: AccountabilityLogger) -> None:
+def test_a_decision_log_is_events(any_log: AccountabilityLogger) -> None:
+    log = any_log
     import aura_analytics as aura
 
     for i in range(30):
@@ -337,7 +331,8 @@ def test_a_decision_log_is_events(log: AccountabilityLogger) -> None:
         assert row["actor_kind"] == "component" and row["pip_status"] == "insufficient"
 
 
-def test_the_document_s_one_line_form(log: AccountabilityLogger, tmp_path: Path) -> None:
+def test_the_document_s_one_line_form(any_log: AccountabilityLogger, tmp_path: Path) -> None:
+    log = any_log
     names = [decided(log, "agent:a", ended="failure" if i else None) for i in range(3)]
     log.log_outcome(names[1], SUCCESS)
     assert log.export_jsonl(tmp_path / "out.jsonl") == 3
