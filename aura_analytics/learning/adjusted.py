@@ -53,7 +53,7 @@ def adjusted(
     polars.DataFrame
         Per component, by name: `component`, `n`, `successes`, `rate` (raw), `multiplier` (expected successes of its own decisions over
         those that the same decisions would have without it), `lo`, `hi`, `points` (the same as a difference of rates), `against` (`without`:
-        nothing in its place; `others`: where all decisions have equally many components, an average one of the others), `status` (`increase`
+        nothing in its place; `others`: where it never just drops out, those that are called when it is not, by how often they are), `status` (`increase`
         or `decrease` where the interval excludes 1, else `insufficient`), `reason` (`too_few`, `always_called`, `always_together`,
         `not_settled`; null when settled) and `together` (components whose decisions are nearly the same ones: credit between them is split
         evenly, and their intervals are wide).
@@ -93,20 +93,14 @@ def adjusted(
     mode, covariance = _posterior(made, spread)
     total = float(made.n.sum())
     groups = _together(made)
-    sizes = made.x[:, 1 : len(made.components) + 1].sum(axis=1)
-    replaced = len(made.components) > 1 and float(np.ptp(sizes)) == 0
-    volumes = made.x.T @ made.n
+    measures = _Measures(made)
     z = z_value(confidence)
     rows = []
     for j, name in enumerate(made.components):
-        uses = np.flatnonzero(made.x[:, [j + 1]].toarray().ravel())
+        uses = measures.rows(j)
         n, k = float(made.n[uses].sum()), float(made.k[uses].sum())
-        change = np.zeros(made.x.shape[1])
-        if replaced:
-            others = np.delete(np.arange(1, len(made.components) + 1), j)
-            change[others] = volumes[others] / volumes[others].sum()
-        change[j + 1] = -1
-        ratio, points, error = _effect(made, mode, covariance, change, uses)
+        against, instead = measures.of(j)
+        ratio, points, error = _effect(made, mode, covariance, j + 1, instead, uses)
         lo, hi = np.exp(np.log(ratio) - z * error), np.exp(np.log(ratio) + z * error)
         reason = (
             "too_few" if n < least
@@ -116,7 +110,7 @@ def adjusted(
             else "not_settled"
         )  # fmt: skip
         status = "insufficient" if reason is not None else "increase" if lo > 1 else "decrease"
-        rows.append((name, int(n), int(k), k / n, ratio, lo, hi, points, "others" if replaced else "without", status, reason,
+        rows.append((name, int(n), int(k), k / n, ratio, lo, hi, points, against, status, reason,
                      groups[name]))  # fmt: skip
     return _frame(rows)
 
@@ -162,18 +156,65 @@ def _posterior(made: Design, spread: float) -> tuple[Floats, Floats]:
     return beta, np.asarray(np.linalg.inv(hessian), dtype=float)
 
 
-def _effect(made: Design, mode: Floats, covariance: Floats, change: Floats, uses: NDArray[np.int64]) -> tuple[float, float, float]:
+class _Measures:
+    """What each component is measured against: nothing in its place, or else those that could have been called instead."""
+
+    def __init__(self, made: Design) -> None:
+        m = len(made.components)
+        self._uses = made.x[:, 1 : m + 1].tocsc()
+        gram = (made.x.T @ made.x.multiply(made.n[:, None]).tocsr()).toarray()
+        both = gram[1 : m + 1, 1 : m + 1]
+        self._never = both == 0
+        self._volumes = np.diag(both)
+        scale = np.sqrt(np.maximum(np.diag(gram), 1e-300))
+        size, vectors = np.linalg.eigh(gram / np.outer(scale, scale))
+        blind = vectors[:, size < 1e-10 * max(float(size.max()), 1.0)] / scale[:, None]
+        # what the data cannot see, as far as it concerns components
+        self._blind = (blind / np.linalg.norm(blind, axis=0))[1 : m + 1]
+
+    def rows(self, j: int) -> NDArray[np.int64]:
+        """Rows that a component served."""
+        return np.sort(self._uses.indices[self._uses.indptr[j] : self._uses.indptr[j + 1]])
+
+    def of(self, j: int) -> tuple[str, Floats]:
+        """`without` or `others`, and the weights of what would have been called instead."""
+        m = len(self._volumes)
+        nothing = np.zeros(m)
+        for weights in (nothing, np.where(self._never[j], self._volumes, 0.0), np.where(np.arange(m) == j, 0.0, self._volumes)):
+            if weights is not nothing and not weights.any():
+                continue
+            shares = weights / weights.sum() if weights.any() else weights
+            contrast = shares.copy()
+            contrast[j] -= 1
+            if np.abs(contrast @ self._blind).max(initial=0.0) < 1e-6:
+                return ("others" if weights.any() else "without"), shares
+        return "without", nothing
+
+
+def _effect(
+    made: Design, mode: Floats, covariance: Floats, column: int, instead: Floats, uses: NDArray[np.int64]
+) -> tuple[float, float, float]:
     """Ratio and difference of expected success with and without a component over its own decisions; standard error of the log ratio."""
     from scipy.special import expit
 
     x, n = made.x[uses], made.n[uses]
     eta = x @ mode
-    having, lacking = expit(eta), expit(eta + change @ mode)
-    with_, without = float(n @ having), float(n @ lacking)
+    having = expit(eta)
+    with_ = float(n @ having)
     up = x.T @ (n * having * (1 - having)) / with_
-    weight = n * lacking * (1 - lacking)
-    down = (x.T @ weight + weight.sum() * change) / without
-    slope = up - down
+    without, down = 0.0, np.zeros(len(mode))
+    others = np.flatnonzero(instead)
+    replaced: list[tuple[int | None, float]] = [(int(i), float(instead[i])) for i in others]
+    for other, share in replaced or [(None, 1.0)]:
+        change = np.zeros(len(mode))
+        change[column] = -1
+        if other is not None:
+            change[other + 1] = 1
+        lacking = expit(eta + change @ mode)
+        weight = n * lacking * (1 - lacking)
+        without += share * float(n @ lacking)
+        down += share * (x.T @ weight + weight.sum() * change)
+    slope = up - down / without
     return with_ / without, (with_ - without) / float(n.sum()), float(np.sqrt(slope @ covariance @ slope))
 
 

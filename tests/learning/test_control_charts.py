@@ -12,7 +12,7 @@ import pytest
 from aura_analytics.errors import ParameterError
 from aura_analytics.learning.control_charts import cusum, cusum_arl, cusum_limit, ewma
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parent.parent.parent
 CASES = {case["id"]: case for case in json.loads((ROOT / "fixtures/published/learning_cases.json").read_text())}
 
 
