@@ -16,6 +16,7 @@
     │   ├── LedgerSchemaError      not a ledger, or one of another version of the library
     │   └── LedgerDamagedError     the file is damaged
     ├── FileMissingError           (FileNotFoundError)
+    ├── RoutingError               (LookupError)     nobody is left who may do a task
     └── ContractError              (AssertionError)  a metric that breaks its contract (`aura_analytics.checks`)
 
 An error carries its `problems`, all of them at once; each says what is wrong, what was got, what was expected, where, and
@@ -43,6 +44,7 @@ __all__ = [
     "MappingError",
     "ParameterError",
     "Problem",
+    "RoutingError",
     "RuleError",
     "SchemaError",
     "close_match",
@@ -150,6 +152,10 @@ class LedgerDamagedError(LedgerError):
 
 class FileMissingError(AuraError, FileNotFoundError):
     """A file that was named does not exist."""
+
+
+class RoutingError(AuraError, LookupError):
+    """Nobody is left who may do a task."""
 
 
 class ContractError(AuraError, AssertionError):

@@ -1,0 +1,9 @@
+"""HR: what follows from errors and verdicts, folds over what was done, and people who sign."""
+
+from __future__ import annotations
+
+from aura_analytics.hr.desk import HRDesk
+from aura_analytics.hr.severities import Consequence, SeverityTable
+from aura_analytics.hr.standing import standing
+
+__all__ = ["Consequence", "HRDesk", "SeverityTable", "standing"]

@@ -1,0 +1,304 @@
+"""The HR desk: actions are recorded, those on people only once somebody has signed, and everything can be contested."""
+
+from __future__ import annotations
+
+import json
+import re
+import uuid
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.hr.standing import effective, proposals, standing
+from aura_analytics.hr.vocabulary import EFFECTS, PEOPLE, action_event, actions_of, digest_of, now
+from aura_analytics.times import parse_span
+
+if TYPE_CHECKING:
+    from aura_analytics.ledger.store import Ledger
+
+__all__ = ["HRDesk", "drafted"]
+
+_SHOWN = 50  # ids of rows behind an action that it carries; the digest covers all
+
+
+def drafted(
+    action: str,
+    actor: str,
+    actor_kind: str | None,
+    *,
+    event_id: str,
+    rule: str,
+    rows: Iterable[Mapping[str, Any]] = (),
+    would_clear: str | None = None,
+    reason: str | None = None,
+    sign: bool = False,
+    ts: datetime | None = None,
+    case_id: str | None = None,
+    points: float | None = None,
+    days: float | None = None,
+    severity: str | None = None,
+    **said: Any,
+) -> dict[str, Any]:
+    """An action as an event: a proposal where its subject is a person (or `sign` asks for one), otherwise in force at once.
+
+    Parameters
+    ----------
+    action, actor, actor_kind, event_id
+        One of `EFFECTS`; whom it is about, and of which kind; its name, the same for the same cause.
+    rule
+        Name and version of the rule that it follows from.
+    rows
+        The events behind it: their ids (the first 50), how many there are, and a digest of all go into the action.
+    would_clear, reason
+        In words: what would clear it, why it was done.
+    days
+        Of a suspension: how long.
+    points
+        Of reputation.
+    sign
+        Whether it waits for a signature whoever it is about.
+    ts, case_id, severity
+        Of the event.
+    said
+        Further attributes.
+    """
+    held = [dict(row) for row in rows]
+    moment = ts or now()
+    attributes = {
+        "rule": rule,
+        "reason": reason,
+        "evidence": [row.get("event_id") for row in held[:_SHOWN]] if held else None,
+        "evidence_n": len(held) or None,
+        "evidence_sha256": digest_of(held) if held else None,
+        "would_clear": would_clear,
+        "until": (moment + timedelta(days=days)).isoformat() if days is not None and not (sign or actor_kind in PEOPLE) else None,
+        **said,
+    }
+    common: dict[str, Any] = {"event_id": event_id, "ts": ts, "case_id": case_id, "severity": severity}
+    if sign or actor_kind in PEOPLE:
+        return action_event(
+            "proposal", actor, actor_kind, **common, proposed=action, proposed_points=points, proposed_days=days, **attributes
+        )
+    return action_event(action, actor, actor_kind, points=points, **common, **attributes)
+
+
+class HRDesk:
+    """Where actions are signed, contested and closed.
+
+    Parameters
+    ----------
+    ledger
+        Where events are.
+
+    Examples
+    --------
+    >>> import tempfile, aura_analytics as aura
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> ledger = aura.Ledger(f"sqlite:///{folder.name}/aura.db", mirror=False)
+    >>> desk = HRDesk(ledger)
+    >>> name = desk.act("suspension", "anne", "officer", rule="by hand", reason="audit of 3 March")
+    >>> desk.status()["standing"].item(), desk.pending().height
+    ('good', 1)
+    >>> done = desk.approve(name, "A. Lee", "the audit is right")
+    >>> desk.status()["standing"].item()
+    'suspended'
+    >>> ledger.close(); folder.cleanup()
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+
+    def _actions(self) -> pl.DataFrame:
+        return actions_of(self._ledger.events(type="HR_ACTION"))
+
+    def status(self, as_of: datetime | str | None = None) -> pl.DataFrame:
+        """How everybody stands; see `aura_analytics.hr.standing.standing`."""
+        return standing(self._ledger.events(type="HR_ACTION"), as_of)
+
+    def actions(self, actor: str | None = None) -> pl.DataFrame:
+        """All actions, proposals and answers in the order of time, as `actions_of`, and whether each is `in_force`."""
+        rows = self._actions()
+        held = effective(rows)["event_id"]
+        found = rows.with_columns(in_force=pl.col("event_id").is_in(held.implode()))
+        return found if actor is None else found.filter(pl.col("actor") == actor)
+
+    def pending(self) -> pl.DataFrame:
+        """Proposals that wait for a signature."""
+        return proposals(self._actions())
+
+    def act(
+        self,
+        action: str,
+        actor: str,
+        actor_kind: str,
+        *,
+        rule: str,
+        reason: str,
+        rows: Iterable[Mapping[str, Any]] = (),
+        points: float | None = None,
+        days: float | None = None,
+        case_id: str | None = None,
+        would_clear: str | None = None,
+    ) -> str:
+        """Record an action; on a person it is a proposal. Returns its name.
+
+        Raises
+        ------
+        ParameterError
+            If the action is none, or points and days do not fit it.
+        """
+        if action not in EFFECTS:
+            hint = close_match(action, list(EFFECTS))
+            raise ParameterError(Problem("unknown action", got=action, expected=", ".join(EFFECTS), next=hint))
+        if (action == "reputation") != (points is not None):
+            raise ParameterError(Problem("points belong to reputation, and reputation needs them", got=points))
+        name = f"hr/{uuid.uuid4().hex}"
+        event = drafted(action, actor, actor_kind, event_id=name, rule=rule, rows=rows, reason=reason, points=points, days=days,
+                        case_id=case_id, would_clear=would_clear)  # fmt: skip
+        self._ledger.record_event(event)
+        return name
+
+    def approve(self, proposal: str, approver: str, reason: str) -> str:
+        """Sign a proposal: it is in force from now on. Returns the name of the action.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such proposal, it was answered, the approver is nobody or the one whom it is about, or no reason is given.
+        """
+        row, said = self._open_proposal(proposal)
+        signed = _signature(approver, reason, row["actor"])
+        days = said.get("proposed_days")
+        until = None if days is None else (now() + timedelta(days=float(days))).isoformat()
+        name = f"{proposal}/approved"
+        kept = {
+            key: value
+            for key, value in said.items()
+            if key not in ("action", "proposed", "proposed_points", "proposed_days", "reason")
+        }
+        self._ledger.record_event(action_event(
+            str(said.get("proposed")), row["actor"], row["actor_kind"], event_id=name, case_id=row["case_id"], severity=row["severity"],
+            points=said.get("proposed_points"), **kept | {"refers_to": proposal, "until": until, **signed},
+        ))  # fmt: skip
+        return name
+
+    def reject(self, proposal: str, approver: str, reason: str) -> str:
+        """Refuse a proposal; returns the name of the refusal. Raises as `approve`."""
+        row, _ = self._open_proposal(proposal)
+        return self._answer("rejection", proposal, row, _signature(approver, reason, row["actor"]))
+
+    def contest(self, action: str, by: str, reason: str) -> str:
+        """Contest an action that is in force, or was upheld before (which reopens the question); returns the name of the contest.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such action in force, it is under contest already, or nobody or no reason is given.
+        """
+        row = self._in_force(action)
+        words = self._words(action)
+        if words and words[-1] == "contest":
+            raise ParameterError(Problem("the action is under contest already", got=action, next="uphold or overturn it"))
+        who, why = _named(by, "by"), _named(reason, "reason")
+        return self._answer("contest", action, row, {"by": who, "reason": why})
+
+    def uphold(self, action: str, approver: str, reason: str) -> str:
+        """Decide a contest: the action stays. Raises as `overturn`."""
+        return self._decide("upheld", action, approver, reason)
+
+    def overturn(self, action: str, approver: str, reason: str) -> str:
+        """Decide a contest: the action is undone, as if it had never been.
+
+        Raises
+        ------
+        ParameterError
+            If the action is not under contest, or the approver is nobody or the one whom it is about, or no reason is given.
+        """
+        return self._decide("overturned", action, approver, reason)
+
+    def close_case(self, case: str, approver: str, reason: str) -> str:
+        """Close an HR case. Raises `ParameterError` when it is not open."""
+        return self._case("case_closed", case, approver, reason)
+
+    def reopen_case(self, case: str, approver: str, reason: str) -> str:
+        """Reopen an HR case. Raises `ParameterError` when it is open."""
+        return self._case("case_reopened", case, approver, reason)
+
+    # -- helpers ---------------------------------------------------------------------------------------------------------
+
+    def _answer(self, action: str, refers_to: str, row: Mapping[str, Any], said: Mapping[str, Any]) -> str:
+        name = f"{refers_to}/{action}/{uuid.uuid4().hex[:12]}"
+        event = action_event(
+            action, row["actor"], row["actor_kind"], event_id=name, case_id=row["case_id"], refers_to=refers_to, **said
+        )
+        self._ledger.record_event(event)
+        return name
+
+    def _row(self, name: str) -> dict[str, Any]:
+        rows = self._actions()
+        found = rows.filter(pl.col("event_id") == name)
+        if found.is_empty():
+            hint = close_match(name, rows["event_id"].to_list()[-1_000:])
+            raise ParameterError(
+                Problem("no such action", got=name, where=self._ledger.url, next=hint or "aura hr actions lists them")
+            )
+        return found.row(0, named=True)
+
+    def _in_force(self, name: str) -> dict[str, Any]:
+        row = self._row(name)
+        if name not in set(effective(self._actions())["event_id"]):
+            raise ParameterError(Problem("the action is not in force", got=name, expected="an action that holds",
+                                         next=f"it is a {row['action']}, or was overturned"))  # fmt: skip
+        return row
+
+    def _words(self, name: str) -> list[str]:
+        rows = self._actions().filter((pl.col("refers_to") == name) & pl.col("action").is_in(["contest", "upheld", "overturned"]))
+        return rows.sort("ts", "event_id")["action"].to_list()
+
+    def _decide(self, word: str, name: str, approver: str, reason: str) -> str:
+        row = self._row(name)
+        if self._words(name)[-1:] != ["contest"]:
+            raise ParameterError(Problem("the action is not under contest", got=name, next="contest it first"))
+        return self._answer(word, name, row, _signature(approver, reason, row["actor"]))
+
+    def _open_proposal(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        row = self._row(name)
+        if row["action"] != "proposal":
+            raise ParameterError(
+                Problem("that is no proposal", got=name, expected="a proposal", next="aura hr actions --pending lists them")
+            )
+        if name not in set(self.pending()["event_id"]):
+            raise ParameterError(Problem("the proposal was answered already", got=name))
+        return row, json.loads(row["attributes"])
+
+    def _case(self, word: str, name: str, approver: str, reason: str) -> str:
+        row = self._in_force(name)
+        if row["action"] != "case_opened":
+            raise ParameterError(Problem("that is no case", got=name, expected="the name of an action case_opened"))
+        said = self._actions().filter((pl.col("refers_to") == name) & pl.col("action").is_in(["case_closed", "case_reopened"]))
+        now_open = said.is_empty() or said["action"][-1] == "case_reopened"
+        if now_open != (word == "case_closed"):
+            raise ParameterError(Problem(f"the case is {'open' if now_open else 'closed'} already", got=name))
+        return self._answer(word, name, row, _signature(approver, reason, row["actor"]))
+
+
+def _named(value: str, what: str) -> str:
+    text = str(value or "").strip()
+    if not text or re.search(r"[\r\n]", text):
+        raise ParameterError(Problem(f"{what} is missing", got=value, expected="a text of one line"))
+    return text
+
+
+def _signature(approver: str, reason: str, actor: str) -> dict[str, str]:
+    name = _named(approver, "approver")
+    if name.casefold() == str(actor).strip().casefold():
+        raise ParameterError(Problem("nobody signs in their own matter", got=name, expected="another person"))
+    return {"approver": name, "reason": _named(reason, "reason")}
+
+
+def span_days(text: str | timedelta, name: str) -> float:
+    """Days of a span such as `30d`."""
+    return parse_span(text, name=name) / timedelta(days=1)

@@ -1,0 +1,103 @@
+"""What follows from an error: a table of severities and actions."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from aura_analytics.errors import RuleError
+from aura_analytics.importing.mapping import load_yaml, problems_of
+
+__all__ = ["Consequence", "SeverityTable"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Consequence(_Strict):
+    """One thing that follows.
+
+    `reputation` takes `points`; `case` opens a case; `suspension` may end by itself after `days`; `reroute` gives the task to another.
+    """
+
+    action: Literal["reputation", "case", "suspension", "reroute"]
+    points: float | None = Field(None, ge=-100, le=100, description="of reputation; negative takes away")
+    days: float | None = Field(None, gt=0, description="length of a suspension; without, until somebody ends it")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Consequence:
+        if (self.action == "reputation") != (self.points is not None):
+            raise ValueError("points belong to reputation, and reputation needs them")
+        if self.days is not None and self.action != "suspension":
+            raise ValueError("days belong to suspension")
+        return self
+
+
+class SeverityTable(_Strict):
+    """Consequences by severity. The default is the Accountant's own table.
+
+    Examples
+    --------
+    >>> [item.action for item in SeverityTable.seed().critical]
+    ['case', 'suspension', 'reroute']
+    """
+
+    name: str = Field(min_length=1)
+    version: str = "1"
+    low: tuple[Consequence, ...] = ()
+    medium: tuple[Consequence, ...] = ()
+    high: tuple[Consequence, ...] = ()
+    critical: tuple[Consequence, ...] = ()
+    critical_requires: Literal["nothing", "confirmation"] = Field(
+        "nothing",
+        description="confirmation: a heuristic alone opens a case; its other consequences are proposals that a person signs",
+    )
+
+    @classmethod
+    def seed(cls) -> SeverityTable:
+        """Low nothing, medium -1, high -5, critical a case, suspension and another worker for the task."""
+        return _seed()
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> SeverityTable:
+        """Read a table from a YAML file.
+
+        Raises
+        ------
+        FileMissingError, RuleError
+            If the file is missing, no YAML, or breaks the grammar; all problems at once, close matches for misspelt keys.
+        """
+        return cls.read(load_yaml(path, RuleError, "severity table"), str(path))
+
+    @classmethod
+    def read(cls, data: Any, where: str = "severity table") -> SeverityTable:
+        """A table of plain data."""
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            known = [*cls.model_fields, *Consequence.model_fields]
+            raise RuleError("this is not a severity table", problems=problems_of(error, where, known)) from None
+
+    @property
+    def label(self) -> str:
+        """Name and version, as actions carry it."""
+        return f"{self.name}/{self.version}"
+
+    def of(self, severity: str) -> tuple[Consequence, ...]:
+        """What follows from a severity."""
+        found: tuple[Consequence, ...] = getattr(self, severity)
+        return found
+
+
+@lru_cache(maxsize=1)
+def _seed() -> SeverityTable:
+    return SeverityTable(
+        name="seed",
+        medium=(Consequence(action="reputation", points=-1),),
+        high=(Consequence(action="reputation", points=-5),),
+        critical=(Consequence(action="case"), Consequence(action="suspension"), Consequence(action="reroute")),
+    )

@@ -1,0 +1,8 @@
+"""Routing: who gets a task, and what another way of choosing would have achieved."""
+
+from __future__ import annotations
+
+from aura_analytics.routing.evaluation import PolicyValue, evaluate_policy, routed_choices
+from aura_analytics.routing.router import Choice, Model, Router
+
+__all__ = ["Choice", "Model", "PolicyValue", "Router", "evaluate_policy", "routed_choices"]

@@ -1,0 +1,328 @@
+"""What another way of routing would have achieved, from a log of choices whose chances are known."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from aura_analytics.errors import InputError, ParameterError, Problem, close_match
+from aura_analytics.events import is_on_contract
+from aura_analytics.intervals import z_value
+
+if TYPE_CHECKING:
+    from numpy.typing import ArrayLike, NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["PolicyValue", "estimated_propensities", "evaluate_policy", "routed_choices", "weighted_means"]
+
+_FOLDS = 5
+_PRIOR = 2.0  # outcomes that a model of a queue starts with, at its overall rate
+
+
+@dataclass(frozen=True)
+class PolicyValue:
+    """What a way of routing would have achieved, as the mean reward of a job.
+
+    Attributes
+    ----------
+    n, left_out
+        Choices used; those without a known outcome are left out.
+    logged
+        Mean reward of what was done.
+    ips, snips, dr
+        Inverse propensity weighting; the same, self-normalised; doubly robust. Each as (estimate, lower limit, upper limit).
+    ess
+        Effective sample size, of `n`: how many choices drawn by the new way would say as much.
+    largest_weight
+        The largest weight; where it is a large part of `n`, one choice decides the answer.
+    confidence
+        Two-sided level of the limits.
+    """
+
+    n: int
+    left_out: int
+    logged: float
+    ips: tuple[float, float, float]
+    snips: tuple[float, float, float]
+    dr: tuple[float, float, float]
+    ess: float
+    largest_weight: float
+    confidence: float
+
+    def __str__(self) -> str:
+        """A few lines for people."""
+        lines = [
+            f"{self.n:,} choices ({self.left_out:,} without outcome left out), done: {self.logged:.3f}; effective sample size {self.ess:,.0f}"
+        ]
+        for name in ("ips", "snips", "dr"):
+            value, low, high = getattr(self, name)
+            lines.append(f"  {name}: {value:.3f} ({low:.3f} to {high:.3f})")
+        return "\n".join(lines)
+
+
+def routed_choices(events: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+    """The choices of a log and what came of them.
+
+    Parameters
+    ----------
+    events
+        ROUTED events with `propensity`, `candidates` and `propensities` in their attributes, and OUTCOME events of the chosen actor on the same case.
+
+    Returns
+    -------
+    polars.DataFrame
+        Per ROUTED event that has a propensity: `case_id`, `ts`, `actor`, `queue`, `propensity`, `candidates`, `propensities`, `reward` (1 for success,
+        0 for any other outcome, null while none is known). Of several choices of one case an outcome belongs to the last before it.
+    """
+    lazy = events.lazy()
+    routed = (
+        lazy.filter(pl.col("type") == "ROUTED").select("case_id", "ts", "actor", "queue", "attributes").collect(engine="in-memory")
+    )
+    said = [json.loads(text) if text else {} for text in routed["attributes"]]
+    choices = routed.drop("attributes").with_columns(
+        propensity=pl.Series([item.get("propensity") for item in said], dtype=pl.Float64, strict=False),
+        candidates=pl.Series([item.get("candidates") for item in said], dtype=pl.List(pl.String)),
+        propensities=pl.Series([item.get("propensities") for item in said], dtype=pl.List(pl.Float64)),
+    )
+    choices = choices.filter(pl.col("propensity").is_not_null()).with_row_index("row").sort("ts")
+    told = lazy.filter((pl.col("type") == "OUTCOME") & pl.col("actor").is_not_null()).select("case_id", "ts", "actor", "outcome")
+    ended = told.collect(engine="in-memory").sort("ts")
+    joined = ended.join_asof(
+        choices.select("row", "case_id", "actor", "ts"), on="ts", by=["case_id", "actor"], check_sortedness=False
+    )
+    last = joined.drop_nulls("row").group_by("row").agg(reward=(pl.col("outcome").last() == "success").cast(pl.Float64))
+    return choices.join(last, on="row", how="left").sort("row").drop("row")
+
+
+def estimated_propensities(context: ArrayLike, action: ArrayLike) -> Floats:
+    """How often each choice was made in its context: propensities where none were logged and the context explains the choices.
+
+    Parameters
+    ----------
+    context, action
+        Shape (n,).
+
+    References
+    ----------
+    Hernán MA, Robins JM (2020) Causal Inference: What If, chapter 2.
+
+    Examples
+    --------
+    >>> estimated_propensities([0, 0, 1, 1, 1], ["a", "b", "a", "a", "b"]).round(3).tolist()
+    [0.5, 0.5, 0.667, 0.667, 0.333]
+    """
+    frame = pl.DataFrame({"context": np.asarray(context), "action": np.asarray(action)})
+    found = frame.select(p=pl.len().over("context", "action") / pl.len().over("context"))
+    return np.asarray(found["p"].to_numpy())
+
+
+def weighted_means(reward: ArrayLike, propensity: ArrayLike, target: ArrayLike) -> tuple[float, float]:
+    """IPS and SNIPS: means of rewards weighted by how much likelier the target is to make each choice.
+
+    Parameters
+    ----------
+    reward, propensity, target
+        Of each choice made: its reward, its logged chance (positive), and its chance under the target; shape (n,).
+
+    References
+    ----------
+    Horvitz DG, Thompson DJ (1952) JASA 47:663-685. Swaminathan A, Joachims T (2015) NeurIPS 28.
+
+    Examples
+    --------
+    >>> weighted_means([1, 0], [0.5, 0.5], [1, 0])
+    (1.0, 1.0)
+    """
+    r, p, t = (np.asarray(each, dtype=float) for each in (reward, propensity, target))
+    if not (p > 0).all():
+        raise ParameterError(Problem("a propensity is not positive", expected="chances in (0, 1]"))
+    w = t / p
+    return float(np.mean(w * r)), float(np.sum(w * r) / np.sum(w)) if w.sum() > 0 else float("nan")
+
+
+def evaluate_policy(
+    log: pl.DataFrame | pl.LazyFrame,
+    policy: str | Mapping[str, float] | Callable[[Mapping[str, Any]], Mapping[str, float]],
+    *,
+    confidence: float = 0.95,
+) -> PolicyValue:
+    """What another way of routing would have achieved on the jobs of a log.
+
+    Parameters
+    ----------
+    log
+        Events, a ledger, or a table as `routed_choices`.
+    policy
+        The name of a model (always that one), `uniform` over the candidates, chances by model (rescaled to the candidates of each job), or a
+        function from a row (`case_id`, `queue`, `candidates`) to chances by model.
+    confidence
+        Two-sided level, in (0, 1).
+
+    Returns
+    -------
+    PolicyValue
+
+    Raises
+    ------
+    InputError
+        If the log cannot answer: it holds no choices with chances and outcomes; it was routed deterministically; or the policy would choose
+        models that the log never tries.
+    ParameterError
+        If the policy cannot be read.
+
+    Notes
+    -----
+    Limits are normal ones of the estimates' linear forms; the doubly robust one uses means by queue and model from other folds. They hold for
+    jobs like those of the log, as long as one choice does not change the next job.
+
+    References
+    ----------
+    Dudík M, Langford J, Li L (2011) ICML 28:1097-1104. Swaminathan A, Joachims T (2015) NeurIPS 28.
+    """
+    lazy = log.lazy()
+    frame = routed_choices(lazy) if is_on_contract(lazy) else lazy.collect(engine="in-memory")
+    lacking = {"actor", "propensity", "candidates", "reward"} - set(frame.columns)
+    if lacking:
+        raise ParameterError(Problem("the log lacks columns", got=", ".join(frame.columns), expected=", ".join(sorted(lacking))))
+    for name, dtype in (("queue", pl.String), ("case_id", pl.String), ("propensities", pl.List(pl.Float64))):
+        if name not in frame.columns:
+            frame = frame.with_columns(pl.lit(None, dtype=dtype).alias(name))
+    used = frame.filter(pl.col("reward").is_not_null())
+    _check(used, frame.height)
+    target, names = _target(used, policy)
+    place = {name: i for i, name in enumerate(names)}
+    chosen = used["actor"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
+    _check_support(used, target, names)
+    reward, p = used["reward"].to_numpy().astype(float), used["propensity"].to_numpy()
+    w = target[np.arange(len(chosen)), chosen] / p
+    z = z_value(confidence)
+    n = len(reward)
+
+    def limits(value: float, terms: Floats) -> tuple[float, float, float]:
+        error = float(np.std(terms, ddof=1)) / np.sqrt(n) if n > 1 else float("inf")
+        return value, value - z * error, value + z * error
+
+    ips, snips = weighted_means(reward, p, target[np.arange(n), chosen])
+    model = _means(used, reward, chosen, len(names))
+    baseline = (target * model).sum(axis=1)
+    robust = baseline + w * (reward - model[np.arange(n), chosen])
+    return PolicyValue(
+        n=n,
+        left_out=frame.height - n,
+        logged=float(reward.mean()),
+        ips=limits(ips, w * reward),
+        snips=limits(snips, w * (reward - snips) / max(float(w.mean()), 1e-300)),
+        dr=limits(float(robust.mean()), robust),
+        ess=float(w.sum() ** 2 / (w**2).sum()) if (w > 0).any() else 0.0,
+        largest_weight=float(w.max()),
+        confidence=confidence,
+    )
+
+
+def _check(used: pl.DataFrame, total: int) -> None:
+    if used.is_empty():
+        problem = Problem("the log holds no choices with chances and outcomes", got=f"{total:,} choices", next="route with a strategy that "
+                          "logs propensities (thompson, ucb1, epsilon_greedy), and record OUTCOME events")  # fmt: skip
+        raise InputError(problem)
+    p = used["propensity"]
+    if p.null_count() or not bool(((p > 0) & (p <= 1)).all()):
+        raise InputError(Problem("propensities are out of range", expected="chances in (0, 1], none missing"))
+    if float(p.min()) > 1 - 1e-9:  # type: ignore[arg-type]
+        problem = Problem("the log was routed deterministically", got="every propensity is 1", expected="choices left to chance",
+                          next="nothing can be said of models that were never tried on the same kind of job; route with an exploration "
+                          "above 0 and ask again")  # fmt: skip
+        raise InputError(problem)
+
+
+def _target(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:
+    """Chances of every model on every job under the policy, shape (n, m)."""
+    candidates: list[Sequence[str] | None] = used["candidates"].to_list()
+    names = sorted({name for each in candidates for name in each or ()} | set(used["actor"]))
+    place = {name: i for i, name in enumerate(names)}
+    if isinstance(policy, str) and policy != "uniform" and policy not in place:
+        hint = close_match(policy, names)
+        raise ParameterError(Problem("no such model in the log", got=policy, expected="a model, or uniform", next=hint))
+    allowed = np.zeros((used.height, len(names)))
+    for i, each in enumerate(candidates):
+        allowed[i, [place[name] for name in each or names]] = 1
+    if callable(policy):
+        weights = np.zeros_like(allowed)
+        for i, row in enumerate(used.select("case_id", "queue", "candidates").iter_rows(named=True)):
+            for name, chance in policy(row).items():
+                if name not in place:
+                    raise InputError(
+                        Problem("the policy chooses a model that the log never tries", got=name, where=f"job {row['case_id']}")
+                    )
+                weights[i, place[name]] = chance
+    elif isinstance(policy, str):
+        weights = np.ones_like(allowed) if policy == "uniform" else np.zeros_like(allowed)
+        if policy != "uniform":
+            weights[:, place[policy]] = 1
+    elif isinstance(policy, Mapping):
+        strange = [name for name in policy if name not in place and policy[name] > 0]
+        if strange:
+            raise InputError(
+                Problem("the policy chooses models that the log never tries", got=strange, next=close_match(strange[0], names))
+            )
+        weights = np.tile([float(policy.get(name, 0.0)) for name in names], (used.height, 1))
+    else:
+        raise ParameterError(
+            Problem("a policy cannot be read", got=policy, expected="a model, uniform, chances by model, or a function")
+        )
+    if not (np.isfinite(weights).all() and (weights >= 0).all()):
+        raise ParameterError(Problem("chances of the policy are out of range", expected="numbers, at least 0"))
+    weights = weights * allowed
+    total = weights.sum(axis=1, keepdims=True)
+    if (total <= 0).any():
+        row = int(np.argmin(total))
+        problem = Problem(
+            "the policy chooses nobody who could do the job", where=f"job {used['case_id'][row]}", got=candidates[row]
+        )
+        raise InputError(problem)
+    return weights / total, names
+
+
+def _check_support(used: pl.DataFrame, target: Floats, names: list[str]) -> None:
+    """Whatever the policy may choose, the log must have had a chance to choose."""
+    if used["propensities"].null_count() == 0:
+        place = {name: i for i, name in enumerate(names)}
+        logged = np.zeros_like(target)
+        for i, (each, chances) in enumerate(used.select("candidates", "propensities").iter_rows()):
+            logged[i, [place[name] for name in each]] = chances
+        missing = (target > 1e-12) & (logged <= 0)
+    else:
+        tried = np.isin(names, used["actor"].unique().to_list())
+        missing = (target > 1e-12) & ~tried[None, :]
+    if missing.any():
+        share = float(missing.any(axis=1).mean())
+        problem = Problem("the policy would choose models that the log had no chance to choose",
+                          got=f"{share:.1%} of the jobs, such as {names[int(np.argmax(missing.any(axis=0)))]}",
+                          expected="a positive propensity for whatever the policy may choose", next="explore more and ask again")  # fmt: skip
+        raise InputError(problem)
+
+
+def _means(used: pl.DataFrame, reward: Floats, chosen: NDArray[np.int64], m: int) -> Floats:
+    """Expected reward of every model on every job, by queue and model, from the other folds; shape (n, m)."""
+    n = len(reward)
+    queue = used["queue"].fill_null("").rank("dense").to_numpy().astype(np.int64) - 1
+    cells = int(queue.max()) + 1
+    fold = np.arange(n) % _FOLDS
+    cell = queue * m + chosen
+    found = np.zeros((n, m))
+    for each in range(_FOLDS):
+        rest, here = fold != each, fold == each
+        if not rest.any():
+            found[here] = reward.mean()
+            continue
+        count = np.bincount(cell[rest], minlength=cells * m).reshape(cells, m)
+        total = np.bincount(cell[rest], weights=reward[rest], minlength=cells * m).reshape(cells, m)
+        by_model = (total.sum(axis=0) + _PRIOR * reward[rest].mean()) / (count.sum(axis=0) + _PRIOR)
+        mean = (total + _PRIOR * by_model) / (count + _PRIOR)
+        found[here] = mean[queue[here]]
+    return found
