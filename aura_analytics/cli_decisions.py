@@ -80,7 +80,7 @@ def query(
 ) -> None:
     """Show decisions: of the last hours, one by its id, or those that ended in a certain way."""
     log = opened(log_file)
-    since = None if request_id is not None else datetime.now(timezone.utc) - _hours(last)
+    since = None if request_id is not None else _before(hours=last)
     found = log.query_decisions(request_id=request_id, start_time=since, outcome_type=outcome, limit=limit)
     if as_json:
         print_json([asdict(entry) for entry in found])
@@ -90,26 +90,39 @@ def query(
         _show(entry)
 
 
-def _hours(last: float) -> timedelta:
+def _span(**given: float) -> timedelta:
+    ((unit, value),) = given.items()
     try:
-        return timedelta(hours=last)
-    except OverflowError:
-        raise ParameterError(Problem("--last is out of range", got=last, expected="hours, such as 24")) from None
+        return timedelta(**given)
+    except (OverflowError, ValueError):
+        raise ParameterError(Problem("a time is out of range", got=value, expected=f"{unit}, such as 24")) from None
+
+
+def _before(**given: float) -> datetime:
+    span = _span(**given)
+    now = datetime.now(timezone.utc)
+    return now - span if span < now - datetime.min.replace(tzinfo=timezone.utc) else datetime.min.replace(tzinfo=timezone.utc)
+
+
+def _line(text: object) -> str:
+    """A text of the log on one line, whatever is in it."""
+    return "".join(character if character.isprintable() else repr(character)[1:-1] for character in str(text))
 
 
 def _show(entry: DecisionLog) -> None:
     from aura_analytics.decisions.records import components_of
 
-    typer.echo(f"{entry.timestamp}  {entry.request_id}")
-    typer.echo(f"  Request: {entry.user_request}")
-    typer.echo(f"  Components: {', '.join(components_of(entry.decisions)) or '-'}")
+    typer.echo(f"{_line(entry.timestamp)}  {_line(entry.request_id)}")
+    typer.echo(f"  Request: {_line(entry.user_request)}")
+    typer.echo(f"  Components: {_line(', '.join(components_of(entry.decisions))) or '-'}")
     if entry.outcome is None:
         typer.echo("  Outcome: not known yet\n")
         return
     seconds = entry.outcome.get("time_taken_seconds")
     typer.echo(f"  Outcome: {entry.outcome.get('outcome_type')}" + (f" in {seconds}s" if seconds is not None else ""))
     issues = entry.outcome.get("issues_found") or []
-    typer.echo(f"  Issues: {', '.join(map(str, issues))}\n" if issues else "")
+    listed = issues if isinstance(issues, list) else [issues]
+    typer.echo(f"  Issues: {_line(', '.join(map(str, listed)))}\n" if issues else "")
 
 
 def explain(
@@ -135,7 +148,9 @@ def rotate(
 ) -> None:
     """Close the log's file and compress it; every command still sees all entries."""
     log = opened(log_file)
-    age = None if min_age is None else timedelta(days=min_age)
+    age = None if min_age is None else _span(days=min_age)
+    if min_size is not None and not min_size < 1e12:
+        raise ParameterError(Problem("--min-size is out of range", got=min_size, expected="MB, such as 64"))
     made = log.rotate(min_bytes=None if min_size is None else int(min_size * 1e6), min_age=age)
     if as_json:
         print_json({"segments": [str(path) for path in made]})
@@ -154,7 +169,7 @@ def retain(
     log = opened(log_file)
     if not yes:
         raise ParameterError(Problem("retention deletes", got=f"{keep_days:g} days", next="say --yes if that is meant"))
-    gone = log.retain(timedelta(days=keep_days))
+    gone = log.retain(_span(days=keep_days))
     if as_json:
         print_json({"deleted": [str(path) for path in gone]})
     else:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aura_analytics.errors import ParameterError, Problem
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -176,7 +178,13 @@ def beta_posterior(
     """
     from scipy.special import betaincinv
 
+    if not (0 < confidence < 1 and prior[0] > 0 and prior[1] > 0):
+        raise ParameterError(
+            Problem("level or prior is out of range", got=(confidence, prior), expected="a level in (0, 1), positive counts")
+        )
     k, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
+    if (k < 0).any() or (k > n).any():
+        raise ParameterError(Problem("successes and trials do not fit", expected="0 <= successes <= trials"))
     a, b = k + prior[0], n - k + prior[1]
     tail = (1 - confidence) / 2
     return {

@@ -67,7 +67,8 @@ def explain(
         lines.append(f"Human approval required: {decisions.get('approval_reason') or 'no reason given'}")
     lines += [_override(line) for line in overrides]
     lines.append(f"Outcome: {_ended(entry.outcome)}" + (f", logged {entry.logged_at}" if entry.outcome and entry.logged_at else ""))
-    lines += [f"  issue: {issue}" for issue in (entry.outcome or {}).get("issues_found") or []]
+    issues = (entry.outcome or {}).get("issues_found") or []
+    lines += [f"  issue: {issue}" for issue in (issues if isinstance(issues, list) else [issues])]
     if (entry.outcome or {}).get("notes"):
         lines.append(f"  notes: {(entry.outcome or {})['notes']}")
     return "\n".join(lines if level == "detailed" else lines + _audit(entry, outcomes, record))

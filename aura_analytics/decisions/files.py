@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -23,7 +23,7 @@ from typing import Any, BinaryIO
 
 from aura_analytics import times
 from aura_analytics.decisions.segments import Packed, pack
-from aura_analytics.errors import FileFormatError, LedgerUnavailableError, Problem
+from aura_analytics.errors import EventError, FileFormatError, LedgerUnavailableError, ParameterError, Problem
 from aura_analytics.ledger.locks import locked
 
 __all__ = ["MARKS", "Line", "LogFile", "Place", "moment", "parsed"]
@@ -59,17 +59,23 @@ def parsed(raw: bytes) -> dict[str, Any] | str:
     """The object of a line, or why it is none."""
     try:
         found = json.loads(raw)
-    except UnicodeDecodeError:
+        if b"\\ud" in raw.lower():
+            json.dumps(found, ensure_ascii=False).encode()  # half of a character, which no file can hold
+    except UnicodeError:
         return "not UTF-8"
     except ValueError as error:
         return f"not JSON ({error})"
+    except RecursionError:
+        return "nested too deeply"
     if not isinstance(found, dict):
         return "not a JSON object"
     for mark, holds in MARKS.items():
         if mark in found:
             return found if isinstance(found.get(holds), dict) else f"one that {mark} but has no {holds}"
     if not isinstance(found.get("request_id"), str):
-        return "no request_id"
+        return "an entry without request_id"
+    if not isinstance(found.get("outcome"), (dict, type(None))):
+        return "an entry whose outcome is no object"
     return found
 
 
@@ -90,7 +96,17 @@ class LogFile:
     def __init__(
         self, path: Path, *, sync: bool = False, rotate_bytes: int | None = None, rotate_age: timedelta | None = None
     ) -> None:
+        path = Path(os.path.realpath(path))  # a link and its target are one log
+        if path.suffix == ".gz":
+            raise ParameterError(Problem("a segment is not a log", got=str(path), next="name the log that it was rotated from"))
+        if rotate_bytes is not None and (isinstance(rotate_bytes, bool) or not isinstance(rotate_bytes, int) or rotate_bytes < 1):
+            raise ParameterError(
+                Problem("rotate_bytes is out of range", got=rotate_bytes, expected="a whole number of bytes, at least 1")
+            )
+        if rotate_age is not None and not isinstance(rotate_age, timedelta):
+            raise ParameterError(Problem("rotate_age is no time", got=rotate_age, expected="a timedelta"))
         self.path = path
+        self._checked: tuple[int, int] | None = None
         self._sync = sync
         self._lock = path.with_name(path.name + ".lock")
         self._rotate_bytes, self._rotate_age = rotate_bytes, rotate_age
@@ -107,11 +123,18 @@ class LogFile:
         LedgerUnavailableError
             If it cannot be written; then nothing was.
         """
-        raw = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode("utf-8", "surrogatepass") + b"\n"
+        try:
+            raw = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        except UnicodeEncodeError as error:
+            problem = Problem(
+                "a text holds half of a character", got=error.object[error.start : error.end], expected="text that is Unicode"
+            )
+            raise EventError(problem) from None
         due = False
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self._lock, _WAIT), self.path.open("ab", buffering=0) as file:
+                self._check_kind()
                 if unless is not None and unless():
                     return False
                 due = self._due(os.fstat(file.fileno()).st_size)
@@ -121,6 +144,26 @@ class LogFile:
         if due:
             self.rotate(min_bytes=self._rotate_bytes, min_age=self._rotate_age)
         return True
+
+    def _check_kind(self) -> None:
+        """`FileFormatError` for a file that is no text: what else has this name is left as it is."""
+        try:
+            with self.path.open("rb") as file:
+                about = os.fstat(file.fileno())
+                if self._checked == (about.st_dev, about.st_ino):
+                    return
+                head = file.read(4096)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FileFormatError(Problem("the decision log cannot be read", got=error.strerror, where=str(self.path))) from None
+        if b"\0" in head or head.startswith(b"\x1f\x8b"):
+            kind = "a SQLite database" if head.startswith(b"SQLite format 3") else "a binary file"
+            hint = f"for a ledger say --log-file sqlite:///{self.path.name}" if head.startswith(b"SQLite") else "name another file"
+            raise FileFormatError(
+                Problem("this is no decision log", got=kind, expected="JSON Lines", where=str(self.path), next=hint)
+            )
+        self._checked = (about.st_dev, about.st_ino)
 
     def _write(self, file: int, raw: bytes) -> None:
         end = os.fstat(file).st_size
@@ -170,16 +213,17 @@ class LogFile:
             found[int(match[1])] = self.path.with_name(name)
         return dict(sorted(found.items()))
 
-    def end(self) -> tuple[int, int]:
-        """Number and bytes of the segment that grows."""
+    def end(self) -> tuple[int, int, int]:
+        """Number and bytes of the segment that grows, and when it was last changed (nanoseconds)."""
         for _ in range(_TRIES):
             number = max(self.segments(), default=0) + 1
             try:
-                size = self.path.stat().st_size
+                about = self.path.stat()
+                size, changed = about.st_size, about.st_mtime_ns
             except FileNotFoundError:
-                size = 0
+                size = changed = 0
             if number == max(self.segments(), default=0) + 1:
-                return number, size
+                return number, size, changed
         raise self._restless()
 
     def _restless(self) -> LedgerUnavailableError:
@@ -198,9 +242,9 @@ class LogFile:
                     return self._unpacked(path)
                 file = path.open("rb")
             except FileNotFoundError:
-                if path == self.path:
+                if number == active == max(self.segments(), default=0) + 1:
                     raise
-                continue  # it has just been compressed
+                continue  # it has just been rotated or compressed
             # a rotation between the look and the opening would have given another segment
             if number < active or max(self.segments(), default=0) + 1 == active:
                 return file
@@ -210,7 +254,9 @@ class LogFile:
     def _unpacked(self, path: Path) -> Packed:
         stat = path.stat()
         key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
-        return self._packed.get(key) or self._packed.setdefault(key, Packed(path))
+        if key not in self._packed:
+            self._packed[key] = Packed(path)
+        return self._packed[key]
 
     def _due(self, size: int) -> bool:
         if self._rotate_bytes is not None and size >= self._rotate_bytes:
@@ -243,6 +289,7 @@ class LogFile:
         LedgerUnavailableError
             If a segment cannot be written; everything is then still readable.
         """
+        self._check_kind()
         try:
             with locked(self._lock, _WAIT):
                 size = self.path.stat().st_size if self.path.exists() else 0
@@ -274,7 +321,7 @@ class LogFile:
         target = path.with_name(path.name + ".gz")
         part = path.with_name(f".{target.name}.part")
         with path.open("rb") as file:
-            pack((line.raw for line in _split(_blocks(file), 0, 0)), part)
+            pack((line.raw for line in _split(_blocks(file), 0, 0)), part, path.stat().st_mode)
         part.replace(target)
         path.unlink()
         return target
@@ -301,7 +348,10 @@ class LogFile:
     def lines(self, start: tuple[int, int] = (0, 0), last: int | None = None) -> Iterator[Line]:
         """The lines from a place on, through all segments (up to `last`); the last one may be without its end."""
         number, offset = start
-        numbers = [n for n in (*self.segments(), self.end()[0]) if n >= number and (last is None or n <= last)]
+        self._check_kind()
+        closed = self.segments()
+        # the one after the last closed one, which grows or has just been closed as well: either way it has this number
+        numbers = [n for n in (*closed, max(closed, default=0) + 1) if n >= number and (last is None or n <= last)]
         for each in numbers:
             begin = offset if each == number else 0
             try:
@@ -337,8 +387,14 @@ class LogFile:
 
     # -- looking after ---------------------------------------------------------------------------------------------------
 
-    def faults(self) -> list[Problem]:
-        """Lines that are no entries: what is wrong with each, and where."""
+    def faults(self, skipped: Mapping[tuple[int, int], str] | None = None) -> list[Problem]:
+        """Lines that are no entries: what is wrong with each, and where.
+
+        Parameters
+        ----------
+        skipped
+            Why entries that can be read do not count, by segment and offset; they are reported as well.
+        """
         found = []
         names = {**self.segments(), self.end()[0]: self.path}
         number, segment = 0, -1
@@ -350,6 +406,9 @@ class LogFile:
                 found.append(Problem(f"a line is {said}{torn}", got=line.raw[:60].decode("utf-8", "replace"),
                                      where=f"{names.get(segment, self.path)}, line {number}",
                                      next="aura log repair sets it aside"))  # fmt: skip
+            elif skipped and (line.segment, line.offset) in skipped:
+                found.append(Problem(skipped[line.segment, line.offset], got=line.raw[:60].decode("utf-8", "replace"),
+                                     where=f"{names.get(segment, self.path)}, line {number}"))  # fmt: skip
         return found
 
     def repair(self) -> tuple[int, Path | None]:
@@ -361,19 +420,31 @@ class LogFile:
             How many lines, and the file that holds them (None when there were none).
         """
         with locked(self._lock, _WAIT):
-            bad = [line for line in self.lines() if line.raw.strip() and isinstance(parsed(line.raw), str)]
+            bad, good = [], 0
+            for line in self.lines():
+                if line.raw.strip():
+                    if isinstance(parsed(line.raw), str):
+                        bad.append(line)
+                    else:
+                        good += 1
             if not bad:
                 return 0, None
+            if not good:
+                problem = Problem(
+                    "no line of the file is an entry", where=str(self.path), expected="a decision log", next="it is left as it is"
+                )
+                raise FileFormatError(problem)
             stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
             aside = self.path.with_name(f"{self.path.name}.aside-{stamp}")
-            _written(aside, (line.raw for line in bad))
+            mode = self.path.stat().st_mode if self.path.exists() else 0o600
+            _written(aside, (line.raw for line in bad), mode)
             closed = self.segments()
             for number in sorted({line.segment for line in bad}):
                 wrong = {line.offset for line in bad if line.segment == number}
                 path = closed.get(number, self.path)
                 part = path.with_name(f".{path.name}.repaired")
-                good = (line.raw for line in self.lines((number, 0), number) if line.offset not in wrong and line.raw.strip())
-                (pack(good, part) if path.suffix == ".gz" else _written(part, good))
+                kept = (line.raw for line in self.lines((number, 0), number) if line.offset not in wrong and line.raw.strip())
+                (pack if path.suffix == ".gz" else _swapped)(kept, part, path.stat().st_mode)
                 part.replace(path)
             return len(bad), aside
 
@@ -395,8 +466,13 @@ def _split(pieces: Iterable[bytes], segment: int, at: int) -> Iterator[Line]:
         yield Line(segment, at, rest, complete=False)
 
 
-def _written(path: Path, lines: Iterable[bytes]) -> None:
+def _swapped(lines: Iterable[bytes], path: Path, mode: int) -> None:
+    _written(path, lines, mode)
+
+
+def _written(path: Path, lines: Iterable[bytes], mode: int) -> None:
     with path.open("wb") as file:
+        path.chmod(mode & 0o777)  # whoever may not read the log may not read this
         for raw in lines:
             file.write(raw + b"\n")
         file.flush()

@@ -7,10 +7,15 @@ outcome counts.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import os
+import shutil
 import sqlite3
-from collections.abc import Iterator, Mapping
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +33,11 @@ from aura_analytics.decisions.tables import (
     served,
     tally_table,
 )
+from aura_analytics.errors import LedgerUnavailableError, Problem
 
 __all__ = ["Index"]
 
-_FORM = 3
+_FORM = 4
 _HELD = 10_000
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value);
@@ -39,8 +45,9 @@ CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INT
                       confidence REAL, bin INTEGER, components TEXT, served TEXT, covariates TEXT, outcome TEXT, micros INTEGER, ended INTEGER,
                       amendment INTEGER);
 CREATE TABLE notes (n INTEGER PRIMARY KEY, kind TEXT, request_id TEXT, segment INTEGER, at INTEGER, size INTEGER);
-CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER, micros INTEGER,
-                      UNIQUE (components, served, bin, outcome));
+CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER, timed INTEGER,
+                      micros INTEGER, UNIQUE (components, served, bin, outcome));
+CREATE TABLE skipped (segment INTEGER, at INTEGER, why TEXT);
 CREATE INDEX entries_ts ON entries (ts);
 CREATE INDEX entries_outcome ON entries (outcome);
 CREATE INDEX notes_id ON notes (request_id, kind);
@@ -60,33 +67,58 @@ class Index:
         self._log = log
         self._path = log.path.with_name(log.path.name + ".index")
         self._connection: sqlite3.Connection | None = None
+        self._process = os.getpid()
+        self._own: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = threading.RLock()
 
     def close(self) -> None:
         """Close the file of the index."""
-        if self._connection is not None:
-            self._connection.close()
+        with self._lock:
+            if self._connection is not None and self._process == os.getpid():
+                self._connection.close()
             self._connection = None
 
     def forget(self) -> None:
         """Have everything read anew by whoever looks next: the log was repaired or cut."""
-        self.refreshed().execute("UPDATE about SET value = 0 WHERE name = 'form'")
+        with self._lock:
+            self._refreshed().execute("UPDATE about SET value = 0 WHERE name = 'form'")
 
-    def refreshed(self) -> sqlite3.Connection:
-        """The index, with everything in it that the log holds by now."""
+    def _asked(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """The answer of a query, with everything in the index that the log holds by now. One thread at a time."""
+        with self._lock:
+            return self._refreshed().execute(query, values).fetchall()
+
+    def _refreshed(self) -> sqlite3.Connection:
         try:
             return self._refresh()
-        except sqlite3.DatabaseError:
-            # it holds nothing that the log does not: whatever is wrong with it, it is made anew
+        except (sqlite3.DatabaseError, PermissionError) as error:
             self.close()
-            for path in (self._path, *(Path(f"{self._path}{end}") for end in ("-wal", "-shm"))):
-                path.unlink(missing_ok=True)
+            if _cannot_write(error):
+                self._elsewhere()
+            elif isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                raise LedgerUnavailableError(
+                    Problem("the index of the decision log is in use", where=str(self._path), next="try again")
+                ) from None
+            else:
+                # it holds nothing that the log does not: whatever is wrong with it, it is made anew
+                for path in (self._path, *(Path(f"{self._path}{end}") for end in ("-wal", "-shm"))):
+                    path.unlink(missing_ok=True)
             return self._refresh()
+
+    def _elsewhere(self) -> None:
+        """Go on with a copy of one's own: the log may be read, but nothing may be written beside it."""
+        self._own = tempfile.TemporaryDirectory(prefix="aura-index-")
+        target = Path(self._own.name) / "index"
+        for end in ("", "-wal"):
+            with contextlib.suppress(OSError):
+                shutil.copyfile(f"{self._path}{end}", f"{target}{end}")
+        self._path = target
 
     def _refresh(self) -> sqlite3.Connection:
         connection = self._opened()
         about = dict(connection.execute("SELECT name, value FROM about"))
-        end = self._log.end()
-        if about.get("form") == _FORM and (about["segment"], about["end"]) == end:
+        number, size, changed = self._log.end()
+        if about.get("form") == _FORM and (about["segment"], about["end"], about["changed"]) == (number, size, changed):
             return connection
         connection.execute("BEGIN IMMEDIATE")
         try:
@@ -104,8 +136,11 @@ class Index:
         return connection
 
     def _opened(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            self._connection, self._process = None, os.getpid()  # of the parent
         if self._connection is None:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            if self._own is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
             connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = OFF")
@@ -121,14 +156,18 @@ class Index:
                 for statement in _TABLES.split(";"):
                     connection.execute(statement)
             connection.execute("COMMIT")
+            if self._own is None and self._log.path.exists():
+                self._path.chmod(self._log.path.stat().st_mode & 0o777)
             self._connection = connection
         return self._connection
 
     def _continues(self, about: dict[str, Any]) -> bool:
         """Whether the log is the one that was indexed, with something added."""
-        closed = self._log.segments()
-        if about["first"] != min(closed, default=1):
+        if about["first"] != min(self._log.segments(), default=1):
             return False  # something was deleted
+        number, size, changed = self._log.end()
+        if (about["segment"], about["end"]) == (number, size) and about["changed"] not in (-1, changed):
+            return False  # as long as before, but written since: somebody edited it
         if not about["last"]:
             return True
         try:
@@ -137,14 +176,14 @@ class Index:
             return False
 
     def _take_in(self, connection: sqlite3.Connection, about: dict[str, Any]) -> None:
-        number, _ = self._log.end()
+        number, size, changed = self._log.end()
         about["first"] = min(self._log.segments(), default=1)
         raw = None
         taker = _Taker(connection)
         for line in self._log.lines((about["segment"], about["end"])):
-            if not line.complete:
+            if not line.complete and line.segment >= number and isinstance(parsed(line.raw), str):
                 break  # maybe somebody is just writing it
-            about["segment"], about["end"] = line.segment, line.offset + len(line.raw) + 1
+            about["segment"], about["end"] = line.segment, line.offset + len(line.raw) + int(line.complete)
             about["last_segment"], about["last_at"], about["last_size"] = line.segment, line.offset, len(line.raw)
             raw = line.raw
             taker.take(line)
@@ -153,14 +192,16 @@ class Index:
             about["segment"], about["end"] = number, 0  # rotated, and nothing added since
         if raw is not None:
             about["last"] = _digest(raw)
+        # the time belongs to the size that was seen with it; if more was read, the next look finds another
+        about["changed"] = changed if (about["segment"], about["end"]) == (number, size) else -1
         connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", list(about.items()))
 
     # -- asking ----------------------------------------------------------------------------------------------------------
 
     def components(self, request_id: str) -> list[str] | None:
         """The components that serve a decision by now, None when there is none such."""
-        row = self.refreshed().execute("SELECT served FROM entries WHERE request_id = ?", (request_id,)).fetchone()
-        return None if row is None else list(json.loads(row[0]))
+        rows = self._asked("SELECT served FROM entries WHERE request_id = ?", (request_id,))
+        return list(json.loads(rows[0][0])) if rows else None
 
     def entries(self, conditions: Conditions, limit: int | None, *, newest_first: bool) -> Iterator[DecisionLog]:
         """Entries that meet all conditions, with their last outcome."""
@@ -177,11 +218,8 @@ class Index:
         joined = (
             "SELECT e.segment, e.at, e.size, a.segment, a.at, a.size FROM entries AS e LEFT JOIN notes AS a ON a.n = e.amendment"
         )
-        rows = (
-            self.refreshed()
-            .execute(f"{joined} {condition} ORDER BY {order} LIMIT ?", (*values, -1 if limit is None else limit))
-            .fetchall()
-        )
+        most = -1 if limit is None else min(limit, 2**62)
+        rows = self._asked(f"{joined} {condition} ORDER BY {order} LIMIT ?", (*values, most))
         own = self._log.read_many(row[:3] for row in rows)
         later = self._log.read_many(row[3:] for row in rows if row[3] is not None)
         for row, raw in zip(rows, own, strict=True):
@@ -189,37 +227,39 @@ class Index:
 
     def notes(self, kind: str, request_id: str | None = None) -> list[dict[str, Any]]:
         """Outcomes, overrides or approvals that were added, the first first."""
-        connection = self.refreshed()
-        where, values = (
-            ("WHERE kind = ?", [kind]) if request_id is None else ("WHERE kind = ? AND request_id = ?", [kind, request_id])
-        )
-        places = connection.execute(f"SELECT segment, at, size FROM notes {where} ORDER BY n", values).fetchall()  # noqa: S608
+        where, values = "kind = ?", [kind]
+        if request_id is not None:
+            where, values = f"{where} AND request_id = ?", [kind, request_id]
+        places = self._asked(f"SELECT segment, at, size FROM notes WHERE {where} ORDER BY n", values)  # noqa: S608
         return [json.loads(raw) for raw in self._log.read_many(places)]
 
     def raw(self, request_id: str) -> dict[str, Any] | None:
         """The line of a decision as it was written."""
-        row = self.refreshed().execute("SELECT segment, at, size FROM entries WHERE request_id = ?", (request_id,)).fetchone()
-        return None if row is None else dict(json.loads(self._log.read(row)))
+        rows = self._asked("SELECT segment, at, size FROM entries WHERE request_id = ?", (request_id,))
+        return dict(json.loads(self._log.read(rows[0]))) if rows else None
+
+    def skipped(self) -> dict[tuple[int, int], str]:
+        """Why lines that can be read do not count, by segment and offset."""
+        return {(segment, at): why for segment, at, why in self._asked("SELECT segment, at, why FROM skipped")}
 
     def tallies(self) -> pl.DataFrame:
         """How many decisions there are of every combination of components, bin of confidence and outcome."""
-        return tally_table(self.refreshed().execute(
-            "SELECT components, served, nullif(bin, -1), nullif(outcome, ''), decisions, micros FROM tallies WHERE decisions > 0 ORDER BY n"
+        return tally_table(self._asked(
+            "SELECT components, served, nullif(bin, -1), nullif(outcome, ''), decisions, timed, micros FROM tallies WHERE decisions > 0"
+            " ORDER BY n"
         ))  # fmt: skip
 
     def table(self) -> pl.DataFrame:
         """One row a decision."""
-        rows = self.refreshed().execute(
-            "SELECT request_id, ts, confidence, served, covariates, outcome, micros, ended FROM entries ORDER BY n"
-        )
-        return decision_table(rows)
+        return decision_table(self._asked(
+            "SELECT request_id, ts, confidence, components, served, covariates, outcome, micros, ended FROM entries ORDER BY n"
+        ))  # fmt: skip
 
     def patterns(self) -> pl.DataFrame:
         """Decisions with outcomes, those that are alike together."""
-        rows = self.refreshed().execute(
+        return pattern_table(self._asked(
             "SELECT served, covariates, outcome, count(*) FROM entries WHERE outcome IS NOT NULL GROUP BY 1, 2, 3 ORDER BY min(n)"
-        )
-        return pattern_table(rows)
+        ))  # fmt: skip
 
 
 class _Taker:
@@ -245,7 +285,8 @@ class _Taker:
         name = entry["request_id"]
         held = self._connection.execute("SELECT 1 FROM entries WHERE request_id = ?", (name,))
         if name in self._entries or held.fetchone() is not None:
-            return  # the first with an id keeps it
+            self._skip(place, "a second entry with this request_id: the first one counts")
+            return
         self._entries[name] = row = (
             dict(zip(("segment", "at", "size"), place, strict=True)) | entry_facts(entry) | {"amendment": None}
         )
@@ -262,17 +303,18 @@ class _Taker:
         self._connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({values})", self._entries.values())  # noqa: S608
         self._entries.clear()
         self._connection.executemany(
-            "INSERT INTO tallies (components, served, bin, outcome, decisions, micros) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " decisions = decisions + excluded.decisions, micros = micros + excluded.micros",
+            "INSERT INTO tallies (components, served, bin, outcome, decisions, timed, micros) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO"
+            " UPDATE SET decisions = decisions + excluded.decisions, timed = timed + excluded.timed, micros = micros + excluded.micros",
             [(*key, *counts) for key, counts in self._tallies.items()],
         )
         self._tallies.clear()
 
     def _tally(self, row: Mapping[str, Any], sign: int) -> None:
         key = (row["components"], row["served"], -1 if row["bin"] is None else row["bin"], row["outcome"] or "")
-        held = self._tallies.setdefault(key, [0, 0])
+        held = self._tallies.setdefault(key, [0, 0, 0])
         held[0] += sign
-        held[1] += sign * (row["micros"] or 0)
+        held[1] += sign * int(row["micros"] is not None)
+        held[2] += sign * (row["micros"] or 0)
 
     def _note(self, kind: str, found: dict[str, Any], name: str, place: Place) -> None:
         made = "INSERT INTO notes (kind, request_id, segment, at, size) VALUES (?, ?, ?, ?, ?)"
@@ -281,7 +323,8 @@ class _Taker:
             return
         row = self._entries.get(name) or self._stored(name)
         if row is None:
-            return  # it says something of a decision that is not there
+            self._skip(place, "it says something of a decision that is not in the log")
+            return
         number = self._connection.execute(made, (kind, name, *place)).lastrowid
         self._tally(row, -1)
         if kind == "outcome":
@@ -296,10 +339,20 @@ class _Taker:
                 row,
             )
 
+    def _skip(self, place: Place, why: str) -> None:
+        self._connection.execute("INSERT INTO skipped VALUES (?, ?, ?)", (*place[:2], why))
+
     def _stored(self, name: str) -> dict[str, Any] | None:
         columns = ("n", "components", "served", "bin", "outcome", "micros", "ended", "amendment")
         row = self._connection.execute(f"SELECT {', '.join(columns)} FROM entries WHERE request_id = ?", (name,)).fetchone()  # noqa: S608
         return None if row is None else dict(zip(columns, row, strict=True))
+
+
+def _cannot_write(error: Exception) -> bool:
+    said = str(error)
+    return isinstance(error, PermissionError) or any(
+        word in said for word in ("unable to open", "readonly", "read-only", "attempt to write")
+    )
 
 
 def _digest(raw: bytes) -> str:

@@ -51,6 +51,7 @@ def learn_from_outcomes(
     >>> {name: round(value, 3) for name, value in learn_from_outcomes(entries).items()}
     {'agent:b': 1.0, 'agent:a': 1.0}
     """
+    decisions = _opened(decisions)
     table = _table(decisions)
     if table is None:
         return decisions.learn_from_outcomes(method, **options)  # type: ignore[union-attr]
@@ -77,14 +78,19 @@ def multipliers(tallies: pl.DataFrame, patterns: Any, method: str, **options: An
     raise ParameterError(Problem("unknown method", got=method, expected=", ".join(METHODS), next=hint))
 
 
+def _opened(decisions: Any) -> Any:
+    """The log of a path."""
+    from aura_analytics.decisions.log import AccountabilityLogger
+
+    return AccountabilityLogger(decisions) if isinstance(decisions, (str, Path)) else decisions
+
+
 def _table(decisions: Any) -> pl.DataFrame | None:
     """The table of decisions; None of a log, which knows its own."""
     from aura_analytics.decisions.log import AccountabilityLogger
 
     if isinstance(decisions, AccountabilityLogger):
         return None
-    if isinstance(decisions, (str, Path)):
-        return AccountabilityLogger(decisions).table()
     if isinstance(decisions, pl.DataFrame):
         lacking = {"components", "outcome"} - set(decisions.columns)
         if lacking:
@@ -115,7 +121,7 @@ def compare_versions(
     component
         Only decisions that this component served.
     pair_by
-        Column that says which task a decision was of (`user_request`): only tasks in both are compared, by their last outcome.
+        Column that says which task a decision was of (`user_request`): only tasks in both are compared, by their last decision with an outcome.
     margin, confidence
         As `learning.comparisons.compare`.
 
@@ -139,6 +145,7 @@ def compare_versions(
 
 
 def _side(decisions: Any, component: str | None, pair_by: str | None) -> pl.DataFrame:
+    decisions = _opened(decisions)
     table = _table(decisions)
     if table is None:
         table = decisions.table()
@@ -149,6 +156,8 @@ def _side(decisions: Any, component: str | None, pair_by: str | None) -> pl.Data
         problem = Problem("there is no such column to pair by", got=pair_by, expected=", ".join(table.columns))
         raise ParameterError(problem)
     found = table.filter(pl.col("outcome").is_not_null())
+    if "ts" in found.columns:
+        found = found.sort("ts", maintain_order=True)
     if component is not None:
         found = found.filter(pl.col("components").list.contains(component))
     task = pl.lit(None) if pair_by is None else pl.col(pair_by)

@@ -24,7 +24,7 @@ from aura_analytics.decisions.overrides import override_record
 from aura_analytics.decisions.proposals import Proposal, apply_proposal, propose
 from aura_analytics.decisions.records import DecisionLog, OutcomeType, outcome_dict, plain
 from aura_analytics.decisions.statistics import component_counts, statistics
-from aura_analytics.decisions.tables import Conditions
+from aura_analytics.decisions.tables import Conditions, decision_table
 from aura_analytics.errors import EventError, ParameterError, Problem, close_match
 from aura_analytics.learning import anomalies as watching
 from aura_analytics.learning.calibration import CalibrationReport, calibration
@@ -86,6 +86,8 @@ class AccountabilityLogger:
         if on_duplicate not in ("error", "first"):
             raise ParameterError(Problem("unknown way with duplicates", got=on_duplicate, expected="error or first"))
         given = DEFAULT_LOG if log_file is None else log_file
+        if given == "":
+            raise ParameterError(Problem("the log has no name", got=given, expected="a path, a Ledger, or its URL"))
         self._store: OnFile | OnLedger
         if isinstance(given, Path) or (isinstance(given, str) and "://" not in given):
             self._store = OnFile(Path(given), sync=sync, rotate_bytes=rotate_bytes, rotate_age=rotate_age)
@@ -127,15 +129,18 @@ class AccountabilityLogger:
             If the file cannot be written; then nothing was.
         """
         entry: dict[str, Any] = {"diagnosis": _dict(diagnosis, "diagnosis"), "decisions": _dict(decisions, "decisions")}
-        entry |= {"user_request": str(user_request), "outcome": None, "logged_at": None}
+        entry |= {"user_request": plain(str(user_request)), "outcome": None, "logged_at": None}
+        request_id = str(plain(str(request_id))) if request_id else None
+        if request_id is not None and "\0" in request_id:
+            raise EventError(Problem("a request id holds a NUL", got=request_id, expected="text without it"))
         tries = 1 if request_id is not None else 1_000
         for _ in range(tries):
-            name = str(request_id) if request_id is not None else self._new_id()
+            name = request_id or self._new_id()
             whole = {"request_id": name, "timestamp": _now(), **{key: entry[key] for key in _ORDER}}
             if self._store.add_decision(whole, own_id=request_id is not None or self._short_ids):
                 return name
         if self._on_duplicate == "first" and request_id is not None:
-            return str(request_id)
+            return request_id
         problem = Problem("the request id is taken", got=request_id, where=self.log_file,
                           next="leave it out, or say on_duplicate='first'")  # fmt: skip
         raise EventError(problem)
@@ -209,8 +214,12 @@ class AccountabilityLogger:
         serving = self._store.components(str(request_id))
         if serving is None:
             return False
-        problems = []
-        if not str(by).strip():
+        problems = [
+            Problem(f"{name} is no text", got=value, expected="a name")
+            for name, value in (("component", component), ("replacement", replacement))
+            if value is not None and not (isinstance(value, str) and value.strip())
+        ]
+        if not isinstance(by, str) or not by.strip():
             problems.append(Problem("an override needs a user", got=by, expected="who made it"))
         if component is None and replacement is None:
             problems.append(Problem("an override changes nothing", expected="a component, a replacement, or both"))
@@ -219,14 +228,14 @@ class AccountabilityLogger:
                                     next=close_match(component, serving)))  # fmt: skip
         if problems:
             raise EventError("the override cannot be logged", problems=problems)
-        said = {"component": component, "replacement": replacement, "by": str(by), "reason": str(reason)}
+        said = plain({"component": component, "replacement": replacement, "by": by, "reason": str(reason)})
         return self._store.add_note({"overrides": str(request_id), "override": said, "logged_at": _now()})
 
     def log_acceptance(self, request_id: str, *, by: str, reason: str = "") -> bool:
         """Log that a user saw a decision and let it stand; False when there is no such decision."""
-        if not str(by).strip():
+        if not isinstance(by, str) or not by.strip():
             raise EventError(Problem("an acceptance needs a user", got=by, expected="who accepted it"))
-        said = {"accepted": True, "by": str(by), "reason": str(reason)}
+        said = plain({"accepted": True, "by": by, "reason": str(reason)})
         return self._store.add_note({"overrides": str(request_id), "override": said, "logged_at": _now()})
 
     def override_history(self, request_id: str | None = None) -> list[dict[str, Any]]:
@@ -261,8 +270,10 @@ class AccountabilityLogger:
         newest_first
             Order of time, the last first; default the order of the file.
         """
-        if limit is not None and limit < 0:
-            raise ParameterError(Problem("limit is negative", got=limit, expected="how many at most, or None for all"))
+        if limit is not None and (isinstance(limit, bool) or not isinstance(limit, int) or limit < 0):
+            raise ParameterError(
+                Problem("limit is out of range", got=limit, expected="a whole number, at least 0, or None for all")
+            )
         conditions = Conditions(
             request_id=None if request_id is None else str(request_id),
             since=None if start_time is None else _moment(start_time),
@@ -321,9 +332,9 @@ class AccountabilityLogger:
         """Per component how often users overrode it, what became of it, and what that suggests; see `overrides.override_record`."""
         lines = self.override_history()
         names = list(dict.fromkeys(str(line["overrides"]) for line in lines))
-        found = self.table().filter(pl.col("request_id").is_in(names)) if names else pl.DataFrame()
-        outcomes = dict(found.select("request_id", "outcome").rows()) if names else {}
-        return override_record(self.component_outcomes(), lines, outcomes, confidence)
+        overridden = self.table().filter(pl.col("request_id").is_in(names)) if names else decision_table([])
+        counts = component_counts(self._store.tallies(), "components", once=True)
+        return override_record(counts, lines, overridden, confidence)
 
     def calibration_report(self, component: str | None = None, **options: Any) -> CalibrationReport:
         """Whether the total confidence of decisions means anything; see `learning.calibration.calibration`.
@@ -373,13 +384,9 @@ class AccountabilityLogger:
             ended = table.filter(pl.col("outcome").is_not_null())
             rows = ended.select("component", day=day, hit=pl.col("outcome") == "success").explode("component", empty_as_null=False)
         else:
-            day = pl.col("ts").dt.date()
-            gone = [(str(line["overrides"]), line["override"].get("component")) for line in self.override_history()]
-            lost = pl.DataFrame(gone, schema={"request_id": pl.String, "component": pl.String}, orient="row").drop_nulls().unique()
-            hits = lost.join(table.select("request_id", day=day), on="request_id").with_columns(hit=pl.lit(value=True))
-            kept = table.select("request_id", "component", day=day).explode("component", empty_as_null=False)
-            misses = kept.join(lost, on=["request_id", "component"], how="anti").with_columns(hit=pl.lit(value=False))
-            rows = pl.concat([hits, misses], how="diagonal")
+            kept = pl.col("components").list.contains(pl.col("component"))
+            decided = table.with_columns(component=pl.col("decided").list.unique()).explode("component", empty_as_null=False)
+            rows = decided.select("component", day=pl.col("ts").dt.date(), hit=~kept)
         days = (
             rows.drop_nulls("day").group_by("component", "day").agg(n=pl.len().cast(pl.Int64), k=pl.col("hit").sum().cast(pl.Int64))
         )
@@ -404,7 +411,8 @@ class AccountabilityLogger:
         out
             Where to write the proposal; default nowhere.
         confidence
-            Level for all components of the file together.
+            Level for all components of the file together, at one look. Who asks again after every few outcomes until something is proposed
+            errs more often: look at fixed times.
 
         Returns
         -------
@@ -481,6 +489,10 @@ class AccountabilityLogger:
     def export_jsonl(self, path: str | Path) -> int:
         """Write one line per decision, with its last outcome, as the document's file has it; returns how many."""
         target = Path(path)
+        if target.suffix not in (".jsonl", ".ndjson", ".json"):
+            raise ParameterError(
+                Problem("a decision log is exported as JSON Lines", got=target.name, expected="a name that ends with .jsonl")
+            )
         if target.exists():
             raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
         entries = self.query_decisions(limit=None)
@@ -516,8 +528,8 @@ class AccountabilityLogger:
         keep
             How long lines are kept, positive.
         """
-        if not keep > timedelta(0):
-            raise ParameterError(Problem("keep is out of range", got=keep, expected="a positive time"))
+        if not isinstance(keep, timedelta) or not timedelta(0) < keep <= timedelta(days=36_525):
+            raise ParameterError(Problem("keep is out of range", got=keep, expected="a timedelta of at most 100 years"))
         return self._store.retain(keep)
 
 

@@ -84,7 +84,7 @@ class OnFile:
 
     def faults(self) -> list[Problem]:
         """Lines that are no entries."""
-        return self._file.faults()
+        return self._file.faults(self._index.skipped())
 
     def repair(self) -> tuple[int, Path | None]:
         """Set the lines that are no entries aside."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, func, select
 
 from aura_analytics.decisions.files import MARKS
 from aura_analytics.decisions.records import DecisionLog
@@ -106,7 +106,11 @@ class OnLedger:
             tests.append(d.outcome == conditions.outcome)
         if conditions.has_outcome is not None:
             tests.append(d.outcome.is_not(None) if conditions.has_outcome else d.outcome.is_(None))
-        query = query.where(and_(True, *tests)).order_by(*((d.ts.desc(), d.n.desc()) if newest_first else (d.n,))).limit(limit)  # noqa: FBT003
+        query = (
+            query.where(*tests)
+            .order_by(*((d.ts.desc(), d.n.desc()) if newest_first else (d.n,)))
+            .limit(None if limit is None else min(limit, 2**62))
+        )
         for line, amendment in self._rows(query):
             yield entry_of(json.loads(line), None if amendment is None else json.loads(amendment))
 
@@ -127,13 +131,17 @@ class OnLedger:
         d = decisions.c
         keys = (d.components, d.served, d.bin, d.outcome)
         first = func.min(d.n)
-        query = select(*keys, func.count(), func.coalesce(func.sum(d.micros), 0)).group_by(*keys).order_by(first)
-        return tally_table([(*row[:5], int(row[5])) for row in self._rows(query)])
+        query = (
+            select(*keys, func.count(), func.count(d.micros), func.coalesce(func.sum(d.micros), 0)).group_by(*keys).order_by(first)
+        )
+        return tally_table([(*row[:6], int(row[6])) for row in self._rows(query)])  # a sum of PostgreSQL is a decimal
 
     def table(self) -> pl.DataFrame:
         """See `tables.decision_table`."""
         d = decisions.c
-        query = select(d.request_id, d.ts, d.confidence, d.served, d.covariates, d.outcome, d.micros, d.ended).order_by(d.n)
+        query = select(
+            d.request_id, d.ts, d.confidence, d.components, d.served, d.covariates, d.outcome, d.micros, d.ended
+        ).order_by(d.n)
         return decision_table(self._rows(query))
 
     def patterns(self) -> pl.DataFrame:

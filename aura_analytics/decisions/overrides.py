@@ -24,18 +24,19 @@ _SCHEMA = {
 
 
 def override_record(
-    chosen: pl.DataFrame, lines: Iterable[Mapping[str, Any]], outcomes: Mapping[str, str | None], confidence: float = 0.95
+    chosen: pl.DataFrame, lines: Iterable[Mapping[str, Any]], decisions: pl.DataFrame, confidence: float = 0.95
 ) -> pl.DataFrame:
     """Per component how often users overrode it, and what that did.
 
     Parameters
     ----------
     chosen
-        `component`, `chosen`, `outcomes`, `successes`: over all decisions, as they were decided.
+        `component`, `chosen` (each decision once), `outcomes`, `successes`: over all decisions, as they were decided.
     lines
         Overrides of the log.
-    outcomes
-        Outcome by request id, of the decisions that were overridden.
+    decisions
+        `request_id`, `decided`, `components` (that served in the end), `outcome` of the decisions that were overridden. An override that
+        another one took back is none.
     confidence
         Two-sided level of all intervals.
 
@@ -48,26 +49,34 @@ def override_record(
         bad, so it says nothing of causes; and, learned from overrides alone, the `multiplier` of how often it is kept over how often all
         are, with limits and `status`, as `learning.multipliers.shrunk`. Null where there is nothing to divide by.
     """
-    gone: dict[str, dict[str, None]] = defaultdict(dict)  # component -> requests, in order, once each
-    new: dict[str, dict[str, None]] = defaultdict(dict)
-    by: dict[str, Counter[str]] = defaultdict(Counter)
+    over: Counter[str] = Counter()
+    told: dict[str, list[str]] = defaultdict(list)
+    added: Counter[str] = Counter()
+    removed: dict[str, set[str]] = {}
+    for name, decided, served, outcome in decisions.select("request_id", "decided", "components", "outcome").iter_rows():
+        removed[name] = set(decided) - set(served)
+        for component in removed[name]:
+            over[component] += 1
+            if outcome is not None:
+                told[component].append(outcome)
+        added.update(set(served) - set(decided))
+    instead: dict[tuple[str, str], str] = {}  # the last word on each counts
     for line in lines:
-        name, said = str(line["overrides"]), line["override"]
-        if said.get("component") is not None:
-            gone[said["component"]][name] = None
-            by[said["component"]][said.get("replacement") or "nothing"] += 1
-        if said.get("replacement") is not None:
-            new[said["replacement"]][name] = None
-    names = [*chosen["component"], *(name for name in new if name not in set(chosen["component"]))]
+        said = line["override"]
+        if said.get("component") in removed.get(str(line["overrides"]), ()):
+            instead[str(line["overrides"]), said["component"]] = said.get("replacement") or "nothing"
+    by: dict[str, Counter[str]] = defaultdict(Counter)
+    for (_, component), replacement in instead.items():
+        by[component][replacement] += 1
+    names = [*chosen["component"], *(name for name in added if name not in set(chosen["component"]))]
     base = pl.DataFrame({"component": names}, schema={"component": pl.String}).join(
         chosen, on="component", how="left", maintain_order="left"
-    )  # fmt: skip
+    )
     counts = base.select(pl.col("chosen", "outcomes", "successes").fill_null(0))
     n = counts["chosen"].to_numpy()
-    overridden = np.array([len(gone[name]) for name in names], dtype=np.int64)
-    told = [[outcomes.get(request) for request in gone[name]] for name in names]
-    over_n = np.array([sum(item is not None for item in items) for items in told], dtype=np.int64)
-    over_k = np.array([sum(item == "success" for item in items) for items in told], dtype=np.int64)
+    overridden = np.array([over[name] for name in names], dtype=np.int64)
+    over_n = np.array([len(told[name]) for name in names], dtype=np.int64)
+    over_k = np.array([told[name].count("success") for name in names], dtype=np.int64)
     kept_n, kept_k = counts["outcomes"].to_numpy() - over_n, counts["successes"].to_numpy() - over_k
     low, high = wilson(overridden, n, confidence)
     gain_low, gain_high = difference(over_k, over_n, kept_k, kept_n, confidence)
@@ -76,7 +85,7 @@ def override_record(
         columns = {
             "component": names, "chosen": n, "overridden": overridden, "rate": overridden / n, "lo": low, "hi": high,
             "replaced_by": [by[name].most_common(1)[0][0] if by[name] else None for name in names],
-            "added": [len(new[name]) for name in names],
+            "added": [added[name] for name in names],
             "kept_n": kept_n, "kept_success": kept_k / kept_n, "overridden_n": over_n, "overridden_success": over_k / over_n,
             "gain": over_k / over_n - kept_k / kept_n, "gain_lo": gain_low, "gain_hi": gain_high,
             "multiplier": learned["multiplier"], "multiplier_lo": learned["lo"], "multiplier_hi": learned["hi"],

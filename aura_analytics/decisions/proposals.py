@@ -146,7 +146,10 @@ def read_confidences(path: str | Path) -> dict[str, Confidence]:
         If it is not there, is no YAML, or holds something else than numbers from 0 to 1; all problems at once.
     """
     target = Path(path)
-    text = _text(target)
+    return _read(_text(target), target)
+
+
+def _read(text: str, target: Path) -> dict[str, Confidence]:
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
@@ -160,6 +163,7 @@ def read_confidences(path: str | Path) -> dict[str, Confidence]:
     lines = text.splitlines()
     found: dict[str, Confidence] = {}
     problems = []
+    taken: set[int] = set()
     for key, node in root.value:
         at = node.start_mark
         where = f"{target}, line {at.line + 1}"
@@ -173,7 +177,12 @@ def read_confidences(path: str | Path) -> dict[str, Confidence]:
             )
         elif key.value in found:
             problems.append(Problem(f"{key.value} stands there twice", where=where))
+        elif at.line in taken:
+            problems.append(
+                Problem("two confidences stand on one line", got=key.value, where=where, next="write each on a line of its own")
+            )
         else:
+            taken.add(at.line)
             memory = _MEMORY.search(lines[at.line][node.end_mark.column :])
             base = float(memory["base"]) if memory else value
             edited = memory is not None and value != _changed(base, float(memory["multiplier"]))
@@ -264,6 +273,11 @@ def _why_not(there: Confidence, row: Mapping[str, Any] | None, last: int | None)
     return None
 
 
+def _plain(value: float) -> str:
+    """A number without an exponent."""
+    return f"{value:.15f}".rstrip("0").rstrip(".") or "0"
+
+
 def _with_changes(text: str, held: Mapping[str, Confidence], changes: list[Change], approver: str, day: str) -> str:
     lines = text.splitlines(keepends=True)
     for change in changes:
@@ -271,8 +285,8 @@ def _with_changes(text: str, held: Mapping[str, Confidence], changes: list[Chang
         line = lines[there.line]
         end = line[len(line.rstrip("\r\n")) :]
         rest = _MEMORY.sub("", line[there.end :].rstrip("\r\n"))
-        memory = f"# aura: {change.base:g} x {change.multiplier:g} ({change.lo:.3f}-{change.hi:.3f}, n={change.n}), approved by {approver} {day}"
-        lines[there.line] = f"{line[: there.start]}{change.after:g}{rest.rstrip()}  {memory}{end}"
+        memory = f"# aura: {_plain(change.base)} x {_plain(change.multiplier)} ({change.lo:.3f}-{change.hi:.3f}, n={change.n}), approved by {approver} {day}"
+        lines[there.line] = f"{line[: there.start]}{_plain(change.after)}{rest.rstrip()}  {memory}{end}"
     return "".join(lines)
 
 
@@ -332,7 +346,16 @@ def apply_proposal(
         problem = Problem(f"the file has changed since the proposal was made{known}", where=str(target), next="make a new proposal")
         raise ParameterError(problem)
     day = datetime.now(timezone.utc).date().isoformat()
-    changed = _with_changes(text, read_confidences(target), list(made.changes), name, day)
+    held = read_confidences(target)
+    changed = _with_changes(text, held, list(made.changes), name, day)
+    wanted = {component: there.value for component, there in held.items()} | {
+        change.component: change.after for change in made.changes
+    }
+    if {component: there.value for component, there in _read(changed, target).items()} != wanted:
+        problem = Problem(
+            "the change cannot be written into this file", where=str(target), next="write one confidence a line, as `name: 0.9`"
+        )
+        raise FileFormatError(problem)
     if made.proposal not in approved:  # a crash may have come between the approval and the file
         record(made.proposal, {"approver": name, "reason": reason, "file": made.file, "method": made.method, "outcomes": made.outcomes,
                 "changes": [asdict(change) for change in made.changes]})  # fmt: skip

@@ -12,6 +12,8 @@ from typing import Any
 
 from aura_analytics.errors import EventError, Problem, close_match
 
+_LONGEST = 100 * 366 * 86_400
+
 __all__ = ["DecisionLog", "Outcome", "OutcomeType", "components_of", "outcome_dict", "plain"]
 
 
@@ -94,14 +96,32 @@ def plain(value: Any) -> Any:
     >>> plain({"type": OutcomeType.SUCCESS, "names": ("a", "b")})
     {'type': 'success', 'names': ['a', 'b']}
     """
-    return _plain(value, "")
+    try:
+        return _plain(value, "")
+    except RecursionError:
+        raise EventError(Problem("an object holds itself, or is nested too deeply", got=type(value).__name__)) from None
 
 
 def _plain(value: Any, where: str) -> Any:
     if isinstance(value, Enum):
         return _plain(value.value, where)
-    if value is None or isinstance(value, (bool, int, str)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, str):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            problem = Problem(
+                "a text holds half of a character", got=value[:40], expected="text that is Unicode", where=where or None
+            )
+            raise EventError(problem) from None
+        return str(value)
+    if isinstance(value, int):
+        if abs(value) >= 2**63:
+            raise EventError(
+                Problem("a number is too large", got=f"{str(value)[:20]}…", expected="at most 64 bits", where=where or None)
+            )
+        return int(value)
     if isinstance(value, float):
         if not math.isfinite(value):
             raise EventError(Problem("a number is not finite", got=value, expected="a finite number, or None", where=where or None))
@@ -150,9 +170,14 @@ def outcome_dict(outcome: Any) -> dict[str, Any]:
     if kind not in known:
         hint = close_match(kind, known) if isinstance(kind, str) else None
         problems.append(Problem("unknown outcome_type", got=kind, expected=", ".join(known), next=hint))
-    seconds = found.get("time_taken_seconds", 0.0)
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or seconds < 0:
-        problems.append(Problem("time_taken_seconds is no time", got=seconds, expected="seconds, at least 0"))
+    seconds = found.get("time_taken_seconds")
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 <= seconds <= _LONGEST):
+        problems.append(Problem("time_taken_seconds is no time", got=seconds, expected="seconds, at least 0, at most 100 years"))
+    issues, tests = found.get("issues_found", []), found.get("tests_passed")
+    if not isinstance(issues, list) or not all(isinstance(issue, str) for issue in issues):
+        problems.append(Problem("issues_found cannot be read", got=issues, expected="a list of texts"))
+    if tests is not None and not isinstance(tests, bool):
+        problems.append(Problem("tests_passed is neither true nor false", got=tests, expected="True, False, or None"))
     quality = found.get("quality_score")
     if quality is not None and (isinstance(quality, bool) or not isinstance(quality, (int, float)) or not 0 <= quality <= 1):
         problems.append(Problem("quality_score is out of range", got=quality, expected="a number from 0 to 1, or None"))

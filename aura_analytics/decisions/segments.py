@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
 
+from aura_analytics.errors import FileFormatError, Problem
+
 __all__ = ["Packed", "pack"]
 
 _BLOCK = 1 << 18
@@ -25,9 +27,10 @@ _MAGIC = b"\x1f\x8b\x08\x04"
 _NAME = b"AU"
 
 
-def pack(lines: Iterable[bytes], target: Path) -> None:
-    """Write lines (without their ends) as a compressed segment; on the disk when the call returns."""
+def pack(lines: Iterable[bytes], target: Path, mode: int = 0o600) -> None:
+    """Write lines (without their ends) as a compressed segment with these permissions; on the disk when the call returns."""
     with target.open("wb") as file:
+        target.chmod(mode & 0o777)
         for block in _blocks(lines):
             squeezer = zlib.compressobj(6, zlib.DEFLATED, -15)
             body = squeezer.compress(block) + squeezer.flush()
@@ -87,7 +90,15 @@ class Packed:
         at, packed = self._places[number]
         with self._path.open("rb") as file:
             file.seek(at)
-            return gzip.decompress(file.read(packed))
+            raw = file.read(packed)
+        try:
+            if not raw:
+                raise EOFError
+            return gzip.decompress(raw)
+        except (OSError, EOFError, zlib.error) as error:
+            problem = Problem("a segment of the decision log is damaged", got=str(error) or "it ends too early", where=str(self._path),
+                              next="put it back from a backup, or move it away to go on without its entries")  # fmt: skip
+            raise FileFormatError(problem) from None
 
     def close(self) -> None:
         """Nothing is held open."""

@@ -15,6 +15,7 @@ def statistics(tallies: pl.DataFrame) -> dict[str, Any]:
     ended = tallies.filter(pl.col("outcome").is_not_null())
     won = ended.filter(pl.col("outcome") == "success")
     total, known, successes = (int(each["decisions"].sum()) for each in (tallies, ended, won))
+    timed = int(won["timed"].sum())
     bins = ended.filter(pl.col("bin").is_not_null()).group_by("bin").agg(
         n=pl.col("decisions").sum(), k=pl.col("decisions").filter(pl.col("outcome") == "success").sum()
     )  # fmt: skip
@@ -24,13 +25,13 @@ def statistics(tallies: pl.DataFrame) -> dict[str, Any]:
         "total_decisions": total,
         "decisions_with_outcomes": known,
         "success_rate": round(100 * successes / known, 2) if known else 0.0,
-        "avg_time_seconds": round(int(won["micros"].sum()) / successes / 1e6, 2) if successes else 0.0,
+        "avg_time_seconds": round(int(won["micros"].sum()) / timed / 1e6, 2) if timed else 0.0,
         "most_common_components": [{"component": name, "count": n} for name, n in common.select("component", "chosen").rows()],
         "confidence_accuracy": confidence_accuracy([counts.get(number, (0, 0)) for number in range(3)]),
     }
 
 
-def component_counts(tallies: pl.DataFrame, which: str) -> pl.DataFrame:
+def component_counts(tallies: pl.DataFrame, which: str, *, once: bool = False) -> pl.DataFrame:
     """Per component, in the order of their first decision: how often `chosen`, its `outcomes`, and `successes`.
 
     Parameters
@@ -39,10 +40,13 @@ def component_counts(tallies: pl.DataFrame, which: str) -> pl.DataFrame:
         As `tables.tally_table`.
     which
         `components` (as decided) or `served` (after users' overrides).
+    once
+        Whether a component that a decision names twice was chosen once; the document counts it twice.
     """
     won, known = pl.col("outcome") == "success", pl.col("outcome").is_not_null()
     n = pl.col("decisions")
-    chosen = tallies.select(which, n).explode(which, empty_as_null=False).rename({which: "component"})
+    listed = pl.col(which).list.unique(maintain_order=True) if once else pl.col(which)
+    chosen = tallies.select(listed, n).explode(which, empty_as_null=False).rename({which: "component"})
     told = tallies.with_columns(pl.col(which).list.unique(maintain_order=True)).explode(which, empty_as_null=False)
     counts = told.group_by(pl.col(which).alias("component")).agg(outcomes=n.filter(known).sum(), successes=n.filter(won).sum())
     return (

@@ -28,6 +28,7 @@ __all__ = [
 _LEVELS = ["LOW", "MEDIUM", "HIGH", "CRITICAL"]
 _MICROS = pl.Datetime("us", "UTC")
 _NAMES = pl.List(pl.String)
+_HUGE = 9e12  # beyond it microseconds do not fit
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,9 @@ class Conditions:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _HUGE:
+        return None
+    return float(value)
 
 
 def entry_facts(entry: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +88,7 @@ def _covariates(diagnosis: object) -> str:
     kept = {
         re.sub(r"\W", "_", str(name)): value
         for name, value in diagnosis.items()
-        if isinstance(value, (bool, int, float, str)) and not str(name).endswith("confidence")
+        if (isinstance(value, (bool, str)) or _number(value) is not None) and not str(name).endswith("confidence")
     }
     risks = diagnosis.get("risks")
     levels = [str(item.get("level")).upper() for item in risks if isinstance(item, Mapping)] if isinstance(risks, list) else []
@@ -123,9 +126,9 @@ def _names(column: str) -> pl.Expr:
 
 
 def tally_table(rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
-    """`components`, `served`, `bin`, `outcome`, `decisions`, `micros`: one row a combination."""
+    """`components`, `served`, `bin`, `outcome`, `decisions`, `timed` (how many have a time), `micros` (of these): one row a combination."""
     schema = {"components": pl.String, "served": pl.String, "bin": pl.Int64, "outcome": pl.String,
-              "decisions": pl.Int64, "micros": pl.Int64}  # fmt: skip
+              "decisions": pl.Int64, "timed": pl.Int64, "micros": pl.Int64}  # fmt: skip
     return pl.DataFrame(list(rows), schema=schema, orient="row").with_columns(_names("components"), _names("served"))
 
 
@@ -136,20 +139,20 @@ def pattern_table(rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
 
 
 def decision_table(rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
-    """One row a decision: `request_id`, `ts`, `confidence`, `components` (those that served), `covariates` (JSON), `outcome`, `seconds`,
-    `ended`.
+    """One row a decision: `request_id`, `ts`, `confidence`, `decided` (its components), `components` (those that served), `covariates`
+    (JSON), `outcome`, `seconds`, `ended`.
     """
-    schema = {"request_id": pl.String, "ts": pl.Int64, "confidence": pl.Float64, "components": pl.String, "covariates": pl.String,
-              "outcome": pl.String, "micros": pl.Int64, "ended": pl.Int64}  # fmt: skip
+    schema = {"request_id": pl.String, "ts": pl.Int64, "confidence": pl.Float64, "decided": pl.String, "components": pl.String,
+              "covariates": pl.String, "outcome": pl.String, "micros": pl.Int64, "ended": pl.Int64}  # fmt: skip
     frame = pl.DataFrame(list(rows), schema=schema, orient="row")
-    return frame.with_columns(_names("components"), pl.col("ts", "ended").cast(_MICROS), seconds=pl.col("micros") / 1e6).select(
-        "request_id", "ts", "confidence", "components", "covariates", "outcome", "seconds", "ended"
-    )
+    return frame.with_columns(
+        _names("decided"), _names("components"), pl.col("ts", "ended").cast(_MICROS), seconds=pl.col("micros") / 1e6
+    ).select("request_id", "ts", "confidence", "decided", "components", "covariates", "outcome", "seconds", "ended")
 
 
 def entries_table(entries: Iterable[DecisionLog | Mapping[str, Any]]) -> pl.DataFrame:
     """`decision_table` of entries as a query returns them, or of dicts of the same form, and their `user_request`."""
-    names = ("request_id", "ts", "confidence", "served", "covariates", "outcome", "micros", "ended")
+    names = ("request_id", "ts", "confidence", "components", "served", "covariates", "outcome", "micros", "ended")
     plain = [asdict(entry) if isinstance(entry, DecisionLog) else entry for entry in entries]
     table = decision_table([tuple(fact[name] for name in names) for fact in map(entry_facts, plain)])
     return table.with_columns(user_request=pl.Series([entry.get("user_request") for entry in plain], dtype=pl.String))

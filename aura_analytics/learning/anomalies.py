@@ -35,7 +35,8 @@ def surprises(n: NDArray[np.int64], k: NDArray[np.int64]) -> Floats:
     numpy.ndarray
         Shape (days,). Given how many successes there were up to and including a day, the day's share of them is hypergeometric whatever
         the rate is, and days are independent: no level has to be known or assumed. The middle of each value's probability is taken, so
-        the numbers spread a little less than normal ones: false alarms are fewer than stated, never more.
+        the numbers spread a little less than normal ones: false alarms are fewer than stated. All this is for outcomes that are
+        independent at one rate: where days differ more than chance makes them, alarms are more frequent than stated, and say just that.
 
     References
     ----------
@@ -87,7 +88,7 @@ def anomalies(
     Raises
     ------
     ParameterError
-        For a budget that is not positive, or counts that do not fit.
+        For a budget that is not positive or too small (100 million days a false alarm), or counts that do not fit.
 
     Examples
     --------
@@ -111,7 +112,7 @@ def anomalies(
         return _empty()
     span = (table["day"].max() - table["day"].min()).days + 1  # type: ignore[operator,union-attr]
     # the periods of all charts in a year, shared out over the alarms that are accepted
-    periods = min(max(table.height / span * _DAYS / false_alarms_per_year, 5.0), 1e6)
+    periods = max(table.height / span * _DAYS / false_alarms_per_year, 5.0)
     limit = cusum_limit(_K, periods) if chart == "cusum" else ewma_width(_WEIGHT, periods)
     parts = [_watched(part, chart, limit, restart=restart) for part in table.partition_by("component", maintain_order=True)]
     return pl.concat(parts)

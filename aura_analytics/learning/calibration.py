@@ -89,7 +89,7 @@ def calibration_error(
     *,
     bins: int = 10,
     binning: Literal["equal_width", "equal_count"] = "equal_width",
-    top_label: bool = False,
+    accuracy: bool = False,
 ) -> float | None:
     """Expected calibration error: mean distance of confidence and success over bins, weighted by their size.
 
@@ -99,8 +99,9 @@ def calibration_error(
         Confidences in [0, 1] and outcomes 0 or 1, shape (n,).
     bins, binning
         Bins (lower, upper] of equal width on [0, 1], or of equal counts.
-    top_label
-        For a probability of class 1 that decides at 0.5: compare confidence in [0, 1] with the accuracy of that decision.
+    accuracy
+        Compare with the accuracy of deciding for class 1 above 0.5 instead of the rate of class 1, as some texts do. (For the top-label form
+        pass the confidence in the label that was chosen, and whether it was right.)
 
     Returns
     -------
@@ -119,7 +120,7 @@ def calibration_error(
     probability, hit = _pairs(p, y)
     if not len(hit):
         return None
-    said = (probability > 0.5) == (hit == 1) if top_label else hit == 1
+    said = (probability > 0.5) == (hit == 1) if accuracy else hit == 1
     found = _bins(probability, _edges(probability, bins, binning))
     gaps = np.bincount(found, weights=probability - said)
     return round(float(np.abs(gaps).sum() / len(hit)), 15)
@@ -208,7 +209,8 @@ class CalibrationReport:
     p_noise
         How often confidence without any meaning would order outcomes this well or better, in either direction; null with one class.
     p_calibrated
-        How often perfect confidences would miss by as much (Spiegelhalter's test); null where every confidence is 0 or 1.
+        How often perfect confidences would miss by as much: twice the smaller of two p-values, of the mean (too high or too low on the whole)
+        and of Spiegelhalter's test; null without outcomes.
     verdict
         `informative`, `inverted` (failures had the higher confidence), `not distinguishable from noise`, or `insufficient`.
     level
@@ -282,8 +284,8 @@ def calibration(
     Notes
     -----
     Order: the rank-sum statistic, two-sided, against 9,999 shuffles of the outcomes (up to 5,000 outcomes; beyond, its normal limit
-    with ties): exact at any sample size, also where every success is above every failure. Calibration: Spiegelhalter (1986) Stat Med
-    5:421-433.
+    with ties): exact at any sample size, also where every success is above every failure. Calibration: the mean, and Spiegelhalter (1986)
+    Stat Med 5:421-433.
 
     Examples
     --------
@@ -297,7 +299,7 @@ def calibration(
     score = brier(probability, hit)
     base = k / n * (1 - k / n) if n else 0.0
     auc, chance = _order(probability, hit, seed)
-    z, fits = _spiegelhalter(probability, hit)
+    fits = _fit(probability, hit)
     verdict = (
         "insufficient" if auc is None or chance is None or n < _LEAST
         else "not distinguishable from noise" if chance >= level
@@ -316,7 +318,7 @@ def calibration(
         p_noise=chance,
         p_calibrated=fits,
         verdict=verdict,
-        level=_level(probability, hit, z, fits, level),
+        level=_level(probability, hit, fits, level),
         bins=_reliability(probability, hit, edges),
         curve=_curve(probability, hit),
     )
@@ -350,18 +352,28 @@ def _order(probability: Floats, hit: Floats, seed: int) -> tuple[float | None, f
     return auc, (extreme + 1) / (_SHUFFLES + 1)
 
 
-def _spiegelhalter(probability: Floats, hit: Floats) -> tuple[float | None, float | None]:
+def _fit(probability: Floats, hit: Floats) -> float | None:
+    """How often perfect confidences would miss by as much, on the whole or in Spiegelhalter's sense."""
     from scipy.special import ndtr
 
-    spread = float(np.sqrt(np.sum((1 - 2 * probability) ** 2 * probability * (1 - probability))))
-    if spread == 0:
-        return None, None
-    z = float(np.sum((hit - probability) * (1 - 2 * probability))) / spread
-    return z, float(2 * ndtr(-abs(z)))
+    if not len(hit):
+        return None
+    variance = probability * (1 - probability)
+    if (np.abs(hit - probability)[variance == 0] > 0).any():
+        return 0.0  # what was said to be certain did not happen
+    chances = [1.0]
+    if variance.sum() > 0:
+        gap = max(abs(float(np.sum(hit - probability))) - 0.5, 0.0)  # half a count for continuity
+        chances.append(float(2 * ndtr(-gap / np.sqrt(variance.sum()))))
+    spread = float(np.sqrt(np.sum((1 - 2 * probability) ** 2 * variance)))
+    if spread > 1e-9:
+        z = float(np.sum((hit - probability) * (1 - 2 * probability))) / spread
+        chances.append(float(2 * ndtr(-abs(z))))
+    return min(1.0, 2 * min(chances))
 
 
-def _level(probability: Floats, hit: Floats, z: float | None, fits: float | None, level: float) -> str:
-    if len(hit) < _LEAST or z is None or fits is None:
+def _level(probability: Floats, hit: Floats, fits: float | None, level: float) -> str:
+    if len(hit) < _LEAST or fits is None:
         return "insufficient"
     if fits >= level:
         return "calibrated"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["cusum", "cusum_arl", "cusum_limit", "ewma", "ewma_arl", "ewma_width", "p_chart", "poisson_cusum_arl"]
 
 _NODES = 96
+_PERIODS = 1e8
 
 
 def _positive(**given: float) -> None:
@@ -150,11 +151,15 @@ def cusum_limit(k: float, periods: float, *, two_sided: bool = True) -> float:
     from scipy.optimize import brentq
 
     _positive(k=k)
-    if not 5 <= periods <= 1e6:
-        raise ParameterError(
-            Problem("periods is out of range", got=periods, expected="5 to 1,000,000 periods between false alarms")
-        )
-    return float(brentq(lambda h: np.log(cusum_arl(k, h, two_sided=two_sided) / periods), 1e-3, 40, xtol=1e-6))
+
+    def miss(h: float) -> float:
+        return float(np.log(cusum_arl(k, h, two_sided=two_sided) / periods))
+
+    low, high = 1e-3, min(40.0, 12 / k + 5)
+    if not (5 <= periods <= _PERIODS and miss(low) <= 0 <= miss(high)):
+        expected = f"5 to {_PERIODS:,.0f} periods, for this k from {cusum_arl(k, low, two_sided=two_sided):.0f} on"
+        raise ParameterError(Problem("periods is out of range", got=periods, expected=expected))
+    return float(brentq(miss, low, high, xtol=1e-6))
 
 
 def ewma(x: ArrayLike, target: float, sigma: float, *, weight: float = 0.1, width: float = 2.7) -> pl.DataFrame:
@@ -266,6 +271,10 @@ def poisson_cusum_arl(mean: float, k: float, h: float, *, side: str = "upper", s
     if side not in ("upper", "lower") or not 0 <= start < h:
         raise ParameterError(Problem("side or start is out of range", got=(side, start), expected="upper or lower, 0 <= start < h"))
     steps = np.rint(np.array([k, h, start]) * 1_000).astype(int)
+    if np.abs(steps / 1_000 - [k, h, start]).max() > 1e-9 or steps[1] > 2_000_000:
+        raise ParameterError(
+            Problem("k, h or start has no step of 1/1,000", got=(k, h, start), expected="numbers of at most three decimals")
+        )
     unit = gcd(gcd(int(steps[0]), int(steps[1])), gcd(int(steps[2]), 1_000))
     one, allowance, limit, begin = (int(each) // unit for each in (1_000, *steps))
     most = int(mean + 20 * np.sqrt(mean) + 30)
@@ -293,6 +302,8 @@ def ewma_arl(weight: float, width: float, shift: float = 0.0) -> float:
     369
     """
     _positive(weight=weight, width=width)
+    if not 0.02 <= weight <= 1:
+        raise ParameterError(Problem("weight is out of range", got=weight, expected="a number from 0.02 to 1"))
     edge = width * np.sqrt(weight / (2 - weight))
     nodes, weights = np.polynomial.legendre.leggauss(_NODES)
     y, w = edge * nodes, edge * weights
@@ -313,8 +324,10 @@ def ewma_width(weight: float, periods: float) -> float:
     """
     from scipy.optimize import brentq
 
-    if not 5 <= periods <= 1e6:
+    low, high = 0.5, 5.5
+    least, most = ewma_arl(weight, low), min(ewma_arl(weight, high), _PERIODS)
+    if not least <= periods <= most:
         raise ParameterError(
-            Problem("periods is out of range", got=periods, expected="5 to 1,000,000 periods between false alarms")
+            Problem("periods is out of range", got=periods, expected=f"{least:.0f} to {most:,.0f} periods between false alarms")
         )
-    return float(brentq(lambda width: np.log(ewma_arl(weight, width) / periods), 0.5, 5.5, xtol=1e-6))
+    return float(brentq(lambda width: np.log(ewma_arl(weight, width) / periods), low, high, xtol=1e-6))

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["Design", "design"]
 
 _LEVELS = 12  # distinct numbers up to which each is a level of its own
-_MOST = 20  # levels of a text; the rest are one
+_MOST = 200  # levels of a text; the rest are one
 _STEPS = 64
 _KNOTS = (0.2, 0.4, 0.6, 0.8)
 
@@ -52,11 +52,13 @@ def design(patterns: pl.DataFrame, fields: list[str] | None = None) -> Design:
         `components` (list), `outcome`, `covariates` (JSON), `n`.
     fields
         Covariates to use; default all that vary. A number with more than 12 values enters as a broken line with knots at its
-        quintiles, everything else as levels.
+        quintiles, everything else as levels (of a text with more than 200 the rarer ones together: what they differ by is not
+        allowed for).
     """
     from scipy.sparse import csr_array, hstack
 
-    coarse = _coarse(patterns, fields)
+    # a decision that nobody served says nothing of what a component is worth
+    coarse = _coarse(patterns.filter(pl.col("components").list.len() > 0), fields)
     names = [name for name in coarse.columns if name not in ("components", "outcome", "n")]
     alike = (
         coarse.group_by("components", *names, "outcome", maintain_order=True)
@@ -99,9 +101,10 @@ def _coarse(patterns: pl.DataFrame, fields: list[str] | None) -> pl.DataFrame:
         column = joined[name]
         numbers = column.cast(pl.Float64, strict=False)
         if column.n_unique() > _LEVELS and numbers.null_count() == column.null_count():
-            made = _stepped(numbers)
+            made = _stepped(numbers, held["n"])
         else:
-            common = column.drop_nulls().value_counts(sort=True)[name].head(_MOST)
+            sizes = pl.DataFrame({name: column, "n": held["n"]}).drop_nulls().group_by(name).agg(pl.col("n").sum())
+            common = sizes.sort("n", name, descending=[True, False])[name].head(_MOST)
             made = pl.Series(np.where(column.is_in(common.implode()).fill_null(value=False), column, "other"), dtype=pl.String)
             made = pl.select(pl.when(column.is_null()).then(pl.lit("missing")).otherwise(made)).to_series()
         if made.n_unique() > 1:
@@ -109,12 +112,15 @@ def _coarse(patterns: pl.DataFrame, fields: list[str] | None) -> pl.DataFrame:
     return held
 
 
-def _stepped(numbers: pl.Series) -> pl.Series:
+def _stepped(numbers: pl.Series, n: pl.Series) -> pl.Series:
     """Numbers moved to the mean of their quantile step, so that rows can be put together."""
     if numbers.n_unique() <= _STEPS:
         return numbers
-    step = ((numbers.rank("average") - 0.5) / numbers.count() * _STEPS).floor()
-    return pl.DataFrame({"step": step, "x": numbers}).select(pl.col("x").mean().over("step")).to_series()
+    counts = pl.DataFrame({"x": numbers, "n": n}).drop_nulls().group_by("x").agg(pl.col("n").sum()).sort("x")
+    middle = counts["n"].cum_sum() - counts["n"] / 2
+    steps = counts.with_columns(step=(middle / counts["n"].sum() * _STEPS).floor())
+    means = steps.with_columns(mean=((pl.col("x") * pl.col("n")).sum() / pl.col("n").sum()).over("step"))
+    return numbers.to_frame("x").join(means.select("x", "mean"), on="x", how="left", maintain_order="left")["mean"]
 
 
 def _columns(column: pl.Series, n: np.ndarray) -> tuple[np.ndarray, list[str]]:

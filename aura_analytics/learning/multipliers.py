@@ -10,6 +10,7 @@ from aura_analytics.errors import ParameterError, Problem
 __all__ = ["from_counts", "likely_priors", "shrunk"]
 
 _LOW, _HIGH, _LEAST = 0.7, 1.3, 3
+_DRAWS, _CELLS = 4_000, 8_000_000
 
 
 def from_counts(counts: pl.DataFrame, overall: float) -> dict[str, float]:
@@ -65,44 +66,52 @@ def likely_priors(outcomes: np.ndarray, successes: np.ndarray) -> tuple[np.ndarr
     Gelman et al., Bayesian Data Analysis (3rd ed.), section 5.3.
     """
     n, k = np.asarray(outcomes, dtype=float), np.asarray(successes, dtype=float)
-    sizes = np.geomspace(1, 10_000, 37)
-    means = np.linspace(0.005, 0.995, 67)
-    for _ in range(2):  # once over all means, once closely around the likely ones
-        priors, weights = _weighed(means, sizes, n, k)
-        mean_of = priors[:, 0] / priors.sum(axis=1)
-        centre = float(weights @ mean_of)
-        spread = max(float(np.sqrt(weights @ (mean_of - centre) ** 2)), 1e-6)
-        means = np.unique(np.clip(centre + spread * np.linspace(-4, 4, 25), 1e-4, 1 - 1e-4))
-    kept = weights > 1e-4 * weights.max()
+    means, widths = _mean_grid(n, k)
+    priors, weights = _weighed(means, widths, np.geomspace(1, 1e7, 57), n, k)
+    kept = weights > 1e-5 * weights.max()
     return priors[kept], weights[kept] / weights[kept].sum()
 
 
-def _weighed(means: np.ndarray, sizes: np.ndarray, n: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _mean_grid(n: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Means and the width that each stands for: coarse everywhere, fine around the rate of all, on both scales that it may be known to."""
+    from scipy.special import expit, logit
+
+    centre = logit((k.sum() + 0.5) / (n.sum() + 1))
+    rates = logit((k + 0.5) / (n + 1))
+    within = np.sqrt(1 / (k.sum() + 0.5) + 1 / (n.sum() - k.sum() + 0.5))
+    between = float(np.std(rates)) / np.sqrt(max(len(rates), 1))
+    near = [centre + scale * np.linspace(-5, 5, 21) for scale in (within, between) if scale > 0]
+    means = expit(np.unique(np.concatenate([np.linspace(-9, 9, 37), *near]).clip(-12, 12)))
+    edges = np.concatenate([[0.0], (means[1:] + means[:-1]) / 2, [1.0]])
+    return means, np.diff(edges)
+
+
+def _weighed(
+    means: np.ndarray, widths: np.ndarray, sizes: np.ndarray, n: np.ndarray, k: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
     from scipy.special import betaln
 
     mean, size = (grid.ravel() for grid in np.meshgrid(means, sizes))
     a, b = mean * size, (1 - mean) * size
     # components with the same counts are counted together
     pairs, times = np.unique(np.stack([n, k]), axis=1, return_counts=True)
-    likelihood = -0.5 * np.log(size)
+    likelihood = -0.5 * np.log(size) + np.log(np.tile(widths, len(sizes)))
+    start = betaln(a, b)
     for (total, hits), repeated in zip(pairs.T, times, strict=True):
-        likelihood = likelihood + repeated * (betaln(hits + a, total - hits + b) - betaln(a, b))
+        likelihood = likelihood + repeated * (betaln(hits + a, total - hits + b) - start)
     weights = np.exp(likelihood - likelihood.max())
     return np.stack([a, b], axis=1), weights / weights.sum()
 
 
-def _quantiles(level: float, n: np.ndarray, k: np.ndarray, priors: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Quantiles of rate over mean rate, mixed over the priors, by bisection."""
-    from scipy.special import betainc
-
-    a, b = priors[:, :1], priors[:, 1:]
-    mean = a / (a + b)
-    low, high = np.zeros(len(n)), np.full(len(n), float(1 / mean.min()))
-    for _ in range(40):
-        middle = (low + high) / 2
-        below = weights @ betainc(k + a, n - k + b, np.clip(middle * mean, 0, 1)) < level
-        low, high = np.where(below, middle, low), np.where(below, high, middle)
-    return np.asarray((low + high) / 2)
+def _ratios(n: np.ndarray, k: np.ndarray, priors: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Draws of every component's rate over that of all, shape (draws, m); the same numbers every time."""
+    draws = int(np.clip(_CELLS / max(len(n), 1), 1_000, _DRAWS))
+    places = np.searchsorted(np.cumsum(weights), (np.arange(draws) + 0.5) / draws).clip(max=len(weights) - 1)
+    a, b = priors[places, :1], priors[places, 1:]
+    rates = np.random.default_rng(0).beta(k + a, n - k + b)
+    # all together: by how many outcomes each has
+    overall = rates @ n / n.sum() if n.sum() else (a / (a + b)).ravel()
+    return np.asarray(rates / np.maximum(overall, 1e-300)[:, None])
 
 
 def shrunk(counts: pl.DataFrame, *, prior: tuple[float, float] | None = None, confidence: float = 0.95) -> pl.DataFrame:
@@ -113,8 +122,8 @@ def shrunk(counts: pl.DataFrame, *, prior: tuple[float, float] | None = None, co
     counts
         `component`, `outcomes`, `successes`, one row each.
     prior
-        Pseudo-counts of successes and failures; default learned from all components (`likely_priors`). The rate of all is the
-        prior's mean.
+        Pseudo-counts of successes and failures; the rate of all is then the prior's mean. Default: learned from all components
+        (`likely_priors`), and the rate of all is that of all outcomes together.
     confidence
         Two-sided level of the intervals, in (0, 1).
 
@@ -147,11 +156,24 @@ def shrunk(counts: pl.DataFrame, *, prior: tuple[float, float] | None = None, co
             Problem("the prior is out of range", got=prior, expected="two positive pseudo-counts, such as (16, 4)")
         )
     n, k = (counts[name].to_numpy().astype(float) for name in ("outcomes", "successes"))
-    priors, weights = (np.array([prior], dtype=float), np.ones(1)) if prior is not None else likely_priors(n, k)
+    if ((k < 0) | (k > n)).any():
+        raise ParameterError(Problem("successes and outcomes do not fit", expected="0 <= successes <= outcomes"))
     tail = (1 - confidence) / 2
-    low, high = (_quantiles(level, n, k, priors, weights) for level in (tail, 1 - tail))
-    a, b = priors[:, :1], priors[:, 1:]
-    multiplier = weights @ ((k + a) / (n + a + b) / (a / (a + b)))
+    if prior is not None:
+        from scipy.special import betaincinv
+
+        a, b = prior
+        base = a / (a + b)
+        multiplier, low, high = (
+            (k + a) / (n + a + b) / base,
+            *(betaincinv(k + a, n - k + b, level) / base for level in (tail, 1 - tail)),
+        )
+    elif len(n):
+        drawn = _ratios(n, k, *likely_priors(n, k))
+        multiplier = drawn.mean(axis=0)
+        low, high = np.quantile(drawn, [tail, 1 - tail], axis=0)
+    else:
+        multiplier = low = high = np.zeros(0)
     with np.errstate(invalid="ignore", divide="ignore"):
         rate = k / n
     status = np.where(low > 1, "increase", np.where(high < 1, "decrease", "insufficient"))

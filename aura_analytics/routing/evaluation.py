@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -242,7 +242,7 @@ def _check(used: pl.DataFrame, total: int) -> None:
 
 def _target(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:
     """Chances of every model on every job under the policy, shape (n, m)."""
-    candidates: list[Sequence[str] | None] = used["candidates"].to_list()
+    candidates: list[list[str] | None] = used["candidates"].to_list()
     names = sorted({name for each in candidates for name in each or ()} | set(used["actor"]))
     place = {name: i for i, name in enumerate(names)}
     if isinstance(policy, str) and policy != "uniform" and policy not in place:
@@ -253,8 +253,9 @@ def _target(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:
         allowed[i, [place[name] for name in each or names]] = 1
     if callable(policy):
         weights = np.zeros_like(allowed)
+        ask: Callable[[Mapping[str, Any]], Mapping[str, float]] = policy
         for i, row in enumerate(used.select("case_id", "queue", "candidates").iter_rows(named=True)):
-            for name, chance in policy(row).items():
+            for name, chance in ask(row).items():
                 if name not in place:
                     raise InputError(
                         Problem("the policy chooses a model that the log never tries", got=name, where=f"job {row['case_id']}")
@@ -280,9 +281,9 @@ def _target(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:
     weights = weights * allowed
     total = weights.sum(axis=1, keepdims=True)
     if (total <= 0).any():
-        row = int(np.argmin(total))
+        poor = int(np.argmin(total))
         problem = Problem(
-            "the policy chooses nobody who could do the job", where=f"job {used['case_id'][row]}", got=candidates[row]
+            "the policy chooses nobody who could do the job", where=f"job {used['case_id'][poor]}", got=candidates[poor]
         )
         raise InputError(problem)
     return weights / total, names

@@ -269,4 +269,5 @@ def _draw(seed: int, key: object, chances: np.ndarray) -> int:
     """A place, by a number that belongs to the seed and the job and to nothing else."""
     word = hashlib.blake2b(f"{seed}/{key}".encode(), digest_size=8).digest()
     number = int.from_bytes(word, "big") / 2**64
-    return int(min(np.searchsorted(np.cumsum(chances), number * float(chances.sum()), side="right"), len(chances) - 1))
+    place = int(np.searchsorted(np.cumsum(chances), number * float(chances.sum()), side="right"))
+    return min(place, len(chances) - 1)

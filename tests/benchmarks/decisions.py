@@ -18,7 +18,14 @@ from aura_analytics import AccountabilityLogger
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 COMPONENTS = [f"agent:{i}" for i in range(20)]
-SUCCESS = {"outcome_type": "success", "time_taken_seconds": 45.3, "issues_found": [], "tests_passed": True, "quality_score": 0.92, "notes": ""}
+SUCCESS = {
+    "outcome_type": "success",
+    "time_taken_seconds": 45.3,
+    "issues_found": [],
+    "tests_passed": True,
+    "quality_score": 0.92,
+    "notes": "",
+}
 
 
 def _entry(number: int, names: list[str], complexity: int) -> dict[str, Any]:
@@ -80,7 +87,7 @@ class _Rewriting:
 
     def statistics(self) -> float:
         ended = [entry for entry in self._entries() if entry["outcome"]]
-        return 100 * sum(entry["outcome"]["outcome_type"] == "success" for entry in ended) / max(len(ended), 1)
+        return 100.0 * sum(bool(entry["outcome"]["outcome_type"] == "success") for entry in ended) / max(len(ended), 1)
 
 
 def _ms(calls: list[Callable[[], Any]]) -> list[float]:
@@ -107,7 +114,7 @@ def _disk(folder: Path) -> float:
         return statistics.median(_ms([one] * 200))
 
 
-def decisions(path: Path, rounds: int) -> dict[str, Any]:  # noqa: ARG001
+def decisions(path: Path, rounds: int) -> dict[str, Any]:
     """The log at 1,000 and at 1,000,000 decisions."""
     big = _made(path.parent / "decisions-1000000.jsonl", 1_000_000)
     rng = np.random.default_rng(2)

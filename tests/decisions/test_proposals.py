@@ -30,7 +30,7 @@ def told(log: AccountabilityLogger, rounds: int = 100) -> None:
         decided(log, "agent:bad", ended="failure" if i % 10 else "success")
         for number in range(4):
             decided(log, f"agent:mid{number}", ended="success" if i % 10 < 6 else "failure")
-    for i in range(3):
+    for _ in range(3):
         decided(log, "agent:few", ended="failure")
 
 

@@ -117,7 +117,7 @@ def test_the_fit_agrees_with_another_implementation() -> None:
     table, _ = hard_tasks(3, 800)
     made = design(table.with_columns(n=pl.lit(1)))
     x, scale = made.x.toarray(), np.full(made.x.shape[1], 1 / 2.5**2)
-    scale[0] = 1e-6
+    scale[0] = 1 / 5**2
 
     def cost(beta: Any) -> Any:
         eta = x @ beta
@@ -330,3 +330,94 @@ def test_a_drop_is_found_and_dated() -> None:
         anomalies(days, false_alarms_per_year=0)
     with pytest.raises(ParameterError, match="counts do not fit"):
         anomalies(days.with_columns(k=pl.col("n") + 1))
+
+
+def equal(counts: list[int], successes: list[int]) -> list[str]:
+    from aura_analytics.learning.multipliers import shrunk
+
+    names = [f"c{i}" for i in range(len(counts))]
+    return shrunk(pl.DataFrame({"component": names, "outcomes": counts, "successes": successes}))["status"].to_list()
+
+
+def test_equal_components_are_not_told_apart() -> None:
+    for counts, successes in (([100, 50], [100, 50]), ([100, 50], [0, 0]), ([50] * 3, [50] * 3), ([40], [36])):
+        assert set(equal(counts, successes)) == {"insufficient"}
+    rng = np.random.default_rng(0)
+    many = rng.binomial(100_000, 0.804, 50)
+    assert equal([100_000] * 50, many.tolist()).count("insufficient") >= 45
+    flagged = sum(set(equal([50] * 3, rng.binomial(50, 0.99, 3).tolist())) != {"insufficient"} for _ in range(60))
+    assert flagged <= 60 * 0.05 + 3 * np.sqrt(60 * 0.05 * 0.95)
+
+
+def test_a_few_decisions_without_components_change_nothing() -> None:
+    rows = [(["a"], "success", 320), (["a"], "failure", 80), (["c"], "success", 240), (["c"], "failure", 160)]
+    table = pl.DataFrame(rows, schema=["components", "outcome", "n"], orient="row")
+    empty = pl.DataFrame({"components": [[]], "outcome": ["cancelled"], "n": [12]}, schema=table.schema)
+    assert adjusted(table).equals(adjusted(pl.concat([table, empty])))
+    assert adjusted(table)["status"].to_list() == ["increase", "decrease"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("a", "b", "n"), [(0.99, 0.95, 30), (0.97, 0.8, 15), (0.9, 0.8, 30), (0.8, 0.6, 200)])
+def test_adjusted_intervals_near_certainty(a: float, b: float, n: int) -> None:
+    rng = np.random.default_rng(12)
+    covered = 0
+    for _ in range(400):
+        wins = rng.binomial(n, [a, b])
+        table = pl.DataFrame({"components": [["a"], ["a"], ["b"], ["b"]], "outcome": ["success", "failure"] * 2,
+                              "n": [wins[0], n - wins[0], wins[1], n - wins[1]]})  # fmt: skip
+        row = adjusted(table).row(by_predicate=pl.col("component") == "a", named=True)
+        covered += row["lo"] <= a / b <= row["hi"]
+    assert covered / 400 >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)
+
+
+def test_many_levels_and_the_order_of_rows() -> None:
+    rng = np.random.default_rng(5)
+    rows = []
+    for i in range(3_000):
+        repo, words = int(rng.integers(0, 40)), int(rng.integers(0, 500))
+        hard = repo % 2
+        team = ["a:x"] if rng.random() < (0.8 if hard else 0.2) else ["a:y"]
+        rows.append(
+            (
+                [*team, "a:z"],
+                "success" if rng.random() < 0.9 - 0.4 * hard else "failure",
+                json.dumps({"repo": f"r{repo}", "words": words + i % 2}),
+            )
+        )
+    table = pl.DataFrame(rows, schema=["components", "outcome", "covariates"], orient="row")
+    first, second = adjusted(table), adjusted(table.sample(fraction=1, shuffle=True, seed=3))
+    assert first.with_columns(pl.selectors.float().round(9)).equals(second.with_columns(pl.selectors.float().round(9)))
+    row = first.row(by_predicate=pl.col("component") == "a:x", named=True)
+    assert row["rate"] < 0.65 and row["lo"] <= 1 <= row["hi"]
+
+
+def test_confidence_that_is_far_off_is_never_called_calibrated() -> None:
+    assert calibration([0.4, 0.6] * 25, [1] * 45 + [0] * 5).level == "underconfident"
+    assert calibration([1.0] * 100, [1, 0] * 50).level == "overconfident"
+    assert calibration([0.5] * 200, [1] * 190 + [0] * 10).level == "underconfident"
+    rng = np.random.default_rng(2)
+    rejected = sum(
+        calibration(p, rng.random(80) < p).level != "calibrated" for p in [rng.uniform(0.3, 0.95, 80) for _ in range(150)]
+    )
+    assert rejected <= 150 * 0.05 + 3 * np.sqrt(150 * 0.05 * 0.95)
+
+
+def test_charts_out_of_their_range() -> None:
+    from aura_analytics.learning.control_charts import cusum_limit, ewma_arl, ewma_width, poisson_cusum_arl
+
+    for call in (
+        lambda: ewma_arl(0.001, 2.7),
+        lambda: cusum_limit(3, 2),
+        lambda: cusum_limit(3, 100),
+        lambda: ewma_width(0.05, 5),
+        lambda: poisson_cusum_arl(0.25, 0.0004, 10),
+        lambda: anomalies(quiet(np.random.default_rng(1), 1, 9, 30), false_alarms_per_year=1e-12),
+    ):
+        try:
+            value = call()
+        except ParameterError as error:
+            assert "out of range" in str(error) or "no step" in str(error)
+        else:
+            assert isinstance(value, float) and value > 0
+    assert cusum_limit(0.5, 1e7) > cusum_limit(0.5, 1e6)

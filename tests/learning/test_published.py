@@ -118,7 +118,7 @@ def test_brier() -> None:
 def test_calibration_errors() -> None:
     given, expected, tolerance = case("N5-ECE-BINARY")
     assert calibration_error(given["p"], given["y"], bins=given["bins"]) == pytest.approx(expected["ece_event_rate"], **tolerance)
-    top = calibration_error(given["p"], given["y"], bins=given["bins"], top_label=True)
+    top = calibration_error(given["p"], given["y"], bins=given["bins"], accuracy=True)
     assert top == pytest.approx(expected["ece_accuracy"], **tolerance)
     given, expected, tolerance = case("N5-ECE-TOPLABEL")
     assert calibration_error(given["confidence"], given["correct"], bins=given["bins"]) == pytest.approx(
