@@ -15,18 +15,28 @@ __version__ = "0.1.0"
 # name -> module that it lives in; None is the module itself
 _LAZY: dict[str, str | None] = {
     "AccountabilityLogger": "aura_analytics.decisions.log",
+    "Accountant": "aura_analytics.accountant",
     "Calendar": "aura_analytics.calendars",
     "DecisionLog": "aura_analytics.decisions.records",
     "DossierState": "aura_analytics.metrics.state",
+    "ErrorClassifier": "aura_analytics.scoring.records",
+    "HRDesk": "aura_analytics.hr.desk",
     "Ledger": "aura_analytics.ledger.store",
     "LogMapping": "aura_analytics.importing.mapping",
+    "Model": "aura_analytics.routing.router",
     "Outcome": "aura_analytics.decisions.records",
     "OutcomeType": "aura_analytics.decisions.records",
+    "PenaltyPolicy": "aura_analytics.scoring.penalties",
     "Policy": "aura_analytics.rules.policy",
+    "Router": "aura_analytics.routing.router",
+    "ScoreResult": "aura_analytics.scoring.records",
+    "Scorer": "aura_analytics.scoring.records",
+    "SeverityTable": "aura_analytics.hr.severities",
     "checks": None,
     "compare_versions": "aura_analytics.decisions.learn",
     "dossiers": "aura_analytics.metrics.dossier",
     "errors": None,
+    "evaluate_policy": "aura_analytics.routing.evaluation",
     "events": None,
     "get_dossier": "aura_analytics.ledger.client",
     "import_log": "aura_analytics.importing.log",
@@ -35,18 +45,26 @@ _LAZY: dict[str, str | None] = {
     "metrics": None,
     "read_events": "aura_analytics.io",
     "record_event": "aura_analytics.ledger.client",
+    "rescore": "aura_analytics.scoring.rescoring",
     "rolling": "aura_analytics.metrics.rolling",
     "sample_log": "aura_analytics.samples",
+    "score_frame": "aura_analytics.scoring.frames",
+    "score_quality": "aura_analytics.scoring.quality",
+    "standing": "aura_analytics.hr.standing",
     "write_events": "aura_analytics.io",
     "write_report": "aura_analytics.report.page",
 }
 
 if TYPE_CHECKING:
     from aura_analytics import checks, errors, events, metrics
+    from aura_analytics.accountant import Accountant
     from aura_analytics.calendars import Calendar
     from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
     from aura_analytics.decisions.log import AccountabilityLogger
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
+    from aura_analytics.hr.desk import HRDesk
+    from aura_analytics.hr.severities import SeverityTable
+    from aura_analytics.hr.standing import standing
     from aura_analytics.importing.log import import_log, import_log_report
     from aura_analytics.importing.mapping import LogMapping
     from aura_analytics.io import read_events, write_events
@@ -56,23 +74,40 @@ if TYPE_CHECKING:
     from aura_analytics.metrics.rolling import rolling
     from aura_analytics.metrics.state import DossierState
     from aura_analytics.report.page import write_report
+    from aura_analytics.routing.evaluation import evaluate_policy
+    from aura_analytics.routing.router import Model, Router
     from aura_analytics.rules.policy import Policy
     from aura_analytics.samples import sample_log
+    from aura_analytics.scoring.frames import score_frame
+    from aura_analytics.scoring.penalties import PenaltyPolicy
+    from aura_analytics.scoring.quality import score_quality
+    from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
+    from aura_analytics.scoring.rescoring import rescore
 
 __all__ = [
     "AccountabilityLogger",
+    "Accountant",
     "Calendar",
     "DecisionLog",
     "DossierState",
+    "ErrorClassifier",
+    "HRDesk",
     "Ledger",
     "LogMapping",
+    "Model",
     "Outcome",
     "OutcomeType",
+    "PenaltyPolicy",
     "Policy",
+    "Router",
+    "ScoreResult",
+    "Scorer",
+    "SeverityTable",
     "checks",
     "compare_versions",
     "dossiers",
     "errors",
+    "evaluate_policy",
     "events",
     "get_dossier",
     "import_log",
@@ -81,8 +116,12 @@ __all__ = [
     "metrics",
     "read_events",
     "record_event",
+    "rescore",
     "rolling",
     "sample_log",
+    "score_frame",
+    "score_quality",
+    "standing",
     "write_events",
     "write_report",
 ]

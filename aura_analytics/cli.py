@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aura_analytics.cli_decisions import explain, log_app, query, stats
+from aura_analytics.cli_hr import hr_app, plan, route, score
 from aura_analytics.cli_learning import learn_app
 from aura_analytics.cli_ledger import is_ledger, ledger_app, opened, record
 from aura_analytics.console import Json, print_json, progress
@@ -35,8 +36,9 @@ app.add_typer(rules_app, name="rules")
 app.add_typer(ledger_app, name="ledger")
 app.add_typer(log_app, name="log")
 app.add_typer(learn_app, name="learn")
+app.add_typer(hr_app, name="hr")
 app.command("record")(record)
-for _command in (stats, query, explain):
+for _command in (stats, query, explain, score, plan, route):
     app.command(_command.__name__)(_command)
 
 Events = Annotated[

@@ -132,6 +132,13 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
         ["query"],
         ["learn"],
         ["explain"],
+        ["score"],
+        ["plan"],
+        ["route"],
+        *(
+            ["hr", name]
+            for name in ("status", "actions", "approve", "reject", "contest", "uphold", "overturn", "reinstate", "close", "ladder")
+        ),
         *(["learn", name] for name in ("propose", "apply", "overrides", "calibration", "compare", "anomalies")),
         *(["log", name] for name in ("repair", "export", "rotate", "retain")),
         ["ledger"],

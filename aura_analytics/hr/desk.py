@@ -14,7 +14,6 @@ import polars as pl
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.hr.standing import effective, proposals, standing
 from aura_analytics.hr.vocabulary import EFFECTS, PEOPLE, action_event, actions_of, digest_of, now
-from aura_analytics.times import parse_span
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
@@ -142,8 +141,9 @@ class HRDesk:
         days: float | None = None,
         case_id: str | None = None,
         would_clear: str | None = None,
+        **said: Any,
     ) -> str:
-        """Record an action; on a person it is a proposal. Returns its name.
+        """Record an action; on a person it is a proposal. Returns its name; `said` is kept with it.
 
         Raises
         ------
@@ -157,7 +157,7 @@ class HRDesk:
             raise ParameterError(Problem("points belong to reputation, and reputation needs them", got=points))
         name = f"hr/{uuid.uuid4().hex}"
         event = drafted(action, actor, actor_kind, event_id=name, rule=rule, rows=rows, reason=reason, points=points, days=days,
-                        case_id=case_id, would_clear=would_clear)  # fmt: skip
+                        case_id=case_id, would_clear=would_clear, **said)  # fmt: skip
         self._ledger.record_event(event)
         return name
 
@@ -218,6 +218,26 @@ class HRDesk:
             If the action is not under contest, or the approver is nobody or the one whom it is about, or no reason is given.
         """
         return self._decide("overturned", action, approver, reason)
+
+    def reinstate(self, actor: str, approver: str, reason: str) -> str:
+        """End a suspension; returns the name of the action. Raises `ParameterError` when the actor is not suspended."""
+        board = self.status().filter((pl.col("actor") == actor) & pl.col("suspended"))
+        if board.is_empty():
+            raise ParameterError(Problem("the actor is not suspended", got=actor, next="aura hr status says who is"))
+        signed: dict[str, Any] = {**_signature(approver, reason, actor)}
+        name = f"hr/{uuid.uuid4().hex}"
+        kind = board["actor_kind"].item()
+        self._ledger.record_event(action_event("reinstatement", actor, kind, event_id=name, rule="by hand", **signed))
+        return name
+
+    def close_plan(self, plan: str, approver: str, reason: str) -> str:
+        """Close an improvement plan. Raises `ParameterError` when it is not open."""
+        row = self._in_force(plan)
+        if row["action"] != "plan_opened":
+            raise ParameterError(Problem("that is no plan", got=plan, expected="the name of an action plan_opened"))
+        if self._actions().filter((pl.col("refers_to") == plan) & (pl.col("action") == "plan_closed")).height:
+            raise ParameterError(Problem("the plan is closed already", got=plan))
+        return self._answer("plan_closed", plan, row, _signature(approver, reason, row["actor"]))
 
     def close_case(self, case: str, approver: str, reason: str) -> str:
         """Close an HR case. Raises `ParameterError` when it is not open."""
@@ -297,8 +317,3 @@ def _signature(approver: str, reason: str, actor: str) -> dict[str, str]:
     if name.casefold() == str(actor).strip().casefold():
         raise ParameterError(Problem("nobody signs in their own matter", got=name, expected="another person"))
     return {"approver": name, "reason": _named(reason, "reason")}
-
-
-def span_days(text: str | timedelta, name: str) -> float:
-    """Days of a span such as `30d`."""
-    return parse_span(text, name=name) / timedelta(days=1)

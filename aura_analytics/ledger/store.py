@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import threading
 import time
@@ -363,6 +364,18 @@ class Ledger:
             end = read_head(connection)[1]
             named = select(column.agent).where(column.agent.is_not(None), column.seq > seq).distinct()
             return set(connection.execute(named).scalars()), end
+
+    def event(self, event_id: str) -> dict[str, Any] | None:
+        """One event by its id, as a dict on the contract; None when there is none."""
+        column = tables.events.c
+        query = select(*(column[name] for name in tables.COLUMNS)).where(column.event_id == event_id)
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            row = connection.execute(query).first()
+        if row is None:
+            return None
+        found = dict(zip(tables.COLUMNS, row, strict=True))
+        penalties = None if found["penalties"] is None else json.loads(found["penalties"])
+        return found | {"ts": _moment(found["ts"]), "penalties": penalties}
 
     def last_of(self, actor: str) -> datetime | None:
         """The time of an actor's last event."""

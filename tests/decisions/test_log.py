@@ -211,7 +211,8 @@ def test_shrunk_intervals_cover() -> None:
         n = rng.integers(3, 60, 40)
         counts = pl.DataFrame({"component": [f"c{i}" for i in range(40)], "outcomes": n, "successes": rng.binomial(n, truth)})
         found = multipliers.shrunk(counts)
-        covered += int(((found["lo"].to_numpy() <= truth / 0.8) & (truth / 0.8 <= found["hi"].to_numpy())).sum())
+        ratio = truth / (truth @ n / n.sum())  # over the rate of all outcomes together
+        covered += int(((found["lo"].to_numpy() <= ratio) & (ratio <= found["hi"].to_numpy())).sum())
         total += 40
     # 4,800 intervals: three standard errors are 0.95 points
     assert abs(covered / total - 0.95) < 0.01, covered / total

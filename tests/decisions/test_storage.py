@@ -194,7 +194,7 @@ def _kill_many(path: str, rounds: int) -> None:
         writers[1].communicate()
     log = AccountabilityLogger(path)
     found = {entry.request_id: entry.outcome for entry in log.query_decisions(limit=None)}
-    assert len(said) > 10 * rounds
+    assert len(said) > 2 * rounds
     assert [name for name in said if (found.get(name) or {}).get("outcome_type") != "success"] == []
     # a kill may cut the one line off that was just being written; nothing else is ever damaged
     assert len(log.faults()) <= rounds

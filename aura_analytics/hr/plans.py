@@ -1,0 +1,260 @@
+"""Improvement plans: drafted from a verdict with its evidence, rendered for people, opened and closed as events, measured as they run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date, datetime, timedelta
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.metrics.dossier import dossiers
+from aura_analytics.metrics.registry import METRICS
+from aura_analytics.rules.policy import Policy
+from aura_analytics.times import parse_as_of
+
+if TYPE_CHECKING:
+    from aura_analytics.hr.desk import HRDesk
+
+__all__ = ["Goal", "ImprovementPlan", "draft_plan", "plan_progress"]
+
+_MEASURES = {
+    "override_rate": "Review with a colleague a sample of cases in which the recommendation was overridden, and write down why.",
+    "sat_score_mean": "Read the ratings of two stars and fewer with their cases; agree on two things to do otherwise.",
+    "avg_processing_hours": "Look at the ten longest cases together: what was waited for, and by whom?",
+    "sla_breach_rate": "Look at the cases that breached: was it workload, or the order of work?",
+}
+
+
+@dataclass(frozen=True)
+class Goal:
+    """What is to change: a metric, where it stands (`now`, from `n` observations), and where it is to be (`aim`)."""
+
+    metric: str
+    title: str
+    now: float | None
+    n: int | None
+    aim: str
+    threshold: float | None
+
+
+@dataclass(frozen=True)
+class ImprovementPlan:
+    """An improvement plan.
+
+    Attributes
+    ----------
+    actor, actor_kind
+        Whom it is for.
+    policy, rules
+        The policy and the rules behind it.
+    as_of
+        End of the window in which they were met, ISO 8601.
+    starts, ends
+        Dates, ISO 8601.
+    goals
+        What is to change.
+    reasons
+        The verdict in words.
+    exit_criterion
+        What ends it before its time; each is enough.
+    measures
+        What will be done; meant to be edited.
+    """
+
+    actor: str
+    actor_kind: str
+    policy: str
+    rules: tuple[str, ...]
+    as_of: str
+    starts: str
+    ends: str
+    goals: tuple[Goal, ...]
+    reasons: tuple[str, ...]
+    exit_criterion: tuple[str, ...]
+    measures: tuple[str, ...]
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON, and for the event that opens it."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, body: Mapping[str, Any]) -> ImprovementPlan:
+        """The plan of `to_dict`."""
+        goals = tuple(Goal(**goal) for goal in body["goals"])
+        lists = {name: tuple(body[name]) for name in ("rules", "reasons", "exit_criterion", "measures")}
+        return cls(**{**body, **lists, "goals": goals})
+
+    def to_markdown(self) -> str:
+        """The plan as Markdown."""
+        return _rendered("plan.md.j2", self)
+
+    def to_html(self) -> str:
+        """The plan as one HTML page that loads nothing."""
+        return _rendered("plan.html.j2", self)
+
+    def write(self, path: str | Path) -> Path:
+        """Write it as `.md` or `.html`; raises `ParameterError` for another name, or a file that exists."""
+        target = Path(path)
+        if target.suffix not in (".md", ".html"):
+            raise ParameterError(Problem("a plan is written as .md or .html", got=target.name))
+        if target.exists():
+            raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
+        target.write_text(self.to_html() if target.suffix == ".html" else self.to_markdown(), encoding="utf-8")
+        return target
+
+    def open(self, desk: HRDesk) -> str:
+        """Open it: for a person a proposal that somebody signs (`HRDesk.approve`). Returns the name of the action."""
+        clears = "; or ".join(self.exit_criterion) or "its end"
+        return desk.act("plan_opened", self.actor, self.actor_kind, rule=self.policy, reason="; ".join(self.reasons) or "by hand",
+                        would_clear=clears, plan=self.to_dict())  # fmt: skip
+
+
+def _number(value: float | None, metric: str) -> str:
+    if value is None:
+        return "-"
+    return f"{value:.1%}" if METRICS[metric].unit == "fraction" else f"{value:.4g} {METRICS[metric].unit}"
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
+
+    made = Environment(
+        loader=PackageLoader("aura_analytics.hr"), autoescape=select_autoescape(["html.j2", "html"]), undefined=StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
+    )  # fmt: skip
+    made.filters["number"] = _number
+    made.filters["md"] = lambda text: "".join(
+        "\\" + character if character in "\\`*_{}[]<>#|" else character for character in str(text)
+    )
+    return made
+
+
+def _rendered(template: str, plan: ImprovementPlan) -> str:
+    return str(_environment().get_template(template).render(plan=plan))
+
+
+def draft_plan(
+    events: pl.DataFrame | pl.LazyFrame, actor: str, policy: Policy | None = None, *, as_of: datetime | date | str | None = None,
+    window: str | timedelta | None = "90d", days: int = 60,
+) -> ImprovementPlan:  # fmt: skip
+    """Draft a plan for an actor from the verdict on their dossier.
+
+    Parameters
+    ----------
+    events
+        Events on the contract, or a ledger.
+    actor
+        Whom it is for.
+    policy
+        Whose thresholds; default `Policy.evidence_gated()`.
+    as_of, window
+        Of the dossier, as `aura.dossiers`.
+    days
+        Length of the plan, at least 1.
+
+    Returns
+    -------
+    ImprovementPlan
+        With a goal for every comparison behind the verdict, and what would clear it as exit criterion.
+
+    Raises
+    ------
+    ParameterError
+        If nobody has this name, or the verdict is neither `flag` nor `watch`: there is nothing to improve on evidence.
+    """
+    if not 1 <= days <= 730:
+        raise ParameterError(Problem("days is out of range", got=days, expected="1 to 730"))
+    chosen = policy or Policy.evidence_gated()
+    board = dossiers(events, as_of=as_of, window=window)
+    mine = board.filter(pl.col("actor") == actor)
+    if mine.is_empty():
+        hint = close_match(actor, board["actor"].to_list())
+        raise ParameterError(Problem("nobody has this name in the window", got=actor, next=hint))
+    verdict = chosen.evaluate(mine).row(0, named=True)
+    if verdict["verdict"] not in ("flag", "watch"):
+        said = "; ".join(verdict["reasons"])
+        raise ParameterError(
+            Problem("the verdict asks for no plan", got=f"{verdict['verdict']} ({said})", expected="flag or watch")
+        )
+    goals = tuple(
+        Goal(item["metric"], METRICS[item["metric"]].title, item["value"], item["n"],
+             f"{_opposite(item['comparison'])} {_number(item['threshold'], item['metric'])}", item["threshold"])
+        for item in verdict["evidence"]
+    )  # fmt: skip
+    start = (parse_as_of(as_of) if as_of is not None else verdict["as_of"]).date()
+    measures = tuple(dict.fromkeys(_MEASURES[goal.metric] for goal in goals if goal.metric in _MEASURES))
+    return ImprovementPlan(
+        actor=actor, actor_kind=str(mine["actor_kind"].item() or "officer"), policy=f"{chosen.name}/{chosen.spec.version}",
+        rules=tuple(verdict["rules"]), as_of=verdict["as_of"].isoformat(), starts=start.isoformat(),
+        ends=(start + timedelta(days=days)).isoformat(), goals=goals, reasons=tuple(verdict["reasons"]),
+        exit_criterion=tuple(verdict["would_clear"]), measures=measures or ("To be agreed.",),
+    )  # fmt: skip
+
+
+def _opposite(comparison: str | None) -> str:
+    """What a metric must do to leave a rule whose comparison it meets."""
+    words = {"above": "at most", "at least": "below", "below": "at least", "at most": "above",
+             ">": "at most", ">=": "below", "<": "at least", "<=": "above"}  # fmt: skip
+    return words.get(str(comparison), "away from")
+
+
+def plan_progress(
+    events: pl.DataFrame | pl.LazyFrame, plan: ImprovementPlan, policy: Policy, as_of: datetime | date | str | None = None
+) -> pl.DataFrame:
+    """How a plan goes: the same metrics since it started, and the same policy's verdict on them.
+
+    Parameters
+    ----------
+    events
+        Events on the contract, or a ledger.
+    plan
+        The plan.
+    policy
+        The policy behind it.
+    as_of
+        Until when; default the last event.
+
+    Returns
+    -------
+    polars.DataFrame
+        Per goal: `metric`, `at_start`, `now` and `n` (since the start; null without observations), `aim`, `met` (whether the value is there;
+        null without one), and `verdict` of the policy on the time since the start. A value that is there with few observations may be luck: the
+        verdict says whether the evidence suffices.
+    """
+    lazy = events.lazy()
+    end = parse_as_of(as_of) if as_of is not None else lazy.select(pl.col("ts").max()).collect(engine="in-memory").item()
+    start = parse_as_of(plan.starts)
+    if end is None or end <= start:
+        raise ParameterError(Problem("the plan has not begun by then", got=str(end), expected=f"a moment after {plan.starts}"))
+    board = dossiers(events, as_of=end, window=end - start).filter(pl.col("actor") == plan.actor)
+    verdict = policy.evaluate(board)["verdict"].item() if board.height else "insufficient"
+    rows = []
+    for goal in plan.goals:
+        value = board[goal.metric].item() if board.height else None
+        n = board[f"{goal.metric}_n"].item() if board.height and f"{goal.metric}_n" in board.columns else None
+        rows.append((goal.metric, goal.now, value, n, goal.aim, _met(value, goal), str(verdict)))
+    schema = {"metric": pl.String, "at_start": pl.Float64, "now": pl.Float64, "n": pl.Int64, "aim": pl.String, "met": pl.Boolean,
+              "verdict": pl.String}  # fmt: skip
+    return pl.DataFrame(rows, schema=schema, orient="row")
+
+
+def _met(value: float | None, goal: Goal) -> bool | None:
+    if value is None or goal.threshold is None:
+        return None
+    for word, holds in (("at most", value <= goal.threshold), ("at least", value >= goal.threshold), ("below", value < goal.threshold),
+                        ("above", value > goal.threshold)):  # fmt: skip
+        if goal.aim.startswith(word):
+            return bool(holds)
+    return None
+
+
+def plan_of(attributes: str) -> ImprovementPlan:
+    """The plan of the event that opened it."""
+    return ImprovementPlan.from_dict(json.loads(attributes)["plan"])
