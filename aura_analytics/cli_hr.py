@@ -377,7 +377,7 @@ def plan(
     source = events if events is not None else settings.ledger_url()
     if open_ and not is_ledger(source):
         raise ParameterError(Problem("a plan is opened in a ledger", got=source, expected="a ledger (URL or .db file)"))
-    table: pl.LazyFrame = load_events(source)
+    table: pl.LazyFrame = load_events(source, None)
     made = draft_plan(table, actor, Policy.from_yaml(policy) if policy else None, as_of=as_of, days=days)
     if out is not None:
         made.write(out)
@@ -394,7 +394,7 @@ def plan(
 
 
 def route(
-    models: Annotated[Path, typer.Argument(help="YAML or JSON: a list of models with name and capabilities.")],
+    models: Annotated[Path, typer.Argument(help="YAML or JSON: under `models` a list of name and capabilities.")],
     task: Annotated[str, typer.Option(help="The task as JSON: capabilities, job_id, queue.")] = "{}",
     strategy: Annotated[str, typer.Option(help="seed, thompson, ucb1 or epsilon_greedy.")] = "seed",
     exploration: Annotated[float | None, typer.Option(help="Share of choices spread evenly.")] = None,
@@ -408,10 +408,9 @@ def route(
     from aura_analytics.importing.mapping import load_yaml
     from aura_analytics.routing import Router
 
-    listed = load_yaml(models, RuleError, "list of models")
-    entries = listed.get("models") if isinstance(listed, dict) else listed
+    entries = load_yaml(models, RuleError, "models").get("models")
     if not isinstance(entries, list) or not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in entries):
-        raise RuleError(Problem("this is no list of models", where=str(models), expected="- name: ...\n  capabilities: [...]"))
+        raise RuleError(Problem("this is no list of models", where=str(models), expected="models: a list of name and capabilities"))
     try:
         wanted = json.loads(task)
     except ValueError as error:

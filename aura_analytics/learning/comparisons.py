@@ -15,7 +15,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["RateTest", "VersionComparison", "binomial_test", "compare", "difference", "paired_difference", "rate_ratio"]
+__all__ = [
+    "ArmComparison",
+    "RateTest",
+    "VersionComparison",
+    "binomial_test",
+    "compare",
+    "difference",
+    "paired_difference",
+    "rate_ratio",
+    "two_arms",
+]
 
 
 def difference(k1: ArrayLike, n1: ArrayLike, k2: ArrayLike, n2: ArrayLike, confidence: float = 0.95) -> tuple[Floats, Floats]:
@@ -155,6 +165,58 @@ def rate_ratio(count1: int, exposure1: float, count2: int, exposure2: float, con
     odds = exposure2 / exposure1
     estimate = (count1 / exposure1) / (count2 / exposure2) if count2 else float("inf")
     return RateTest(estimate, low / (1 - low) * odds, high / (1 - high) * odds if high < 1 else float("inf"), float(found.pvalue))
+
+
+@dataclass(frozen=True)
+class ArmComparison:
+    """Two arms of a trial: difference of rates, relative risk and odds ratio (first over second), each as (estimate, lower, upper)."""
+
+    difference: tuple[float, float, float]
+    relative_risk: tuple[float, float, float]
+    odds_ratio: tuple[float, float, float]
+
+
+def two_arms(k1: int, n1: int, k2: int, n2: int, confidence: float = 0.95) -> ArmComparison:
+    """Compare the rates of two arms, by the large-sample limits that trials report.
+
+    Parameters
+    ----------
+    k1, n1, k2, n2
+        Events and sizes.
+    confidence
+        Two-sided level, in (0, 1).
+
+    Returns
+    -------
+    ArmComparison
+        Ratios are NaN with limits (0, inf) where a count of events, or of the rest, is 0: use `difference` and `rate_ratio` there.
+
+    References
+    ----------
+    Agresti A (2002) Categorical Data Analysis, section 3.1.
+
+    Examples
+    --------
+    >>> [round(value, 4) for value in two_arms(189, 11034, 104, 11037).difference]
+    [0.0077, 0.0047, 0.0107]
+    """
+    _counts(k1=k1, n1=n1, k2=k2, n2=n2)
+    if not (n1 > 0 and n2 > 0 and k1 <= n1 and k2 <= n2):
+        raise ParameterError(Problem("events and sizes do not fit", got=(k1, n1, k2, n2), expected="0 <= k <= n, n positive"))
+    z = z_value(confidence)
+    p1, p2 = k1 / n1, k2 / n2
+    error = float(np.sqrt(p1 * (1 - p1) / n1 + p2 * (1 - p2) / n2))
+    gap = (p1 - p2, p1 - p2 - z * error, p1 - p2 + z * error)
+    nothing = (float("nan"), 0.0, float("inf"))
+
+    def ratio(value: float, spread: float) -> tuple[float, float, float]:
+        return value, value * float(np.exp(-z * spread)), value * float(np.exp(z * spread))
+
+    risk = ratio(p1 / p2, float(np.sqrt((1 - p1) / k1 + (1 - p2) / k2))) if k1 and k2 else nothing
+    rest1, rest2 = n1 - k1, n2 - k2
+    full = k1 and k2 and rest1 and rest2
+    odds = ratio(k1 * rest2 / (k2 * rest1), float(np.sqrt(1 / k1 + 1 / rest1 + 1 / k2 + 1 / rest2))) if full else nothing
+    return ArmComparison(gap, risk, odds)
 
 
 def _counts(**given: int) -> None:

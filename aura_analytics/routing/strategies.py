@@ -26,7 +26,7 @@ def best_probabilities(a: ArrayLike, b: ArrayLike) -> Floats:
     Parameters
     ----------
     a, b
-        Parameters of the beta distributions (successes and failures, plus what was assumed before), positive, shape (m,).
+        Parameters of the beta distributions (successes and failures, plus what was assumed before), at least 1, shape (m,).
 
     Returns
     -------

@@ -81,7 +81,7 @@ def would_have(rescored: pl.DataFrame, before: SeverityTable, after: SeverityTab
         chosen = later if new else before
         return {
             level: sum(
-                (item.points or 0.0) if action == "reputation" else 1.0 for item in chosen.of(level) if item.action == action
+                ((item.points or 0.0) if action == "reputation" else 1.0 for item in chosen.of(level) if item.action == action), 0.0
             )
             for level in ("low", "medium", "high", "critical")
         }

@@ -1,0 +1,175 @@
+"""The Accountant: one payload, one transaction; its record, and what follows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from sqlalchemy import text
+
+import aura_analytics as aura
+from aura_analytics import Accountant, HRDesk, Ledger, Model, PenaltyPolicy, Router, SeverityTable
+from aura_analytics.errors import ConflictError, InputError, RoutingError, RuleError
+from aura_analytics.scoring import rescore, would_have
+
+LONG = "A long and careful answer that says what was asked for, and why."
+LIE = "This value is UNDEFINED here, sorry about that, I made it up."
+
+
+@pytest.fixture
+def store(url: str) -> Iterator[Ledger]:
+    with Ledger(url, mirror=False) as made:
+        yield made
+
+
+def payload(model: str = "gpt", job: object = 7, output: str = LONG, confidence: float = 0.9, **more: Any) -> dict[str, Any]:
+    return {"model_name": model, "job_id": job, "task": {}, "model_output": {"output": output, "confidence": confidence}, **more}
+
+
+def test_the_document_s_json(store: Ledger) -> None:
+    accountant = Accountant(store)
+    assert accountant.evaluate(payload()) == {"score": 90.0, "penalties": [], "confidence": 0.9, "error_severity": "low"}
+    assert accountant.evaluate(payload(job=8, output="short")) == {
+        "score": 80.0, "penalties": ["too_short"], "confidence": 0.9, "error_severity": "medium",
+    }  # fmt: skip
+    assert accountant.evaluate(payload(job=9, output="", confidence=0.2))["error_severity"] == "high"
+    assert aura.standing(store.lazy()).select("actor", "reputation", "standing").row(0) == ("gpt", 94.0, "good")
+    assert store.events().collect().pipe(aura.events.validate).height == 5
+    assert store.verify().ok
+
+
+def test_model_performance(store: Ledger) -> None:
+    Accountant(store).evaluate(payload(output="short", confidence=0.987_65))
+    with store.engines.reader.connect() as connection:
+        rows = connection.execute(text("SELECT * FROM model_performance")).mappings().all()
+    (row,) = [dict(item) for item in rows]
+    names = ["id", "model_name", "job_id", "score", "penalties", "created_at", "confidence", "severity", "rule_version", "event_id"]
+    assert list(row) == names
+    penalties = row["penalties"] if isinstance(row["penalties"], list) else json.loads(row["penalties"])
+    assert (row["model_name"], row["job_id"], penalties, row["severity"]) == ("gpt", "7", ["too_short"], "medium")
+    assert Decimal(str(row["score"])) == Decimal("88.77") and row["rule_version"] == "seed/1"
+    event = store.event(row["event_id"])
+    assert event is not None and str(row["created_at"])[:19] == f"{event['ts']:%Y-%m-%d %H:%M:%S}"
+
+
+def test_a_job_is_evaluated_once(store: Ledger) -> None:
+    accountant = Accountant(store)
+    first = accountant.evaluate(payload(output="short"))
+    count = len(store)
+    assert accountant.evaluate(payload(output="short")) == first and len(store) == count
+    with pytest.raises(ConflictError, match=r"evaluated already, with another output.*attempt=2"):
+        accountant.evaluate(payload(output=LONG))
+    assert len(store) == count
+    accountant.evaluate(payload(output=LONG, attempt=2))
+    record = accountant.job(7)
+    assert [item["score"] for item in record["evaluations"]] == [80.0, 90.0] and record["score"] == 90.0
+    assert record["model_name"] == "gpt" and len(record["actions"]) == 1
+    assert accountant.job("nobody")["evaluations"] == []
+
+
+def test_a_critical_error(store: Ledger) -> None:
+    router = Router([Model("gpt"), Model("claude"), Model("slow")], store)
+    for job, (name, confidence) in enumerate([("claude", 0.95), ("slow", 0.8), ("gpt", 0.99)]):
+        Accountant(store).evaluate(payload(name, f"w{job}", confidence=confidence))
+    assert router.route({}).name == "gpt"
+    accountant = Accountant(store, router=router)
+    assert accountant.evaluate(payload(output=LIE))["error_severity"] == "critical"
+    board = aura.standing(store.lazy()).row(0, named=True)
+    assert (board["standing"], board["suspended"], board["open_cases"]) == ("suspended", True, 1)
+    record = accountant.job(7)
+    assert (record["model_name"], record["rerouted"]) == ("claude", ["gpt"])  # the next best, not the next in line
+    assert router.route({}).name == "claude"
+    assert accountant.evaluate(payload(output=LIE))["error_severity"] == "critical"  # again: nothing new
+    assert len(accountant.job(7)["actions"]) == 2
+    desk = HRDesk(store)
+    case = desk.actions("gpt").filter(action="case_opened")["event_id"].item()
+    said = json.loads(desk.actions("gpt").filter(action="suspension")["attributes"].item())
+    assert said["rule"] == "seed/1 on seed/1" and said["evidence"] == ["evaluation/7/gpt"] and len(said["evidence_sha256"]) == 64
+    assert "reinstatement" in said["would_clear"] and said["reason"] == "critical: hallucination"
+    desk.reinstate("gpt", "A. Lee", "it was quoting")
+    desk.close_case(case, "A. Lee", "it was quoting")
+    assert desk.status()["standing"].to_list() == ["good"]
+    assert router.route({}).name == "gpt" or router.route({}).name == "claude"
+
+
+def test_nobody_is_left_to_take_the_task(store: Ledger) -> None:
+    router = Router([Model("gpt")], store)
+    accountant = Accountant(store, router=router)
+    accountant.evaluate(payload(output=LIE))
+    assert accountant.job(7)["rerouted"] == [] and accountant.job(7)["model_name"] == "gpt"
+    with pytest.raises(RoutingError, match=r"nobody is left.*gpt: suspended.*reinstate"):
+        router.route({})
+
+
+def test_people_are_acted_upon_by_people(store: Ledger) -> None:
+    Accountant(store).evaluate(payload("anne", output=LIE, actor_kind="officer"))
+    desk = HRDesk(store)
+    board = desk.status().row(0, named=True)
+    assert (board["standing"], board["reputation"], board["pending"]) == ("good", 100.0, 2)
+    proposal = desk.pending().filter(proposed="suspension")["event_id"].item()
+    desk.approve(proposal, "B. Kim", "confirmed with the applicant")
+    assert desk.status().row(0, named=True)["standing"] == "suspended"
+
+
+def test_a_table_that_asks_for_confirmation(store: Ledger) -> None:
+    table = SeverityTable.seed().model_copy(update={"critical_requires": "confirmation", "name": "careful"})
+    Accountant(store, table=table).evaluate(payload(output=LIE))
+    board = aura.standing(store.lazy()).row(0, named=True)
+    assert (board["standing"], board["open_cases"], board["pending"]) == ("under_review", 1, 1)
+
+
+def test_tables_in_yaml(tmp_path: Path) -> None:
+    from importlib import resources
+
+    shipped = SeverityTable.from_yaml(Path(str(resources.files("aura_analytics.hr") / "tables/severities.yaml")))
+    assert shipped == SeverityTable.seed()
+    (tmp_path / "t.yaml").write_text("name: x\ncritcal: []\nhigh: [{action: reputation}, {action: suspend}]\n")
+    with pytest.raises(RuleError) as caught:
+        SeverityTable.from_yaml(tmp_path / "t.yaml")
+    assert "did you mean 'critical'" in str(caught.value) and "reputation needs them" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [({"model_name": None}, "model_name is missing"), ({"job_id": ""}, "job_id is missing"), ({"task": None}, "task cannot be read"),
+     ({"model_output": "x"}, "model_output cannot be read"), ({"attempt": 0}, "attempt is out of range"),
+     ({"model_output": {"output": LONG, "confidence": 11}}, "confidence is out of range"),
+     ({"model_output": {"output": None, "confidence": 0.5}}, "output is no text")],
+)  # fmt: skip
+def test_payloads_that_cannot_be_read(change: dict[str, Any], said: str, tmp_path: Path) -> None:
+    with Ledger(tmp_path / "a.db", mirror=False) as store:
+        with pytest.raises(InputError, match=said):
+            Accountant(store).evaluate(payload() | change)
+        assert len(store) == 0
+        with pytest.raises(InputError, match="a payload cannot be read"):
+            Accountant(store).evaluate([])  # type: ignore[arg-type]
+
+
+def test_history_under_another_policy(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "a.db", mirror=False) as store:
+        accountant = Accountant(store)
+        for job, output in enumerate([LONG, LIE, "short", "", "N/A, but long enough to pass for an answer, is it not?"]):
+            accountant.evaluate(payload(job=job, output=output))
+        Accountant(store, keep_output=False).evaluate(payload(job="secret", output=LIE))
+        other = PenaltyPolicy.read({"name": "other", "penalties": [
+            {"name": "refused", "contains_any": ["n/a"], "points": 50, "severity": "high"}, {"name": "too_short", "shorter_than": 3, "points": 20}]})  # fmt: skip
+        again = rescore(store.lazy(), other)
+        assert again["new_score"].to_list() == [90.0, 90.0, 90.0, 70.0, 40.0, None]
+        assert again["new_severity"].to_list() == ["low", "low", "low", "low", "high", None]
+        assert again["problem"].to_list() == [None] * 5 + ["the output was not kept"]
+        same = rescore(store.lazy(), PenaltyPolicy.seed()).filter(pl.col("problem").is_null())
+        assert (
+            same["new_score"].to_list() == same["score"].to_list()
+            and same["new_penalties"].to_list() == same["penalties"].to_list()
+        )
+        what = would_have(again, SeverityTable.seed()).row(0, named=True)
+        assert (what["jobs"], what["untold"], what["points"], what["points_new"]) == (6, 1, -6.0, -5.0)
+        assert (what["cases"], what["cases_new"], what["suspensions"], what["suspensions_new"]) == (1, 0, 1, 0)
+        assert what["points_per_100_jobs"] == -120.0
+        lengths = PenaltyPolicy.read({"name": "lengths", "penalties": [{"name": "too_short", "shorter_than": 40, "points": 1}]})
+        assert rescore(store.lazy(), lengths)["problem"].null_count() == 6  # the length is known of a text that was not kept
