@@ -24,8 +24,9 @@ def effective(actions: pl.DataFrame) -> pl.DataFrame:
         As `actions_of`.
     """
     undone = actions.filter(pl.col("action") == "overturned")["refers_to"].drop_nulls()
+    gone = pl.col("event_id").is_in(undone.implode()) if undone.len() else pl.lit(value=False)
     talk = ["proposal", "rejection", "contest", "upheld", "overturned", "confidence"]
-    return actions.filter(~pl.col("action").is_in(talk) & ~pl.col("event_id").is_in(undone.implode()))
+    return actions.filter(~pl.col("action").is_in(talk) & ~gone)
 
 
 def standing(
@@ -66,7 +67,7 @@ def standing(
     """
     moment = None if as_of is None else parse_as_of(as_of)
     lazy = events.lazy()
-    return fold(actions_of(lazy if moment is None else lazy.filter(pl.col("ts") <= moment)), moment, start=start)
+    return fold(actions_of(lazy if moment is None else lazy.filter(pl.col("ts") <= moment), detail=False), moment, start=start)
 
 
 def fold(actions: pl.DataFrame, moment: datetime | None, *, start: float = 100.0) -> pl.DataFrame:
@@ -77,13 +78,13 @@ def fold(actions: pl.DataFrame, moment: datetime | None, *, start: float = 100.0
     action = pl.col("action")
     stop = pl.lit(moment or now()).cast(_MICROS)
     sums = held.group_by("actor").agg(
-        pl.col("actor_kind").drop_nulls().last(),
+        pl.col("actor_kind").max(),
         reputation=start + pl.col("value").filter(action == "reputation").sum(),
         level=(action == "promotion").sum().cast(pl.Int64) - (action == "demotion").sum().cast(pl.Int64),
         actions=pl.len().cast(pl.Int64),
         last_action=pl.col("ts").max(),
     )
-    named = actions.group_by("actor").agg(kind=pl.col("actor_kind").drop_nulls().last())
+    named = actions.group_by("actor").agg(kind=pl.col("actor_kind").max())
     # a suspension comes after a reinstatement of the same instant
     stops = held.filter(action.is_in(["suspension", "reinstatement"])).with_columns(rank=action == "suspension")
     last = stops.sort("ts", "rank", "event_id").group_by("actor", maintain_order=True).last()

@@ -23,7 +23,11 @@ ACTIONS = (
     *EFFECTS, "case_closed", "case_reopened", "plan_closed", "proposal", "rejection", "contest", "upheld", "overturned", "confidence",
 )  # fmt: skip
 PEOPLE = ("officer",)  # kinds of actors whose standing only a person may change
-_FIELDS = ("action", "refers_to", "until", "proposed", "approver", "rule")
+_FIELDS = ("refers_to", "until", "proposed", "approver", "rule")
+# actions that name another one
+_ANSWERS = [
+    name for name in ACTIONS if name not in ("reputation", "reinstatement", "promotion", "demotion", "proposal", "confidence")
+]
 _SCHEMA: dict[str, Any] = {"event_id": pl.String, "ts": pl.Datetime("us", "UTC"), "actor": pl.String, "actor_kind": pl.String, "case_id": pl.String,
            "value": pl.Float64, "severity": pl.String, "action": pl.String, "refers_to": pl.String, "until": pl.Datetime("us", "UTC"),
            "proposed": pl.String, "approver": pl.String, "rule": pl.String, "attributes": pl.String}  # fmt: skip
@@ -54,35 +58,57 @@ def action_event(
     return {name: value for name, value in event.items() if value is not None}
 
 
-def actions_of(events: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
-    """HR actions as a table, in the order of time (at one instant, of their ids).
+def actions_of(events: pl.DataFrame | pl.LazyFrame, *, detail: bool = True) -> pl.DataFrame:
+    """HR actions as a table.
 
     Parameters
     ----------
     events
         Events on the contract.
+    detail
+        False reads only what the folds need: `proposed`, `approver` and `rule` are then null, and rows come in any order.
 
     Returns
     -------
     polars.DataFrame
         `event_id`, `ts`, `actor`, `actor_kind`, `case_id`, `value`, `severity`, `action`, `refers_to`, `until`, `proposed`, `approver`, `rule`
-        and the `attributes` themselves. Rows that are neither an action nor points are left out.
+        and the `attributes` themselves, in the order of time (at one instant, of their ids). Rows that are neither an action nor points are
+        left out.
     """
     rows = events.lazy().filter(pl.col("type") == "HR_ACTION")
     plain = ["event_id", "ts", "actor", "actor_kind", "case_id", "value", "severity", "attributes"]
-    found = rows.select(plain).collect(engine="in-memory").with_columns(pl.col("actor_kind", "severity").cast(pl.String))
-    # attributes repeat (the same rule, the same action): each text is read once
-    texts = found.select(pl.col("attributes").unique().drop_nulls())
-    read = texts.with_columns(pl.col("attributes").str.json_path_match(f"$.{name}").alias(name) for name in _FIELDS)
-    table = found.join(read, on="attributes", how="left", maintain_order="left")
+    text = pl.col("attributes")
+    # as `action_event` writes it; whatever else is read as JSON
+    quick = text.str.extract(r'^\{"action": "([a-z_]+)"', 1)
     implied = pl.when(pl.col("value").is_not_null()).then(pl.lit("reputation"))
+    action = pl.coalesce(quick, pl.when(quick.is_null()).then(_field("action")), implied)
+    kept = rows.select(plain).with_columns(pl.col("actor_kind", "severity").cast(pl.String), action=action)
+    found = kept.filter(pl.col("action").is_in(list(ACTIONS))).collect(engine="in-memory")
+    asked = {name: pl.lit(value=True) for name in _FIELDS} if detail else {
+        "refers_to": pl.col("action").is_in(_ANSWERS), "until": pl.col("action") == "suspension",
+    }  # fmt: skip
+    parts = [_read(found, name, asked.get(name)) for name in _FIELDS]
     until = pl.col("until").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
-    return (
-        table.with_columns(action=pl.coalesce("action", implied), until=until)
-        .filter(pl.col("action").is_in(list(ACTIONS)))
-        .select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
-        .sort("ts", "event_id")
-    )
+    table = found.with_columns(*parts).with_columns(until=until).select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
+    return table.sort("ts", "event_id") if detail else table
+
+
+def _field(name: str) -> pl.Expr:
+    return pl.col("attributes").str.json_path_match(f"$.{name}")
+
+
+def _read(found: pl.DataFrame, name: str, wanted: pl.Expr | None) -> pl.Series:
+    """A field of the attributes, of the rows that need it."""
+    column = pl.Series(name, [None], dtype=pl.String).new_from_index(0, found.height)
+    if wanted is None or not found.height:
+        return column
+    some = found.with_row_index("row").filter(wanted)
+    if some.height == found.height:
+        return found.select(_field(name).alias(name)).to_series()
+    values = some.select("row", _field(name).alias(name))
+    return found.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row")).join(
+        values, on="row", how="left", maintain_order="left"
+    )[name]
 
 
 def digest_of(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -79,7 +79,9 @@ def plain_row(record: Mapping[str, Any], event_id: str, now: int) -> Row | None:
     penalties, own = get("penalties"), get("attributes")
     if penalties is not None and not (type(penalties) is list and all(map(_text, penalties))):
         return None
-    if own is not None and not (type(own) is dict and _plain(own)):
+    if own is not None and not (
+        (type(own) is dict and _plain(own)) or (type(own) is str and record.keys() <= _KNOWN and _object(own))
+    ):
         return None
     extra = {} if record.keys() <= _KNOWN else {key: item for key, item in record.items() if key not in _KNOWN}
     if extra and not _plain(extra):
@@ -106,6 +108,20 @@ def _plain(fields: dict[Any, Any]) -> bool:
     return all(_text(key) for key in fields) and all(
         item is None or type(item) is bool or _text(item) or (item is not None and _number(item)) for item in fields.values()
     )
+
+
+def _object(text: str) -> bool:
+    """Whether a text is a JSON object that is kept as it stands."""
+    if not text.startswith("{") or not _text(text) or "\\u" in text:
+        return False
+    try:
+        return isinstance(json.loads(text, parse_constant=_no_constant), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(name)
 
 
 def _number(value: object) -> bool:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections import defaultdict
-from datetime import datetime, timezone
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from aura_analytics.cases.building import last_of
-from aura_analytics.hr.standing import fold
 from aura_analytics.hr.vocabulary import actions_of
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ _READ = ["EVALUATION", "OUTCOME", "HR_ACTION"]
 _STOPS = ("suspension", "reinstatement", "overturned")
 _RESULTS = ["success", "failure", "partial", "cancelled"]
 _K = 10
+_MANY = 2_000
 
 
 class Record:
@@ -35,9 +37,10 @@ class Record:
     def __init__(self, source: Ledger | pl.DataFrame | pl.LazyFrame | None) -> None:
         self._ledger: Ledger | None = None
         self._seq = 0
-        self._last: pl.DataFrame | None = None
-        self._stops: pl.DataFrame | None = None
-        self._until: list[tuple[str, datetime | None]] = []
+        self._last: dict[str, list[tuple[datetime, float]]] = defaultdict(list)  # the last scores, the oldest first
+        self._stops: dict[str, list[tuple[datetime, bool, str, datetime | None]]] = defaultdict(list)
+        self._undone: set[str] = set()
+        self._until: dict[str, datetime | None] = {}  # of those who are suspended
         self.scores: dict[str, float] = {}
         self.outcomes: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))  # trials, successes
         if source is None or isinstance(source, (pl.DataFrame, pl.LazyFrame)):
@@ -68,33 +71,51 @@ class Record:
         scored = rows.filter((pl.col("type") == "EVALUATION") & pl.col("value").is_not_null()).select(
             "actor", "actor_kind", "ts", "value"
         )
-        if scored.height:
-            table = scored if self._last is None else pl.concat([self._last, scored], how="vertical_relaxed")
-            self._last = last_of(table).select("actor", "actor_kind", "ts", "value")
-            means = self._last.group_by("actor").agg(pl.col("value").mean())
-            self.scores.update(dict(means.iter_rows()))
+        if scored.height > _MANY:  # all at once first: only the last ones of everybody are looked at one by one
+            scored = last_of(scored)
+        self._score(scored.select("actor", "ts", "value").rows())
         told = rows.filter((pl.col("type") == "OUTCOME") & pl.col("outcome").is_in(_RESULTS))
         for actor, n, k in told.group_by("actor").agg(pl.len(), k=(pl.col("outcome") == "success").sum()).iter_rows():
             trials, successes = self.outcomes[actor]
             self.outcomes[actor] = trials + n, successes + k
-        acted = actions_of(rows.filter(pl.col("type") == "HR_ACTION"))
-        stops = acted.filter(pl.col("action").is_in(list(_STOPS)))
-        if stops.height:
-            self._stops = stops if self._stops is None else pl.concat([self._stops, stops])
-            # those who are suspended at the beginning of time at the latest are all who might be: ends are looked at when asked
-            board = fold(self._stops, datetime(1970, 1, 2, tzinfo=timezone.utc)).filter("suspended")
-            self._until = board.select("actor", "suspended_until").rows()
+        acted = rows.filter(pl.col("type") == "HR_ACTION")
+        if acted.height:
+            stops = actions_of(acted, detail=False).filter(pl.col("action").is_in(list(_STOPS)))
+            self._stop(stops.select("event_id", "ts", "actor", "action", "refers_to", "until").rows())
+
+    def _stop(self, rows: list[tuple[Any, ...]]) -> None:
+        """Take in suspensions, reinstatements, and what undoes them; the same fold as `hr.standing`, an actor at a time."""
+        touched = set()
+        for name, ts, actor, action, refers_to, until in rows:
+            touched.add(actor)
+            if action == "overturned":
+                self._undone.add(refers_to)
+            else:  # a suspension comes after a reinstatement of the same instant
+                self._stops[actor].append((ts, action == "suspension", name, until))
+        for actor in touched:
+            held = [stop for stop in self._stops[actor] if stop[2] not in self._undone]
+            last = max(held, default=None, key=lambda stop: stop[:3])
+            if last is not None and last[1]:
+                self._until[actor] = last[3]
+            else:
+                self._until.pop(actor, None)
+
+    def _score(self, rows: Iterable[tuple[str, datetime, float]]) -> None:
+        touched = set()
+        for actor, ts, value in rows:
+            insort(self._last[actor], (ts, value))
+            touched.add(actor)
+        for actor in touched:
+            last = self._last[actor] = self._last[actor][-_K:]
+            self.scores[actor] = sum(value for _, value in last) / len(last)
 
     def observe(self, name: str, *, score: float | None = None, success: bool | None = None) -> None:
-        """Take in a score or an outcome by hand."""
+        """Take in a score or an outcome by hand; the order of the calls is the order of time."""
         if score is not None:
-            row: dict[str, Any] = {"actor": name, "actor_kind": "agent", "ts": datetime.now(timezone.utc), "value": float(score)}
-            fresh = pl.DataFrame([row], schema_overrides={"ts": pl.Datetime("us", "UTC")})
-            table = fresh if self._last is None else pl.concat([self._last, fresh], how="vertical_relaxed")
-            # by hand, the order of the calls is the order of time
-            mine = table.filter(pl.col("actor") == name).tail(_K)
-            self._last = pl.concat([table.filter(pl.col("actor") != name), mine])
-            self.scores[name] = float(mine["value"].mean())  # type: ignore[arg-type]
+            moment = datetime.now(timezone.utc)
+            if self._last[name] and self._last[name][-1][0] >= moment:
+                moment = self._last[name][-1][0] + timedelta(microseconds=1)
+            self._score([(name, moment, float(score))])
         if success is not None:
             trials, successes = self.outcomes[name]
             self.outcomes[name] = trials + 1, successes + int(success)
@@ -102,4 +123,4 @@ class Record:
     def suspended(self) -> set[str]:
         """Who is suspended at this moment."""
         moment = datetime.now(timezone.utc)
-        return {name for name, until in self._until if until is None or until > moment}
+        return {name for name, until in self._until.items() if until is None or until > moment}

@@ -20,6 +20,7 @@ from aura_analytics.hr.vocabulary import action_event
 from aura_analytics.learning.comparisons import two_arms
 from aura_analytics.routing import evaluate_policy, routed_choices
 from aura_analytics.routing.evaluation import estimated_propensities, weighted_means
+from aura_analytics.routing.record import Record
 from aura_analytics.routing.strategies import best_probabilities, choice_probabilities
 from tests.conftest import ROOT
 
@@ -106,6 +107,27 @@ def test_a_suspended_model_is_never_chosen(away: list[bool], strategy: str, seed
         made = router.choose({"job_id": job})
         assert made.model.name in free and set(made.candidates) == free
         assert sum(made.propensities) == pytest.approx(1) and made.propensity > 0
+
+
+@given(st.lists(st.tuples(st.sampled_from(["suspension", "reinstatement", "overturned"]), st.sampled_from("ab"), st.integers(0, 6), st.booleans()),
+                min_size=1, max_size=14), st.integers(1, 5))  # fmt: skip
+def test_who_is_suspended_is_the_fold_of_hr(acts: list[tuple[str, str, int, bool]], pieces: int) -> None:
+    events: list[dict[str, Any]] = []
+    for i, (name, actor, hour, ends) in enumerate(acts):
+        older = [event["event_id"] for event in events if event["actor"] == actor]
+        if name == "overturned" and not older:
+            continue
+        more: dict[str, Any] = {"refers_to": older[hour % len(older)]} if name == "overturned" else {}
+        if name == "suspension" and ends:
+            more = {"until": (START + timedelta(hours=hour + 1)).isoformat()}
+        events.append(action_event(name, actor, "agent", event_id=f"e{i:02d}", ts=START + timedelta(hours=hour), **more))
+    if not events:
+        return
+    record = Record(None)
+    for start in range(0, len(events), pieces):  # in whatever pieces it comes
+        record._take(aura.events.from_records(events[start : start + pieces]).lazy())
+    board = aura.standing(aura.events.from_records(events))
+    assert record.suspended() == set(board.filter("suspended")["actor"])
 
 
 def test_capabilities_and_who_is_left() -> None:

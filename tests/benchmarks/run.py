@@ -22,6 +22,7 @@ from typing import Any
 import polars as pl
 
 import aura_analytics as aura
+from tests.benchmarks.accountant import evaluate, hr, routing, scoring
 from tests.benchmarks.decisions import decisions
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
@@ -194,7 +195,10 @@ def imports(path: Path, rounds: int) -> dict[str, Any]:
     return {"polars_ms": 1000 * min(plain), "more_ms": 1000 * (min(both) - min(plain))}
 
 
-BENCHMARKS = {one.__name__: one for one in (dossiers, memory, state, rolling, imports, append, bulk, ledger, mirror, decisions)}
+BENCHMARKS = {
+    one.__name__: one
+    for one in (dossiers, memory, state, rolling, imports, append, bulk, ledger, mirror, decisions, scoring, evaluate, routing, hr)
+}
 
 
 def main() -> None:
