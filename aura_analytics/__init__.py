@@ -42,6 +42,8 @@ _LAZY: dict[str, str | None] = {
     "import_log": "aura_analytics.importing.log",
     "import_log_report": "aura_analytics.importing.log",
     "learn_from_outcomes": "aura_analytics.decisions.learn",
+    "Scenario": "aura_analytics.simulation.scenario",
+    "SimulationRun": "aura_analytics.simulation.run",
     "metrics": None,
     "read_events": "aura_analytics.io",
     "record_event": "aura_analytics.ledger.client",
@@ -50,6 +52,7 @@ _LAZY: dict[str, str | None] = {
     "sample_log": "aura_analytics.samples",
     "score_frame": "aura_analytics.scoring.frames",
     "score_quality": "aura_analytics.scoring.quality",
+    "simulate": "aura_analytics.simulation.run",
     "standing": "aura_analytics.hr.standing",
     "write_events": "aura_analytics.io",
     "write_report": "aura_analytics.report.page",
@@ -83,6 +86,8 @@ if TYPE_CHECKING:
     from aura_analytics.scoring.quality import score_quality
     from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
     from aura_analytics.scoring.rescoring import rescore
+    from aura_analytics.simulation.run import SimulationRun, simulate
+    from aura_analytics.simulation.scenario import Scenario
 
 __all__ = [
     "AccountabilityLogger",
@@ -100,9 +105,11 @@ __all__ = [
     "PenaltyPolicy",
     "Policy",
     "Router",
+    "Scenario",
     "ScoreResult",
     "Scorer",
     "SeverityTable",
+    "SimulationRun",
     "checks",
     "compare_versions",
     "dossiers",
@@ -121,6 +128,7 @@ __all__ = [
     "sample_log",
     "score_frame",
     "score_quality",
+    "simulate",
     "standing",
     "write_events",
     "write_report",

@@ -15,6 +15,7 @@ from aura_analytics.cli_decisions import explain, log_app, query, stats
 from aura_analytics.cli_hr import hr_app, plan, route, score
 from aura_analytics.cli_learning import learn_app
 from aura_analytics.cli_ledger import is_ledger, ledger_app, opened, record
+from aura_analytics.cli_simulate import simulate
 from aura_analytics.console import Json, print_json, progress
 from aura_analytics.errors import AuraError, ConflictError, EventError, ParameterError, Problem
 
@@ -38,7 +39,7 @@ app.add_typer(log_app, name="log")
 app.add_typer(learn_app, name="learn")
 app.add_typer(hr_app, name="hr")
 app.command("record")(record)
-for _command in (stats, query, explain, score, plan, route):
+for _command in (stats, query, explain, score, plan, route, simulate):
     app.command(_command.__name__)(_command)
 
 Events = Annotated[

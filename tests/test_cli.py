@@ -135,6 +135,7 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
         ["score"],
         ["plan"],
         ["route"],
+        ["simulate"],
         *(
             ["hr", name]
             for name in ("status", "actions", "approve", "reject", "contest", "uphold", "overturn", "reinstate", "close", "ladder")

@@ -16,7 +16,33 @@ import polars as pl
 from aura_analytics import Accountant, Ledger, Model, Router, Scorer, score_frame, standing
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
-WORDS = ["the", "quick", "brown", "fox", "jumps", "over", "a", "lazy", "dog", "and", "finds", "an", "UNDEFINED", "value", "that", "does", "not", "exist", "not", "here", "in", "our", "table", "of", "records"]
+WORDS = [
+    "the",
+    "quick",
+    "brown",
+    "fox",
+    "jumps",
+    "over",
+    "a",
+    "lazy",
+    "dog",
+    "and",
+    "finds",
+    "an",
+    "UNDEFINED",
+    "value",
+    "that",
+    "does",
+    "not",
+    "exist",
+    "not",
+    "here",
+    "in",
+    "our",
+    "table",
+    "of",
+    "records",
+]
 
 
 def _outputs(n: int) -> pl.DataFrame:

@@ -1,0 +1,244 @@
+"""A scenario: the world that a simulation plays, as a file. Every field has its unit and its range."""
+
+from __future__ import annotations
+
+from datetime import date
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from aura_analytics.errors import RuleError, close_match
+from aura_analytics.importing.mapping import load_yaml, problems_of
+
+__all__ = ["Agents", "Citizens", "Drift", "Hr", "Officers", "Queue", "Scenario", "Service", "Shift"]
+
+Share = Field(ge=0, le=1)
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Queue(_Strict):
+    """A kind of case that comes in."""
+
+    name: str = Field(min_length=1)
+    per_day: float = Field(gt=0, description="cases a day, on average over the week")
+    approve_is_right: float = Field(0.5, ge=0, le=1, description="share of cases in which APPROVE is the right verdict")
+    hours: tuple[float, ...] | None = Field(None, min_length=24, max_length=24, description="weights of the 24 hours; default even")
+    weekdays: tuple[float, ...] | None = Field(
+        None, min_length=7, max_length=7, description="weights of the days from Monday on; default even"
+    )
+
+    @field_validator("hours", "weekdays")
+    @classmethod
+    def _weights(cls, values: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if values is not None and (min(values) < 0 or sum(values) <= 0):
+            raise ValueError("weights are at least 0, and not all 0")
+        return values
+
+
+class Drift(_Strict):
+    """A change of an agent, such as a new version."""
+
+    day: int = Field(ge=0, description="day from which it holds")
+    accuracy: float = Field(ge=-1, le=1, description="added to the share of right recommendations")
+
+
+class Agents(_Strict):
+    """Agents of one kind."""
+
+    name: str = Field(min_length=1)
+    count: int = Field(1, ge=1, le=10_000)
+    accuracy: float | dict[str, float] = Field(description="share of right recommendations, or by queue")
+    weight: float = Field(1, ge=0, description="how often each is asked, beside the others")
+    confidence_right: float = Field(0.85, ge=0, le=1, description="mean self-reported confidence where it is right")
+    confidence_wrong: float = Field(0.75, ge=0, le=1, description="and where it is wrong")
+    confidence_sd: float = Field(0.1, ge=0, le=1)
+    hallucination: float = Field(0, ge=0, le=1, description="share of outputs with words of an invention")
+    too_short: float = Field(0, ge=0, le=1, description="share of outputs that give no reason")
+    drift: tuple[Drift, ...] = ()
+
+
+class Service(_Strict):
+    """How long a case takes."""
+
+    minutes: float = Field(gt=0, description="mean working time")
+    kind: Literal["exponential", "lognormal", "constant"] = "lognormal"
+    cv: float = Field(1.0, ge=0, le=20, description="coefficient of variation, of lognormal times")
+
+
+class Shift(_Strict):
+    """When people work, in UTC."""
+
+    start: float = Field(9, ge=0, lt=24, description="hour")
+    end: float = Field(17, gt=0, le=24, description="hour")
+    days: tuple[int, ...] = Field((0, 1, 2, 3, 4), min_length=1, description="0 is Monday")
+
+    @model_validator(mode="after")
+    def _sound(self) -> Shift:
+        if self.end <= self.start:
+            raise ValueError("a shift ends after it starts")
+        if not set(self.days) <= set(range(7)) or len(set(self.days)) < len(self.days):
+            raise ValueError("days are different numbers from 0 (Monday) to 6")
+        return self
+
+
+class Officers(_Strict):
+    """Officers of one kind."""
+
+    name: str = Field(min_length=1)
+    count: int = Field(1, ge=1, le=100_000)
+    queues: tuple[str, ...] | None = Field(None, min_length=1, description="what they work on; default everything")
+    pooled: bool = Field(default=False, description="one line for all of them, instead of one each")
+    service: Service
+    shift: Shift | None = Field(None, description="default day and night")
+    overrides_wrong: float = Field(ge=0, le=1, description="discernment: share of wrong recommendations that are overridden")
+    overrides_right: float = Field(ge=0, le=1, description="share of right recommendations that are overridden")
+    automation_bias: float = Field(0, ge=0, le=1, description="how much of both a confidence of 1 takes away")
+    fatigue: float = Field(0, ge=0, le=1, description="share of discernment lost by the end of a day's work")
+    bad: bool = Field(default=False, description="whether the truth calls them chronically underperforming")
+
+
+class Citizens(_Strict):
+    """Who rates, and how."""
+
+    response: float = Field(0.3, ge=0, le=1, description="share of cases that are rated")
+    approved: tuple[float, ...] = Field(
+        (0.05, 0.08, 0.17, 0.35, 0.35), min_length=5, max_length=5, description="chances of 1 to 5 stars"
+    )
+    denied: tuple[float, ...] = Field((0.40, 0.25, 0.18, 0.10, 0.07), min_length=5, max_length=5)
+    stars_lost_per_day: float = Field(0, ge=0, le=5, description="of waiting")
+    days_until: float = Field(2, ge=0, le=365, description="mean days from verdict to rating")
+
+    @field_validator("approved", "denied")
+    @classmethod
+    def _chances(cls, values: tuple[float, ...]) -> tuple[float, ...]:
+        if min(values) < 0 or abs(sum(values) - 1) > 1e-6:
+            raise ValueError(f"chances are at least 0 and sum to 1 (these sum to {sum(values):g})")
+        return values
+
+
+class Hr(_Strict):
+    """HR in the loop: at the end of every epoch rules read the dossiers and act."""
+
+    policy: str = Field("evidence_gated", description="evidence_gated, tracker, or the path of a policy file")
+    every_days: int = Field(7, ge=1, le=365)
+    window: str = "90d"
+    plan_days: int = Field(60, ge=1, le=730)
+    plan_overrides_wrong: float = Field(
+        0.5, ge=0, le=1, description="share of what is missing to perfect discernment that a plan wins"
+    )
+    plan_overrides_right: float = Field(0.5, ge=0, le=1, description="share of needless overrides that a plan takes away")
+
+
+class Scenario(_Strict):
+    """A world.
+
+    Examples
+    --------
+    >>> scenario = Scenario.read({"name": "tiny", "days": 5, "queues": [{"name": "loans", "per_day": 10}],
+    ...                           "agents": [{"name": "model", "accuracy": 0.8}],
+    ...                           "officers": [{"name": "officer", "service": {"minutes": 20}, "overrides_wrong": 0.8, "overrides_right": 0.1}]})
+    >>> scenario.cases_expected
+    50.0
+    """
+
+    name: str = Field(min_length=1)
+    description: str = ""
+    start: date = date(2026, 1, 5)
+    days: int = Field(ge=1, le=36_525)
+    queues: tuple[Queue, ...] = Field(min_length=1)
+    agents: tuple[Agents, ...] = Field(min_length=1)
+    officers: tuple[Officers, ...] = Field(min_length=1)
+    citizens: Citizens = Citizens()
+    audited: float = Field(0.0, ge=0, le=1, description="share of cases of which an audit later says what was right")
+    audit_days: float = Field(30, ge=0, le=3650, description="days from verdict to audit")
+    hr: Hr | None = None
+    overloaded: bool = Field(default=False, description="whether more work than can be done is meant")
+
+    @property
+    def cases_expected(self) -> float:
+        """Cases over the whole horizon, on average."""
+        return self.days * sum(queue.per_day for queue in self.queues)
+
+    @model_validator(mode="after")
+    def _sound(self) -> Scenario:
+        names = [queue.name for queue in self.queues]
+        problems = []
+        for what, listed in (
+            ("queues", names),
+            ("agents", [item.name for item in self.agents]),
+            ("officers", [item.name for item in self.officers]),
+        ):
+            if len(set(listed)) < len(listed):
+                problems.append(f"two {what} have one name")
+        for group in self.officers:
+            for name in group.queues or ():
+                if name not in names:
+                    hint = close_match(name, names)
+                    problems.append(
+                        f"officers {group.name} work on a queue that is not there: {name}" + (f"; {hint}" if hint else "")
+                    )
+        for agents in self.agents:
+            given = agents.accuracy if isinstance(agents.accuracy, dict) else {}
+            problems += [
+                f"agents {agents.name}: accuracy of a queue that is not there: {name}" for name in given if name not in names
+            ]
+            missing = [name for name in names if isinstance(agents.accuracy, dict) and name not in given]
+            problems += [f"agents {agents.name}: no accuracy for {', '.join(missing)}"] if missing else []
+            shares = given.values() if isinstance(agents.accuracy, dict) else [agents.accuracy]
+            problems += (
+                [f"agents {agents.name}: accuracy is a share from 0 to 1"] if any(not 0 <= share <= 1 for share in shares) else []
+            )
+        if not any(agents.weight for agents in self.agents):
+            problems.append("no agent is ever asked: all weights are 0")
+        for queue in self.queues:
+            if not any(group.queues is None or queue.name in group.queues for group in self.officers):
+                problems.append(f"nobody works on queue {queue.name}")
+        load = self._load()
+        if load >= 1 and not self.overloaded:
+            problems.append(f"the officers get {load:.2f} times the work that they can do; say overloaded: true if that is meant")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _load(self) -> float:
+        """Work over capacity, of everybody together."""
+        capacity = work = 0.0
+        for group in self.officers:
+            hours = 24.0 if group.shift is None else (group.shift.end - group.shift.start) * len(group.shift.days) / 7
+            capacity += group.count * hours * 60 / group.service.minutes
+        work = sum(queue.per_day for queue in self.queues)
+        return work / capacity
+
+    @classmethod
+    def read(cls, data: Any, where: str = "scenario") -> Scenario:
+        """A scenario of plain data.
+
+        Raises
+        ------
+        RuleError
+            With every problem at once, each with its path in the data; close matches for misspelt keys.
+        """
+        try:
+            return cls.model_validate(data)
+        except ValidationError as error:
+            models: list[type[BaseModel]] = [cls, Queue, Agents, Drift, Officers, Service, Shift, Citizens, Hr]
+            known = sorted({name for model in models for name in model.model_fields})
+            raise RuleError("this is not a scenario", problems=problems_of(error, where, known)) from None
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Scenario:
+        """Read a scenario from a YAML file; raises `FileMissingError` or `RuleError`."""
+        return cls.read(load_yaml(path, RuleError, "scenario"), str(path))
+
+
+def shipped() -> dict[str, Path]:
+    """The scenarios that come with the package, by name."""
+    packed = Path(str(resources.files("aura_analytics.simulation") / "scenarios"))
+    # in a clone they stand at its top
+    folder = packed if packed.is_dir() else Path(__file__).parents[2] / "simulations"
+    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
