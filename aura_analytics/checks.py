@@ -1,8 +1,10 @@
-"""The contract that every metric keeps, as a check that anybody can run on a metric of their own."""
+"""The contracts that every metric and every scenario keeps, as checks that anybody can run on their own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -13,7 +15,10 @@ from aura_analytics.metrics.base import Metric
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import metric as named
 
-__all__ = ["check_metric"]
+if TYPE_CHECKING:
+    from aura_analytics.simulation.scenario import Scenario
+
+__all__ = ["check_metric", "check_scenario"]
 
 _COMPANIONS = ("override_rate", "overridden_rate", "open_cases")
 UNITS = ("fraction", "stars", "hours", "cases", "score")
@@ -144,3 +149,67 @@ def _empty(one: Metric) -> Iterable[Problem]:
     board = _board(one, contract.empty())
     if board.height:
         yield Problem("an empty log has dossiers", got=board.height)
+
+
+def check_scenario(scenario: Scenario | str | Path, *, days: int = 14, seed: int = 1) -> None:
+    """Check that a scenario keeps its promises; returns nothing, or raises with everything that is wrong.
+
+    The same seed gives the same events; other seeds and replications give others; the events are on the contract; a longer horizon goes on
+    where the shorter one ended; another queue beside, or another policy of HR, leaves arrivals, truth and recommendations as they are.
+
+    Parameters
+    ----------
+    scenario
+        The scenario, or the path of its file.
+    days
+        Horizon of the trial runs.
+    seed
+        Of the trial runs.
+
+    Raises
+    ------
+    ContractError
+        With one problem per broken promise.
+    RuleError
+        If the scenario cannot be read.
+
+    Examples
+    --------
+    >>> from aura_analytics.simulation.scenario import shipped
+    >>> check_scenario(shipped()["fraud_unit"], days=5)
+    """
+    from aura_analytics.simulation.run import simulate
+    from aura_analytics.simulation.scenario import Hr, Queue, Scenario
+
+    world = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
+    run = simulate(world, seed, days=days)
+    problems = []
+    if not simulate(world, seed, days=days).events.equals(run.events):
+        problems.append(Problem("the same seed gives other events"))
+    for what, other in (
+        ("seed", simulate(world, seed + 1, days=days)),
+        ("replication", simulate(world, seed, days=days, replication=1)),
+    ):
+        if other.events.equals(run.events):
+            problems.append(Problem(f"another {what} gives the same events"))
+    _, report = contract.filter(run.events)
+    problems += [Problem("an event breaks the contract", got=str(problem)) for problem in report.problems(5)]
+    longer = simulate(world, seed, days=days + 7).truth.cases
+    drawn = ["case_id", "arrival", "right_verdict", "agent", "ai_right", "confidence"]
+    same = run.truth.cases.select(drawn).sort("case_id")
+    if not longer.filter(pl.col("day") < days).select(drawn).sort("case_id").equals(same):
+        problems.append(Problem("a longer horizon is another world"))
+    wider = world.model_copy(update={"queues": (*world.queues, Queue(name="aura_check_queue", per_day=1))})
+    agents = tuple(
+        each.model_copy(update={"accuracy": {**each.accuracy, "aura_check_queue": 0.5}}) if isinstance(each.accuracy, dict) else each
+        for each in world.agents
+    )  # fmt: skip
+    beside = simulate(wider.model_copy(update={"agents": agents}), seed, days=days).truth.cases
+    if not beside.filter(pl.col("queue") != "aura_check_queue").select(drawn).sort("case_id").equals(same):
+        problems.append(Problem("another queue beside it changes the draws of the others"))
+    if world.hr is None or world.hr.policy != "tracker":
+        ruled = simulate(world.model_copy(update={"hr": Hr(policy="tracker")}), seed, days=days).truth.cases
+        if not ruled.select(drawn).sort("case_id").equals(same):
+            problems.append(Problem("another policy of HR changes what comes in"))
+    if problems:
+        raise ContractError(f"scenario {world.name!r} breaks its contract", problems=problems)

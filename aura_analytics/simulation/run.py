@@ -43,7 +43,7 @@ class Truth:
         whether each was right.
     actors
         Per officer and agent: `actor`, `actor_kind`, `group`, `bad` (chronically underperforming), and the true rates: `overrides_wrong`,
-        `overrides_right` of officers, `accuracy` of agents (mean over queues, before any drift).
+        `overrides_right` of officers, `accuracy` of agents (mean over queues, before any drift; where APPROVE is right).
     """
 
     cases: pl.DataFrame

@@ -53,6 +53,7 @@ class Agents(_Strict):
     name: str = Field(min_length=1)
     count: int = Field(1, ge=1, le=10_000)
     accuracy: float | dict[str, float] = Field(description="share of right recommendations, or by queue")
+    accuracy_denials: float | None = Field(None, ge=0, le=1, description="the same where REJECT is right; default as accuracy")
     weight: float = Field(1, ge=0, description="how often each is asked, beside the others")
     confidence_right: float = Field(0.85, ge=0, le=1, description="mean self-reported confidence where it is right")
     confidence_wrong: float = Field(0.75, ge=0, le=1, description="and where it is wrong")

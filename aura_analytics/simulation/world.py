@@ -180,6 +180,8 @@ class World:
             [[a.accuracy[q.name] if isinstance(a.accuracy, dict) else a.accuracy for q in scenario.queues] for a in scenario.agents]
         )
         accuracy = table[group, c["queue"]]
+        denials = np.array([np.nan if a.accuracy_denials is None else a.accuracy_denials for a in scenario.agents])[group]
+        accuracy = np.where(c["approve_right"] | np.isnan(denials), accuracy, denials)
         for g, agents in enumerate(scenario.agents):
             for drift in agents.drift:
                 accuracy = accuracy + np.where((group == g) & (c["day"] >= drift.day), drift.accuracy, 0.0)

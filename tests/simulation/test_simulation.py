@@ -272,6 +272,20 @@ def test_every_shipped_world_plays() -> None:
         assert "SimulationRun" in repr(run)
 
 
+def test_worlds_keep_their_promises(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.checks import check_scenario
+    from aura_analytics.errors import ContractError
+    from aura_analytics.simulation import streams
+
+    for path in shipped().values():
+        check_scenario(path, days=6)
+    # a world whose numbers depend on the order of calls breaks them
+    shared = np.random.default_rng(1)
+    monkeypatch.setattr(streams.Streams, "generator", lambda *_: shared)
+    with pytest.raises(ContractError, match="the same seed gives other events"):
+        check_scenario(Scenario.read(SMALL), days=6)
+
+
 def test_impossible_worlds() -> None:
     bad = {
         **SMALL, "descripton": "x", "queues": [{"name": "loans", "per_day": -1, "hours": [1] * 23}],
