@@ -6,12 +6,15 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import polars as pl
 
-from aura_analytics.errors import ConflictError, InputError, Problem, RoutingError
+from aura_analytics.errors import ConflictError, InputError, Problem, RoutingError, close_match
+from aura_analytics.events import ACTOR_KINDS
 from aura_analytics.hr.desk import drafted
 from aura_analytics.hr.severities import SeverityTable
+from aura_analytics.hr.vocabulary import may_be_a_person
 from aura_analytics.scoring.penalties import PenaltyPolicy
 from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
 
@@ -97,14 +100,20 @@ class Accountant:
         report = self._classifier.classify(result.penalties)
         severity = str(report["severity"])
         attempt = payload.get("attempt", 1)
-        name = f"evaluation/{job}/{model}" + (f"/{attempt}" if attempt != 1 else "")
+        name = f"evaluation/{quote(job, safe='')}/{quote(model, safe='@:')}" + (f"/{attempt}" if attempt != 1 else "")
         event = self._evaluation(name, payload, result, severity)
         answer = {"score": result.score, "penalties": result.penalties, "confidence": result.confidence, "error_severity": severity}
         known = self._ledger.event(name)
         if known is not None:
             _same(known, event)
             return answer
-        self._ledger.record_events([event, *self._consequences(name, event, severity, task)])
+        try:
+            self._ledger.record_events([event, *self._consequences(name, event, severity, task)])
+        except ConflictError:
+            known = self._ledger.event(name)  # another process may have been first
+            if known is None:
+                raise
+            _same(known, event)
         return answer
 
     def _evaluation(self, name: str, payload: Mapping[str, Any], result: ScoreResult, severity: str) -> dict[str, Any]:
@@ -117,7 +126,7 @@ class Accountant:
             "output": text[:_KEPT] if self._keep else None,
         }
         event = {
-            "event_id": name, "type": "EVALUATION", "actor": str(payload["model_name"]), "actor_kind": payload.get("actor_kind", "agent"),
+            "event_id": name, "type": "EVALUATION", "actor": str(payload["model_name"]), "actor_kind": _kind(payload),
             "case_id": str(payload["job_id"]), "queue": task.get("queue"), "value": result.score, "confidence": result.confidence,
             "severity": severity, "penalties": result.penalties,
             "attributes": json.dumps({key: value for key, value in attributes.items() if value is not None}, ensure_ascii=False),
@@ -126,22 +135,25 @@ class Accountant:
 
     def _consequences(self, name: str, event: dict[str, Any], severity: str, task: Mapping[str, Any]) -> list[dict[str, Any]]:
         found = []
-        actor, kind, job = event["actor"], event["actor_kind"], event["case_id"]
+        actor, kind, job = event["actor"], event.get("actor_kind"), event["case_id"]
+        person = may_be_a_person(kind) or self._ledger.is_person(actor)
         sign = severity == "critical" and self._table.critical_requires == "confirmation"
         rule = f"{self._table.label} on {self._scorer.policy.label}"
         for item in self._table.of(severity):
             if item.action == "reroute":
-                found.append(self._rerouted(name, actor, job, task))
+                found.append(None if person else self._rerouted(name, actor, job, task))
                 continue
             action = {"case": "case_opened"}.get(item.action, item.action)
             clears = {
-                "suspension": "reinstatement by a named person" if item.days is None else f"{item.days:g} days, or reinstatement",
+                "suspension": "reinstatement by a named person or a ladder"
+                if item.days is None
+                else f"{item.days:g} days, or reinstatement",
                 "case_opened": "the case closed by a named person",
-                "reputation": "the evaluation overturned on contest",
+                "reputation": "this deduction overturned on contest",
             }[action]
             found.append(drafted(
                 action, actor, kind, event_id=f"{name}/hr/{action}", rule=rule, rows=[event], case_id=job, points=item.points,
-                days=item.days, severity=severity, would_clear=clears, sign=sign and action != "case_opened",
+                days=item.days, severity=severity, would_clear=clears, sign=person or (sign and action != "case_opened"),
                 reason=f"{severity}: {', '.join(event['penalties'])}",
             ))  # fmt: skip
         return [item for item in found if item is not None]
@@ -151,7 +163,7 @@ class Accountant:
         if self._router is None:
             return None
         try:
-            choice = self._router.choose({**task, "job_id": job}, without=[actor], record=False)
+            choice = self._router.choose({**task, "job_id": job}, without=[actor], record=False, salt=f"reroute/{name}")
         except RoutingError:
             return None
         return self._router.routed(
@@ -191,6 +203,11 @@ class Accountant:
         }
 
 
+def _kind(payload: Mapping[str, Any]) -> str | None:
+    kind = payload.get("actor_kind", "agent")
+    return None if kind is None else str(kind).strip().lower()
+
+
 def _read(payload: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any], Mapping[str, Any]]:
     if not isinstance(payload, Mapping):
         raise InputError(Problem("a payload cannot be read", got=payload, expected="a dict"))
@@ -201,6 +218,11 @@ def _read(payload: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any], Mapp
             problems.append(
                 Problem(f"{key} is missing", got=value, expected="a text" if key == "model_name" else "a text or a number")
             )
+    kind = payload.get("actor_kind", "agent")
+    if kind is not None and str(kind).strip().lower() not in ACTOR_KINDS:
+        problems.append(
+            Problem("unknown actor_kind", got=kind, expected=", ".join(ACTOR_KINDS), next=close_match(str(kind), list(ACTOR_KINDS)))
+        )
     problems += [
         Problem(f"{key} cannot be read", got=payload.get(key), expected="a dict")
         for key in ("task", "model_output")
@@ -216,6 +238,13 @@ def _read(payload: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any], Mapp
 
 def _same(known: Mapping[str, Any], event: Mapping[str, Any]) -> None:
     """`ConflictError` unless an evaluation is the one that was recorded."""
+    if (known["actor"], known["case_id"]) != (event["actor"], event["case_id"]):
+        raise ConflictError(Problem("the id of this evaluation is taken by another event", got=event["event_id"]))
+    policies = [json.loads(row["attributes"] or "{}").get("policy") for row in (known, event)]
+    if policies[0] != policies[1]:
+        problem = Problem("the job was evaluated already, under another policy", got=policies[1], expected=policies[0],
+                          next="`rescore` says what another policy would have made of history")  # fmt: skip
+        raise ConflictError(problem)
     before, after = (json.loads(row["attributes"]).get("output_sha256") for row in (known, event))
     fields = ("value", "confidence", "severity")
     if (

@@ -59,7 +59,8 @@ def score(
             "min_length": pl.Series([_length(row) for _, _, row in rows], dtype=pl.Float64),
         }
     )
-    scored = score_frame(table, chosen.model_copy(update={"on_invalid": "quarantine"}))
+    mode = "clip" if chosen.on_invalid == "clip" else "quarantine"
+    scored = score_frame(table, chosen.model_copy(update={"on_invalid": mode}))
     shown = scored.select("score", "penalties", pl.col("severity").cast(pl.String), "problem").rows()
     good = []
     for (number, text, row), (points, penalties, severity, problem) in zip(rows, shown, strict=True):
@@ -85,7 +86,7 @@ def _lines(file: str) -> list[tuple[int, str]]:
             ) from None
         except OSError as error:
             raise FileFormatError(Problem("the file cannot be read", got=error.strerror, where=file)) from None
-    lines = source.decode("utf-8", "surrogateescape").removeprefix("\ufeff").splitlines()
+    lines = source.decode("utf-8", "surrogateescape").removeprefix("\ufeff").split("\n")  # other line ends may stand within a text
     return [(number, line) for number, line in enumerate(lines, 1) if line.strip()]
 
 
@@ -93,12 +94,15 @@ def _output(text: str) -> dict[str, Any] | str:
     try:
         text.encode()
         found = json.loads(text)
+        json.dumps(found, ensure_ascii=False).encode()  # half of a character, which no output can hold
     except UnicodeEncodeError:
         return "not UTF-8"
     except (ValueError, RecursionError) as error:
         return f"not JSON ({error})"
     if not isinstance(found, dict):
         return "not a JSON object"
+    if "model_output" in found and not isinstance(found["model_output"], dict):
+        return "model_output is no object"
     if isinstance(found.get("model_output"), dict):  # the Accountant's payload
         task = found.get("task")
         found = {**found, **found["model_output"], **({"min_length": task.get("min_length")} if isinstance(task, dict) else {})}
@@ -116,7 +120,9 @@ def _text(value: object) -> str | None:
 
 
 def _number(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < 1e300:
+        return None
+    return float(value)
 
 
 def _length(row: dict[str, Any]) -> float | None:
@@ -343,7 +349,7 @@ def ladder(
     store = opened(ledger)
     moment = as_of or datetime.now(timezone.utc)
     board = chosen.evaluate(store.lazy(), moment)
-    stored = store.record_events(chosen.drafts(store.lazy(), moment)) if apply else 0
+    stored = store.record_events(chosen.drafts(store.lazy(), moment, ts=datetime.now(timezone.utc))) if apply else 0
     if as_json:
         print_json({"moves": board.to_dicts(), "recorded": stored})
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -11,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.errors import ConflictError, ParameterError, Problem, close_match
 from aura_analytics.hr.standing import effective, proposals, standing
-from aura_analytics.hr.vocabulary import EFFECTS, PEOPLE, action_event, actions_of, digest_of, now
+from aura_analytics.hr.vocabulary import EFFECTS, MACHINES, action_event, actions_of, digest_of, may_be_a_person, now
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
@@ -41,7 +42,7 @@ def drafted(
     severity: str | None = None,
     **said: Any,
 ) -> dict[str, Any]:
-    """An action as an event: a proposal where its subject is a person (or `sign` asks for one), otherwise in force at once.
+    """An action as an event: a proposal where its subject may be a person (or `sign` asks for one), otherwise in force at once.
 
     Parameters
     ----------
@@ -50,7 +51,7 @@ def drafted(
     rule
         Name and version of the rule that it follows from.
     rows
-        The events behind it: their ids (the first 50), how many there are, and a digest of all go into the action.
+        The events behind it: their ids (the first 50), how many there are, and a digest of all, as they are given, go into the action.
     would_clear, reason
         In words: what would clear it, why it was done.
     days
@@ -65,6 +66,8 @@ def drafted(
         Further attributes.
     """
     held = [dict(row) for row in rows]
+    actor_kind = None if actor_kind is None else str(actor_kind).strip().lower()
+    sign = sign or may_be_a_person(actor_kind)
     moment = ts or now()
     attributes = {
         "rule": rule,
@@ -73,11 +76,11 @@ def drafted(
         "evidence_n": len(held) or None,
         "evidence_sha256": digest_of(held) if held else None,
         "would_clear": would_clear,
-        "until": (moment + timedelta(days=days)).isoformat() if days is not None and not (sign or actor_kind in PEOPLE) else None,
+        "until": (moment + timedelta(days=days)).isoformat() if days is not None and not sign else None,
         **said,
     }
     common: dict[str, Any] = {"event_id": event_id, "ts": ts, "case_id": case_id, "severity": severity}
-    if sign or actor_kind in PEOPLE:
+    if sign:
         return action_event(
             "proposal", actor, actor_kind, **common, proposed=action, proposed_points=points, proposed_days=days, **attributes
         )
@@ -141,9 +144,11 @@ class HRDesk:
         days: float | None = None,
         case_id: str | None = None,
         would_clear: str | None = None,
+        by: str | None = None,
         **said: Any,
     ) -> str:
-        """Record an action; on a person it is a proposal. Returns its name; `said` is kept with it.
+        """Record an action; on whom may be a person it is a proposal. Returns its name; `by` (who asks for it, and cannot sign it) and `said`
+        are kept with it.
 
         Raises
         ------
@@ -153,10 +158,16 @@ class HRDesk:
         if action not in EFFECTS:
             hint = close_match(action, list(EFFECTS))
             raise ParameterError(Problem("unknown action", got=action, expected=", ".join(EFFECTS), next=hint))
-        if (action == "reputation") != (points is not None):
-            raise ParameterError(Problem("points belong to reputation, and reputation needs them", got=points))
+        if (action == "reputation") != (points is not None) or (points is not None and not abs(points) <= 1_000):
+            raise ParameterError(
+                Problem("points belong to reputation, and reputation needs them", got=points, expected="-1,000 to 1,000")
+            )
+        if days is not None and (action != "suspension" or not 0 < days <= 36_525):
+            raise ParameterError(Problem("days belong to suspension", got=days, expected="a number above 0, at most 100 years"))
+        if by is not None:
+            said["by"] = _named(by, "by")
         name = f"hr/{uuid.uuid4().hex}"
-        event = drafted(action, actor, actor_kind, event_id=name, rule=rule, rows=rows, reason=reason, points=points, days=days,
+        event = drafted(action, actor, actor_kind, sign=self._ledger.is_person(actor), event_id=name, rule=rule, rows=rows, reason=reason, points=points, days=days,
                         case_id=case_id, would_clear=would_clear, **said)  # fmt: skip
         self._ledger.record_event(event)
         return name
@@ -170,16 +181,20 @@ class HRDesk:
             If there is no such proposal, it was answered, the approver is nobody or the one whom it is about, or no reason is given.
         """
         row, said = self._open_proposal(proposal)
-        signed = _signature(approver, reason, row["actor"])
+        if said.get("proposed") not in EFFECTS:
+            raise ParameterError(
+                Problem("the proposal proposes nothing that can be done", got=said.get("proposed"), expected=", ".join(EFFECTS))
+            )
+        signed = self._signature(approver, reason, row["actor"], said.get("by"))
         days = said.get("proposed_days")
-        until = None if days is None else (now() + timedelta(days=float(days))).isoformat()
-        name = f"{proposal}/approved"
+        until = said.get("until") if days is None else (now() + timedelta(days=float(days))).isoformat()
+        name = f"{proposal}/answer"
         kept = {
             key: value
             for key, value in said.items()
             if key not in ("action", "proposed", "proposed_points", "proposed_days", "reason")
         }
-        self._ledger.record_event(action_event(
+        self._store(action_event(
             str(said.get("proposed")), row["actor"], row["actor_kind"], event_id=name, case_id=row["case_id"], severity=row["severity"],
             points=said.get("proposed_points"), **kept | {"refers_to": proposal, "until": until, **signed},
         ))  # fmt: skip
@@ -187,8 +202,9 @@ class HRDesk:
 
     def reject(self, proposal: str, approver: str, reason: str) -> str:
         """Refuse a proposal; returns the name of the refusal. Raises as `approve`."""
-        row, _ = self._open_proposal(proposal)
-        return self._answer("rejection", proposal, row, _signature(approver, reason, row["actor"]))
+        row, said = self._open_proposal(proposal)
+        signed = self._signature(approver, reason, row["actor"], said.get("by"))
+        return self._answer("rejection", proposal, row, signed, f"{proposal}/answer")
 
     def contest(self, action: str, by: str, reason: str) -> str:
         """Contest an action that is in force, or was upheld before (which reopens the question); returns the name of the contest.
@@ -203,7 +219,7 @@ class HRDesk:
         if words and words[-1] == "contest":
             raise ParameterError(Problem("the action is under contest already", got=action, next="uphold or overturn it"))
         who, why = _named(by, "by"), _named(reason, "reason")
-        return self._answer("contest", action, row, {"by": who, "reason": why})
+        return self._answer("contest", action, row, {"by": who, "reason": why}, f"{action}/contest/{words.count('contest') + 1}")
 
     def uphold(self, action: str, approver: str, reason: str) -> str:
         """Decide a contest: the action stays. Raises as `overturn`."""
@@ -224,7 +240,7 @@ class HRDesk:
         board = self.status().filter((pl.col("actor") == actor) & pl.col("suspended"))
         if board.is_empty():
             raise ParameterError(Problem("the actor is not suspended", got=actor, next="aura hr status says who is"))
-        signed: dict[str, Any] = {**_signature(approver, reason, actor)}
+        signed: dict[str, Any] = {**self._signature(approver, reason, actor)}
         name = f"hr/{uuid.uuid4().hex}"
         kind = board["actor_kind"].item()
         self._ledger.record_event(action_event("reinstatement", actor, kind, event_id=name, rule="by hand", **signed))
@@ -235,9 +251,10 @@ class HRDesk:
         row = self._in_force(plan)
         if row["action"] != "plan_opened":
             raise ParameterError(Problem("that is no plan", got=plan, expected="the name of an action plan_opened"))
-        if self._actions().filter((pl.col("refers_to") == plan) & (pl.col("action") == "plan_closed")).height:
+        if effective(self._actions()).filter((pl.col("refers_to") == plan) & (pl.col("action") == "plan_closed")).height:
             raise ParameterError(Problem("the plan is closed already", got=plan))
-        return self._answer("plan_closed", plan, row, _signature(approver, reason, row["actor"]))
+        times = self._actions().filter((pl.col("refers_to") == plan) & (pl.col("action") == "plan_closed")).height
+        return self._answer("plan_closed", plan, row, self._signature(approver, reason, row["actor"]), f"{plan}/closed/{times + 1}")
 
     def close_case(self, case: str, approver: str, reason: str) -> str:
         """Close an HR case. Raises `ParameterError` when it is not open."""
@@ -249,13 +266,32 @@ class HRDesk:
 
     # -- helpers ---------------------------------------------------------------------------------------------------------
 
-    def _answer(self, action: str, refers_to: str, row: Mapping[str, Any], said: Mapping[str, Any]) -> str:
-        name = f"{refers_to}/{action}/{uuid.uuid4().hex[:12]}"
+    def _answer(self, action: str, refers_to: str, row: Mapping[str, Any], said: Mapping[str, Any], name: str) -> str:
+        """Record an answer; the name is that of the question, so that of two answers at once only one is taken."""
         event = action_event(
             action, row["actor"], row["actor_kind"], event_id=name, case_id=row["case_id"], refers_to=refers_to, **said
         )
-        self._ledger.record_event(event)
+        self._store(event)
         return name
+
+    def _store(self, event: Mapping[str, Any]) -> None:
+        try:
+            self._ledger.record_event(event)
+        except ConflictError:
+            problem = Problem(
+                "somebody else has answered in the meantime", got=event["event_id"], next="nothing was stored; look again"
+            )
+            raise ParameterError(problem) from None
+
+    def _signature(self, approver: str, reason: str, actor: str, proposer: str | None = None) -> dict[str, str]:
+        name = _named(approver, "approver")
+        if _same_person(name, str(actor)):
+            raise ParameterError(Problem("nobody signs in their own matter", got=name, expected="another person"))
+        if proposer is not None and _same_person(name, proposer):
+            raise ParameterError(Problem("who proposed it cannot sign it", got=name, expected="another person"))
+        if self._ledger.kinds_of(name) & set(MACHINES):
+            raise ParameterError(Problem("a machine cannot sign", got=name, expected="a person"))
+        return {"approver": name, "reason": _named(reason, "reason")}
 
     def _row(self, name: str) -> dict[str, Any]:
         rows = self._actions()
@@ -282,7 +318,8 @@ class HRDesk:
         row = self._row(name)
         if self._words(name)[-1:] != ["contest"]:
             raise ParameterError(Problem("the action is not under contest", got=name, next="contest it first"))
-        return self._answer(word, name, row, _signature(approver, reason, row["actor"]))
+        signed = self._signature(approver, reason, row["actor"])
+        return self._answer(word, name, row, signed, f"{name}/decision/{self._words(name).count('contest')}")
 
     def _open_proposal(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         row = self._row(name)
@@ -302,7 +339,7 @@ class HRDesk:
         now_open = said.is_empty() or said["action"][-1] == "case_reopened"
         if now_open != (word == "case_closed"):
             raise ParameterError(Problem(f"the case is {'open' if now_open else 'closed'} already", got=name))
-        return self._answer(word, name, row, _signature(approver, reason, row["actor"]))
+        return self._answer(word, name, row, self._signature(approver, reason, row["actor"]), f"{name}/case/{said.height + 1}")
 
 
 def _named(value: str, what: str) -> str:
@@ -312,8 +349,17 @@ def _named(value: str, what: str) -> str:
     return text
 
 
-def _signature(approver: str, reason: str, actor: str) -> dict[str, str]:
-    name = _named(approver, "approver")
-    if name.casefold() == str(actor).strip().casefold():
-        raise ParameterError(Problem("nobody signs in their own matter", got=name, expected="another person"))
-    return {"approver": name, "reason": _named(reason, "reason")}
+def _same_person(one: str, other: str) -> bool:
+    """Whether two names are meant to look alike: however they are written, with or without the part after an @."""
+    first, second = _skeleton(one), _skeleton(other)
+    return first == second or first.split("@")[0] == second.split("@")[0]
+
+
+def _skeleton(name: str) -> str:
+    plain = unicodedata.normalize("NFKC", name).casefold().translate(_ALIKE)
+    kept = "".join(character for character in plain if unicodedata.category(character) not in ("Cf", "Cc", "Mn"))
+    return " ".join(kept.split())
+
+
+# letters of other alphabets that look like Latin ones
+_ALIKE = str.maketrans("аеорсухіјѕԁһӏкмтвнοανρτυικ", "aeopcyxijsdhlkmtbhoavptuik")

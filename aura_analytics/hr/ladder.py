@@ -13,8 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from aura_analytics.errors import AuraError, RuleError
 from aura_analytics.hr.desk import drafted
-from aura_analytics.hr.standing import effective, fold
-from aura_analytics.hr.vocabulary import actions_of
+from aura_analytics.hr.standing import effective, fold, proposals
+from aura_analytics.hr.vocabulary import MACHINES, actions_of
 from aura_analytics.importing.mapping import load_yaml, problems_of
 from aura_analytics.intervals import mean_t
 from aura_analytics.times import parse_as_of, parse_span
@@ -110,17 +110,26 @@ class Ladder(BaseModel):
         """
         moment = parse_as_of(as_of)
         past = events.lazy().filter(pl.col("ts") <= moment)
-        windows = self._windows(past, moment)
-        acted = actions_of(past)
-        board = fold(acted, moment).select("actor", "level", "suspended")
-        held = effective(acted).filter(pl.col("action").is_in(list(_MOVES)))
-        moved = held.group_by("actor").agg(moved=pl.col("ts").max())
+        everything = actions_of(events)  # what came later stands in the way as well
+        board = fold(everything.filter(pl.col("ts") <= moment), moment).select("actor", "level", "suspended", "suspended_since")
+        windows = self._windows(past, moment, board.filter("suspended").select("actor", "suspended_since"))
+        # a move, a suspension, and a proposal of a move (open, signed or refused) are followed by a pause; one that waits is enough
+        held = effective(everything).filter(pl.col("action").is_in([*_MOVES, "suspension"]))
+        asked = everything.filter((pl.col("action") == "proposal") & pl.col("proposed").is_in(list(_MOVES)))
+        answers = everything.filter(pl.col("refers_to").is_in(asked["event_id"].implode()))
+        moved = pl.concat([held, asked, answers]).group_by("actor").agg(moved=pl.col("ts").max())
+        waiting = (
+            proposals(everything)
+            .filter(pl.col("proposed").is_in(list(_MOVES)))
+            .select("actor", waiting=pl.lit(value=True))
+            .unique()
+        )
         speaking = {name: self._speaks(name) for name in _MOVES}
         last = pl.col("window") == 0
         found = (
             windows.group_by("actor")
             .agg(
-                pl.col("actor_kind").drop_nulls().last(),
+                actor_kind=_kind(),
                 mean=pl.col("mean").filter(last).first(),
                 n=pl.col("n").filter(last).first(),
                 **{f"{name}:k": test.sum() for name, test in speaking.items()},
@@ -128,19 +137,22 @@ class Ladder(BaseModel):
             )
             .join(board, on="actor", how="left")
             .join(moved, on="actor", how="left")
+            .join(waiting, on="actor", how="left")
             .with_columns(pl.col("level").fill_null(0), pl.col("suspended").fill_null(value=False))
         )
         resting = (pl.col("moved") > moment - parse_span(self.cool_down)).fill_null(value=False)
+        open_ = pl.col("waiting").fill_null(value=False)
         due = {name: (pl.col(f"{name}:k") >= self.k) & pl.col(f"{name}:now") for name in _MOVES}
         move = (
-            pl.when(resting).then(None)
+            pl.when(resting | open_).then(None)
             .when(pl.col("suspended")).then(pl.when(due["reinstatement"]).then(pl.lit("reinstatement")))
             .when(due["promotion"]).then(pl.lit("promotion"))
             .when(due["demotion"]).then(pl.lit("demotion"))
         )  # fmt: skip
         few = pl.col("n").is_null() | (pl.col("n") < self.least)
         said = (
-            pl.when(resting).then(pl.lit(f"moved within the last {self.cool_down}"))
+            pl.when(open_).then(pl.lit("a proposal waits for a signature"))
+            .when(resting).then(pl.lit(f"moved within the last {self.cool_down}"))
             .when(few).then(pl.lit(f"fewer than {self.least} scores in the last window"))
             .when(pl.col("move").is_not_null())
             .then(pl.format(f"mean {{}} from {{}} scores in the last {self.window}; {{}} of {self.m} windows", pl.col("mean").round(1), "n",
@@ -154,8 +166,18 @@ class Ladder(BaseModel):
             .sort("actor")
         )
 
-    def drafts(self, events: pl.DataFrame | pl.LazyFrame, as_of: datetime | date | str) -> list[dict[str, Any]]:
-        """The moves as events (on people: as proposals), with the scores behind each; the same log and moment give the same ones."""
+    def drafts(
+        self, events: pl.DataFrame | pl.LazyFrame, as_of: datetime | date | str, *, ts: datetime | None = None
+    ) -> list[dict[str, Any]]:
+        """The moves as events (on whom may be a person: as proposals), with the scores behind each; the same log and moment give the same ones.
+
+        Parameters
+        ----------
+        events, as_of
+            As `evaluate`.
+        ts
+            When the moves are made; default `as_of`. Standing is as it was before that.
+        """
         moment = parse_as_of(as_of)
         moves = self.evaluate(events, moment).filter(pl.col("move").is_not_null())
         since = moment - self.m * parse_span(self.window)
@@ -166,18 +188,22 @@ class Ladder(BaseModel):
             mine = scores.filter(pl.col("actor") == row["actor"]).sort("ts", "event_id").select("event_id", "ts", "value")
             made.append(drafted(
                 row["move"], row["actor"], row["actor_kind"], event_id=f"ladder/{self.label}/{row['actor']}/{moment.isoformat()}",
-                rule=self.label, rows=mine.iter_rows(named=True), reason=row["reason"], ts=moment,
+                rule=self.label, rows=mine.iter_rows(named=True), reason=row["reason"], ts=ts or moment,
                 would_clear=f"the next move, not before {self.cool_down}",
             ))  # fmt: skip
         return made
 
-    def _windows(self, past: pl.LazyFrame, moment: datetime) -> pl.DataFrame:
+    def _windows(self, past: pl.LazyFrame, moment: datetime, away: pl.DataFrame) -> pl.DataFrame:
+        """Mean scores by actor and window; of those who are suspended only what came since."""
         span = parse_span(self.window) // timedelta(microseconds=1)
         age = (pl.lit(moment) - pl.col("ts")).dt.total_microseconds()
         scored = past.filter((pl.col("type") == "EVALUATION") & pl.col("value").is_not_null())
-        rows = scored.select("actor", "actor_kind", "value", window=age // span).filter(pl.col("window") < self.m)
+        since = scored.join(away.lazy(), on="actor", how="left").filter(
+            pl.col("suspended_since").is_null() | (pl.col("ts") > pl.col("suspended_since"))
+        )
+        rows = since.select("actor", "actor_kind", "value", window=age // span).filter(pl.col("window") < self.m)
         table = rows.group_by("actor", "window").agg(
-            pl.col("actor_kind").cast(pl.String).drop_nulls().last(), mean=pl.col("value").mean(), n=pl.len().cast(pl.Int64),
+            actor_kind=_kind(), mean=pl.col("value").mean(), n=pl.len().cast(pl.Int64),
             sd=pl.col("value").std().fill_null(0.0),
         ).sort("actor", "window").collect(engine="in-memory")  # fmt: skip
         low, high = mean_t(table["mean"].to_numpy(), table["sd"].to_numpy(), table["n"].to_numpy(), 0.9, low=0, high=100)
@@ -191,6 +217,12 @@ class Ladder(BaseModel):
         value = pl.col("mean") if self.by == "mean" else pl.col("high" if move == "demotion" else "low")
         passed = value < threshold if move == "demotion" else value >= threshold
         return (pl.col("n") >= self.least) & passed.fill_null(value=False)
+
+
+def _kind() -> pl.Expr:
+    """The kind of an actor: who was ever recorded as anything but a machine is no machine."""
+    kind = pl.col("actor_kind").cast(pl.String)
+    return pl.coalesce(kind.filter(~kind.is_in(list(MACHINES))).first(), kind.drop_nulls().first())
 
 
 @lru_cache(maxsize=1)

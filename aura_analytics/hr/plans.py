@@ -109,10 +109,16 @@ class ImprovementPlan:
         return target
 
     def open(self, desk: HRDesk) -> str:
-        """Open it: for a person a proposal that somebody signs (`HRDesk.approve`). Returns the name of the action."""
+        """Open it: for a person a proposal that somebody signs (`HRDesk.approve`). It is over on its
+        last day, or when it is closed. Returns the name of the action; raises `ParameterError` when there is one already.
+        """
+        board = desk.status().filter(pl.col("actor") == self.actor)
+        waiting = desk.pending().filter((pl.col("actor") == self.actor) & (pl.col("proposed") == "plan_opened"))
+        if waiting.height or (board.height and board["open_plans"].item()):
+            raise ParameterError(Problem("there is a plan already", got=self.actor, next="close it, or answer its proposal, first"))
         clears = "; or ".join(self.exit_criterion) or "its end"
         return desk.act("plan_opened", self.actor, self.actor_kind, rule=self.policy, reason="; ".join(self.reasons) or "by hand",
-                        would_clear=clears, plan=self.to_dict())  # fmt: skip
+                        would_clear=clears, until=parse_as_of(self.ends).isoformat(), plan=self.to_dict())  # fmt: skip
 
 
 def _number(value: float | None, metric: str) -> str:

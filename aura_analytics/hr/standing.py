@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from aura_analytics.hr.vocabulary import actions_of
+from aura_analytics.hr.vocabulary import MACHINES, actions_of
 from aura_analytics.times import parse_as_of
 
 __all__ = ["STANDINGS", "effective", "proposals", "standing"]
@@ -16,7 +16,8 @@ _MICROS = pl.Datetime("us", "UTC")
 
 
 def effective(actions: pl.DataFrame) -> pl.DataFrame:
-    """The actions that hold: proposals and what only answers others are none, and what was overturned is undone.
+    """The actions that hold: proposals and what only answers others are none, what was overturned is undone, and what nobody signed does not
+    hold for anybody who may be a person.
 
     Parameters
     ----------
@@ -25,8 +26,10 @@ def effective(actions: pl.DataFrame) -> pl.DataFrame:
     """
     undone = actions.filter(pl.col("action") == "overturned")["refers_to"].drop_nulls()
     gone = pl.col("event_id").is_in(undone.implode()) if undone.len() else pl.lit(value=False)
+    signed = pl.col("actor_kind").is_in(list(MACHINES)).fill_null(value=False) | pl.col("approver").is_not_null()
+    known = pl.col("actor_kind").is_not_null()
     talk = ["proposal", "rejection", "contest", "upheld", "overturned", "confidence"]
-    return actions.filter(~pl.col("action").is_in(talk) & ~gone)
+    return actions.filter(~pl.col("action").is_in(talk) & ~gone & (signed | ~known))
 
 
 def standing(
@@ -52,7 +55,9 @@ def standing(
 
     Notes
     -----
-    Of a suspension and a reinstatement at one instant the suspension counts. The order of rows does not matter.
+    A reinstatement ends all suspensions before it; of one instant, the suspension counts. A suspension that is shorter than another one ends
+    nothing. Actions on actors of a kind that may be a person (everything but agents and components) hold only with an approver; where
+    nobody recorded a kind, as they stand. The order of rows does not matter.
 
     Examples
     --------
@@ -85,15 +90,22 @@ def fold(actions: pl.DataFrame, moment: datetime | None, *, start: float = 100.0
         last_action=pl.col("ts").max(),
     )
     named = actions.group_by("actor").agg(kind=pl.col("actor_kind").max())
-    # a suspension comes after a reinstatement of the same instant
-    stops = held.filter(action.is_in(["suspension", "reinstatement"])).with_columns(rank=action == "suspension")
-    last = stops.sort("ts", "rank", "event_id").group_by("actor", maintain_order=True).last()
-    suspended = last.filter((pl.col("action") == "suspension") & (pl.col("until").is_null() | (pl.col("until") > stop))).select(
-        "actor", suspended=pl.lit(value=True), suspended_since="ts", suspended_until="until"
+    # what has been suspended since the last reinstatement (of one instant, the suspension counts), and has not ended
+    back = held.filter(action == "reinstatement").group_by("actor").agg(back=pl.col("ts").max())
+    running = held.filter((action == "suspension") & (pl.col("until").is_null() | (pl.col("until") > stop)))
+    suspended = (
+        running.join(back, on="actor", how="left")
+        .filter(pl.col("back").is_null() | (pl.col("ts") >= pl.col("back")))
+        .group_by("actor")
+        .agg(
+            suspended=pl.lit(value=True).first(),
+            suspended_since=pl.col("ts").min(),
+            suspended_until=pl.when(pl.col("until").null_count() == 0).then(pl.col("until").max()),
+        )
     )
     counts = [
-        _open(held, "case_opened", ["case_closed"], ["case_reopened"], "open_cases"),
-        _open(held, "plan_opened", ["plan_closed"], [], "open_plans"),
+        _open(held, "case_opened", ["case_closed"], ["case_reopened"], "open_cases", stop),
+        _open(held, "plan_opened", ["plan_closed"], [], "open_plans", stop),
         _counted(proposals(actions), "pending"),
         _counted(_contested(actions), "contested"),
     ]
@@ -120,9 +132,10 @@ def fold(actions: pl.DataFrame, moment: datetime | None, *, start: float = 100.0
     )  # fmt: skip
 
 
-def _open(held: pl.DataFrame, opens: str, closes: list[str], reopens: list[str], name: str) -> pl.DataFrame:
-    """How many of what was opened are open: the last word on each counts."""
-    opened = held.filter(pl.col("action") == opens).select("actor", id="event_id")
+def _open(held: pl.DataFrame, opens: str, closes: list[str], reopens: list[str], name: str, stop: pl.Expr) -> pl.DataFrame:
+    """How many of what was opened are open: the last word on each counts, and its time is over at its end."""
+    lasting = pl.col("until").is_null() | (pl.col("until") > stop)
+    opened = held.filter((pl.col("action") == opens) & lasting).select("actor", id="event_id")
     words = held.filter(pl.col("action").is_in([*closes, *reopens])).select("ts", "action", "event_id", id="refers_to")
     last = words.sort("ts", "event_id").group_by("id", maintain_order=True).agg(pl.col("action").last())
     shut = last.filter(pl.col("action").is_in(closes)).select("id")

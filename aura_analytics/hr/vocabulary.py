@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["ACTIONS", "EFFECTS", "PEOPLE", "action_event", "actions_of", "digest_of"]
+__all__ = ["ACTIONS", "EFFECTS", "MACHINES", "action_event", "actions_of", "digest_of", "may_be_a_person"]
 
 EFFECTS = (
     "reputation", "suspension", "reinstatement", "case_opened", "plan_opened", "promotion", "demotion",
@@ -22,12 +22,8 @@ EFFECTS = (
 ACTIONS = (
     *EFFECTS, "case_closed", "case_reopened", "plan_closed", "proposal", "rejection", "contest", "upheld", "overturned", "confidence",
 )  # fmt: skip
-PEOPLE = ("officer",)  # kinds of actors whose standing only a person may change
+MACHINES = ("agent", "component")  # kinds of actors that are acted upon at once; everybody else may be a person
 _FIELDS = ("refers_to", "until", "proposed", "approver", "rule")
-# actions that name another one
-_ANSWERS = [
-    name for name in ACTIONS if name not in ("reputation", "reinstatement", "promotion", "demotion", "proposal", "confidence")
-]
 _SCHEMA: dict[str, Any] = {"event_id": pl.String, "ts": pl.Datetime("us", "UTC"), "actor": pl.String, "actor_kind": pl.String, "case_id": pl.String,
            "value": pl.Float64, "severity": pl.String, "action": pl.String, "refers_to": pl.String, "until": pl.Datetime("us", "UTC"),
            "proposed": pl.String, "approver": pl.String, "rule": pl.String, "attributes": pl.String}  # fmt: skip
@@ -66,7 +62,7 @@ def actions_of(events: pl.DataFrame | pl.LazyFrame, *, detail: bool = True) -> p
     events
         Events on the contract.
     detail
-        False reads only what the folds need: `proposed`, `approver` and `rule` are then null, and rows come in any order.
+        False reads only what the folds need: `proposed` and `rule` are then null, `approver` as well for machines, and rows come in any order.
 
     Returns
     -------
@@ -84,13 +80,23 @@ def actions_of(events: pl.DataFrame | pl.LazyFrame, *, detail: bool = True) -> p
     action = pl.coalesce(quick, pl.when(quick.is_null()).then(_field("action")), implied)
     kept = rows.select(plain).with_columns(pl.col("actor_kind", "severity").cast(pl.String), action=action)
     found = kept.filter(pl.col("action").is_in(list(ACTIONS))).collect(engine="in-memory")
-    asked = {name: pl.lit(value=True) for name in _FIELDS} if detail else {
-        "refers_to": pl.col("action").is_in(_ANSWERS), "until": pl.col("action") == "suspension",
-    }  # fmt: skip
+    asked = {name: _holds(name) for name in (_FIELDS if detail else ("refers_to", "until"))}
+    asked["approver"] = _holds("approver") & (pl.lit(detail) | ~_machine())
     parts = [_read(found, name, asked.get(name)) for name in _FIELDS]
-    until = pl.col("until").str.to_datetime(time_unit="us", time_zone="UTC", strict=False)
+    text_until = pl.col("until")
+    day = text_until.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
+    until = pl.coalesce(day, text_until.str.to_datetime(time_unit="us", time_zone="UTC", strict=False))
     table = found.with_columns(*parts).with_columns(until=until).select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
     return table.sort("ts", "event_id") if detail else table
+
+
+def _holds(name: str) -> pl.Expr:
+    """Whether the attributes may hold a field."""
+    return pl.col("attributes").str.contains(f'"{name}"', literal=True)
+
+
+def _machine() -> pl.Expr:
+    return pl.col("actor_kind").is_in(list(MACHINES))
 
 
 def _field(name: str) -> pl.Expr:
@@ -109,6 +115,11 @@ def _read(found: pl.DataFrame, name: str, wanted: pl.Expr | None) -> pl.Series:
     return found.select(pl.int_range(pl.len(), dtype=pl.UInt32).alias("row")).join(
         values, on="row", how="left", maintain_order="left"
     )[name]
+
+
+def may_be_a_person(kind: object) -> bool:
+    """Whether an actor of this kind, however it is written, is acted upon only once somebody has signed."""
+    return str(kind or "").strip().casefold() not in MACHINES
 
 
 def digest_of(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -212,9 +212,9 @@ def two_arms(k1: int, n1: int, k2: int, n2: int, confidence: float = 0.95) -> Ar
     def ratio(value: float, spread: float) -> tuple[float, float, float]:
         return value, value * float(np.exp(-z * spread)), value * float(np.exp(z * spread))
 
-    risk = ratio(p1 / p2, float(np.sqrt((1 - p1) / k1 + (1 - p2) / k2))) if k1 and k2 else nothing
     rest1, rest2 = n1 - k1, n2 - k2
     full = k1 and k2 and rest1 and rest2
+    risk = ratio(p1 / p2, float(np.sqrt((1 - p1) / k1 + (1 - p2) / k2))) if full else nothing
     odds = ratio(k1 * rest2 / (k2 * rest1), float(np.sqrt(1 / k1 + 1 / rest1 + 1 / k2 + 1 / rest2))) if full else nothing
     return ArmComparison(gap, risk, odds)
 

@@ -377,6 +377,20 @@ class Ledger:
         penalties = None if found["penalties"] is None else json.loads(found["penalties"])
         return found | {"ts": _moment(found["ts"]), "penalties": penalties}
 
+    def kinds_of(self, actor: str) -> set[str]:
+        """The kinds that an actor was ever recorded as."""
+        column = tables.events.c
+        query = select(column.actor_kind).where(column.actor == actor, column.actor_kind.is_not(None)).distinct()
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            return set(connection.execute(query).scalars())
+
+    def is_person(self, actor: str) -> bool:
+        """Whether an actor was ever recorded as a person."""
+        column = tables.events.c
+        query = select(column.seq).where(column.actor == actor, column.actor_kind.in_(["officer", "citizen"])).limit(1)
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            return connection.execute(query).first() is not None
+
     def last_of(self, actor: str) -> datetime | None:
         """The time of an actor's last event."""
         column = tables.events.c

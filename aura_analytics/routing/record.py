@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from aura_analytics.cases.building import last_of
-from aura_analytics.hr.vocabulary import actions_of
+from aura_analytics.hr.vocabulary import MACHINES, actions_of
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
@@ -40,7 +40,7 @@ class Record:
         self._last: dict[str, list[tuple[datetime, float]]] = defaultdict(list)  # the last scores, the oldest first
         self._stops: dict[str, list[tuple[datetime, bool, str, datetime | None]]] = defaultdict(list)
         self._undone: set[str] = set()
-        self._until: dict[str, datetime | None] = {}  # of those who are suspended
+        self._running: dict[str, list[datetime | None]] = {}  # ends of the suspensions that no reinstatement has ended
         self.scores: dict[str, float] = {}
         self.outcomes: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))  # trials, successes
         if source is None or isinstance(source, (pl.DataFrame, pl.LazyFrame)):
@@ -80,7 +80,9 @@ class Record:
             self.outcomes[actor] = trials + n, successes + k
         acted = rows.filter(pl.col("type") == "HR_ACTION")
         if acted.height:
-            stops = actions_of(acted, detail=False).filter(pl.col("action").is_in(list(_STOPS)))
+            signed = pl.col("actor_kind").is_in(list(MACHINES)) | pl.col("approver").is_not_null() | pl.col("actor_kind").is_null()
+            counts = pl.col("action").is_in(list(_STOPS)) & (signed | (pl.col("action") == "overturned"))
+            stops = actions_of(acted, detail=False).filter(counts)
             self._stop(stops.select("event_id", "ts", "actor", "action", "refers_to", "until").rows())
 
     def _stop(self, rows: list[tuple[Any, ...]]) -> None:
@@ -94,11 +96,8 @@ class Record:
                 self._stops[actor].append((ts, action == "suspension", name, until))
         for actor in touched:
             held = [stop for stop in self._stops[actor] if stop[2] not in self._undone]
-            last = max(held, default=None, key=lambda stop: stop[:3])
-            if last is not None and last[1]:
-                self._until[actor] = last[3]
-            else:
-                self._until.pop(actor, None)
+            back = max((ts for ts, stops, _, _ in held if not stops), default=None)
+            self._running[actor] = [until for ts, stops, _, until in held if stops and (back is None or ts >= back)]
 
     def _score(self, rows: Iterable[tuple[str, datetime, float]]) -> None:
         touched = set()
@@ -123,4 +122,4 @@ class Record:
     def suspended(self) -> set[str]:
         """Who is suspended at this moment."""
         moment = datetime.now(timezone.utc)
-        return {name for name, until in self._until.items() if until is None or until > moment}
+        return {name for name, ends in self._running.items() if any(until is None or until > moment for until in ends)}

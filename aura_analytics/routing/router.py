@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -98,11 +99,11 @@ class Router:
         exploration: float | None = None,
         seed: int = 0,
     ) -> None:
-        self.models = [Model(m["name"], tuple(m.get("capabilities") or ())) if isinstance(m, Mapping) else m for m in models]
+        self.models = [_model(m) if isinstance(m, Mapping) else m for m in models]
         problems = [
             Problem("a model has no name or capabilities", got=model, expected="objects with name and capabilities")
             for model in self.models
-            if not isinstance(getattr(model, "name", None), str) or not hasattr(model, "capabilities")
+            if not isinstance(getattr(model, "name", None), str) or isinstance(getattr(model, "capabilities", ""), str)
         ]
         names = [model.name for model in self.models if hasattr(model, "name")]
         if len(set(names)) < len(names):
@@ -118,6 +119,7 @@ class Router:
         self.strategy, self.exploration, self._seed = strategy, chosen, seed
         self._ledger = ledger if ledger is not None and not isinstance(ledger, (pl.DataFrame, pl.LazyFrame)) else None
         self._record = Record(ledger)
+        self._lock = threading.RLock()
         self._count = 0
 
     def observe(self, name: str, *, score: float | None = None, success: bool | None = None) -> None:
@@ -133,7 +135,8 @@ class Router:
             raise ParameterError(Problem("unknown model", got=name, next=close_match(name, names)))
         if score is not None and not 0 <= score <= 100:
             raise ParameterError(Problem("a score is out of range", got=score, expected="0 to 100"))
-        self._record.observe(name, score=score, success=success)
+        with self._lock:
+            self._record.observe(name, score=score, success=success)
 
     def available(self, task: Mapping[str, Any]) -> list[Any]:
         """Models that are not suspended and have what the task needs (`capabilities`), in their order.
@@ -143,8 +146,9 @@ class Router:
         RoutingError
             If nobody is left; says why each one is not.
         """
-        self._record.refresh()
-        return self._available(task, set())
+        with self._lock:
+            self._record.refresh()
+            return self._available(task, set())
 
     def _available(self, task: Mapping[str, Any], without: set[str]) -> list[Any]:
         needs = _needs(task)
@@ -177,8 +181,9 @@ class Router:
         check
             Whether suspended models and those that lack a capability are left out; False gives the bare rule.
         """
-        self._record.refresh()
-        return self._ranked(self._available(task, set()) if check else self.models)
+        with self._lock:
+            self._record.refresh()
+            return self._ranked(self._available(task, set()) if check else self.models)
 
     def _ranked(self, models: Sequence[Any]) -> list[Any]:
         scores = self._record.scores
@@ -188,7 +193,9 @@ class Router:
         """The model for a task; see `choose`."""
         return self.choose(task, check=check).model
 
-    def choose(self, task: Mapping[str, Any], *, check: bool = True, without: Iterable[str] = (), record: bool = True) -> Choice:
+    def choose(
+        self, task: Mapping[str, Any], *, check: bool = True, without: Iterable[str] = (), record: bool = True, salt: str = ""
+    ) -> Choice:
         """Choose a model.
 
         Parameters
@@ -201,6 +208,8 @@ class Router:
             Names of models that may not be chosen.
         record
             Whether to record the choice, where there is a ledger and a `job_id`.
+        salt
+            Another draw for the same job, as when it is given to somebody else.
 
         Returns
         -------
@@ -214,15 +223,13 @@ class Router:
         if not isinstance(task, Mapping):
             raise ParameterError(Problem("a task cannot be read", got=task, expected="a dict, which may be empty"))
         self._record.refresh()
-        models = (
-            self._available(task, set(without)) if check else [model for model in self.models if model.name not in set(without)]
-        )
+        models = self._available(task, set(without)) if check else [model for model in self.models if model.name not in without]
         if not models:
             raise RoutingError(Problem("nobody is left for the task", got="no models"))
         models = self._ranked(models) if self.strategy == "seed" else models
         chances = self._chances(models)
         job = task.get("job_id")
-        place = _draw(self._seed, self._count if job is None else f"job {job}", chances)
+        place = _draw(self._seed, f"{self._count}" if job is None else f"job {job}/{salt}", chances)
         self._count += 1
         made = Choice(
             models[place], self.strategy, float(chances[place]), tuple(model.name for model in models), tuple(chances.tolist())
@@ -251,6 +258,11 @@ class Router:
                  "case_id": str(task["job_id"]), "queue": task.get("queue"),
                  "attributes": json.dumps(attributes, ensure_ascii=False)}  # fmt: skip
         return {name: value for name, value in event.items() if value is not None}
+
+
+def _model(entry: Mapping[str, Any]) -> Any:
+    can = entry.get("capabilities") or ()
+    return Model(str(entry.get("name")), tuple(can) if isinstance(can, (list, tuple, set)) else can)
 
 
 def _needs(task: Mapping[str, Any]) -> set[str]:

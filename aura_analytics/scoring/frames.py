@@ -74,7 +74,8 @@ def score_frame(frame: pl.DataFrame | pl.LazyFrame, policy: PenaltyPolicy | None
 
 
 def _check(schema: pl.Schema) -> None:
-    problems = []
+    taken = [name for name in ("score", "penalties", "severity", "problem") if name in schema]
+    problems = [Problem(f"the frame has a column {name} already", next="rename or drop it") for name in taken]
     for name, kind, said in (
         ("output", (pl.String, pl.Null), "text"),
         ("confidence", None, "numbers"),
@@ -88,8 +89,6 @@ def _check(schema: pl.Schema) -> None:
         fits = dtype in kind if kind is not None else dtype.is_numeric() or dtype == pl.Null
         if not fits:
             problems.append(Problem(f"{name} is of the wrong kind", got=str(dtype), expected=said))
-        if name in ("score", "penalties", "severity", "problem"):
-            problems.append(Problem(f"the frame has a column {name} already", next="rename it"))
     if problems:
         raise ParameterError("the frame cannot be scored", problems=problems)
 
@@ -137,7 +136,7 @@ def _holds(penalty: Penalty, text: pl.Expr, confidence: pl.Expr, columns: list[s
     if penalty.shorter_than is not None:
         least = pl.lit(penalty.shorter_than)
         if "min_length" in columns:
-            least = pl.col("min_length").fill_null(penalty.shorter_than)
+            least = pl.col("min_length").cast(pl.Float64).fill_null(penalty.shorter_than)
         # a text of n characters has n to 4 n bytes: most need no counting
         size = text.str.len_bytes()
         return (size < least) | ((size < 4 * least) & (text.str.len_chars() < least))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +9,8 @@ from pydantic import BaseModel
 
 from aura_analytics.errors import InputError, ParameterError, Problem
 from aura_analytics.scoring.penalties import Penalty, PenaltyPolicy
+
+_HUGE = 1e300
 
 __all__ = ["ErrorClassifier", "ScoreResult", "Scorer"]
 
@@ -82,7 +83,7 @@ class Scorer:
             raise InputError(Problem("an output cannot be read", got=given, expected="a dict of output and confidence"))
         text, confidence = given.get("output", ""), given.get("confidence", 0)
         problems = []
-        number = isinstance(confidence, (int, float)) and not isinstance(confidence, bool) and math.isfinite(confidence)
+        number = isinstance(confidence, (int, float)) and not isinstance(confidence, bool) and abs(confidence) < _HUGE
         if self.policy.on_invalid == "clip":
             text = "" if text is None else text
             confidence = 0.0 if not number else min(max(float(confidence), 0.0), 1.0)
@@ -106,7 +107,7 @@ class Scorer:
         if not isinstance(task, Mapping):
             raise InputError(Problem("a task cannot be read", got=task, expected="a dict, which may be empty"))
         least = task.get("min_length")
-        if least is not None and (isinstance(least, bool) or not isinstance(least, (int, float)) or math.isnan(least)):
+        if least is not None and (isinstance(least, bool) or not isinstance(least, (int, float)) or not abs(least) < _HUGE):
             raise InputError(Problem("min_length is no number", got=least, expected="characters, at least 0"))
         return least
 

@@ -37,13 +37,14 @@ def rescore(events: pl.DataFrame | pl.LazyFrame, policy: PenaltyPolicy) -> pl.Da
     # a text that was not kept whole can still be scored where no word of it is asked for
     texts: list[str | None] = []
     gaps: list[str | None] = []
-    words = any(penalty.contains_any is not None for penalty in policy.penalties)
+    words = any(penalty.contains_any is not None or penalty.blank for penalty in policy.penalties)
     for item in said:
         kept, size = item.get("output"), item.get("output_chars")
+        kept = "" if kept is None and size == 0 else kept
         whole = kept is not None and (size is None or len(kept) == size)
         gaps.append(None if whole else "the output was not kept" if kept is None else "the output was not kept whole")
         if not whole and not words and size is not None:
-            kept, gaps[-1] = (kept or "x").ljust(size, "x")[:size], None
+            kept, gaps[-1] = "x" * size, None
         texts.append(kept if gaps[-1] is None else None)
     lengths = pl.Series([item.get("min_length") for item in said], dtype=pl.Float64, strict=False)
     table = pl.DataFrame({"output": pl.Series(texts, dtype=pl.String), "confidence": rows["confidence"], "min_length": lengths})

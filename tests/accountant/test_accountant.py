@@ -173,3 +173,48 @@ def test_history_under_another_policy(tmp_path: Path) -> None:
         assert what["points_per_100_jobs"] == -120.0
         lengths = PenaltyPolicy.read({"name": "lengths", "penalties": [{"name": "too_short", "shorter_than": 40, "points": 1}]})
         assert rescore(store.lazy(), lengths)["problem"].null_count() == 6  # the length is known of a text that was not kept
+
+
+def test_ids_of_evaluations_do_not_meet(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "a.db", mirror=False) as store:
+        accountant = Accountant(store)
+        accountant.evaluate(payload("gpt", 7, attempt=2))
+        accountant.evaluate(payload("gpt/2", 7, output="short"))
+        accountant.evaluate(payload("llama", "2026/meta"))
+        accountant.evaluate(payload("meta/llama", "2026"))
+        assert store.events(type="EVALUATION").collect()["actor"].to_list() == ["gpt", "gpt/2", "llama", "meta/llama"]
+        other = PenaltyPolicy.seed().model_copy(update={"version": "2"})
+        with pytest.raises(ConflictError, match=r"under another policy.*rescore"):
+            Accountant(store, other).evaluate(payload("gpt", 7, attempt=2))
+        for kind, said in ((5, "unknown actor_kind"), ("robot", "unknown actor_kind")):
+            with pytest.raises(InputError, match=said):
+                accountant.evaluate(payload(actor_kind=kind))
+        accountant.evaluate(payload("x", 9, output=LIE, actor_kind=None))
+        assert HRDesk(store).pending().height == 2
+
+
+def test_a_nul_in_an_output_disables_nothing(store: Ledger) -> None:
+    Accountant(store).evaluate(payload(output="short\0"))
+    Accountant(store).evaluate(payload(job=8))
+    with store.engines.reader.connect() as connection:
+        assert [row[0] for row in connection.execute(text("SELECT rule_version FROM model_performance ORDER BY id"))] == [
+            "seed/1",
+            "seed/1",
+        ]
+
+
+def test_a_task_taken_away_is_a_failure_of_whom_it_was_taken_from(tmp_path: Path) -> None:
+    from aura_analytics.routing import routed_choices
+
+    with Ledger(tmp_path / "a.db", mirror=False) as store:
+        router = Router([Model("a"), Model("b"), Model("c")], store, strategy="epsilon_greedy", exploration=1.0)
+        accountant = Accountant(store, router=router)
+        chosen = router.choose({"job_id": 1}).model.name
+        accountant.evaluate(payload(chosen, 1, output=LIE))
+        found = routed_choices(store.lazy())
+        assert found.select("actor", "reward").rows() == [(chosen, 0.0)]  # the second choice is not one of the log's
+        # the second draw is another one than the first
+        names = {
+            tuple(router.choose({"job_id": job}, record=False, salt=salt).model.name for salt in ("", "again")) for job in range(60)
+        }
+        assert len(names) > 3

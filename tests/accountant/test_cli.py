@@ -48,6 +48,21 @@ def test_score_in_a_pipe(tmp_path: Path) -> None:
     assert json.loads(run("score", "-", "--json", cwd=tmp_path, given=payloads).stdout)["penalties"] == ["too_short"]
 
 
+def test_score_reads_lines_as_json_has_them(tmp_path: Path) -> None:
+    rows = [
+        json.dumps({"output": "a line\u2028that goes on, and on, and on, as it may", "confidence": 1}, ensure_ascii=False),
+        json.dumps(OUTPUTS[0]),
+    ]
+    done = run("score", "-", "--json", cwd=tmp_path, given="\n".join(rows))
+    assert [json.loads(line)["line"] for line in done.stdout.strip().split("\n")] == [1, 2]
+    bad = [
+        '{"output": "x", "confidence": 1' + "0" * 400 + "}",
+        '{"id": "\\ud800", "output": "x", "confidence": 1}',
+        '{"model_output": null}',
+    ]
+    assert "3 lines cannot be scored" in run("score", "-", "--json", cwd=tmp_path, given="\n".join(bad), code=1).stderr
+
+
 def test_score_keeps_what_it_cannot_score(tmp_path: Path) -> None:
     bad = ['{"output": "x", "confidence": 11}', '{"output": null}', "no json", '{"output": "x", "confidence": "high"}', "[1]",
            '{"output": "x", "confidence": 0.5, "min_length": "a"}']  # fmt: skip

@@ -39,7 +39,9 @@ def slow_standing(events: list[dict[str, Any]], as_of: datetime) -> dict[str, di
     undone = {item["refers_to"] for _, item in said if item["action"] == "overturned"}
     found: dict[str, dict[str, Any]] = {}
     for event, item in said:
-        row = found.setdefault(event["actor"], {"reputation": 100.0, "level": 0, "suspended": False, "cases": {}, "plans": set()})
+        row = found.setdefault(
+            event["actor"], {"reputation": 100.0, "level": 0, "suspended": False, "running": [], "cases": {}, "plans": set()}
+        )
         if event["event_id"] in undone:
             continue
         name = item["action"]
@@ -48,7 +50,11 @@ def slow_standing(events: list[dict[str, Any]], as_of: datetime) -> dict[str, di
         elif name in ("promotion", "demotion"):
             row["level"] += 1 if name == "promotion" else -1
         elif name in ("suspension", "reinstatement"):
-            row["suspended"] = name == "suspension" and (item.get("until") is None or datetime.fromisoformat(item["until"]) > as_of)
+            if name == "reinstatement":
+                row["running"] = []
+            else:
+                row["running"].append(item.get("until"))
+            row["suspended"] = any(until is None or datetime.fromisoformat(until) > as_of for until in row["running"])
         elif name == "case_opened":
             row["cases"].setdefault(event["event_id"], True)
         elif name in ("case_closed", "case_reopened"):
@@ -278,7 +284,10 @@ def test_plans(tmp_path: Path) -> None:
         draft_plan(log, "officer_ann@sba.gov")
     with Ledger(tmp_path / "p.db", mirror=False) as ledger:
         desk = HRDesk(ledger)
+        plan = ImprovementPlan.from_dict({**plan.to_dict(), "ends": "2150-01-01"})
         name = plan.open(desk)
+        with pytest.raises(ParameterError, match="there is a plan already"):
+            plan.open(desk)
         assert desk.status()["standing"].to_list() == ["good"]
         opened = desk.approve(name, "B. Kim", "agreed with her")
         assert desk.status()["standing"].to_list() == ["on_plan"]
@@ -303,3 +312,142 @@ def test_a_plan_is_measured_by_the_same_metrics() -> None:
     )
     assert found["now"].to_list() == [board["override_rate"].item(), board["sat_score_mean"].item()]
     assert found["met"].to_list() == [board["override_rate"].item() <= 0.3, board["sat_score_mean"].item() >= 3]
+
+
+KINDS = ["officer", "Officer", " OFFICER ", "citizen", "system", None]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_nobody_but_a_machine_is_acted_upon_unsigned(desk: HRDesk, kind: str | None) -> None:
+    name = desk.act("suspension", "anne", kind, rule="x", reason="x")  # type: ignore[arg-type]
+    assert desk.pending()["event_id"].to_list() == [name] and not desk.status()["suspended"].item()
+
+
+def test_who_was_ever_a_person_is_one(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "k.db", mirror=False) as ledger:
+        ledger.record_event({"type": "DECISION", "actor": "anne", "actor_kind": "officer"})
+        desk = HRDesk(ledger)
+        desk.act("suspension", "anne", "agent", rule="x", reason="x")
+        payload = {
+            "model_name": "anne",
+            "job_id": 1,
+            "task": {},
+            "model_output": {"output": "it is undefined, I think, or so they say.", "confidence": 1},
+        }
+        aura.Accountant(ledger).evaluate(payload)
+        assert desk.pending().height == 3 and desk.status()["standing"].to_list() == ["good"]
+    # an action on an officer that came into the log unsigned does not hold
+    log = aura.events.from_records(
+        [action(1, "suspension", "anne", kind="officer"), action(2, "reputation", "anne", kind="officer", points=-5.0)]
+    )
+    assert standing(log).select("standing", "reputation").row(0) == ("good", 100.0)
+    signed = aura.events.from_records([action(1, "suspension", "anne", kind="officer", approver="Lee")])
+    assert standing(signed)["standing"].item() == "suspended"
+
+
+@pytest.mark.parametrize("approver", ["anne", "ANNE", "an\u200bne", "\u0430nne", "anne@agency.gov", " anne  "])
+def test_spellings_of_oneself(desk: HRDesk, approver: str) -> None:
+    name = desk.act("suspension", "anne", "officer", rule="x", reason="x")
+    with pytest.raises(ParameterError, match="own matter"):
+        desk.approve(name, approver, "x")
+    assert desk.pending().height == 1
+
+
+def test_proposers_and_machines_do_not_sign(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "k.db", mirror=False) as ledger:
+        desk = HRDesk(ledger)
+        ledger.record_event({"type": "EVALUATION", "actor": "gpt", "actor_kind": "agent", "value": 5})
+        name = desk.act("suspension", "anne", "officer", rule="x", reason="x", by="B. Kim")
+        with pytest.raises(ParameterError, match="who proposed it cannot sign it"):
+            desk.approve(name, "b. kim", "x")
+        with pytest.raises(ParameterError, match="a machine cannot sign"):
+            desk.approve(name, "gpt", "x")
+        ledger.record_event(action_event("proposal", "anne", "officer", event_id="odd", proposed="fired"))
+        with pytest.raises(ParameterError, match="proposes nothing that can be done: got 'fired'"):
+            desk.approve("odd", "Lee", "x")
+        for days in (float("nan"), 1e12, -1.0):
+            with pytest.raises(ParameterError, match="days belong to suspension"):
+                desk.act("suspension", "anne", "officer", rule="x", reason="x", days=days)
+
+
+def test_one_answer_to_one_question(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with Ledger(tmp_path / "r.db", mirror=False) as ledger:
+        desk = HRDesk(ledger)
+        for _ in range(4):
+            name = desk.act("suspension", "anne", "officer", rule="x", reason="x")
+
+            def answer(call: Any, name: str = name) -> bool:
+                try:
+                    call(name, "Lee", "x")
+                except ParameterError:
+                    return False
+                return True
+
+            with ThreadPoolExecutor(2) as pool:
+                assert sum(pool.map(answer, [desk.approve, desk.reject])) == 1
+        assert desk.pending().is_empty()
+        effect = desk.act("reputation", "gpt", "agent", rule="x", reason="x", points=-5)
+        desk.contest(effect, "vendor", "x")
+        with ThreadPoolExecutor(2) as pool:
+            assert sum(pool.map(lambda call: answer(call, effect), [desk.uphold, desk.overturn])) == 1
+
+
+def test_what_waits_is_counted_until_it_is_answered(desk: HRDesk) -> None:
+    name = desk.act("reputation", "anne", "officer", rule="x", reason="x", points=-1)
+    assert desk.status()["pending"].item() == 1
+    desk.approve(name, "Lee", "x")
+    assert desk.status().select("reputation", "pending").row(0) == (99.0, 0) and desk.pending().is_empty()
+
+
+def test_a_short_suspension_ends_no_long_one() -> None:
+    log = aura.events.from_records(
+        [action(1, "suspension"), action(2, "suspension", until=(START + timedelta(hours=3)).isoformat())]
+    )
+    board = standing(log, START + timedelta(days=9)).row(0, named=True)
+    assert board["suspended"] and board["suspended_until"] is None and board["suspended_since"] == START + timedelta(hours=1)
+    day = aura.events.from_records([action(1, "suspension", until="2026-02-01")])
+    assert standing(day, "2026-01-31")["suspended"].item() and not standing(day, "2026-02-02")["suspended"].item()
+
+
+def test_reinstated_by_scores_since_the_suspension_only() -> None:
+    ladder = Ladder(name="x", reinstate_at=70, cool_down="1d")
+    rows = scores("gpt", [1, 2, 3], 90.0)
+    suspended = action(0, "suspension", hours=24 * 4)
+    end = START + timedelta(days=10)
+    assert ladder.evaluate(aura.events.from_records([*rows, suspended]), end).is_empty()
+    after = scores("gpt", [5, 6, 7], 90.0)
+    assert ladder.evaluate(aura.events.from_records([*rows, suspended, *after]), end)["move"].item() == "reinstatement"
+
+
+def test_the_ladder_asks_once(tmp_path: Path) -> None:
+    ladder = Ladder(name="x", demote_below=50)
+    with Ledger(tmp_path / "l.db", mirror=False) as ledger:
+        ledger.record_events(scores("anne", [1, 2, 3], 10.0, "officer"))
+        desk = HRDesk(ledger)
+        for day in (5, 6, 7):
+            ledger.record_events(ladder.drafts(ledger.lazy(), START + timedelta(days=day)))
+        assert desk.pending().height == 1
+        desk.reject(desk.pending()["event_id"].item(), "Lee", "no")
+        assert ladder.drafts(ledger.lazy(), START + timedelta(days=8)) == []
+        # nor does an earlier end of the window go round the pause
+        ledger.record_events(scores("gpt", [1, 2, 3], 10.0))
+        ledger.record_events(ladder.drafts(ledger.lazy(), START + timedelta(days=10)))
+        assert ladder.drafts(ledger.lazy(), START + timedelta(days=5)) == []
+        # who has scores without a kind is no machine
+        unknown = [
+            {**row, "actor_kind": None, "actor": "bob", "event_id": f"b{i}"} for i, row in enumerate(scores("bob", [1, 2, 3], 10.0))
+        ]
+        made = ladder.drafts(aura.events.from_records(unknown), START + timedelta(days=10))
+        assert json.loads(made[0]["attributes"])["action"] == "proposal"
+
+
+def test_a_plan_whose_end_was_overturned_can_be_closed_again(desk: HRDesk) -> None:
+    plan = desk.act("plan_opened", "gpt", "agent", rule="x", reason="x")
+    closed = desk.close_plan(plan, "Lee", "x")
+    desk.contest(closed, "vendor", "x")
+    desk.overturn(closed, "Lee", "x")
+    assert desk.status()["standing"].item() == "on_plan"
+    desk.close_plan(plan, "Lee", "x")
+    assert desk.status()["standing"].item() == "good"

@@ -362,6 +362,9 @@ def test_logs_that_cannot_answer(tmp_path: Path) -> None:
         evaluate_policy(table, {"a": 0.0})
     with pytest.raises(ParameterError, match="lacks columns"):
         evaluate_policy(table.drop("reward"), "a")
+    rare = pl.concat([table.filter(pl.col("actor") == "a"), table.filter(pl.col("actor") == "c").head(2)])
+    with pytest.raises(InputError, match=r"too little of this policy: got 'an effective sample size of [0-2]\.\d of"):
+        evaluate_policy(rare, "c")
     with Ledger(tmp_path / "d.db", mirror=False) as ledger:
         router = Router([Model("a"), Model("b")], ledger)  # the document's own ranking leaves nothing to chance
         for job in range(5):
@@ -369,3 +372,22 @@ def test_logs_that_cannot_answer(tmp_path: Path) -> None:
             ledger.record_event({"type": "OUTCOME", "actor": "a", "actor_kind": "agent", "case_id": str(job), "outcome": "success"})
         with pytest.raises(InputError, match="routed deterministically"):
             evaluate_policy(ledger.lazy(), "b")
+
+
+def test_threads_share_a_router(tmp_path: Path) -> None:
+    from concurrent.futures import ThreadPoolExecutor
+
+    with Ledger(tmp_path / "t.db", mirror=False) as ledger:
+        ledger.record_events(
+            [
+                {"type": "OUTCOME", "actor": name, "actor_kind": "agent", "case_id": f"{name}{i}", "outcome": "success"}
+                for name in "ab"
+                for i in range(200)
+            ]
+        )
+        router = Router([Model("a"), Model("b")], ledger, strategy="thompson")
+        with ThreadPoolExecutor(8) as threads:
+            list(threads.map(lambda job: router.route({}), range(40)))
+        assert dict(router._record.outcomes) == {"a": (200, 200), "b": (200, 200)}
+    with pytest.raises(ParameterError, match="no name or capabilities"):
+        Router([{"name": "a", "capabilities": "law"}])

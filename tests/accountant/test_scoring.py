@@ -131,3 +131,16 @@ def test_where_the_words_go_wrong() -> None:
     with pytest.raises(ParameterError, match="no labels"):
         score_quality(labelled.drop("labels"))
     assert aura.score_quality(labelled.clear())["precision"].null_count() == 4
+
+
+def test_frames_and_records_agree_on_odd_columns() -> None:
+    table = pl.DataFrame({"output": ["\u00e9" * 70], "confidence": [0.9], "min_length": pl.Series([80], dtype=pl.UInt8)})
+    assert score_frame(table)["penalties"].to_list() == [["too_short"]]
+    for name in ("score", "severity", "penalties", "problem"):
+        with pytest.raises(ParameterError, match=f"has a column {name} already"):
+            score_frame(table.with_columns(pl.lit(1).alias(name)))
+    for huge in (10**400, -(10**400)):
+        with pytest.raises(InputError, match="confidence is no number"):
+            Scorer().score({"output": "x", "confidence": huge}, {})
+        with pytest.raises(InputError, match="min_length is no number"):
+            Scorer().score({"output": "x", "confidence": 0.5}, {"min_length": huge})

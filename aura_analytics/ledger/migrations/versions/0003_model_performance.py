@@ -19,7 +19,7 @@ CREATE VIEW model_performance AS
 SELECT seq AS id, actor AS model_name, case_id AS job_id, round(value::numeric, 2)::numeric(5, 2) AS score,
        ARRAY(SELECT jsonb_array_elements_text(coalesce(penalties, '[]')::jsonb)) AS penalties,
        timestamp '1970-01-01' + ts * interval '1 microsecond' AS created_at,
-       confidence, severity, attributes::jsonb ->> 'policy' AS rule_version, event_id
+       confidence, severity, substring(attributes from '"policy": "([^"]*)"') AS rule_version, event_id
 FROM aura_events WHERE type = 'EVALUATION'
 """
 
