@@ -52,6 +52,8 @@ _LAZY: dict[str, str | None] = {
     "sample_log": "aura_analytics.samples",
     "score_frame": "aura_analytics.scoring.frames",
     "score_quality": "aura_analytics.scoring.quality",
+    "compare_policies": "aura_analytics.simulation.sweeps",
+    "rule_error_rates": "aura_analytics.simulation.sweeps",
     "simulate": "aura_analytics.simulation.run",
     "standing": "aura_analytics.hr.standing",
     "write_events": "aura_analytics.io",
@@ -88,6 +90,7 @@ if TYPE_CHECKING:
     from aura_analytics.scoring.rescoring import rescore
     from aura_analytics.simulation.run import SimulationRun, simulate
     from aura_analytics.simulation.scenario import Scenario
+    from aura_analytics.simulation.sweeps import compare_policies, rule_error_rates
 
 __all__ = [
     "AccountabilityLogger",
@@ -111,6 +114,7 @@ __all__ = [
     "SeverityTable",
     "SimulationRun",
     "checks",
+    "compare_policies",
     "compare_versions",
     "dossiers",
     "errors",
@@ -125,6 +129,7 @@ __all__ = [
     "record_event",
     "rescore",
     "rolling",
+    "rule_error_rates",
     "sample_log",
     "score_frame",
     "score_quality",

@@ -42,16 +42,64 @@ def _listed(*, as_json: bool) -> None:
         typer.echo(f"{name}: {world.description} ({world.days} days, about {world.cases_expected:,.0f} cases)")
 
 
+def _sweep(
+    world: str | None, policy: Path | None, compare: Path | None, replications: int, seed: int, *, as_json: bool, **options: Any
+) -> None:
+    from aura_analytics.console import progress
+    from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.sweeps import compare_policies, rule_error_rates
+
+    if world is None:
+        raise ParameterError(Problem("a sweep needs a scenario", next="aura simulate sweep loan_forgiveness"))
+    path = _found(world)
+    first = Policy.evidence_gated() if policy is None else Policy.from_yaml(policy)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("worlds", total=replications * (1 if compare is None else 2))
+
+        def step(_done: int, _total: int) -> None:
+            bar.update(task, advance=1)
+
+        if compare is None:
+            found = rule_error_rates(first, path, replications, seed, progress=step, **options)
+            sides, differences = [found], None
+        else:
+            both = compare_policies(first, Policy.from_yaml(compare), path, replications, seed, progress=step, **options)
+            sides, differences = [both.first, both.second], both.differences
+    if as_json:
+        print_json({"policies": [{"policy": side.policy, "rates": side.rates.to_dicts(), "detection": side.detection.to_dicts()} for side in sides],
+                    "differences": None if differences is None else differences.to_dicts()})  # fmt: skip
+        return
+    for side in sides:
+        typer.echo(str(side))
+    for row in differences.iter_rows(named=True) if differences is not None else ():
+        limits = "" if row["lo"] is None else f" ({row['lo']:+.3f} to {row['hi']:+.3f})"
+        typer.echo(
+            f"difference in {row['rate'].replace('_', ' ')}: "
+            + ("undefined" if row["value"] is None else f"{row['value']:+.3f}{limits}")
+        )
+
+
 def simulate(
-    scenario: Annotated[str, typer.Argument(help="Name of a scenario that comes with the package, a YAML file, or `list`.")],
+    scenario: Annotated[
+        str, typer.Argument(help="Name of a scenario that comes with the package, a YAML file, or `list` or `sweep`.")
+    ],
+    world: Annotated[str | None, typer.Argument(help="After `sweep`: the scenario.", show_default=False)] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.", min=0)] = 0,
     days: Annotated[int | None, typer.Option(help="Horizon, instead of the scenario's own.", min=1)] = None,
     out: Annotated[Path | None, typer.Option(help="File for the events: .parquet, .jsonl or .csv.")] = None,
     truth: Annotated[Path | None, typer.Option(help="File for the cases with their truth: .parquet.")] = None,
     most: Annotated[int, typer.Option(help="Events that may be made.")] = 20_000_000,
+    policy: Annotated[Path | None, typer.Option(help="sweep: policy (YAML); default evidence_gated.")] = None,
+    compare: Annotated[Path | None, typer.Option(help="sweep: another policy in the same worlds.")] = None,
+    replications: Annotated[int, typer.Option(help="sweep: worlds.", min=2)] = 20,
+    workers: Annotated[int, typer.Option(help="sweep: processes.", min=1)] = 2,
+    folder: Annotated[Path | None, typer.Option(help="sweep: keep results here, and go on from them.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Play a scenario: events like those of a real log, and the truth that a real log never shows."""
+    """Play a scenario: events like those of a real log, and the truth that a real log never shows.
+
+    `aura simulate list` names the scenarios; `aura simulate sweep SCENARIO --policy P` says how often a rule is wrong in many worlds.
+    """
     import polars as pl
 
     from aura_analytics.io import write_events
@@ -60,6 +108,13 @@ def simulate(
     if scenario == "list":
         _listed(as_json=as_json)
         return
+    if scenario == "sweep":
+        _sweep(world, policy, compare, replications, seed, days=days, workers=workers, folder=folder, as_json=as_json)
+        return
+    if world is not None:
+        raise ParameterError(
+            Problem("one scenario at a time", got=world, next="aura simulate sweep SCENARIO plays many worlds of one")
+        )
     for path in (out, truth):
         if path is not None and path.exists():
             raise ParameterError(Problem("the file exists already", got=str(path), next="choose another name"))

@@ -4,5 +4,15 @@ from __future__ import annotations
 
 from aura_analytics.simulation.run import SimulationRun, Truth, simulate
 from aura_analytics.simulation.scenario import Scenario
+from aura_analytics.simulation.sweeps import PolicyComparison, RuleErrorRates, compare_policies, rule_error_rates
 
-__all__ = ["Scenario", "SimulationRun", "Truth", "simulate"]
+__all__ = [
+    "PolicyComparison",
+    "RuleErrorRates",
+    "Scenario",
+    "SimulationRun",
+    "Truth",
+    "compare_policies",
+    "rule_error_rates",
+    "simulate",
+]

@@ -331,3 +331,39 @@ def test_the_perfect_officer_of_the_fraud_unit() -> None:
     assert flagged["rubber_stamp"] == 0
     assert abs(np.mean(wrong) - 0.36) < 0.01
     assert abs(flagged["careful"] / 400 - 0.60) < 0.03 + 3 * np.sqrt(0.6 * 0.4 / 400), flagged
+
+
+def test_how_often_a_rule_is_wrong(tmp_path: Path) -> None:
+    path = shipped()["loan_forgiveness"]
+    seen: list[tuple[int, int]] = []
+    options: dict[str, Any] = {"days": 60, "every_days": 15}
+    found = aura.rule_error_rates(
+        aura.Policy.tracker(), path, 4, 1, folder=tmp_path / "kept", progress=lambda *step: seen.append(step), **options
+    )
+    assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)] and found.worlds["replication"].to_list() == [0, 1, 2, 3]
+    rates = {row["rate"]: row for row in found.rates.iter_rows(named=True)}
+    false = rates["false_flags_per_officer_year"]
+    if false["value"] == 0:  # nothing was seen in 4 x 9 officers and 60 days: the limit is that of a count of none
+        assert false["hi"] == pytest.approx(3.688879 / (4 * 9 * 60 / 365.25), rel=1e-5)
+    assert all(row["lo"] is None or 0 <= row["lo"] <= row["value"] <= row["hi"] for row in rates.values())
+    # by hand: the first world, read again
+    run = simulate(Scenario.from_yaml(path).model_copy(update={"hr": None, "days": 60}), 1)
+    flagged: set[str] = set()
+    for day in (15, 30, 45, 60):
+        end = np.datetime64("2026-01-05") + np.timedelta64(day, "D")
+        board = aura.dossiers(run.events, as_of=str(end), metrics=aura.Policy.tracker().metrics)
+        flagged |= set(aura.Policy.tracker().evaluate(board, texts="none").filter(verdict="flag")["actor"])
+    bad = set(run.truth.actors.filter("bad")["actor"])
+    assert found.worlds["detected"][0] == len(flagged & bad) / len(bad)
+    assert found.worlds["false_flags_per_officer_year"][0] == pytest.approx(
+        len({name for name in flagged - bad if name.startswith("off")}) / (9 * 60 / 365.25)
+    )
+    # stopped and gone on with, and in other processes: the same numbers
+    for kept in list((tmp_path / "kept").iterdir())[:2]:
+        kept.unlink()
+    again = aura.rule_error_rates(aura.Policy.tracker(), path, 4, 1, folder=tmp_path / "kept", workers=2, **options)
+    assert again.worlds.equals(found.worlds) and "4 worlds of loan_forgiveness" in str(again)
+    both = aura.compare_policies(aura.Policy.tracker(), aura.Policy.tracker(), path, 4, 1, folder=tmp_path / "kept", **options)
+    assert both.differences["value"].drop_nulls().to_list() == [0.0] * both.differences["value"].count()
+    with pytest.raises(ParameterError, match="replications is out of range"):
+        aura.rule_error_rates(aura.Policy.tracker(), path, 1)
