@@ -95,7 +95,10 @@ def funnel(dossiers: pl.DataFrame, metric: str = "override_rate", *, theme: Them
     points = dossiers.filter(pl.col(f"{metric}_n") > 0).select("actor", rate=metric, n=f"{metric}_n", verdict=verdict)
     kept = points.sort("n", "actor", descending=[True, False]).head(MAX_ROWS - 500)
     x = alt.X(
-        "n:Q", scale=alt.Scale(type="log", nice=False), title="verdicts in the window (logarithmic)", axis=alt.Axis(tickCount=6)
+        "n:Q",
+        scale=alt.Scale(type="log", nice=False),
+        title="verdicts in the window (logarithmic)" if metric == "override_rate" else "observations in the window (logarithmic)",
+        axis=alt.Axis(tickCount=6),
     )
     layers: list[alt.Chart] = []
     if limits.height:
@@ -106,7 +109,7 @@ def funnel(dossiers: pl.DataFrame, metric: str = "override_rate", *, theme: Them
             for side in ("low", "high"):
                 column = f"{side}{name}"
                 line = base.mark_line(color=theme.muted, strokeDash=dash, strokeWidth=wide)
-                layers.append(line.encode(y=alt.Y(f"{column}:Q", title="override rate" if metric == "override_rate" else metric)))
+                layers.append(line.encode(y=alt.Y(f"{column}:Q", title=metric.replace("_", " "))))
         middle = alt.Chart(pl.DataFrame({"centre": [centre]})).mark_rule(color=theme.accent).encode(y="centre:Q")
         layers.append(middle)
     layers.append(

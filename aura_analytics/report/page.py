@@ -217,23 +217,32 @@ def _charts(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame, f
             _funnel_words(centre, phi),
         ))  # fmt: skip
         found += _series(events, decided, verdicts, facts)
+    machines = board.filter(pl.col("actor_kind").cast(pl.String).is_in(["agent", "component"]))
+    told = machines.filter(pl.col("success_rate_n") > 0) if "success_rate_n" in machines.columns else machines.clear()
+    if told.height > 1:
+        centre, phi, _ = charts.funnel_limits(told, "success_rate")
+        found.append(_figure(
+            "Funnel: success of agents and components",
+            charts.funnel(told.drop("pip_status", strict=False), "success_rate", theme=charts.INLINE, width=600),
+            _funnel_words(centre, phi, "agents and components") + " Who gets the hard tasks succeeds less often.",
+        ))  # fmt: skip
     found += _survival(events, facts)
     return found
 
 
-def _funnel_words(centre: float, phi: float) -> str:
+def _funnel_words(centre: float, phi: float, who: str = "officers") -> str:
     text = (
-        f"By chance alone, at least 95 of 100 officers with the pooled rate of {100 * centre:.1f} % would lie between the thin lines, and 998 of "
+        f"By chance alone, at least 95 of 100 {who} with the pooled rate of {100 * centre:.1f} % would lie between the thin lines, and 998 of "
         "1,000 between the thick ones. "
     )
     if math.isnan(phi):
-        return text + "There are too few officers to say whether they differ by more than chance."
+        return text + f"There are too few {who} to say whether they differ by more than chance."
     if phi > 1:
         return (
             text
-            + f"Officers differ more than that (dispersion {phi:.1f}, 1 is chance): their cases or roles may differ. The dashed lines allow for it."
+            + f"{who.capitalize()} differ more than that (dispersion {phi:.1f}, 1 is chance): their cases or roles may differ. The dashed lines allow for it."
         )
-    return text + f"On the whole officers differ no more than that (dispersion {phi:.1f}, 1 is chance)."
+    return text + f"On the whole {who} differ no more than that (dispersion {phi:.1f}, 1 is chance)."
 
 
 def _figure(heading: str, chart: Any, says: str) -> dict[str, str]:

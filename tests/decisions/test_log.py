@@ -332,6 +332,19 @@ def test_a_decision_log_is_events(any_log: AccountabilityLogger) -> None:
         assert row["actor_kind"] == "component" and row["pip_status"] == "insufficient"
 
 
+def test_the_report_and_rules_work_for_components(log: AccountabilityLogger, tmp_path: Path) -> None:
+    import aura_analytics as aura
+
+    for i in range(240):
+        decided(log, f"agent:{i % 4}", ended="success" if i % 4 < 3 or i % 5 == 0 else "failure")
+    page = aura.write_report(log.to_events(), tmp_path / "r.html", window=None).read_text()
+    assert "Funnel: success of agents and components" in page and "agent:3" in page
+    rule = {"id": "fails", "when": {"metric": "success_rate", "below": 0.7, "limit": "upper"}}
+    policy = aura.Policy({"name": "components", "kinds": ["component"], "rules": [rule], "evidence": {"both_verdicts": False}})
+    verdicts = policy.evaluate(aura.dossiers(log.to_events(), window=None))
+    assert verdicts.filter(verdict="flag")["actor"].to_list() == ["agent:3"]
+
+
 def test_the_document_s_one_line_form(any_log: AccountabilityLogger, tmp_path: Path) -> None:
     log = any_log
     names = [decided(log, "agent:a", ended="failure" if i else None) for i in range(3)]
