@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,7 @@ __all__ = ["SimulationRun", "Truth", "simulate"]
 
 MOST = 20_000_000  # events that a run makes without being asked twice
 _PER_CASE = 6.0
+_STEPS = 10_000  # of a confidence
 _FINE = "A careful answer that says what was asked for, and why it is so."
 _LIE = "The value is undefined here, and so the rest was made up as best it could."
 
@@ -161,9 +163,11 @@ def _actors(scenario: Scenario) -> pl.DataFrame:
 
 def _events(cases: pl.DataFrame) -> pl.DataFrame:
     """The events of cases, on the contract, in no particular order."""
-    text = pl.when("invented").then(pl.lit(_LIE)).when("too_short").then(pl.lit("see file")).otherwise(pl.lit(_FINE))
-    scored = score_frame(cases.select("confidence", output=text), PenaltyPolicy.seed())
-    rows = cases.with_columns(score=scored["score"], penalties=scored["penalties"], severity=scored["severity"])
+    # outputs are of three kinds and confidences have four decimals: every combination is scored once, by the Accountant's own rule
+    kind = pl.when("invented").then(2).when("too_short").then(1).otherwise(0)
+    place = cases.select(kind * (_STEPS + 1) + (pl.col("confidence") * _STEPS).round().cast(pl.Int64)).to_series()
+    table = _scores()
+    rows = cases.with_columns(table[name].gather(place).alias(name) for name in ("score", "penalties", "severity"))
 
     def part(kind: str, ts: str, tag: str, of: pl.DataFrame = rows, /, **columns: pl.Expr) -> pl.LazyFrame:
         given = {"event_id": pl.format("{}/{}", "case_id", pl.lit(tag)), "ts": pl.col(ts), "type": pl.lit(kind), "case_id": pl.col("case_id"),
@@ -191,6 +195,15 @@ def _events(cases: pl.DataFrame) -> pl.DataFrame:
     # a verdict against the recommendation is an override
     differs = (pl.col("type") == "DECISION") & (pl.col("human_verdict") != pl.col("ai_recommendation"))
     return done.with_columns(type=pl.when(differs).then(pl.lit("OVERRIDE").cast(SCHEMA["type"])).otherwise("type"))
+
+
+@lru_cache(maxsize=1)
+def _scores() -> pl.DataFrame:
+    """Score, penalties and severity of every kind of output at every confidence."""
+    confidence = pl.Series("confidence", [i / _STEPS for i in range(_STEPS + 1)])
+    texts = [_FINE, "see file", _LIE]
+    grid = pl.concat([pl.DataFrame({"output": [text] * (_STEPS + 1), "confidence": confidence}) for text in texts])
+    return score_frame(grid, PenaltyPolicy.seed())
 
 
 class _Loop:
