@@ -37,8 +37,9 @@ from aura_analytics.errors import LedgerUnavailableError, Problem
 
 __all__ = ["Index"]
 
-_FORM = 4
+_FORM = 5
 _HELD = 10_000
+_PATTERNS = 50_000  # more kinds of decisions than that are counted when somebody asks
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value);
 CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INTEGER, at INTEGER, size INTEGER, ts INTEGER,
@@ -47,6 +48,8 @@ CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INT
 CREATE TABLE notes (n INTEGER PRIMARY KEY, kind TEXT, request_id TEXT, segment INTEGER, at INTEGER, size INTEGER);
 CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER, timed INTEGER,
                       micros INTEGER, UNIQUE (components, served, bin, outcome));
+CREATE TABLE patterns (n INTEGER PRIMARY KEY, served TEXT, covariates TEXT, outcome TEXT, decisions INTEGER,
+                       UNIQUE (served, covariates, outcome));
 CREATE TABLE skipped (segment INTEGER, at INTEGER, why TEXT);
 CREATE INDEX entries_ts ON entries (ts);
 CREATE INDEX entries_outcome ON entries (outcome);
@@ -127,7 +130,16 @@ class Index:
                 for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                     if table != "about":
                         connection.execute(f"DELETE FROM {table}")  # noqa: S608
-                about = {"form": _FORM, "segment": 0, "end": 0, "last": "", "last_segment": 0, "last_at": 0, "last_size": 0}
+                about = {
+                    "form": _FORM,
+                    "segment": 0,
+                    "end": 0,
+                    "last": "",
+                    "last_segment": 0,
+                    "last_at": 0,
+                    "last_size": 0,
+                    "patterns": 1,
+                }
             self._take_in(connection, about)
             connection.execute("COMMIT")
         except BaseException:
@@ -179,7 +191,7 @@ class Index:
         number, size, changed = self._log.end()
         about["first"] = min(self._log.segments(), default=1)
         raw = None
-        taker = _Taker(connection)
+        taker = _Taker(connection, patterns=bool(about["patterns"]))
         for line in self._log.lines((about["segment"], about["end"])):
             if not line.complete and line.segment >= number and isinstance(parsed(line.raw), str):
                 break  # maybe somebody is just writing it
@@ -188,6 +200,7 @@ class Index:
             raw = line.raw
             taker.take(line)
         taker.flush()
+        about["patterns"] = int(taker.patterns)
         if raw is None and about["segment"] < number:
             about["segment"], about["end"] = number, 0  # rotated, and nothing added since
         if raw is not None:
@@ -257,16 +270,22 @@ class Index:
 
     def patterns(self) -> pl.DataFrame:
         """Decisions with outcomes, those that are alike together."""
-        return pattern_table(self._asked(
+        kept = "SELECT served, covariates, outcome, decisions FROM patterns WHERE decisions > 0 ORDER BY n"
+        counted = (
             "SELECT served, covariates, outcome, count(*) FROM entries WHERE outcome IS NOT NULL GROUP BY 1, 2, 3 ORDER BY min(n)"
-        ))  # fmt: skip
+        )
+        with self._lock:
+            few = self._asked("SELECT value FROM about WHERE name = 'patterns'")
+            return pattern_table(self._asked(kept if few and few[0][0] else counted))
 
 
 class _Taker:
     """Takes lines in, many in one statement."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, *, patterns: bool) -> None:
         self._connection = connection
+        self.patterns = patterns
+        self._patterns: dict[tuple[str, str, str], int] = {}
         self._entries: dict[str, dict[str, Any]] = {}
         self._tallies: dict[tuple[str, str, int, str], list[int]] = {}
 
@@ -308,6 +327,17 @@ class _Taker:
             [(*key, *counts) for key, counts in self._tallies.items()],
         )
         self._tallies.clear()
+        if not self.patterns:
+            return
+        self._connection.executemany(
+            "INSERT INTO patterns (served, covariates, outcome, decisions) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " decisions = decisions + excluded.decisions",
+            [(*key, count) for key, count in self._patterns.items()],
+        )
+        self._patterns.clear()
+        if (self._connection.execute("SELECT max(n) FROM patterns").fetchone()[0] or 0) > _PATTERNS:
+            self.patterns = False
+            self._connection.execute("DELETE FROM patterns")
 
     def _tally(self, row: Mapping[str, Any], sign: int) -> None:
         key = (row["components"], row["served"], -1 if row["bin"] is None else row["bin"], row["outcome"] or "")
@@ -315,6 +345,9 @@ class _Taker:
         held[0] += sign
         held[1] += sign * int(row["micros"] is not None)
         held[2] += sign * (row["micros"] or 0)
+        if self.patterns and row["outcome"] is not None:
+            pattern = row["served"], row["covariates"], row["outcome"]
+            self._patterns[pattern] = self._patterns.get(pattern, 0) + sign
 
     def _note(self, kind: str, found: dict[str, Any], name: str, place: Place) -> None:
         made = "INSERT INTO notes (kind, request_id, segment, at, size) VALUES (?, ?, ?, ?, ?)"
@@ -343,7 +376,7 @@ class _Taker:
         self._connection.execute("INSERT INTO skipped VALUES (?, ?, ?)", (*place[:2], why))
 
     def _stored(self, name: str) -> dict[str, Any] | None:
-        columns = ("n", "components", "served", "bin", "outcome", "micros", "ended", "amendment")
+        columns = ("n", "components", "served", "covariates", "bin", "outcome", "micros", "ended", "amendment")
         row = self._connection.execute(f"SELECT {', '.join(columns)} FROM entries WHERE request_id = ?", (name,)).fetchone()  # noqa: S608
         return None if row is None else dict(zip(columns, row, strict=True))
 

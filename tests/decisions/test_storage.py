@@ -63,6 +63,30 @@ def test_rotation_hides_nothing(log: AccountabilityLogger) -> None:
     assert found["statistics"]["total_decisions"] == 60
 
 
+def test_patterns_are_kept_while_they_are_few(log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.decisions import index
+
+    def patterns(of: AccountabilityLogger) -> list[tuple[Any, ...]]:
+        return sorted(of._store.patterns().rows())
+
+    names = []
+    for i in range(60):
+        names.append(log.log_decision("x", {"complexity": i % 7}, {"execution_order": ["agent:a"] if i % 2 else ["agent:b"]}))
+        log.log_outcome(names[-1], {"outcome_type": "success" if i % 3 else "failure"})
+    log.log_outcome(names[3], {"outcome_type": "success"})
+    log.log_override(names[5], "agent:a", by="anne", replacement="agent:c")
+    kept = patterns(log)
+    slow = log.table().group_by("components", "covariates", "outcome").len()
+    assert kept == sorted((c, v, o, n) for c, v, o, n in slow.rows()) and sum(row[3] for row in kept) == 60
+    monkeypatch.setattr(index, "_PATTERNS", 5)
+    log.close()
+    Path(log.log_file + ".index").unlink()
+    fresh = AccountabilityLogger(log.log_file)
+    assert patterns(fresh) == kept  # counted when asked
+    fresh.log_outcome(names[0], {"outcome_type": "success"})
+    assert sum(row[3] for row in patterns(fresh)) == 60 and patterns(fresh) != kept
+
+
 def test_other_tools_read_segments(log: AccountabilityLogger) -> None:
     decided(log, "agent:a", ended="success")
     raw = Path(log.log_file).read_bytes()
