@@ -222,8 +222,17 @@ class Router:
         """
         if not isinstance(task, Mapping):
             raise ParameterError(Problem("a task cannot be read", got=task, expected="a dict, which may be empty"))
+        with self._lock:
+            made = self._chosen(task, set(without), check=check, salt=salt)
+        if self._ledger is None or task.get("job_id") is None or not record:
+            return made
+        event = self.routed(made, task)
+        self._ledger.record_event(event)
+        return Choice(made.model, made.strategy, made.propensity, made.candidates, made.propensities, event["event_id"])
+
+    def _chosen(self, task: Mapping[str, Any], without: set[str], *, check: bool, salt: str) -> Choice:
         self._record.refresh()
-        models = self._available(task, set(without)) if check else [model for model in self.models if model.name not in without]
+        models = self._available(task, without) if check else [model for model in self.models if model.name not in without]
         if not models:
             raise RoutingError(Problem("nobody is left for the task", got="no models"))
         models = self._ranked(models) if self.strategy == "seed" else models
@@ -231,14 +240,9 @@ class Router:
         job = task.get("job_id")
         place = _draw(self._seed, f"{self._count}" if job is None else f"job {job}/{salt}", chances)
         self._count += 1
-        made = Choice(
+        return Choice(
             models[place], self.strategy, float(chances[place]), tuple(model.name for model in models), tuple(chances.tolist())
         )
-        if self._ledger is None or job is None or not record:
-            return made
-        event = self.routed(made, task)
-        self._ledger.record_event(event)
-        return Choice(made.model, made.strategy, made.propensity, made.candidates, made.propensities, event["event_id"])
 
     def _chances(self, models: Sequence[Any]) -> np.ndarray:
         if self.strategy == "seed":

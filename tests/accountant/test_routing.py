@@ -385,9 +385,10 @@ def test_threads_share_a_router(tmp_path: Path) -> None:
                 for i in range(200)
             ]
         )
-        router = Router([Model("a"), Model("b")], ledger, strategy="thompson")
         with ThreadPoolExecutor(8) as threads:
-            list(threads.map(lambda job: router.route({}), range(40)))
-        assert dict(router._record.outcomes) == {"a": (200, 200), "b": (200, 200)}
+            for _ in range(5):
+                router = Router([Model("a"), Model("b")], ledger, strategy="thompson")
+                list(threads.map(lambda _, router=router: router.route({}), range(16)))
+                assert dict(router._record.outcomes) == {"a": (200, 200), "b": (200, 200)}
     with pytest.raises(ParameterError, match="no name or capabilities"):
         Router([{"name": "a", "capabilities": "law"}])
