@@ -12,9 +12,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aura_analytics.cli_decisions import explain, log_app, query, stats
-from aura_analytics.cli_hr import hr_app, plan, route, score
+from aura_analytics.cli_hr import hr_app, plan
 from aura_analytics.cli_learning import learn_app
 from aura_analytics.cli_ledger import is_ledger, ledger_app, opened, record
+from aura_analytics.cli_routing import route
+from aura_analytics.cli_scoring import score
 from aura_analytics.cli_simulate import simulate
 from aura_analytics.console import Json, print_json, progress
 from aura_analytics.errors import AuraError, ConflictError, EventError, ParameterError, Problem
@@ -74,7 +76,7 @@ def _roles(path: Path | None) -> dict[str, str] | None:
     if path is None:
         return None
     from aura_analytics.errors import RuleError
-    from aura_analytics.importing.mapping import load_yaml
+    from aura_analytics.yaml_files import load_yaml
 
     data = load_yaml(path, RuleError, "roles")
     wrong = [Problem("a role holds a list of actors", got=members, where=f"{path}, {role}")

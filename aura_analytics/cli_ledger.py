@@ -16,12 +16,13 @@ from aura_analytics.errors import EventError, ParameterError, Problem
 if TYPE_CHECKING:
     from aura_analytics.ledger import Ledger, Recorded
 
-__all__ = ["is_ledger", "ledger_app", "opened", "record"]
+__all__ = ["LedgerUrl", "is_ledger", "ledger_app", "opened", "record"]
 
 ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 
 _HELP = "Ledger: sqlite:///FILE, postgresql+psycopg://..., or a SQLite file; default AURA_LEDGER, else aura.db here."
 Url = Annotated[str | None, typer.Argument(metavar="LEDGER", help=_HELP, show_default=False)]
+LedgerUrl = Annotated[str | None, typer.Option("--ledger", help="Ledger; default AURA_LEDGER, else aura.db here.")]
 _FILES = (".db", ".sqlite", ".sqlite3")
 
 

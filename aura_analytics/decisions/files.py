@@ -437,14 +437,14 @@ class LogFile:
             stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
             aside = self.path.with_name(f"{self.path.name}.aside-{stamp}")
             mode = self.path.stat().st_mode if self.path.exists() else 0o600
-            _written(aside, (line.raw for line in bad), mode)
+            _written((line.raw for line in bad), aside, mode)
             closed = self.segments()
             for number in sorted({line.segment for line in bad}):
                 wrong = {line.offset for line in bad if line.segment == number}
                 path = closed.get(number, self.path)
                 part = path.with_name(f".{path.name}.repaired")
                 kept = (line.raw for line in self.lines((number, 0), number) if line.offset not in wrong and line.raw.strip())
-                (pack if path.suffix == ".gz" else _swapped)(kept, part, path.stat().st_mode)
+                (pack if path.suffix == ".gz" else _written)(kept, part, path.stat().st_mode)
                 part.replace(path)
             return len(bad), aside
 
@@ -466,11 +466,7 @@ def _split(pieces: Iterable[bytes], segment: int, at: int) -> Iterator[Line]:
         yield Line(segment, at, rest, complete=False)
 
 
-def _swapped(lines: Iterable[bytes], path: Path, mode: int) -> None:
-    _written(path, lines, mode)
-
-
-def _written(path: Path, lines: Iterable[bytes], mode: int) -> None:
+def _written(lines: Iterable[bytes], path: Path, mode: int) -> None:
     with path.open("wb") as file:
         path.chmod(mode & 0o777)  # whoever may not read the log may not read this
         for raw in lines:

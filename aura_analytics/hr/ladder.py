@@ -9,22 +9,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import polars as pl
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from aura_analytics.errors import AuraError, RuleError
+from aura_analytics.errors import AuraError
 from aura_analytics.hr.desk import drafted
 from aura_analytics.hr.standing import effective, fold, proposals
 from aura_analytics.hr.vocabulary import MACHINES, actions_of
-from aura_analytics.importing.mapping import load_yaml, problems_of
 from aura_analytics.intervals import mean_t
 from aura_analytics.times import parse_as_of, parse_span
+from aura_analytics.yaml_files import YamlModel
 
 __all__ = ["Ladder"]
 
 _MOVES = ("promotion", "demotion", "reinstatement")
 
 
-class Ladder(BaseModel):
+class Ladder(YamlModel):
     """When to promote, demote and reinstate: k of the last m windows, with enough scores in each, and a pause after every move.
 
     Examples
@@ -34,7 +34,7 @@ class Ladder(BaseModel):
     ('30d', 3, '30d')
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    called = "ladder"
 
     name: str = Field(min_length=1)
     version: str = "1"
@@ -71,21 +71,6 @@ class Ladder(BaseModel):
     def example(cls) -> Ladder:
         """The thresholds of the public Aura code: promote at a mean of 85, demote below 50, from 3 scores in 30 days on."""
         return _example()
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> Ladder:
-        """Read a ladder from a YAML file.
-
-        Raises
-        ------
-        FileMissingError, RuleError
-            If the file is missing, no YAML, or breaks the grammar; all problems at once, close matches for misspelt keys.
-        """
-        data = load_yaml(path, RuleError, "ladder")
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            raise RuleError(f"{path} is not a ladder", problems=problems_of(error, str(path), list(cls.model_fields))) from None
 
     @property
     def label(self) -> str:

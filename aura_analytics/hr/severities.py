@@ -3,22 +3,16 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from aura_analytics.errors import RuleError
-from aura_analytics.importing.mapping import load_yaml, problems_of
+from aura_analytics.yaml_files import Strict, YamlModel
 
 __all__ = ["Consequence", "SeverityTable"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Consequence(_Strict):
+class Consequence(Strict):
     """One thing that follows.
 
     `reputation` takes `points`; `case` opens a case; `suspension` may end by itself after `days`; `reroute` gives the task to another.
@@ -37,7 +31,7 @@ class Consequence(_Strict):
         return self
 
 
-class SeverityTable(_Strict):
+class SeverityTable(YamlModel):
     """Consequences by severity. The default is the Accountant's own table.
 
     Examples
@@ -45,6 +39,9 @@ class SeverityTable(_Strict):
     >>> [item.action for item in SeverityTable.seed().critical]
     ['case', 'suspension', 'reroute']
     """
+
+    called = "severity table"
+    parts = (Consequence,)
 
     name: str = Field(min_length=1)
     version: str = "1"
@@ -61,26 +58,6 @@ class SeverityTable(_Strict):
     def seed(cls) -> SeverityTable:
         """Low nothing, medium -1, high -5, critical a case, suspension and another worker for the task."""
         return _seed()
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> SeverityTable:
-        """Read a table from a YAML file.
-
-        Raises
-        ------
-        FileMissingError, RuleError
-            If the file is missing, no YAML, or breaks the grammar; all problems at once, close matches for misspelt keys.
-        """
-        return cls.read(load_yaml(path, RuleError, "severity table"), str(path))
-
-    @classmethod
-    def read(cls, data: Any, where: str = "severity table") -> SeverityTable:
-        """A table of plain data."""
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            known = [*cls.model_fields, *Consequence.model_fields]
-            raise RuleError("this is not a severity table", problems=problems_of(error, where, known)) from None
 
     @property
     def label(self) -> str:

@@ -6,7 +6,7 @@ from datetime import date, datetime
 
 import polars as pl
 
-from aura_analytics.hr.vocabulary import MACHINES, actions_of
+from aura_analytics.hr.vocabulary import actions_of, binding
 from aura_analytics.times import parse_as_of
 
 __all__ = ["STANDINGS", "effective", "proposals", "standing"]
@@ -26,10 +26,8 @@ def effective(actions: pl.DataFrame) -> pl.DataFrame:
     """
     undone = actions.filter(pl.col("action") == "overturned")["refers_to"].drop_nulls()
     gone = pl.col("event_id").is_in(undone.implode()) if undone.len() else pl.lit(value=False)
-    signed = pl.col("actor_kind").is_in(list(MACHINES)).fill_null(value=False) | pl.col("approver").is_not_null()
-    known = pl.col("actor_kind").is_not_null()
     talk = ["proposal", "rejection", "contest", "upheld", "overturned", "confidence"]
-    return actions.filter(~pl.col("action").is_in(talk) & ~gone & (signed | ~known))
+    return actions.filter(~pl.col("action").is_in(talk) & ~gone & binding())
 
 
 def standing(

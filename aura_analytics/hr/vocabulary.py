@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["ACTIONS", "EFFECTS", "MACHINES", "action_event", "actions_of", "digest_of", "may_be_a_person"]
+__all__ = ["ACTIONS", "EFFECTS", "MACHINES", "action_event", "actions_of", "binding", "digest_of", "may_be_a_person"]
 
 EFFECTS = (
     "reputation", "suspension", "reinstatement", "case_opened", "plan_opened", "promotion", "demotion",
@@ -120,6 +120,11 @@ def _read(found: pl.DataFrame, name: str, wanted: pl.Expr | None) -> pl.Series:
 def may_be_a_person(kind: object) -> bool:
     """Whether an actor of this kind, however it is written, is acted upon only once somebody has signed."""
     return str(kind or "").strip().casefold() not in MACHINES
+
+
+def binding() -> pl.Expr:
+    """Whether an action holds without more ado: on a machine, where nobody recorded a kind, or because somebody signed."""
+    return _machine() | pl.col("actor_kind").is_null() | pl.col("approver").is_not_null()
 
 
 def digest_of(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from aura_analytics import times
-from aura_analytics.errors import FileMissingError, MappingError, Problem, close_match
+from aura_analytics.errors import MappingError
 from aura_analytics.events import ACTOR_KINDS
+from aura_analytics.yaml_files import load_yaml, problems_of
 
-__all__ = ["Act", "Columns", "LogMapping", "Matching", "RatingMap", "TimeMap", "WordMap", "load_yaml", "problems_of"]
+__all__ = ["Act", "Columns", "LogMapping", "Matching", "RatingMap", "TimeMap", "WordMap"]
 
 ActorKind = Literal["officer", "agent", "component", "citizen", "system"]
 OneOrMany = str | list[str]
@@ -159,46 +160,7 @@ class LogMapping(_Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise MappingError(f"{path} is not a mapping", problems=problems_of(error, str(path))) from None
-
-
-def load_yaml(path: str | Path, error: type[MappingError] | type[Any], what: str) -> dict[str, Any]:
-    """A YAML file that must hold one mapping of keys to values; loaded safely (no tags, no code)."""
-    import yaml
-
-    path = Path(path)
-    if not path.is_file():
-        raise FileMissingError(Problem(f"no {what} file there", got=str(path)))
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        mark = getattr(fault, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        reason = getattr(fault, "problem", None) or str(fault)
-        raise error(Problem("this is not YAML that can be loaded safely", got=reason, where=where)) from None
-    if not isinstance(data, dict):
-        raise error(Problem(f"a {what} file holds keys and values", got=type(data).__name__, where=str(path)))
-    return data
-
-
-def problems_of(error: ValidationError, where: str, known: list[str] | None = None) -> list[Problem]:
-    """Pydantic's findings as our problems, with close matches for misspelt keys."""
-    found = []
-    for item in error.errors():
-        spot = ".".join(str(part) for part in item["loc"])
-        hint = None
-        if item["type"] == "extra_forbidden":
-            fields = known or sorted(_field_names())
-            hint = close_match(str(item["loc"][-1]), fields)
-            found.append(Problem(f"unknown key {spot!r}", where=where, next=hint))
-            continue
-        if item["type"] == "missing":
-            found.append(Problem(f"key {spot!r} is missing", where=where))
-            continue
-        message = item["msg"].removeprefix("Value error, ")
-        got = item["input"] if not isinstance(item["input"], (dict, list)) else None
-        found.append(Problem(f"{spot}: {message}" if spot else message, got=got, where=where))
-    return found
+            raise MappingError(f"{path} is not a mapping", problems=problems_of(error, str(path), sorted(_field_names()))) from None
 
 
 def _field_names() -> set[str]:

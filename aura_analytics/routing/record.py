@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from aura_analytics.cases.building import last_of
-from aura_analytics.hr.vocabulary import MACHINES, actions_of
+from aura_analytics.hr.vocabulary import actions_of, binding
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
@@ -80,8 +80,7 @@ class Record:
             self.outcomes[actor] = trials + n, successes + k
         acted = rows.filter(pl.col("type") == "HR_ACTION")
         if acted.height:
-            signed = pl.col("actor_kind").is_in(list(MACHINES)) | pl.col("approver").is_not_null() | pl.col("actor_kind").is_null()
-            counts = pl.col("action").is_in(list(_STOPS)) & (signed | (pl.col("action") == "overturned"))
+            counts = pl.col("action").is_in(list(_STOPS)) & (binding() | (pl.col("action") == "overturned"))
             stops = actions_of(acted, detail=False).filter(counts)
             self._stop(stops.select("event_id", "ts", "actor", "action", "refers_to", "until").rows())
 

@@ -15,12 +15,12 @@ import polars as pl
 from pydantic import BaseModel, ValidationError
 
 from aura_analytics.errors import ParameterError, Problem, RuleError, close_match
-from aura_analytics.importing.mapping import load_yaml, problems_of
 from aura_analytics.metrics.base import Context, Count, Mean, Metric, Rate
 from aura_analytics.metrics.registry import METRICS
 from aura_analytics.rules import engine
 from aura_analytics.rules.grammar import All, Condition, Leaf, PolicyFile, RuleSpec, TestCase
 from aura_analytics.times import parse_span
+from aura_analytics.yaml_files import load_yaml, problems_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

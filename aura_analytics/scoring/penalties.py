@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from aura_analytics.errors import RuleError
-from aura_analytics.importing.mapping import load_yaml, problems_of
+from aura_analytics.yaml_files import Strict, YamlModel
 
 __all__ = ["SEVERITIES", "Penalty", "PenaltyPolicy"]
 
@@ -18,11 +16,7 @@ Severity = Literal["low", "medium", "high", "critical"]
 SEVERITIES: tuple[Severity, ...] = ("low", "medium", "high", "critical")
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Penalty(_Strict):
+class Penalty(Strict):
     """One heuristic. Exactly one test; it is held against an output where the test holds."""
 
     name: str = Field(min_length=1)
@@ -46,7 +40,7 @@ class Penalty(_Strict):
         return self
 
 
-class PenaltyPolicy(_Strict):
+class PenaltyPolicy(YamlModel):
     """Heuristics with their points and severities. The default is the Accountant's own.
 
     Examples
@@ -55,6 +49,9 @@ class PenaltyPolicy(_Strict):
     >>> [penalty.name for penalty in policy.penalties]
     ['low_confidence', 'empty_output', 'hallucination', 'too_short']
     """
+
+    called = "penalty policy"
+    parts = (Penalty,)
 
     name: str = Field(min_length=1)
     version: str = "1"
@@ -82,26 +79,6 @@ class PenaltyPolicy(_Strict):
     def seed(cls) -> PenaltyPolicy:
         """The Accountant's rule as it stands: ten points each."""
         return _seed()
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> PenaltyPolicy:
-        """Read a policy from a YAML file.
-
-        Raises
-        ------
-        FileMissingError, RuleError
-            If the file is missing, no YAML, or breaks the grammar; all problems at once, close matches for misspelt keys.
-        """
-        return cls.read(load_yaml(path, RuleError, "penalty policy"), str(path))
-
-    @classmethod
-    def read(cls, data: Any, where: str = "penalty policy") -> PenaltyPolicy:
-        """A policy of plain data."""
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            known = [*cls.model_fields, *Penalty.model_fields]
-            raise RuleError("this is not a penalty policy", problems=problems_of(error, where, known)) from None
 
     @property
     def label(self) -> str:

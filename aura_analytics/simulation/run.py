@@ -13,7 +13,6 @@ import polars as pl
 from aura_analytics import events as contract
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import SCHEMA
-from aura_analytics.hr.severities import SeverityTable
 from aura_analytics.hr.vocabulary import action_event
 from aura_analytics.rules.policy import Policy
 from aura_analytics.scoring.frames import score_frame
@@ -222,7 +221,6 @@ class _Loop:
         self._pending: list[pl.DataFrame] = []
         self._plans: dict[str, tuple[int, str]] = {}  # officer -> day of its end, name
         self._made: list[dict[str, Any]] = []
-        self._table = SeverityTable.seed()
 
     def after(self, day: int, fresh: pl.DataFrame) -> None:
         """The end of an epoch that began this day's morning."""

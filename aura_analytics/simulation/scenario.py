@@ -5,23 +5,17 @@ from __future__ import annotations
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from aura_analytics.errors import RuleError, close_match
-from aura_analytics.importing.mapping import load_yaml, problems_of
+from aura_analytics.errors import close_match
+from aura_analytics.yaml_files import Strict, YamlModel
 
 __all__ = ["Agents", "Citizens", "Drift", "Hr", "Officers", "Queue", "Scenario", "Service", "Shift"]
 
-Share = Field(ge=0, le=1)
 
-
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Queue(_Strict):
+class Queue(Strict):
     """A kind of case that comes in."""
 
     name: str = Field(min_length=1)
@@ -40,14 +34,14 @@ class Queue(_Strict):
         return values
 
 
-class Drift(_Strict):
+class Drift(Strict):
     """A change of an agent, such as a new version."""
 
     day: int = Field(ge=0, description="day from which it holds")
     accuracy: float = Field(ge=-1, le=1, description="added to the share of right recommendations")
 
 
-class Agents(_Strict):
+class Agents(Strict):
     """Agents of one kind."""
 
     name: str = Field(min_length=1)
@@ -63,7 +57,7 @@ class Agents(_Strict):
     drift: tuple[Drift, ...] = ()
 
 
-class Service(_Strict):
+class Service(Strict):
     """How long a case takes."""
 
     minutes: float = Field(gt=0, description="mean working time")
@@ -71,7 +65,7 @@ class Service(_Strict):
     cv: float = Field(1.0, ge=0, le=20, description="coefficient of variation, of lognormal times")
 
 
-class Shift(_Strict):
+class Shift(Strict):
     """When people work, in UTC."""
 
     start: float = Field(9, ge=0, lt=24, description="hour")
@@ -87,7 +81,7 @@ class Shift(_Strict):
         return self
 
 
-class Officers(_Strict):
+class Officers(Strict):
     """Officers of one kind."""
 
     name: str = Field(min_length=1)
@@ -103,7 +97,7 @@ class Officers(_Strict):
     bad: bool = Field(default=False, description="whether the truth calls them chronically underperforming")
 
 
-class Citizens(_Strict):
+class Citizens(Strict):
     """Who rates, and how."""
 
     response: float = Field(0.3, ge=0, le=1, description="share of cases that are rated")
@@ -122,7 +116,7 @@ class Citizens(_Strict):
         return values
 
 
-class Hr(_Strict):
+class Hr(Strict):
     """HR in the loop: at the end of every epoch rules read the dossiers and act."""
 
     policy: str = Field("evidence_gated", description="evidence_gated, tracker, or the path of a policy file")
@@ -135,7 +129,7 @@ class Hr(_Strict):
     plan_overrides_right: float = Field(0.5, ge=0, le=1, description="share of needless overrides that a plan takes away")
 
 
-class Scenario(_Strict):
+class Scenario(YamlModel):
     """A world.
 
     Examples
@@ -146,6 +140,9 @@ class Scenario(_Strict):
     >>> scenario.cases_expected
     50.0
     """
+
+    called = "scenario"
+    parts = (Queue, Agents, Drift, Officers, Service, Shift, Citizens, Hr)
 
     name: str = Field(min_length=1)
     description: str = ""
@@ -214,27 +211,6 @@ class Scenario(_Strict):
             capacity += group.count * hours * 60 / group.service.minutes
         work = sum(queue.per_day for queue in self.queues)
         return work / capacity
-
-    @classmethod
-    def read(cls, data: Any, where: str = "scenario") -> Scenario:
-        """A scenario of plain data.
-
-        Raises
-        ------
-        RuleError
-            With every problem at once, each with its path in the data; close matches for misspelt keys.
-        """
-        try:
-            return cls.model_validate(data)
-        except ValidationError as error:
-            models: list[type[BaseModel]] = [cls, Queue, Agents, Drift, Officers, Service, Shift, Citizens, Hr]
-            known = sorted({name for model in models for name in model.model_fields})
-            raise RuleError("this is not a scenario", problems=problems_of(error, where, known)) from None
-
-    @classmethod
-    def from_yaml(cls, path: str | Path) -> Scenario:
-        """Read a scenario from a YAML file; raises `FileMissingError` or `RuleError`."""
-        return cls.read(load_yaml(path, RuleError, "scenario"), str(path))
 
 
 def shipped() -> dict[str, Path]:

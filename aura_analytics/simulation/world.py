@@ -32,29 +32,22 @@ def names_of(group: Agents | Officers) -> list[str]:
 
 
 class Ring:
-    """Hands out cases so that who comes takes some from everybody, and who goes leaves theirs to the others; nobody else's move."""
+    """Hands out cases so that who comes takes some from everybody, and nobody else's move."""
 
     def __init__(self, names: list[str], weights: NDArray[np.float64]) -> None:
-        self._points: list[tuple[NDArray[np.float64], int]] = []
+        points, owners = [], []
         for number, (name, weight) in enumerate(zip(names, weights, strict=True)):
             count = round(_POINTS * float(weight))
-            word = hashlib.blake2b(name.encode(), digest_size=16).digest()
-            key = np.frombuffer(word, dtype=np.uint64)
-            self._points.append((np.random.Generator(np.random.Philox(key=key)).random(count), number))
-        self._made: tuple[frozenset[int], NDArray[np.float64], NDArray[np.int64]] | None = None
+            key = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), dtype=np.uint64)
+            points.append(np.random.Generator(np.random.Philox(key=key)).random(count))
+            owners.append(np.full(count, number))
+        at = np.concatenate(points)
+        order = np.argsort(at)
+        self._at, self._owner = at[order], np.concatenate(owners)[order]
 
-    def pick(self, uniform: NDArray[np.float64], away: frozenset[int]) -> NDArray[np.int64]:
-        """Who gets each case, among those who are not away; -1 where nobody is left."""
-        if self._made is None or self._made[0] != away:
-            here = [(points, number) for points, number in self._points if number not in away and len(points)]
-            at = np.concatenate([points for points, _ in here]) if here else np.zeros(0)
-            who = np.concatenate([np.full(len(points), number) for points, number in here]) if here else np.zeros(0, dtype=np.int64)
-            order = np.argsort(at)
-            self._made = away, at[order], who[order]
-        _, at, who = self._made
-        if not len(at):
-            return np.full(len(uniform), -1)
-        return np.asarray(who[np.searchsorted(at, uniform) % len(at)])
+    def pick(self, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
+        """Who gets each case."""
+        return np.asarray(self._owner[np.searchsorted(self._at, uniform) % len(self._at)])
 
 
 @dataclass
@@ -84,7 +77,6 @@ class Cases:
 class State:
     """What changes as the world goes on."""
 
-    away: set[int] = field(default_factory=set)  # suspended agents
     better_wrong: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # per officer, what a plan has won
     better_right: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
     free: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # per officer, in working time
@@ -172,9 +164,7 @@ class World:
     def _assign(self, c: dict[str, Any]) -> None:
         scenario = self.scenario
         c["approve_right"] = c["u:truth"] < np.array([queue.approve_is_right for queue in scenario.queues])[c["queue"]]
-        c["agent"] = self._agent_ring.pick(c["u:agent"], frozenset(self.state.away))
-        if (c["agent"] < 0).any():  # nobody is left: the last resort is to ask them all the same
-            c["agent"] = self._agent_ring.pick(c["u:agent"], frozenset())
+        c["agent"] = self._agent_ring.pick(c["u:agent"])
         group = self._agent_group[c["agent"]]
         table = np.array(
             [[a.accuracy[q.name] if isinstance(a.accuracy, dict) else a.accuracy for q in scenario.queues] for a in scenario.agents]
@@ -197,7 +187,7 @@ class World:
         c["officer"] = np.zeros(len(c["queue"]), dtype=np.int64)
         for q, ring in enumerate(self._officer_rings):
             mine = c["queue"] == q
-            c["officer"][mine] = ring.pick(c["u:officer"][mine], frozenset())
+            c["officer"][mine] = ring.pick(c["u:officer"][mine])
 
     def _work(self, c: dict[str, Any]) -> None:
         group = self._officer_group[c["officer"]]

@@ -14,6 +14,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics import Accountant, Ledger, Model, Router, Scorer, score_frame, standing
+from tests.benchmarks.timing import cpu, milliseconds
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 WORDS = [
@@ -64,16 +65,14 @@ def _bare(table: pl.DataFrame) -> pl.DataFrame:
     )
 
 
-def _cpu(call: Callable[[], Any]) -> float:
-    started = time.process_time()
+def _spent(call: Callable[[], Any]) -> float:
+    started = cpu()
     call()
-    return time.process_time() - started
+    return cpu() - started
 
 
 def _ms(call: Callable[[], Any]) -> float:
-    started = time.perf_counter()
-    call()
-    return 1000 * (time.perf_counter() - started)
+    return milliseconds([call])[0]
 
 
 def scoring(path: Path, rounds: int) -> dict[str, Any]:
@@ -81,11 +80,11 @@ def scoring(path: Path, rounds: int) -> dict[str, Any]:
     table = _outputs(1_000_000)
     ours, bare = [], []
     for _ in range(rounds):
-        bare.append(_cpu(lambda: _bare(table)))
-        ours.append(_cpu(lambda: score_frame(table)))
+        bare.append(_spent(lambda: _bare(table)))
+        ours.append(_spent(lambda: score_frame(table)))
     some = table.head(50_000).to_dicts()
     scorer = Scorer()
-    loop = 20 * min(_cpu(lambda: [scorer.score(row, {}) for row in some]) for _ in range(3))
+    loop = 20 * min(_spent(lambda: [scorer.score(row, {}) for row in some]) for _ in range(3))
     best = min(ours)
     return {"score_frame_s": best, "over_bare_expressions": best / min(bare), "record_loop_over_frame": loop / best}
 

@@ -7,7 +7,6 @@ import os
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from aura_analytics import AccountabilityLogger
+from tests.benchmarks.timing import milliseconds
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 COMPONENTS = [f"agent:{i}" for i in range(20)]
@@ -90,15 +90,6 @@ class _Rewriting:
         return 100.0 * sum(bool(entry["outcome"]["outcome_type"] == "success") for entry in ended) / max(len(ended), 1)
 
 
-def _ms(calls: list[Callable[[], Any]]) -> list[float]:
-    times = []
-    for call in calls:
-        started = time.perf_counter()
-        call()
-        times.append(1000 * (time.perf_counter() - started))
-    return times
-
-
 def _p(times: list[float], share: float) -> float:
     return float(np.quantile(times, share))
 
@@ -111,7 +102,7 @@ def _disk(folder: Path) -> float:
             os.write(file.fileno(), b"x" * 1_000)
             os.fdatasync(file.fileno())
 
-        return statistics.median(_ms([one] * 200))
+        return statistics.median(milliseconds([one] * 200))
 
 
 def decisions(path: Path, rounds: int) -> dict[str, Any]:
@@ -125,7 +116,7 @@ def decisions(path: Path, rounds: int) -> dict[str, Any]:
         entry = _entry(0, COMPONENTS[:2], 7)
         for label, sync in (("buffered", False), ("synced", True)):
             log = AccountabilityLogger(folder / f"{label}.jsonl", sync=sync)
-            times = _ms([lambda log=log: log.log_decision("build", entry["diagnosis"], entry["decisions"])] * 2_000)  # type: ignore[misc]
+            times = milliseconds([lambda log=log: log.log_decision("build", entry["diagnosis"], entry["decisions"])] * 2_000)  # type: ignore[misc]
             found[f"log_decision_{label}_p95_ms"] = _p(times, 0.95)
             if sync:
                 found |= {"log_decision_synced_p50_ms": _p(times, 0.5), "fdatasync_p50_ms": _disk(folder)}
@@ -133,9 +124,11 @@ def decisions(path: Path, rounds: int) -> dict[str, Any]:
         for n in (1_000, 10_000):
             _made(folder / "amended.jsonl", n)
             AccountabilityLogger(folder / "amended.jsonl").export_jsonl(folder / "rewritten.jsonl")
-            found[f"rewriting_log_outcome_{n}_ms"] = _p(_ms([lambda: rewriting.log_outcome(f"{5:032x}", SUCCESS)] * 5), 0.5)
-            found[f"rewriting_query_{n}_ms"] = _p(_ms([lambda: rewriting.query(f"{5:032x}")] * 5), 0.5)
-            found[f"rewriting_statistics_{n}_ms"] = _p(_ms([rewriting.statistics] * 5), 0.5)
+            found[f"rewriting_log_outcome_{n}_ms"] = _p(
+                milliseconds([lambda: rewriting.log_outcome(f"{5:032x}", SUCCESS)] * 5), 0.5
+            )
+            found[f"rewriting_query_{n}_ms"] = _p(milliseconds([lambda: rewriting.query(f"{5:032x}")] * 5), 0.5)
+            found[f"rewriting_statistics_{n}_ms"] = _p(milliseconds([rewriting.statistics] * 5), 0.5)
             for left in ("amended.jsonl", "amended.jsonl.index", "rewritten.jsonl"):
                 (folder / left).unlink()
         logs = {"1000": AccountabilityLogger(small), "1000000": AccountabilityLogger(big)}
@@ -146,21 +139,21 @@ def decisions(path: Path, rounds: int) -> dict[str, Any]:
         for _ in range(10):  # in turns: both see the same noise
             for label, log in logs.items():
                 ids = [f"{int(i):032x}" for i in rng.integers(0, int(label), 50)]
-                outcomes[label] += _ms([lambda log=log, i=i: log.log_outcome(i, SUCCESS) for i in ids])  # type: ignore[misc]
+                outcomes[label] += milliseconds([lambda log=log, i=i: log.log_outcome(i, SUCCESS) for i in ids])  # type: ignore[misc]
         for label, times in outcomes.items():
             found[f"log_outcome_{label}_p50_ms"] = _p(times, 0.5)
         found["log_outcome_ratio"] = _p(outcomes["1000000"], 0.5) / _p(outcomes["1000"], 0.5)
         log = logs["1000000"]
         ids = [f"{int(i):032x}" for i in rng.integers(0, 1_000_000, 300)]
-        found["query_by_id_p95_ms"] = _p(_ms([lambda i=i: log.query_decisions(i) for i in ids]), 0.95)  # type: ignore[misc]
+        found["query_by_id_p95_ms"] = _p(milliseconds([lambda i=i: log.query_decisions(i) for i in ids]), 0.95)  # type: ignore[misc]
         begins = [START + timedelta(seconds=30 * int(i)) for i in rng.integers(0, 999_000, 100)]
         hour = timedelta(hours=1)
-        windows = _ms([lambda b=b: log.query_decisions(start_time=b, end_time=b + hour, limit=None) for b in begins])  # type: ignore[misc]
+        windows = milliseconds([lambda b=b: log.query_decisions(start_time=b, end_time=b + hour, limit=None) for b in begins])  # type: ignore[misc]
         found["query_hour_p95_ms"] = _p(windows, 0.95)
         for label, call in (("statistics", log.get_decision_statistics), ("learn_seed", log.learn_from_outcomes),
                             ("learn_shrunk", lambda: log.learn_from_outcomes("shrunk")),
                             ("learn_adjusted", lambda: log.learn_from_outcomes("adjusted")), ("table", log.table),
                             ("calibration", log.calibration_report)):  # fmt: skip
-            found[f"{label}_s"] = _p(_ms([call] * 3), 0.5) / 1000
+            found[f"{label}_s"] = _p(milliseconds([call] * 3), 0.5) / 1000
         log.close()
     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import resource
 import sqlite3
 import statistics
 import tempfile
@@ -20,17 +19,13 @@ import polars as pl
 import aura_analytics as aura
 from aura_analytics import Ledger
 from aura_analytics.ledger.records import rows_of
+from tests.benchmarks.timing import cpu
 from tests.benchmarks.worlds import make
 
 OVERRIDE = {"type": "OVERRIDE", "actor": "officer_anne@sba.gov", "case_id": "CLAIM_9001", "ai_recommendation": "APPROVE",
             "human_verdict": "REJECT"}  # fmt: skip
 OUTCOME = {"type": "OUTCOME", "actor": "officer_anne@sba.gov", "case_id": "CLAIM_9001", "outcome": "success"}
 _INSERT = f"INSERT INTO aura_events VALUES ({', '.join('?' * 20)})"
-
-
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
 
 
 def _p50(times: list[float]) -> float:
@@ -116,16 +111,16 @@ def bulk(path: Path, rounds: int) -> dict[str, Any]:
     ours, plain = [], []
     for _ in range(max(3, rounds // 2)):
         with _folder() as folder, Ledger(folder / "ours.db", mirror=False) as ledger:
-            started = _cpu()
+            started = cpu()
             ledger.record_events(table)
-            ours.append(_cpu() - started)
+            ours.append(cpu() - started)
             raw = _raw(folder / "raw.db", folder / "ours.db")
             rows = [(i, *row, 1_767_225_600_000_000, bytes(32), bytes(32)) for i, row in enumerate(rows_of(table), 1)]
-            started = _cpu()
+            started = cpu()
             raw.execute("BEGIN IMMEDIATE")
             raw.executemany(_INSERT, rows)
             raw.execute("COMMIT")
-            plain.append(_cpu() - started)
+            plain.append(cpu() - started)
             raw.close()
     mine, theirs = statistics.median(ours), statistics.median(plain)
     return {"events": table.height, "ours_cpu_s": mine, "raw_cpu_s": theirs, "speed_over_raw": theirs / mine}
@@ -140,9 +135,9 @@ def ledger(path: Path, rounds: int) -> dict[str, Any]:
     found: dict[str, Any] = {"events": table.height}
     with _folder() as folder, Ledger(folder / "ours.db") as store:
         store.record_events(table)
-        started = _cpu(), time.perf_counter()
+        started = cpu(), time.perf_counter()
         read = store.after(0)[0]
-        found |= {"read_events_per_cpu_s": table.height / (_cpu() - started[0]), "read_exact": read.equals(table)}
+        found |= {"read_events_per_cpu_s": table.height / (cpu() - started[0]), "read_exact": read.equals(table)}
         del read
         times = sorted(_each(lambda: _ok(store.verify())) for _ in range(3))
         found["verify_events_per_s"] = table.height / times[1]
@@ -161,10 +156,10 @@ def ledger(path: Path, rounds: int) -> dict[str, Any]:
         found["get_dossier_first_ms"] = 1000 * _each(lambda: store.dossier(actors[0]))
         taken = sorted(_each(lambda: store.dossier(random.choice(actors))) for _ in range(10 * rounds))
         found |= {"get_dossier_p50_ms": _p50(taken), "get_dossier_max_ms": 1000 * taken[-1]}
-        started = _cpu(), time.perf_counter()
+        started = cpu(), time.perf_counter()
         store.events()
         found["mirror_from_database_s"] = time.perf_counter() - started[1]
-        started = _cpu(), time.perf_counter()
+        started = cpu(), time.perf_counter()
         store._board.keep()  # type: ignore[union-attr]
         found["sums_first_built_s"] = time.perf_counter() - started[1]
         taken = []

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import resource
 import statistics
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from tests.benchmarks.accountant import evaluate, hr, routing, scoring
 from tests.benchmarks.decisions import decisions
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
+from tests.benchmarks.timing import cpu
 from tests.benchmarks.worlds import make
 
 AS_OF = datetime(2025, 12, 20, tzinfo=timezone.utc)
@@ -34,15 +34,10 @@ METRICS = ["override_rate", "avg_processing_hours", "processing_hours_median", "
            "score_mean_last10", "success_rate"]  # fmt: skip
 
 
-def _cpu() -> float:
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    return used.ru_utime + used.ru_stime
-
-
 def _timed(call: Callable[[], Any]) -> tuple[float, float, Any]:
-    cpu, wall = _cpu(), time.perf_counter()
+    used, wall = cpu(), time.perf_counter()
     result = call()
-    return _cpu() - cpu, time.perf_counter() - wall, result
+    return cpu() - used, time.perf_counter() - wall, result
 
 
 def _rounds(rounds: int, **calls: Callable[[], Any]) -> dict[str, tuple[float, float]]:
@@ -52,8 +47,8 @@ def _rounds(rounds: int, **calls: Callable[[], Any]) -> dict[str, tuple[float, f
     found: dict[str, list[tuple[float, float]]] = {name: [] for name in calls}
     for _ in range(rounds):
         for name, call in calls.items():
-            cpu, wall, _result = _timed(call)
-            found[name].append((cpu, wall))
+            used, wall, _result = _timed(call)
+            found[name].append((used, wall))
     return {name: (statistics.median(c for c, _ in times), statistics.median(w for _, w in times)) for name, times in found.items()}
 
 

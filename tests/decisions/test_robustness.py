@@ -1,4 +1,4 @@
-"""What reviewers broke once: each stays mended."""
+"""Odd input, damage, races and rights: nothing is lost, and what is wrong is named."""
 
 from __future__ import annotations
 
