@@ -115,8 +115,12 @@ class Record:
                 moment = self._last[name][-1][0] + timedelta(microseconds=1)
             self._score([(name, moment, float(score))])
         if success is not None:
-            trials, successes = self.outcomes[name]
-            self.outcomes[name] = trials + 1, successes + int(success)
+            self.count(name, 1, int(success))
+
+    def count(self, name: str, trials: int, successes: int) -> None:
+        """Take in counted outcomes by hand."""
+        before = self.outcomes[name]
+        self.outcomes[name] = before[0] + trials, before[1] + successes
 
     def suspended(self) -> set[str]:
         """Who is suspended at this moment."""

@@ -138,6 +138,40 @@ class Router:
         with self._lock:
             self._record.observe(name, score=score, success=success)
 
+    def observe_many(self, name: str, *, scores: Iterable[float] = (), trials: int = 0, successes: int = 0) -> None:
+        """Take in scores (in the order of time) and counted outcomes of one model without a ledger.
+
+        Raises
+        ------
+        ParameterError
+            For a model that the router does not know, a score out of range, or more successes than trials.
+        """
+        if not 0 <= successes <= trials:
+            raise ParameterError(Problem("successes are out of range", got=successes, expected=f"0 to {trials} (the trials)"))
+        with self._lock:
+            for score in scores:
+                self.observe(name, score=score)
+            self._record.count(name, trials, successes)
+
+    def chances(self, *, without: Iterable[str] = ()) -> dict[str, float]:
+        """With which chance each model would be chosen next, by name.
+
+        Parameters
+        ----------
+        without
+            Names of models that may not be chosen.
+
+        Raises
+        ------
+        RoutingError
+            If nobody is left.
+        """
+        with self._lock:
+            self._record.refresh()
+            models = self._available({}, set(without))
+            models = self._ranked(models) if self.strategy == "seed" else models
+            return {model.name: float(chance) for model, chance in zip(models, self._chances(models), strict=True)}
+
     def available(self, task: Mapping[str, Any]) -> list[Any]:
         """Models that are not suspended and have what the task needs (`capabilities`), in their order.
 

@@ -1,10 +1,10 @@
-"""`simulate`: play a scenario, with HR in the loop, and keep what a real log never shows."""
+"""`simulate`: play a scenario, with HR and the router in the loop, and keep what a real log never shows."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
-from functools import lru_cache
+from collections.abc import Iterator
+from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,73 +13,126 @@ import polars as pl
 from aura_analytics import events as contract
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import SCHEMA
-from aura_analytics.hr.vocabulary import action_event
-from aura_analytics.rules.policy import Policy
-from aura_analytics.scoring.frames import score_frame
-from aura_analytics.scoring.penalties import PenaltyPolicy
+from aura_analytics.simulation.emission import Emitter, Texts
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.streams import Streams
-from aura_analytics.simulation.world import World, names_of
+from aura_analytics.simulation.world import STEPS, World, names_of, together
 
 if TYPE_CHECKING:
-    from aura_analytics.metrics.state import DossierState
+    from aura_analytics.simulation.world import Columns
 
 __all__ = ["SimulationRun", "Truth", "simulate"]
 
-MOST = 20_000_000  # events that a run makes without being asked twice
-_PER_CASE = 6.0
-_STEPS = 10_000  # of a confidence
-_FINE = "A careful answer that says what was asked for, and why it is so."
-_LIE = "The value is undefined here, and so the rest was made up as best it could."
+MOST = 60_000_000  # events that a run makes without being asked twice: about 10 million cases
+_CHUNK = 100_000  # cases that are turned into events at once
+_BYTES = 200  # of an event in memory
 
 
-@dataclass(frozen=True)
 class Truth:
     """What a real log never shows.
 
     Attributes
     ----------
     cases
-        Per case: `case_id`, `queue`, `agent`, `officer`, `arrival`, `start`, `end`, the recommendation, the verdict and the right verdict, and
-        whether each was right.
+        Per case: `case_id`, `queue`, `day`, `number`, `agent`, `officer`, `arrival`, `assigned`, `start`, `end`, `ai_recommendation`,
+        `human_verdict`, `right_verdict`, `ai_right`, `human_right`, `override`, `confidence`, `invented`, `too_short`, `stars` (0: not rated),
+        `rated`, `audited`, `audit_at`. Cases that are not over by the end of the horizon are there with how they would go on.
     actors
-        Per officer and agent: `actor`, `actor_kind`, `group`, `bad` (chronically underperforming), and the true rates: `overrides_wrong`,
-        `overrides_right` of officers, `accuracy` of agents (mean over queues, before any drift; where APPROVE is right).
+        Per officer and agent: `actor`, `actor_kind`, `group`, `bad` (chronically underperforming), `bad_since` (from when on), and the true
+        rates: `overrides_wrong`, `overrides_right` of officers, `accuracy` of agents (mean over queues, before any drift; where APPROVE is
+        right).
     """
 
-    cases: pl.DataFrame
-    actors: pl.DataFrame
+    def __init__(self, world: World, parts: list[Columns]) -> None:
+        self._world, self._parts = world, parts
+
+    @cached_property
+    def cases(self) -> pl.DataFrame:
+        """Per case what happened, and what was right."""
+        world, c = self._world, together(self._parts)
+        recommend, right = c["ai_right"] == c["approve_right"], c["approve_right"]
+        verdict = recommend != c["override"]
+        words = pl.Series(["REJECT", "APPROVE"])
+        micros = pl.Datetime("us", "UTC")
+        texts = Texts([queue.name for queue in world.scenario.queues])
+        queues = pl.Series([queue.name for queue in world.scenario.queues], dtype=pl.String)
+
+        def named(series: pl.Series, places: Any) -> pl.Series:
+            return series.gather(pl.Series(places.astype("u4")))
+
+        moments = {name: pl.Series(c[name] + world.zero).cast(micros) for name in ("arrival", "assigned", "start", "end")}
+        rated = pl.Series(c["rated"] + world.zero).cast(micros).set(pl.Series(c["stars"] == 0), None)
+        return pl.DataFrame({
+            "case_id": texts.cases(texts.heads((c["queue"].astype("i8") << 40) | c["number"])), "queue": named(queues, c["queue"]),
+            "day": c["day"], "number": c["number"], "agent": named(pl.Series(world.agents), c["agent"]),
+            "officer": named(pl.Series(world.officers), c["officer"]), **moments, "ai_recommendation": named(words, recommend),
+            "human_verdict": named(words, verdict), "right_verdict": named(words, right), "ai_right": c["ai_right"],
+            "human_right": verdict == right, "override": c["override"], "confidence": c["sure"] / STEPS, "invented": c["invented"],
+            "too_short": c["too_short"], "stars": c["stars"], "rated": rated, "audited": c["audited"],
+        }).with_columns(audit_at=pl.when("audited").then(pl.col("end") + timedelta(days=world.scenario.audit_days)))  # fmt: skip
+
+    @cached_property
+    def actors(self) -> pl.DataFrame:
+        """Per officer and agent the true rates."""
+        return true_actors(self._world.scenario)
 
 
-@dataclass(frozen=True)
 class SimulationRun:
     """A world that was played.
 
     Attributes
     ----------
     events
-        On the contract, in the order of time, up to the end of the horizon.
+        On the contract, up to the end of the horizon; in the order of time, unless `ordered=False` was asked. Where they were written to a
+        file, they are read from it when they are asked for.
     truth
         What a real log never shows.
     actions
         The HR_ACTION events among them.
     scenario, seed, replication
         What was played.
+    path
+        Of the file with the events, if there is one.
     """
 
-    events: pl.DataFrame
-    truth: Truth
-    actions: pl.DataFrame
-    scenario: Scenario
-    seed: int
-    replication: int
+    def __init__(
+        self, events: pl.DataFrame | None, actions: pl.DataFrame, truth: Truth, scenario: Scenario, seed: int, replication: int,
+        path: Path | None = None,
+    ) -> None:  # fmt: skip
+        if events is not None:
+            self.__dict__["events"] = events
+        self.actions, self.truth, self.scenario, self.seed, self.replication, self.path = (
+            actions,
+            truth,
+            scenario,
+            seed,
+            replication,
+            path,
+        )
+
+    @cached_property
+    def events(self) -> pl.DataFrame:
+        """The events."""
+        return pl.read_parquet(self.path)  # type: ignore[arg-type]
+
+    def scan(self) -> pl.LazyFrame:
+        """The events as a query; from the file, if there is one."""
+        return self.events.lazy() if self.path is None else pl.scan_parquet(self.path)
 
     def __repr__(self) -> str:
-        return f"SimulationRun({self.scenario.name!r}, seed={self.seed}, {self.events.height:,} events, {self.truth.cases.height:,} cases)"
+        height = self.scan().select(pl.len()).collect().item()
+        return f"SimulationRun({self.scenario.name!r}, seed={self.seed}, {height:,} events)"
 
 
 def simulate(
-    scenario: Scenario | str | Path, seed: int = 0, *, days: int | None = None, replication: int = 0, most: int = MOST
+    scenario: Scenario | str | Path,
+    seed: int = 0,
+    *,
+    days: int | None = None,
+    replication: int = 0,
+    ordered: bool = True,
+    out: str | Path | None = None,
+    most: int = MOST,
 ) -> SimulationRun:
     """Play a scenario.
 
@@ -93,8 +146,12 @@ def simulate(
         Horizon, instead of the scenario's own.
     replication
         Number of the replication; different ones are independent.
+    ordered
+        Whether the events come in the order of time; False is faster, and they come by kind, some weeks at a time.
+    out
+        A Parquet file that the events are written to as they come, so that they need not fit into memory.
     most
-        Events that may be made; a run that would make more is refused before it starts.
+        Events that may be made; a run that would make more is refused before it starts. With `out` there is no limit.
 
     Returns
     -------
@@ -116,144 +173,135 @@ def simulate(
     >>> run.events.equals(simulate(scenario, seed=1).events)
     True
     """
-    world_ = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
+    chosen = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
     if days is not None:
-        world_ = world_.model_copy(update={"days": days})
-    expected = world_.cases_expected * _PER_CASE
-    if expected > most:
-        problem = Problem("the run would be too large", got=f"about {expected:,.0f} events", expected=f"at most {most:,}",
-                          next="shorten it, or say most=... (--most) if there is memory for it (about 150 bytes an event)")  # fmt: skip
+        chosen = chosen.for_days(days)
+    expected = chosen.events_expected
+    if expected > most and out is None:
+        problem = Problem("the run would be too large", got=f"about {expected:,.0f} events ({expected * _BYTES / 2**30:,.1f} GiB)",
+                          expected=f"at most {most:,}", next="shorten it, write to a file with out=... (--out), or say most=... (--most) if there "
+                          "is memory for it")  # fmt: skip
         raise ParameterError(problem)
-    world = World(world_, Streams(seed, replication))
-    loop = None if world_.hr is None else _Loop(world)
-    step = world_.days if world_.hr is None else world_.hr.every_days
-    cases, kept = [], []
-    for first in range(0, world_.days, step):
-        last = min(first + step, world_.days)
-        frame = world.frame(world.epoch(first, last))
-        cases.append(frame)
-        made = _events(frame)
-        kept.append(made)
-        if loop is not None:
-            loop.after(last, made)
-    if loop is not None:
-        kept.append(loop.events())
-    end = datetime.combine(world_.start + timedelta(days=world_.days), datetime.min.time(), timezone.utc)
-    # at one instant: by kind of event, then by case; sorting by ids would cost more than everything else
-    events = pl.concat(kept).filter(pl.col("ts") <= end).sort("ts", maintain_order=True)
-    actions = events.filter(pl.col("type") == "HR_ACTION")
-    return SimulationRun(events, Truth(pl.concat(cases), _actors(world_)), actions, world_, seed, replication)
+    world = World(chosen, [Streams(seed, replication)])
+    play = _Play(world, ordered=ordered)
+    if out is None:
+        events, path = pl.concat(list(play.frames())), None
+    else:
+        events, path = None, Path(out)
+        _written(play.frames(), path)
+    return SimulationRun(events, play.actions(), Truth(world, play.cases), chosen, seed, replication, path)
 
 
-def _actors(scenario: Scenario) -> pl.DataFrame:
+class _Play:
+    """One pass through a world, with who acts in it."""
+
+    def __init__(self, world: World, *, ordered: bool) -> None:
+        from aura_analytics.hr.severities import SeverityTable
+        from aura_analytics.simulation import loop
+
+        self._world, self._ordered = world, ordered
+        scenario = world.scenario
+        self.cases: list[Columns] = []
+        hr = scenario.hr
+        self._officers = None if hr is None else loop.OfficerDesk(world, hr, loop.policy_named(hr.policy))
+        self._consequences: Any = None
+        if hr is not None and hr.consequences is not None:
+            table = SeverityTable.seed() if hr.consequences == "seed" else SeverityTable.from_yaml(hr.consequences)
+            self._consequences = loop.Consequences(world, hr, table)
+        self._router = None if scenario.routing is None else loop.RouterDesk(world, scenario.routing)
+        self._told = 0
+
+    def frames(self) -> Iterator[pl.DataFrame]:
+        """The events, some weeks at a time."""
+        world = self._world
+        scenario = world.scenario
+        closed = scenario.hr is not None or scenario.routing is not None
+        per_day = scenario.cases_expected / scenario.days
+        chunk = max(int(_CHUNK / per_day), 1)
+        step = (1 if scenario.hr is None else scenario.hr.every_days) if closed else chunk
+        emitter = Emitter(world, ordered=self._ordered)
+        parts: tuple[list[Columns], list[Columns]] = ([], [])
+        begun = 0
+        for first in range(0, scenario.days, step):
+            last = min(first + step, scenario.days)
+            arrived, done = world.epoch(first, last, closes=closed)
+            moved = self._act(last, arrived, done) if closed else []
+            parts[0].append(arrived)
+            parts[1].append(done)
+            self.cases.append(done)
+            for cases in moved:
+                emitter.moved(cases)
+            if last == scenario.days and (rest := world.rest()) is not None:
+                parts[1].append(rest)
+                self.cases.append(rest)
+            if last - begun >= chunk or last == scenario.days:
+                begun = last
+                emitter.add(together(parts[0]), together(parts[1]))
+                parts = ([], [])
+                yield self._with_actions(emitter.until(world.moment(last), last=last == scenario.days), last)
+
+    def _act(self, day: int, arrived: Columns, done: Columns) -> list[Columns]:
+        """What HR and the router do at the end of an epoch."""
+        moved = [] if self._officers is None else self._officers.after(day, arrived, done)
+        if self._consequences is not None:
+            self._consequences.after(day, arrived)
+        if self._router is not None:
+            self._router.after(day, arrived, done)
+        return moved
+
+    def _made(self) -> list[dict[str, Any]]:
+        desks = (self._officers, self._consequences)
+        return [event for desk in desks if desk is not None for event in desk.made]
+
+    def actions(self) -> pl.DataFrame:
+        """What HR did."""
+        from aura_analytics.simulation.loop import actions_frame
+
+        return actions_frame(self._made()) if self._officers is not None else contract.empty()
+
+    def _with_actions(self, events: pl.DataFrame, day: int) -> pl.DataFrame:
+        """Events with what HR did until a day."""
+        if self._officers is None:
+            return events
+        limit = self._world.moment(day) + self._world.zero
+        done = self.actions()
+        told = done.slice(self._told)
+        last = day == self._world.scenario.days
+        ts = pl.col("ts").to_physical()
+        fresh = told.filter(ts <= limit if last else ts < limit)
+        self._told += fresh.height
+        if not fresh.height:
+            return events
+        both = pl.concat([events, fresh])
+        return both.sort("ts", maintain_order=True) if self._ordered else both
+
+
+def _written(frames: Iterator[pl.DataFrame], path: Path) -> None:
+    """Write frames to a Parquet file as they come; the file is there when it is whole."""
+    from polars.io.plugins import register_io_source
+
+    def source(
+        columns: list[str] | None, predicate: pl.Expr | None, rows: int | None, _batch: int | None
+    ) -> Iterator[pl.DataFrame]:
+        assert columns is None and predicate is None and rows is None
+        yield from frames
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    register_io_source(source, schema=SCHEMA).sink_parquet(part, row_group_size=250_000, maintain_order=True)
+    part.replace(path)
+
+
+def true_actors(scenario: Scenario) -> pl.DataFrame:
+    """Per officer and agent the true rates."""
     rows: list[dict[str, Any]] = [
-        {"actor": name, "actor_kind": "officer", "group": group.name, "bad": group.bad, "overrides_wrong": group.overrides_wrong,
-         "overrides_right": group.overrides_right, "accuracy": None}
+        {"actor": name, "actor_kind": "officer", "group": group.name, "bad": group.bad, "bad_since": scenario.start if group.bad else None,
+         "overrides_wrong": group.overrides_wrong, "overrides_right": group.overrides_right, "accuracy": None}
         for group in scenario.officers for name in names_of(group)
     ]  # fmt: skip
     for agents in scenario.agents:
         shares = list(agents.accuracy.values()) if isinstance(agents.accuracy, dict) else [agents.accuracy]
-        rows += [{"actor": name, "actor_kind": "agent", "group": agents.name, "bad": False, "overrides_wrong": None, "overrides_right": None,
-                  "accuracy": sum(shares) / len(shares)} for name in names_of(agents)]  # fmt: skip
-    return pl.DataFrame(
-        rows, schema_overrides={"overrides_wrong": pl.Float64, "overrides_right": pl.Float64, "accuracy": pl.Float64}
-    )
-
-
-def _events(cases: pl.DataFrame) -> pl.DataFrame:
-    """The events of cases, on the contract, in no particular order."""
-    # outputs are of three kinds and confidences have four decimals: every combination is scored once, by the Accountant's own rule
-    kind = pl.when("invented").then(2).when("too_short").then(1).otherwise(0)
-    place = cases.select(kind * (_STEPS + 1) + (pl.col("confidence") * _STEPS).round().cast(pl.Int64)).to_series()
-    table = _scores()
-    rows = cases.with_columns(table[name].gather(place).alias(name) for name in ("score", "penalties", "severity"))
-
-    def part(kind: str, ts: str, tag: str, of: pl.DataFrame = rows, /, **columns: pl.Expr) -> pl.LazyFrame:
-        given = {"event_id": pl.format("{}/{}", "case_id", pl.lit(tag)), "ts": pl.col(ts), "type": pl.lit(kind), "case_id": pl.col("case_id"),
-                 "queue": pl.col("queue"), **columns}  # fmt: skip
-        return of.lazy().select(given.get(name, pl.lit(None)).cast(dtype).alias(name) for name, dtype in SCHEMA.items())
-
-    officer = {"actor": pl.col("officer"), "actor_kind": pl.lit("officer")}
-    agent = {"actor": pl.col("agent"), "actor_kind": pl.lit("agent")}
-    verdict = {"agent": pl.col("agent"), "ai_recommendation": pl.col("ai_recommendation"), "human_verdict": pl.col("human_verdict"),
-               "confidence": pl.col("confidence")}  # fmt: skip
-    audited = rows.filter("audited")
-    success = pl.when("ai_right").then(pl.lit("success")).otherwise(pl.lit("failure"))
-    parts = [
-        part("OPENED", "arrival", "opened"),
-        part("EVALUATION", "arrival", "scored", **agent, value=pl.col("score"), confidence=pl.col("confidence"), penalties=pl.col("penalties"),
-             severity=pl.col("severity")),
-        part("ASSIGNED", "arrival", "assigned", **officer),
-        part("DECISION", "end", "verdict", **officer, **verdict),
-        part("RESOLVED", "end", "resolved", **officer),
-        part("SAT_SCORE", "rated", "rated", rows.filter(pl.col("stars") > 0), value=pl.col("stars")),
-        part("ADJUDICATION", "audit_at", "audited", audited, outcome=pl.col("right_verdict")),
-        part("OUTCOME", "audit_at", "outcome", audited, **agent, outcome=success),
-    ]  # fmt: skip
-    done = pl.concat(parts).collect(engine="in-memory")
-    # a verdict against the recommendation is an override
-    differs = (pl.col("type") == "DECISION") & (pl.col("human_verdict") != pl.col("ai_recommendation"))
-    return done.with_columns(type=pl.when(differs).then(pl.lit("OVERRIDE").cast(SCHEMA["type"])).otherwise("type"))
-
-
-@lru_cache(maxsize=1)
-def _scores() -> pl.DataFrame:
-    """Score, penalties and severity of every kind of output at every confidence."""
-    confidence = pl.Series("confidence", [i / _STEPS for i in range(_STEPS + 1)])
-    texts = [_FINE, "see file", _LIE]
-    grid = pl.concat([pl.DataFrame({"output": [text] * (_STEPS + 1), "confidence": confidence}) for text in texts])
-    return score_frame(grid, PenaltyPolicy.seed())
-
-
-class _Loop:
-    """HR at the end of every epoch: the same policies and metrics as on a real log, and what follows from errors."""
-
-    def __init__(self, world: World) -> None:
-        from aura_analytics.metrics.state import DossierState
-
-        self._world = world
-        self._hr = world.scenario.hr
-        assert self._hr is not None
-        shipped = {"evidence_gated": Policy.evidence_gated, "tracker": Policy.tracker}
-        made = shipped.get(self._hr.policy)
-        self._policy = made() if made is not None else Policy.from_yaml(self._hr.policy)
-        self._state: DossierState = DossierState(contract.empty(), metrics=self._policy.metrics)
-        self._pending: list[pl.DataFrame] = []
-        self._plans: dict[str, tuple[int, str]] = {}  # officer -> day of its end, name
-        self._made: list[dict[str, Any]] = []
-
-    def after(self, day: int, fresh: pl.DataFrame) -> None:
-        """The end of an epoch that began this day's morning."""
-        hr = self._hr
-        assert hr is not None
-        moment = datetime.combine(self._world.scenario.start + timedelta(days=day), datetime.min.time(), timezone.utc)
-        waiting = pl.concat([*self._pending, fresh])
-        self._pending = [waiting.filter(pl.col("ts") > moment)]
-        self._state.append(waiting.filter(pl.col("ts") <= moment))
-        for officer, (until, name) in list(self._plans.items()):
-            if day >= until:
-                self._say("plan_closed", officer, "officer", moment, f"{name}/closed", refers_to=name, reason="its time is over")
-                del self._plans[officer]
-        board = self._state.dossiers(moment, hr.window)
-        verdicts = self._policy.evaluate(board, texts="reasons")
-        for actor, reasons in verdicts.filter(pl.col("verdict") == "flag").select("actor", "reasons").rows():
-            if actor in self._world.officers and actor not in self._plans:
-                self._plan(actor, reasons, moment, day)
-
-    def _plan(self, officer: str, reasons: list[str], moment: datetime, day: int) -> None:
-        hr = self._hr
-        assert hr is not None
-        name = f"plan/{officer}/{day:05d}"
-        self._say("plan_opened", officer, "officer", moment, name, reason="; ".join(reasons), rule=self._policy.name)
-        self._plans[officer] = (day + hr.plan_days, name)
-        place = self._world.officers.index(officer)
-        state = self._world.state
-        state.better_wrong[place] += hr.plan_overrides_wrong * (1 - state.better_wrong[place])
-        state.better_right[place] += hr.plan_overrides_right * (1 - state.better_right[place])
-
-    def _say(self, action: str, actor: str, kind: str, moment: datetime, name: str, **said: Any) -> None:
-        self._made.append(action_event(action, actor, kind, event_id=name, ts=moment, approver="simulated HR", **said))
-
-    def events(self) -> pl.DataFrame:
-        """What HR did."""
-        return contract.from_records(self._made) if self._made else contract.empty()
+        rows += [{"actor": name, "actor_kind": "agent", "group": agents.name, "bad": False, "bad_since": None, "overrides_wrong": None,
+                  "overrides_right": None, "accuracy": sum(shares) / len(shares)} for name in names_of(agents)]  # fmt: skip
+    floats = dict.fromkeys(("overrides_wrong", "overrides_right", "accuracy"), pl.Float64)
+    return pl.DataFrame(rows, schema_overrides={**floats, "bad_since": pl.Date})

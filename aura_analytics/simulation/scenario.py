@@ -9,22 +9,26 @@ from typing import Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aura_analytics.errors import close_match
+from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.yaml_files import Strict, YamlModel
 
-__all__ = ["Agents", "Citizens", "Drift", "Hr", "Officers", "Queue", "Scenario", "Service", "Shift"]
+__all__ = ["Agents", "Calibration", "Citizens", "Drift", "Hr", "Officers", "Queue", "Routing", "Scenario", "Service", "Shift"]
+
+_MOST_DAYS = 36_525
+_PLAIN = r"^\S(?:[^\x00-\x1f\x7f]*\S)?$"  # names end up in ids: no control characters, no white space around them
 
 
 class Queue(Strict):
     """A kind of case that comes in."""
 
-    name: str = Field(min_length=1)
-    per_day: float = Field(gt=0, description="cases a day, on average over the week")
+    name: str = Field(pattern=_PLAIN, max_length=200)
+    per_day: float = Field(gt=0, le=900_000, description="cases a day, on average over a week without holidays")
     approve_is_right: float = Field(0.5, ge=0, le=1, description="share of cases in which APPROVE is the right verdict")
     hours: tuple[float, ...] | None = Field(None, min_length=24, max_length=24, description="weights of the 24 hours; default even")
     weekdays: tuple[float, ...] | None = Field(
         None, min_length=7, max_length=7, description="weights of the days from Monday on; default even"
     )
+    on_holidays: float = Field(1, ge=0, le=10, description="cases of a holiday, as a multiple of the same weekday's")
 
     @field_validator("hours", "weekdays")
     @classmethod
@@ -41,10 +45,22 @@ class Drift(Strict):
     accuracy: float = Field(ge=-1, le=1, description="added to the share of right recommendations")
 
 
+class Calibration(Strict):
+    """An agent whose confidence says how likely it is to be right, well or badly.
+
+    Cases differ in difficulty: the chance to be right varies around the accuracy, normally on the scale of log odds. The confidence is that
+    chance with its log odds stretched and moved: slope 1 and bias 0 are perfectly calibrated, a bias above 0 boasts.
+    """
+
+    spread: float = Field(1, ge=0, le=5, description="standard deviation of the log odds of being right, over cases")
+    slope: float = Field(1, ge=0, le=5, description="how much the log odds are stretched")
+    bias: float = Field(0, ge=-10, le=10, description="what is added to them")
+
+
 class Agents(Strict):
     """Agents of one kind."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(pattern=_PLAIN, max_length=200)
     count: int = Field(1, ge=1, le=10_000)
     accuracy: float | dict[str, float] = Field(description="share of right recommendations, or by queue")
     accuracy_denials: float | None = Field(None, ge=0, le=1, description="the same where REJECT is right; default as accuracy")
@@ -52,6 +68,7 @@ class Agents(Strict):
     confidence_right: float = Field(0.85, ge=0, le=1, description="mean self-reported confidence where it is right")
     confidence_wrong: float = Field(0.75, ge=0, le=1, description="and where it is wrong")
     confidence_sd: float = Field(0.1, ge=0, le=1)
+    calibration: Calibration | None = Field(None, description="instead of confidence_right, confidence_wrong and confidence_sd")
     hallucination: float = Field(0, ge=0, le=1, description="share of outputs with words of an invention")
     too_short: float = Field(0, ge=0, le=1, description="share of outputs that give no reason")
     drift: tuple[Drift, ...] = ()
@@ -84,16 +101,21 @@ class Shift(Strict):
 class Officers(Strict):
     """Officers of one kind."""
 
-    name: str = Field(min_length=1)
+    name: str = Field(pattern=_PLAIN, max_length=200)
     count: int = Field(1, ge=1, le=100_000)
     queues: tuple[str, ...] | None = Field(None, min_length=1, description="what they work on; default everything")
-    pooled: bool = Field(default=False, description="one line for all of them, instead of one each")
+    pooled: bool = Field(
+        default=False,
+        description="whether they take from one line, shared by all who are pooled, what they may work on; default a line each",
+    )
+    capacity: int = Field(1, ge=1, le=100, description="cases that each works on at once")
     service: Service
     shift: Shift | None = Field(None, description="default day and night")
     overrides_wrong: float = Field(ge=0, le=1, description="discernment: share of wrong recommendations that are overridden")
     overrides_right: float = Field(ge=0, le=1, description="share of right recommendations that are overridden")
     automation_bias: float = Field(0, ge=0, le=1, description="how much of both a confidence of 1 takes away")
     fatigue: float = Field(0, ge=0, le=1, description="share of discernment lost by the end of a day's work")
+    gaming: float = Field(0, ge=0, le=1, description="share of all overrides that they withhold while on a plan, whatever they see")
     bad: bool = Field(default=False, description="whether the truth calls them chronically underperforming")
 
 
@@ -116,12 +138,33 @@ class Citizens(Strict):
         return values
 
 
+class Routing(Strict):
+    """Who chooses the agents: the router, by what outcomes say, instead of fixed weights."""
+
+    strategy: Literal["seed", "thompson", "ucb1", "epsilon_greedy"] = Field(
+        "thompson", description="seed ranks by mean score, as the Accountant's router does"
+    )
+    exploration: float = Field(0.05, ge=0, le=1, description="share of choices spread evenly")
+
+
 class Hr(Strict):
     """HR in the loop: at the end of every epoch rules read the dossiers and act."""
 
     policy: str = Field("evidence_gated", description="evidence_gated, tracker, or the path of a policy file")
-    every_days: int = Field(7, ge=1, le=365)
+    every_days: int = Field(1, ge=1, le=365, description="days of an epoch")
     window: str = "90d"
+    consequences: str | None = Field(
+        None, description="what follows from errors of agents: seed (the Accountant's table), or the path of a severity table"
+    )
+    review_days: float = Field(
+        7, ge=0, le=3650, description="until a suspension of an agent that has no end is reviewed, and lifted"
+    )
+    suspend_after: int | None = Field(
+        None, ge=1, description="plans after which an officer who is flagged again is suspended; default never"
+    )
+    suspend_days: int = Field(
+        30, ge=1, le=3650, description="length of such a suspension; who waits in their line is given to others"
+    )
     plan_days: int = Field(60, ge=1, le=730)
     plan_overrides_wrong: float = Field(
         0.5, ge=0, le=1, description="share of what is missing to perfect discernment that a plan wins"
@@ -142,18 +185,20 @@ class Scenario(YamlModel):
     """
 
     called = "scenario"
-    parts = (Queue, Agents, Drift, Officers, Service, Shift, Citizens, Hr)
+    parts = (Queue, Agents, Calibration, Drift, Officers, Service, Shift, Citizens, Routing, Hr)
 
-    name: str = Field(min_length=1)
+    name: str = Field(pattern=_PLAIN)
     description: str = ""
     start: date = date(2026, 1, 5)
-    days: int = Field(ge=1, le=36_525)
+    days: int = Field(ge=1, le=_MOST_DAYS)
+    holidays: str | None = Field(None, description="country (US, DE) whose public holidays nobody works on")
     queues: tuple[Queue, ...] = Field(min_length=1)
     agents: tuple[Agents, ...] = Field(min_length=1)
     officers: tuple[Officers, ...] = Field(min_length=1)
     citizens: Citizens = Citizens()
     audited: float = Field(0.0, ge=0, le=1, description="share of cases of which an audit later says what was right")
     audit_days: float = Field(30, ge=0, le=3650, description="days from verdict to audit")
+    routing: Routing | None = Field(None, description="default: by the agents' weights")
     hr: Hr | None = None
     overloaded: bool = Field(default=False, description="whether more work than can be done is meant")
 
@@ -161,6 +206,23 @@ class Scenario(YamlModel):
     def cases_expected(self) -> float:
         """Cases over the whole horizon, on average."""
         return self.days * sum(queue.per_day for queue in self.queues)
+
+    @property
+    def events_expected(self) -> float:
+        """Events over the whole horizon, about: five of every case, and those of citizens and auditors."""
+        return self.cases_expected * (5 + self.citizens.response + 2 * self.audited)
+
+    def for_days(self, days: int) -> Scenario:
+        """The same world over another horizon.
+
+        Raises
+        ------
+        ParameterError
+            If the horizon is out of range.
+        """
+        if not 1 <= days <= _MOST_DAYS:
+            raise ParameterError(Problem("days is out of range", got=days, expected=f"1 to {_MOST_DAYS:,}"))
+        return self.model_copy(update={"days": days})
 
     @model_validator(mode="after")
     def _sound(self) -> Scenario:
@@ -196,21 +258,40 @@ class Scenario(YamlModel):
         for queue in self.queues:
             if not any(group.queues is None or queue.name in group.queues for group in self.officers):
                 problems.append(f"nobody works on queue {queue.name}")
-        load = self._load()
-        if load >= 1 and not self.overloaded:
-            problems.append(f"the officers get {load:.2f} times the work that they can do; say overloaded: true if that is meant")
+        for load, what in self._loads():
+            if load >= 1 and not self.overloaded:
+                problems.append(f"{what} get {load:.2f} times the work that they can do; say overloaded: true if that is meant")
+        if self.holidays is not None:
+            problems += _unknown_country(self.holidays)
         if problems:
             raise ValueError("; ".join(problems))
         return self
 
-    def _load(self) -> float:
-        """Work over capacity, of everybody together."""
-        capacity = work = 0.0
-        for group in self.officers:
-            hours = 24.0 if group.shift is None else (group.shift.end - group.shift.start) * len(group.shift.days) / 7
-            capacity += group.count * hours * 60 / group.service.minutes
-        work = sum(queue.per_day for queue in self.queues)
-        return work / capacity
+    def _loads(self) -> list[tuple[float, str]]:
+        """Work over capacity: of everybody, and of every queue (with what else its people must do) beside those who may work on it."""
+        hours = {
+            group.name: 24.0 if group.shift is None else (group.shift.end - group.shift.start) * len(group.shift.days) / 7
+            for group in self.officers
+        }
+        rate = {
+            group.name: group.count * group.capacity * hours[group.name] * 60 / group.service.minutes for group in self.officers
+        }
+        found = [(sum(queue.per_day for queue in self.queues) / sum(rate.values()), "the officers")]
+        for queue in self.queues:
+            able = [group for group in self.officers if group.queues is None or queue.name in group.queues]
+            if len(able) < len(self.officers) and able:
+                found.append((queue.per_day / sum(rate[group.name] for group in able), f"those who work on {queue.name}"))
+        return found
+
+
+def _unknown_country(name: str) -> list[str]:
+    from holidays import list_supported_countries
+
+    known = list(list_supported_countries())
+    if name in known:
+        return []
+    hint = close_match(name, known) or "a country's two letters, such as US"
+    return [f"holidays: no such country: {name}; {hint}"]
 
 
 def shipped() -> dict[str, Path]:

@@ -1,17 +1,24 @@
-"""A world in motion: cases arrive, agents recommend, officers decide, citizens rate; an epoch at a time."""
+"""A world in motion: cases arrive, agents recommend, officers decide, citizens rate; an epoch at a time.
+
+Several replications of one scenario are played side by side: everybody exists once per replication, and every step is one step for all.
+Within an epoch nothing reacts; between epochs HR and the router may change who is asked and how they act.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import heapq
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from aura_analytics.simulation.queueing import fifo, pool
-from aura_analytics.simulation.streams import Streams
+from aura_analytics.simulation.queueing import fifo, lines, shared_line
+from aura_analytics.simulation.streams import Draws, Streams
 from aura_analytics.simulation.worktime import DAY, WorkClock
 from aura_analytics.times import epoch_micros
 
@@ -20,10 +27,18 @@ if TYPE_CHECKING:
 
     from aura_analytics.simulation.scenario import Agents, Officers, Queue, Scenario
 
-__all__ = ["Cases", "World"]
+    Columns = dict[str, NDArray[Any]]
 
-_POINTS = 256  # of everybody on the ring that hands out cases
+__all__ = ["STEPS", "World", "names_of", "together"]
+
+STEPS = 10_000  # of a confidence: it has four decimals
+_GRID = 1 << 17  # places at which the ring is read
 _MINUTE = 60_000_000
+# the columns of cases that have come, and of those that are done with
+CAME = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented", "too_short",
+        "officer", "audited")  # fmt: skip
+KEPT = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented",
+        "too_short", "officer", "start", "end", "override", "stars", "rated", "audited")  # fmt: skip
 
 
 def names_of(group: Agents | Officers) -> list[str]:
@@ -31,55 +46,67 @@ def names_of(group: Agents | Officers) -> list[str]:
     return [group.name] if group.count == 1 else [f"{group.name}_{i:0{len(str(group.count))}d}" for i in range(1, group.count + 1)]
 
 
+def together(parts: Sequence[Columns]) -> Columns:
+    """Cases of several parts."""
+    return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
 class Ring:
-    """Hands out cases so that who comes takes some from everybody, and nobody else's move."""
+    """Hands out cases so that who comes takes some from everybody, who goes leaves theirs to everybody, and nobody else's move.
 
-    def __init__(self, names: list[str], weights: NDArray[np.float64]) -> None:
-        points, owners = [], []
+    Parameters
+    ----------
+    names, weights
+        Of everybody; who has weight 0 gets nothing.
+    points
+        On the ring, of a weight of 1. The share of each is theirs up to a relative error of about one over the square root of their points.
+    """
+
+    def __init__(self, names: Sequence[str], weights: NDArray[np.float64], points: int) -> None:
+        at, owners = [], []
         for number, (name, weight) in enumerate(zip(names, weights, strict=True)):
-            count = round(_POINTS * float(weight))
-            key = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), dtype=np.uint64)
-            points.append(np.random.Generator(np.random.Philox(key=key)).random(count))
-            owners.append(np.full(count, number))
-        at = np.concatenate(points)
-        order = np.argsort(at)
-        self._at, self._owner = at[order], np.concatenate(owners)[order]
+            count = round(points * float(weight))
+            at.append(_points(name, count))
+            owners.append(np.full(count, number, dtype=np.int32))
+        places = np.concatenate(at)
+        order = np.argsort(places)
+        self._at, self._owner = places[order], np.concatenate(owners)[order]
+        grid = (np.arange(_GRID) + 0.5) / _GRID
+        self._table = self._owner[np.searchsorted(self._at, grid) % len(self._at)]
 
-    def pick(self, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Who gets each case."""
-        return np.asarray(self._owner[np.searchsorted(self._at, uniform) % len(self._at)])
+    def pick(self, uniform: NDArray[np.float64], away: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
+        """Who gets each case; of those who are away, who comes next on the ring."""
+        cell = (uniform * _GRID).astype(np.int32)
+        found = self._table[cell]
+        if away is not None and away.any():
+            stuck = np.flatnonzero(away[found])
+            place = np.searchsorted(self._at, (cell[stuck] + 0.5) / _GRID)
+            while len(stuck):
+                place = (place + 1) % len(self._at)
+                found[stuck] = self._owner[place]
+                still = away[found[stuck]]
+                stuck, place = stuck[still], place[still]
+        return found
 
 
-@dataclass
-class Cases:
-    """The cases of an epoch as columns, shape (n,); moments in microseconds from the Monday 0:00 before the run."""
-
-    queue: NDArray[np.int64]
-    day: NDArray[np.int64]
-    number: NDArray[np.int64]
-    arrival: NDArray[np.int64]
-    approve_right: NDArray[np.bool_]
-    agent: NDArray[np.int64]
-    ai_right: NDArray[np.bool_]
-    confidence: NDArray[np.float64]
-    invented: NDArray[np.bool_]
-    too_short: NDArray[np.bool_]
-    officer: NDArray[np.int64]
-    start: NDArray[np.int64]
-    end: NDArray[np.int64]
-    override: NDArray[np.bool_]
-    stars: NDArray[np.int64]  # 0 where nobody rated
-    rated: NDArray[np.int64]
-    audited: NDArray[np.bool_]
+@lru_cache(maxsize=20_000)
+def _points(name: str, count: int) -> NDArray[np.float64]:
+    key = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), dtype=np.uint64)
+    return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
 @dataclass
 class State:
-    """What changes as the world goes on."""
+    """What changes as the world goes on; of every officer of every replication in turn."""
 
-    better_wrong: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))  # per officer, what a plan has won
-    better_right: NDArray[np.float64] = field(default_factory=lambda: np.zeros(0))
-    free: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))  # per officer, in working time
+    better_wrong: NDArray[np.float64]  # what a plan has won
+    better_right: NDArray[np.float64]
+    withheld: NDArray[np.float64]  # share of overrides that they keep to themselves
+    away: NDArray[np.bool_]  # suspended
+    free: NDArray[np.int64]  # in working time
+    places: list[list[int]] = field(default_factory=list)  # of those who work on several cases at once
+    chances: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # of the agents, by queue, where a router chooses
+    agents_away: NDArray[np.bool_] | None = None
 
 
 class World:
@@ -90,189 +117,438 @@ class World:
     scenario
         The world.
     streams
-        Its random numbers.
+        Its random numbers, for each replication.
     """
 
-    def __init__(self, scenario: Scenario, streams: Streams) -> None:
-        self.scenario, self._streams = scenario, streams
+    def __init__(self, scenario: Scenario, streams: Sequence[Streams]) -> None:
+        self.scenario, self.replications = scenario, len(streams)
         self.agents = [name for group in scenario.agents for name in names_of(group)]
         self.officers = [name for group in scenario.officers for name in names_of(group)]
         self._agent_group = np.repeat(np.arange(len(scenario.agents)), [group.count for group in scenario.agents])
-        self._officer_group = np.repeat(np.arange(len(scenario.officers)), [group.count for group in scenario.officers])
-        self._agent_ring = Ring(self.agents, np.array([scenario.agents[g].weight for g in self._agent_group]))
-        self._officer_rings = [
-            Ring(self.officers, np.array([float(self._works_on(int(g), queue.name)) for g in self._officer_group]))
-            for queue in scenario.queues
-        ]
-        self._clocks = [WorkClock(group.shift) for group in scenario.officers]
+        self.officer_group = np.repeat(np.arange(len(scenario.officers)), [group.count for group in scenario.officers])
+        # few agents: their weights shall be met closely
+        many = 256 if len(self.agents) > 256 else 1 << 13
+        self._agent_ring = Ring(self.agents, np.array([scenario.agents[g].weight for g in self._agent_group]), many)
+        able = [tuple(self._works_on(g, queue.name) for g in range(len(scenario.officers))) for queue in scenario.queues]
+        rings = {mask: Ring(self.officers, np.array(mask, dtype=float)[self.officer_group], 256) for mask in set(able)}
+        self._officer_rings = [rings[mask] for mask in able]
+        self._able = np.array(able)[:, self.officer_group]  # queue x officer
         monday = scenario.start.toordinal() - scenario.start.weekday()
         self.zero = epoch_micros(datetime.fromordinal(monday).replace(tzinfo=timezone.utc))
         self.first = scenario.start.weekday()
-        n = len(self.officers)
-        self.state = State(better_wrong=np.zeros(n), better_right=np.zeros(n), free=np.zeros(n, dtype=np.int64))
+        self.free_days = {day.toordinal() - monday for day in _holidays(scenario)}
+        horizon = self.first + scenario.days
+        self._clocks = [WorkClock(group.shift, horizon, sorted(self.free_days)) for group in scenario.officers]
+        n = len(self.officers) * self.replications
+        self.state = State(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64))
+        self._capacity = np.array([group.capacity for group in scenario.officers])[self.officer_group]
+        if (self._capacity > 1).any():
+            self.state.places = [[0] * int(many) for _ in streams for many in self._capacity]
+        self._pools = [
+            [[(0, int(o) + r * len(self.officers)) for o in np.flatnonzero(self.officer_group == g) for _ in range(group.capacity)]
+             if group.pooled else [] for g, group in enumerate(scenario.officers)] for r in range(len(streams))
+        ]  # fmt: skip
+        self._purposes = _purposes(scenario)
+        self._draws = [[Draws(stream, queue.name) for queue in scenario.queues] for stream in streams]
+        self._numbers = np.zeros((len(streams), len(scenario.queues)), dtype=np.int64)
+        self._counts = np.array([[self._per_day(stream, queue) for queue in scenario.queues] for stream in streams])
+        self._accuracy = np.array([
+            [[_share(agents.accuracy, queue.name) if agents.accuracy_denials is None else agents.accuracy_denials,
+              _share(agents.accuracy, queue.name)] for queue in scenario.queues] for agents in scenario.agents
+        ])  # fmt: skip
+        self.waiting: Columns | None = None
 
     def _works_on(self, group: int, queue: str) -> bool:
         allowed = self.scenario.officers[group].queues
         return allowed is None or queue in allowed
 
-    def epoch(self, first: int, last: int) -> Cases:
-        """The cases that arrive on days first to last (the last not included), worked off to their end."""
-        days = [self._day(q, queue, day) for day in range(first, last) for q, queue in enumerate(self.scenario.queues)]
-        columns: dict[str, Any] = {name: np.concatenate([part[name] for part in days]) for name in days[0]} if days else {}
-        self._assign(columns)
-        self._work(columns)
-        self._decide(columns)
-        self._rate(columns)
-        kept = {name: columns[name] for name in Cases.__dataclass_fields__}
-        return Cases(**kept)
+    def _per_day(self, streams: Streams, queue: Queue) -> NDArray[np.int64]:
+        """How many cases arrive on each day."""
+        days = self.first + np.arange(self.scenario.days)
+        rate = np.full(len(days), queue.per_day)
+        if queue.weekdays is not None:
+            rate *= (7 * np.array(queue.weekdays) / sum(queue.weekdays))[days % 7]
+        rate[np.isin(days, list(self.free_days))] *= queue.on_holidays
+        return _poisson(streams.uniform(f"count/{queue.name}", len(days)), rate)
 
-    def _day(self, q: int, queue: Queue, day: int) -> dict[str, Any]:
-        """What is drawn of the cases of a queue on a day: everything that belongs to the case and not to who works on it."""
-        weekday = (self.first + day) % 7
-        weights = queue.weekdays
-        rate = queue.per_day * (1.0 if weights is None else 7 * weights[weekday] / sum(weights))
-        n = int(self._streams.generator(f"count/{queue.name}", day).poisson(rate))
+    def moment(self, day: int) -> int:
+        """The beginning of a day of the run."""
+        return (self.first + day) * DAY
 
-        def draw(purpose: str) -> NDArray[np.float64]:
-            return self._streams.uniform(f"{purpose}/{queue.name}", day, n)
+    def epoch(self, first: int, last: int, *, closes: bool = False) -> tuple[Columns, Columns]:
+        """The cases of days first to last (the last not included).
 
-        within = draw("arrival")
-        if queue.hours is not None:
-            edges = np.concatenate([[0.0], np.cumsum(queue.hours) / sum(queue.hours)])
-            within = np.interp(within, edges, np.arange(25) / 24)
-        arrival = np.sort((self.first + day) * DAY + np.floor(within * DAY).astype(np.int64))
-        purposes = (
-            "truth",
-            "agent",
-            "ai",
-            "sure",
-            "invented",
-            "short",
-            "officer",
-            "service",
-            "verdict",
-            "response",
-            "stars",
-            "rated",
-            "audit",
-        )
-        return {
-            "queue": np.full(n, q), "day": np.full(n, day), "number": np.arange(n), "arrival": arrival,
-            **{f"u:{purpose}": draw(purpose) for purpose in purposes},
+        Parameters
+        ----------
+        first, last
+            Days of the run.
+        closes
+            Whether cases that nobody has begun by the end wait for the next epoch, and for what will be decided until then.
+
+        Returns
+        -------
+        tuple of columns
+            What arrived, and what was begun (with what became of it). Moments are microseconds from the Monday 0:00 before the run.
+        """
+        arrived = self._arrive(first, last)
+        self._recommend(arrived)
+        self._assign(arrived)
+        cases = arrived if self.waiting is None else together([self.waiting, arrived])
+        self.waiting = None
+        self._work(cases, self.moment(last) if closes else None)
+        if closes:
+            begun = cases["start"] < self.moment(last)
+            self.waiting = {name: column[~begun] for name, column in cases.items() if name not in ("start", "end")}
+            cases = {name: column[begun] for name, column in cases.items()}
+        self._decide(cases)
+        self._rate(cases)
+        return {name: arrived[name] for name in CAME}, {name: cases[name] for name in KEPT}
+
+    def rest(self) -> Columns | None:
+        """What is still waiting after the last epoch, as it would go on."""
+        cases, self.waiting = self.waiting, None
+        if cases is None or not len(cases["queue"]):
+            return None
+        self._work(cases, None)
+        self._decide(cases)
+        self._rate(cases)
+        return {name: cases[name] for name in KEPT}
+
+    def hand_over(self, moment: int) -> Columns | None:
+        """Give what waits in the lines of those who are away to others; returns what moved."""
+        cases = self.waiting
+        if cases is None:
+            return None
+        mine = (cases["officer"] >= 0) & self.state.away[cases["officer"]]
+        if not mine.any():
+            return None
+        rows = np.flatnonzero(mine)
+        part = {name: column[rows] for name, column in cases.items()}
+        self._assign(part)
+        cases["officer"][rows] = part["officer"]
+        cases["assigned"][rows] = moment
+        cases["handed"][rows] += 1
+        return {name: column[rows] for name, column in cases.items()}
+
+    def replaceable(self, officer: int) -> bool:
+        """Whether somebody else could work on everything that an officer works on."""
+        n = len(self.officers)
+        r, o = divmod(officer, n)
+        present = ~self.state.away[r * n : (r + 1) * n]
+        present[o] = False
+        return bool((self._able[self._able[:, o]] & present).any(axis=1).all())
+
+    # -- what belongs to a case, whoever works on it ---------------------------------------------------------------------
+
+    def _arrive(self, first: int, last: int) -> Columns:
+        queues = self.scenario.queues
+        drawn: dict[str, list[NDArray[np.float64]]] = {purpose: [] for purpose in self._purposes}
+        arrivals, days, numbers = [], [], []
+        totals = self._counts[:, :, first:last].sum(axis=2)
+        for r in range(self.replications):
+            for q, queue in enumerate(queues):
+                n = int(totals[r, q])
+                day = np.repeat(np.arange(first, last), self._counts[r, q, first:last])
+                within = self._draws[r][q].take("arrival", n)
+                if queue.hours is not None:
+                    edges = np.concatenate([[0.0], np.cumsum(queue.hours) / sum(queue.hours)])
+                    within = np.interp(within, edges, np.arange(25) / 24)
+                arrivals.append(pl.Series((self.first + day) * DAY + (within * DAY).astype(np.int64)).sort().to_numpy())
+                for purpose, parts in drawn.items():
+                    parts.append(self._draws[r][q].take(purpose, n))
+                days.append(day)
+                numbers.append(np.arange(self._numbers[r, q], self._numbers[r, q] + n))
+        self._numbers += totals
+        each = totals.ravel()
+        columns: Columns = {
+            "replication": np.repeat(np.arange(self.replications, dtype=np.int32), totals.sum(axis=1)),
+            "queue": np.repeat(np.tile(np.arange(len(queues), dtype=np.int16), self.replications), each),
+            "number": _joined(numbers), "day": _joined(days).astype(np.int32), "arrival": _joined(arrivals),
         }  # fmt: skip
+        for purpose, parts in drawn.items():
+            columns[f"u:{purpose}"] = _joined(parts)
+        return columns
 
-    def _assign(self, c: dict[str, Any]) -> None:
-        scenario = self.scenario
-        c["approve_right"] = c["u:truth"] < np.array([queue.approve_is_right for queue in scenario.queues])[c["queue"]]
-        c["agent"] = self._agent_ring.pick(c["u:agent"])
+    def _recommend(self, c: Columns) -> None:
+        scenario, queue = self.scenario, c["queue"]
+        c["approve_right"] = c["u:truth"] < np.array([each.approve_is_right for each in scenario.queues])[queue]
+        c["agent"] = self._asked(c)
         group = self._agent_group[c["agent"]]
-        table = np.array(
-            [[a.accuracy[q.name] if isinstance(a.accuracy, dict) else a.accuracy for q in scenario.queues] for a in scenario.agents]
-        )
-        accuracy = table[group, c["queue"]]
-        denials = np.array([np.nan if a.accuracy_denials is None else a.accuracy_denials for a in scenario.agents])[group]
-        accuracy = np.where(c["approve_right"] | np.isnan(denials), accuracy, denials)
+        accuracy = self._accuracy[group, queue, c["approve_right"].astype(np.int8)]
         for g, agents in enumerate(scenario.agents):
             for drift in agents.drift:
-                accuracy = accuracy + np.where((group == g) & (c["day"] >= drift.day), drift.accuracy, 0.0)
-        c["ai_right"] = c["u:ai"] < np.clip(accuracy, 0, 1)
-        mean = np.where(
-            c["ai_right"],
-            *(np.array([getattr(a, name) for a in scenario.agents])[group] for name in ("confidence_right", "confidence_wrong")),
-        )
-        spread = np.array([a.confidence_sd for a in scenario.agents])[group]
-        c["confidence"] = np.round(np.clip(mean + spread * _normal(c["u:sure"]), 0, 1), 4)
-        c["invented"] = c["u:invented"] < np.array([a.hallucination for a in scenario.agents])[group]
-        c["too_short"] = c["u:short"] < np.array([a.too_short for a in scenario.agents])[group]
-        c["officer"] = np.zeros(len(c["queue"]), dtype=np.int64)
-        for q, ring in enumerate(self._officer_rings):
-            mine = c["queue"] == q
-            c["officer"][mine] = ring.pick(c["u:officer"][mine])
-
-    def _work(self, c: dict[str, Any]) -> None:
-        group = self._officer_group[c["officer"]]
-        c["start"], c["end"] = np.zeros_like(c["arrival"]), np.zeros_like(c["arrival"])
-        for g, officers in enumerate(self.scenario.officers):
+                accuracy = np.clip(accuracy + np.where((group == g) & (c["day"] >= drift.day), drift.accuracy, 0.0), 0, 1)
+        chance = accuracy
+        gauged = [g for g, agents in enumerate(scenario.agents) if agents.calibration is not None]
+        if gauged:
+            chance = accuracy.copy()
+            for g in gauged:
+                mine = np.flatnonzero(group == g)
+                chance[mine] = _chances(accuracy[mine], c["u:difficulty"][mine], scenario.agents[g])
+        c["ai_right"] = c["u:ai"] < chance
+        right = c["ai_right"].astype(np.int8)
+        mean = np.array([[agents.confidence_wrong, agents.confidence_right] for agents in scenario.agents])[group, right]
+        spread = _by(scenario.agents, "confidence_sd")[group]
+        sure = mean + spread * _normal(c["u:sure"]) if spread.any() else mean
+        for g in gauged:
             mine = np.flatnonzero(group == g)
-            if not len(mine):
+            sure[mine] = _confidence(chance[mine], scenario.agents[g])
+        c["sure"] = np.rint(np.clip(sure, 0, 1) * STEPS).astype(np.int16)
+        nothing = np.zeros(len(queue), dtype=bool)
+        for name, purpose, share in (("invented", "invented", "hallucination"), ("too_short", "short", "too_short")):
+            c[name] = c[f"u:{purpose}"] < _by(scenario.agents, share)[group] if f"u:{purpose}" in c else nothing
+        c["audited"] = c["u:audit"] < scenario.audited if scenario.audited else nothing
+
+    def _asked(self, c: Columns) -> NDArray[np.int32]:
+        """Which agent is asked: by the weights, or by the router's chances."""
+        state = self.state
+        if len(self.agents) == 1:
+            return np.zeros(len(c["queue"]), dtype=np.int32)
+        uniform = c["u:agent"]
+        if not state.chances:
+            return self._agent_ring.pick(uniform, state.agents_away)
+        found = np.zeros(len(uniform), dtype=np.int32)
+        for q, chances in state.chances.items():
+            mine = c["queue"] == q
+            edges = np.cumsum(chances)
+            found[mine] = np.searchsorted(edges[:-1] / edges[-1], uniform[mine], side="right")
+        return found
+
+    # -- who works on it, and when ----------------------------------------------------------------------------------------
+
+    def _assign(self, c: Columns) -> None:
+        """Everybody's own line, or -1: the shared one."""
+        n, uniform = len(self.officers), c["u:officer"]
+        officer = np.zeros(len(uniform), dtype=np.int32)
+        away = self.state.away
+        only = None if self.replications > 1 or not away.any() else away
+        for q, ring in enumerate(self._officer_rings):
+            if len(self._officer_rings) == 1:
+                officer = ring.pick(uniform, only)
+            else:
+                mine = np.flatnonzero(c["queue"] == q)
+                officer[mine] = ring.pick(uniform[mine], only)
+        pooled = np.array([group.pooled for group in self.scenario.officers])[self.officer_group]
+        c["officer"] = np.where(pooled[officer], -1, officer + n * c["replication"]).astype(np.int32)
+        c["assigned"] = c["arrival"].copy()
+        c["handed"] = np.zeros(len(officer), dtype=np.int16)
+
+    def _work(self, c: Columns, until: int | None) -> None:
+        """Start and end of every case; of those who start by a moment, the lines remember that they are done."""
+        n = len(c["queue"])
+        c["start"], c["end"] = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
+        own = c["officer"] >= 0
+        if not own.all():
+            for r in range(self.replications):
+                self._work_together(c, np.flatnonzero(~own & (c["replication"] == r)), r, until)
+        group = self.officer_group[c["officer"] % len(self.officers)]
+        for g, officers in enumerate(self.scenario.officers):
+            if officers.pooled:
+                continue
+            # in the order of arrival: those who come while nobody works have one working time, but not one place in the line
+            mine: Any = slice(None) if len(self.scenario.officers) == 1 else np.flatnonzero(own & (group == g))
+            at = c["assigned"][mine]
+            if not (at[1:] >= at[:-1]).all():
+                order = np.argsort(at, kind="stable")
+                mine = order if isinstance(mine, slice) else mine[order]
+            who = c["officer"][mine]
+            if not len(who):
                 continue
             clock = self._clocks[g]
             takes = _durations(officers, c["u:service"][mine])
-            came = clock.worked(c["arrival"][mine])
+            came = clock.worked(c["assigned"][mine])
             free = self.state.free
-            if officers.pooled:
-                members = np.flatnonzero(self._officer_group == g)
-                start, end, who = pool(len(members), came, takes, free[members])
-                c["officer"][mine] = members[who]
+            if officers.capacity > 1:
+                heaps = self.state.places if until is None else [list(heap) for heap in self.state.places]
+                start, end = lines(who, came, takes, heaps)
             else:
-                start, end = fifo(c["officer"][mine], came, takes, free)
-            np.maximum.at(free, c["officer"][mine], end)
-            # work that comes within a shift begins then, not at the next one
-            began = clock.begins(start)
-            c["start"][mine] = np.maximum(began, c["arrival"][mine])
-            c["end"][mine] = np.maximum(clock.ends(end), c["start"][mine])
+                start, end = fifo(who, came, takes, free)
+            c["start"][mine], c["end"][mine] = self._moments(clock, start, end, c["assigned"][mine])
+            done = slice(None) if until is None else np.flatnonzero(c["start"][mine] < until)
+            if officers.capacity > 1 and until is not None:
+                order = np.argsort(start[done], kind="stable")
+                for w, stop in zip(who[done][order].tolist(), end[done][order].tolist(), strict=True):
+                    heapq.heapreplace(self.state.places[w], stop)
+            elif officers.capacity == 1:
+                np.maximum.at(free, who[done], end[done])
 
-    def _decide(self, c: dict[str, Any]) -> None:
-        officers = self.scenario.officers
+    @staticmethod
+    def _moments(clock: WorkClock, start: NDArray[np.int64], end: NDArray[np.int64], came: NDArray[np.int64]) -> tuple[Any, Any]:
+        # work that comes within a shift begins then, not at the next one
+        began = np.maximum(clock.begins(start), came)
+        return began, np.maximum(clock.ends(end), began)
+
+    def _work_together(self, c: Columns, mine: NDArray[np.int64], replication: int, until: int | None) -> None:
+        """One line for all who are pooled."""
+        if not len(mine):
+            return
+        groups = self.scenario.officers
+        pools = [g for g, group in enumerate(groups) if group.pooled]
+        may = [[i for i, g in enumerate(pools) if self._works_on(g, queue.name)] for queue in self.scenario.queues]
+        heaps = self._pools[replication]
+        n = len(self.officers)
+        free, gone = [], self.state.away[replication * n : (replication + 1) * n]
+        for g in pools:
+            here = [(moment, who) for moment, who in heaps[g] if not gone[who % n]]
+            heapq.heapify(here)
+            free.append(here)
+        may = [[i for i in listed if free[i]] for listed in may]
+        came = [self._clocks[g].worked(c["arrival"][mine]) for g in pools]
+        takes = [_durations(groups[g], c["u:service"][mine]) for g in pools]
+        shifts = {groups[g].shift for g in pools}
+        moment: list[Callable[[int], int]] | None = None
+        if len(shifts) > 1:
+            moment = [_reader(self._clocks[g]) for g in pools]
+        order = np.argsort(c["arrival"][mine], kind="stable")
+        came, takes = [each[order] for each in came], [each[order] for each in takes]
+        start, chosen, who = shared_line(c["queue"][mine][order], may, came, takes, free, moment)
+        rows = mine[order]
+        c["officer"][rows] = who
+        for i, g in enumerate(pools):
+            part = np.flatnonzero(chosen == i)
+            begin, end = start[part], start[part] + takes[i][part]
+            into = rows[part]
+            c["start"][into], c["end"][into] = self._moments(self._clocks[g], begin, end, c["arrival"][into])
+            c["assigned"][into] = c["start"][into]  # it is theirs when they take it
+            if until is None:
+                heaps[g] = free[i] + [item for item in heaps[g] if gone[item[1] % n]]
+                continue
+            late = c["start"][into] >= until
+            c["officer"][into[late]] = -1
+            c["assigned"][into[late]] = c["arrival"][into[late]]
+            places: dict[int, list[int]] = {}
+            for free_at, officer in sorted(heaps[g]):
+                places.setdefault(officer, []).append(free_at)
+            for stop, officer in zip(end[~late].tolist(), who[part][~late].tolist(), strict=True):
+                heapq.heapreplace(places[officer], stop)
+            heaps[g] = [(free_at, officer) for officer, listed in places.items() for free_at in listed]
+
+    # -- what they decide, and what citizens say --------------------------------------------------------------------------
+
+    def _decide(self, c: Columns) -> None:
+        officers, state = self.scenario.officers, self.state
         who = c["officer"]
-        group = self._officer_group[who]
-
-        def of(name: str) -> NDArray[np.float64]:
-            return np.asarray(np.array([getattr(officer, name) for officer in officers], dtype=float)[group])
-
+        group = self.officer_group[who % len(self.officers)]
         tired = np.zeros(len(who))
         for g, clock in enumerate(self._clocks):
-            mine = group == g
-            if officers[g].fatigue and mine.any():
-                tired[mine] = clock.tired(c["start"][mine])
-        trusting = 1 - of("automation_bias") * c["confidence"]
-        sees = of("overrides_wrong") * (1 - of("fatigue") * tired)
-        sees = sees + self.state.better_wrong[who] * (1 - sees)
-        errs = of("overrides_right") * (1 - self.state.better_right[who])
-        c["override"] = c["u:verdict"] < np.where(c["ai_right"], errs, sees) * trusting
+            if officers[g].fatigue:
+                mine = np.flatnonzero(group == g)
+                tired[mine] = clock.tired(c["start"][mine]) * officers[g].fatigue
+        sees = _by(officers, "overrides_wrong")[group] * (1 - tired)
+        sees = sees + state.better_wrong[who] * (1 - sees)
+        errs = _by(officers, "overrides_right")[group] * (1 - state.better_right[who])
+        trusting = 1 - _by(officers, "automation_bias")[group] * (c["sure"] / STEPS)
+        c["override"] = c["u:verdict"] < np.where(c["ai_right"], errs, sees) * trusting * (1 - state.withheld[who])
 
-    def _rate(self, c: dict[str, Any]) -> None:
+    def _rate(self, c: Columns) -> None:
         citizens = self.scenario.citizens
         recommends = c["ai_right"] == c["approve_right"]  # APPROVE
         approved = recommends != c["override"]
-        stars = np.zeros(len(approved), dtype=np.int64)
-        for chances, mine in ((citizens.approved, approved), (citizens.denied, ~approved)):
-            stars[mine] = np.searchsorted(np.cumsum(chances)[:4], c["u:stars"][mine], side="right") + 1
+        stars = np.zeros(len(approved), dtype=np.int8)
+        rows = np.flatnonzero(c["u:response"] < citizens.response) if citizens.response else np.zeros(0, dtype=np.int64)
+        edges = np.cumsum(np.array([citizens.denied, citizens.approved]), axis=1)[:, :4]
+        c["stars"], c["rated"] = stars, np.zeros(len(approved), dtype=np.int64)  # 0 where nobody rated
+        if not len(rows):
+            return
+        given = 1 + (c["u:stars"][rows, None] >= edges[approved[rows].astype(np.int8)]).sum(axis=1)
         if citizens.stars_lost_per_day:
-            waited = (c["end"] - c["arrival"]) / DAY
-            stars = np.clip(stars - np.floor(citizens.stars_lost_per_day * waited).astype(np.int64), 1, 5)
-        c["stars"] = np.where(c["u:response"] < citizens.response, stars, 0)
-        later = -np.log1p(-c["u:rated"]) * citizens.days_until * DAY
-        c["rated"] = c["end"] + later.astype(np.int64) + 1
-        c["audited"] = c["u:audit"] < self.scenario.audited
+            waited = (c["end"][rows] - c["arrival"][rows]) / DAY
+            given = np.clip(given - np.floor(citizens.stars_lost_per_day * waited).astype(np.int64), 1, 5)
+        stars[rows] = given
+        later = -np.log1p(-c["u:rated"][rows]) * citizens.days_until * DAY
+        c["rated"][rows] = c["end"][rows] + later.astype(np.int64) + 1
 
-    # -- as tables -------------------------------------------------------------------------------------------------------
 
-    def frame(self, c: Cases) -> pl.DataFrame:
-        """The cases with their truth: what a real log never shows."""
-        queues = pl.Series([queue.name for queue in self.scenario.queues], dtype=pl.String)
-        recommend, right = c.ai_right == c.approve_right, c.approve_right
-        verdict = recommend != c.override
-        words = pl.Series(["REJECT", "APPROVE"])
-        micros = pl.Datetime("us", "UTC")
-        return pl.DataFrame({
-            "queue": queues.gather(c.queue), "day": c.day, "number": c.number, "agent": pl.Series(self.agents).gather(c.agent),
-            "officer": pl.Series(self.officers).gather(c.officer), "arrival": c.arrival + self.zero, "start": c.start + self.zero,
-            "end": c.end + self.zero, "ai_recommendation": words.gather(recommend.astype(np.uint32)),
-            "human_verdict": words.gather(verdict.astype(np.uint32)), "right_verdict": words.gather(right.astype(np.uint32)),
-            "ai_right": c.ai_right, "human_right": verdict == right, "override": c.override, "confidence": c.confidence,
-            "invented": c.invented, "too_short": c.too_short, "stars": c.stars, "rated": c.rated + self.zero, "audited": c.audited,
-        }).with_columns(
-            pl.col("arrival", "start", "end", "rated").cast(micros),
-            audit_at=pl.col("end").cast(micros) + timedelta(days=self.scenario.audit_days),
-            case_id=pl.format("{}-{}-{}", "queue", pl.col("day").cast(pl.String).str.zfill(4), pl.col("number").cast(pl.String).str.zfill(5)),
-        )  # fmt: skip
+def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def _purposes(scenario: Scenario) -> list[str]:
+    """What is drawn beside arrivals: streams that nobody reads are left alone."""
+    agents, citizens = scenario.agents, scenario.citizens
+    many = sum(group.count for group in agents) > 1
+    asked = {
+        "truth": True, "agent": many, "ai": True, "sure": any(each.confidence_sd for each in agents), "invented": any(each.hallucination for each in agents),
+        "short": any(each.too_short for each in agents), "officer": True, "service": True, "verdict": True, "response": citizens.response > 0,
+        "stars": citizens.response > 0, "rated": citizens.response > 0, "audit": scenario.audited > 0,
+        "difficulty": any(each.calibration for each in agents),
+    }  # fmt: skip
+    return [purpose for purpose, wanted in asked.items() if wanted]
+
+
+def _share(accuracy: float | dict[str, float], queue: str) -> float:
+    return accuracy[queue] if isinstance(accuracy, dict) else accuracy
+
+
+def _by(groups: Sequence[Any], name: str) -> NDArray[np.float64]:
+    """A number of every group."""
+    return np.array([getattr(group, name) for group in groups], dtype=float)
+
+
+def _holidays(scenario: Scenario) -> list[date]:
+    """Public holidays within the horizon."""
+    if scenario.holidays is None:
+        return []
+    import holidays
+
+    end = scenario.start + timedelta(days=scenario.days)
+    known = holidays.country_holidays(scenario.holidays, years=range(scenario.start.year, end.year + 1))
+    return sorted(day for day in known if scenario.start <= day < end)
 
 
 def _normal(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
     from scipy.special import ndtri
 
     return np.asarray(ndtri(np.clip(uniform, 1e-12, 1 - 1e-12)))
+
+
+def _poisson(uniform: NDArray[np.float64], rate: NDArray[np.float64]) -> NDArray[np.int64]:
+    """Quantiles of Poisson distributions."""
+    from scipy.special import pdtr, pdtrik
+
+    safe = np.maximum(rate, 1e-12)
+    first = np.exp(-safe)
+    count = np.ceil(pdtrik(np.maximum(uniform, first), safe))
+    count = np.where((uniform <= first) | ~np.isfinite(count), 0, count)
+    # what rounding may have moved by one
+    count = np.where((count > 0) & (pdtr(count - 1, safe) >= uniform), count - 1, count)
+    count = np.where(pdtr(count, safe) < uniform, count + 1, count)
+    return np.where(rate > 0, count, 0).astype(np.int64)
+
+
+def _chances(accuracy: NDArray[np.float64], uniform: NDArray[np.float64], agents: Agents) -> NDArray[np.float64]:
+    """Chance to be right of every case: normal on the scale of log odds, with the accuracy as its mean."""
+    from scipy.special import expit
+
+    assert agents.calibration is not None
+    levels, which = np.unique(accuracy, return_inverse=True)
+    centre = np.array([_centre(float(level), agents.calibration.spread) for level in levels])[which]
+    return np.asarray(expit(centre + agents.calibration.spread * _normal(uniform)))
+
+
+@lru_cache(maxsize=4096)
+def _centre(accuracy: float, spread: float) -> float:
+    """The middle of a normal distribution whose logistic has a given mean."""
+    from scipy.optimize import brentq
+    from scipy.special import expit
+
+    if accuracy in (0.0, 1.0):
+        return -40.0 if accuracy == 0 else 40.0
+    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
+    weights = weights / weights.sum()
+    return float(brentq(lambda centre: float((expit(centre + spread * nodes) * weights).sum()) - accuracy, -60, 60, xtol=1e-10))
+
+
+def _confidence(chance: NDArray[np.float64], agents: Agents) -> NDArray[np.float64]:
+    from scipy.special import expit, logit
+
+    assert agents.calibration is not None
+    inside = np.clip(chance, 1e-12, 1 - 1e-12)
+    return np.asarray(expit(agents.calibration.slope * logit(inside) + agents.calibration.bias))
+
+
+def _reader(clock: WorkClock) -> Callable[[int], int]:
+    return lambda worked: int(clock.begins(np.array([worked]))[0])
 
 
 def _durations(officers: Officers, uniform: NDArray[np.float64]) -> NDArray[np.int64]:

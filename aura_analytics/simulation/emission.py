@@ -1,0 +1,271 @@
+"""From cases to events on the contract: a block of columns for every kind of event, and the blocks in the order of time where that is asked."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from aura_analytics.events import EVENT_TYPES, SCHEMA
+from aura_analytics.scoring.frames import score_frame
+from aura_analytics.scoring.penalties import PenaltyPolicy
+from aura_analytics.simulation.worktime import DAY
+from aura_analytics.simulation.world import STEPS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aura_analytics.simulation.world import Columns, World
+
+__all__ = ["Emitter", "Texts", "score_place", "scores"]
+
+_FINE = "A careful answer that says what was asked for, and why it is so."
+_LIE = "The value is undefined here, and so the rest was made up as best it could."
+_CONFIDENCE = np.arange(STEPS + 1) / STEPS
+_MICROS = SCHEMA["ts"]
+
+
+@lru_cache(maxsize=1)
+def scores() -> pl.DataFrame:
+    """Score, penalties and severity of every kind of output (fine, too short, invented) at every confidence, by the Accountant's own rule."""
+    confidence = pl.Series("confidence", _CONFIDENCE)
+    texts = [_FINE, "see file", _LIE]
+    grid = pl.concat([pl.DataFrame({"output": [text] * (STEPS + 1), "confidence": confidence}) for text in texts])
+    return score_frame(grid, PenaltyPolicy.seed()).select("score", "penalties", pl.col("severity").cast(SCHEMA["severity"]))
+
+
+def score_place(c: Columns) -> NDArray[np.int64]:
+    """The row of `scores` of every case."""
+    kind = np.where(c["invented"], 2, np.where(c["too_short"], 1, 0))
+    return np.asarray(kind * (STEPS + 1) + c["sure"])
+
+
+@dataclass(frozen=True)
+class _Points:
+    """`scores` for quick reading: lists of words are gathered from the few that there are."""
+
+    value: NDArray[np.float64]
+    severity: NDArray[np.uint8]
+    words: pl.Series
+    listed: NDArray[np.uint32]
+
+
+@lru_cache(maxsize=1)
+def _points() -> _Points:
+    table = scores()
+    words = table["penalties"].unique(maintain_order=True)
+    known = {tuple(each): place for place, each in enumerate(words.to_list())}
+    listed = np.array([known[tuple(each)] for each in table["penalties"].to_list()], dtype=np.uint32)
+    codes = table["severity"].to_physical().cast(pl.UInt8).to_numpy()
+    return _Points(table["score"].to_numpy().astype(float), codes, words, listed)
+
+
+class Emitter:
+    """Turns cases into events as they come.
+
+    Parameters
+    ----------
+    world
+        Of one replication.
+    ordered
+        Whether the events come in the order of time (at one instant, by kind); otherwise they come by kind, which is faster.
+    """
+
+    def __init__(self, world: World, *, ordered: bool = True) -> None:
+        self._world, self._ordered = world, ordered
+        self._audit = round(world.scenario.audit_days * DAY)
+        groups = world.scenario.officers
+        self._pooled = np.array([group.pooled for group in groups])[world.officer_group]
+        self._texts = Texts([queue.name for queue in world.scenario.queues])
+        self._officers = pl.Series(world.officers, dtype=pl.String)
+        self._agents = pl.Series(world.agents, dtype=pl.String)
+        self._queues = pl.Series([queue.name for queue in world.scenario.queues], dtype=pl.String)
+        self._words = pl.Series(["REJECT", "APPROVE"], dtype=pl.String)
+        self._outcomes = pl.Series(["failure", "success"], dtype=pl.String)
+        self._later: list[pl.DataFrame] = []
+        self._end = world.moment(world.scenario.days)
+
+    def add(self, arrived: Columns, done: Columns) -> None:
+        """Take in what arrived, and what was begun; the very same cases where nothing waits."""
+        came = self._known(arrived)
+        same = arrived["number"] is done["number"]
+        ended = came if same else self._known(done)
+        self._block("OPENED", b"opened", came, arrived["arrival"])
+        points = _points()
+        place = score_place(arrived)
+        self._block(
+            "EVALUATION", b"scored", came, arrived["arrival"], actor="agent", value=pl.Series(points.value[place]), confidence=came.sure,
+            severity=pl.Series(points.severity[place]).cat.to(SCHEMA["severity"]), penalties=points.words.gather(pl.Series(points.listed[place])),
+        )  # fmt: skip
+        if not self._pooled.any():
+            self._block("ASSIGNED", b"handed", came, arrived["arrival"], actor="officer")
+        else:  # who takes from the shared line has a case from then on
+            for cases, known, mine in (
+                (arrived, came, ~self._is_pooled(arrived["officer"])),
+                (done, ended, self._is_pooled(done["officer"])),
+            ):
+                rows = np.flatnonzero(mine)
+                self._block("ASSIGNED", b"handed", known.some(rows), cases["assigned"][rows], actor="officer")
+        recommend = done["ai_right"] == done["approve_right"]
+        verdict = recommend != done["override"]
+        kinds = np.where(done["override"], EVENT_TYPES.index("OVERRIDE"), EVENT_TYPES.index("DECISION")).astype(np.uint8)
+        self._block(
+            pl.Series(kinds).cat.to(SCHEMA["type"]), b"judged", ended, done["end"], actor="officer", agent=ended.agent,
+            ai_recommendation=self._words.gather(_index(recommend)), human_verdict=self._words.gather(_index(verdict)), confidence=ended.sure,
+        )  # fmt: skip
+        self._block("RESOLVED", b"closed", ended, done["end"], actor="officer")
+        rows = np.flatnonzero(done["stars"])
+        self._block(
+            "SAT_SCORE", b"rating", ended.some(rows), done["rated"][rows], value=pl.Series(done["stars"][rows].astype(float))
+        )
+        rows = np.flatnonzero(done["audited"])
+        if len(rows):
+            known, at = ended.some(rows), done["end"][rows] + self._audit
+            self._block("ADJUDICATION", b"audits", known, at, outcome=self._words.gather(_index(done["approve_right"][rows])))
+            right = self._outcomes.gather(_index(done["ai_right"][rows]))
+            self._block("OUTCOME", b"result", known, at, actor="agent", outcome=right)
+
+    def moved(self, cases: Columns) -> None:
+        """Take in cases that were given to somebody else."""
+        rows = np.flatnonzero(cases["officer"] >= 0)
+        part = {name: column[rows] for name, column in cases.items()}
+        for time in np.unique(part["handed"]).tolist():
+            mine = np.flatnonzero(part["handed"] == time)
+            some = {name: column[mine] for name, column in part.items()}
+            self._block("ASSIGNED", b"hand%02d" % time, self._known(some), some["assigned"], actor="officer")
+
+    def until(self, moment: int, *, last: bool = False) -> pl.DataFrame:
+        """The events so far; where they are ordered those before a moment (at the end of the run: up to it), and what comes later is kept."""
+        blocks, self._later = self._later, []
+        if self._ordered and not last:
+            limit = pl.lit(moment + self._world.zero).cast(_MICROS)
+            split = [block if block["ts"].to_physical().max() < moment + self._world.zero else None for block in blocks]  # type: ignore[operator]
+            self._later = [block.filter(pl.col("ts") >= limit) for block, whole in zip(blocks, split, strict=True) if whole is None]
+            blocks = [
+                block.filter(pl.col("ts") < limit) if whole is None else whole for block, whole in zip(blocks, split, strict=True)
+            ]
+        frame = pl.concat(blocks, rechunk=self._ordered) if blocks else pl.DataFrame(schema=SCHEMA)
+        if not self._ordered or not frame.height:
+            return frame
+        order = _order(frame["ts"].to_physical().to_numpy())
+        same = ["attributes", *(["queue"] if len(self._queues) == 1 else [])]  # for all events
+        return frame.select(pl.exclude(same).gather(order), *(pl.col(name) for name in same)).select(frame.columns)
+
+    def _is_pooled(self, officer: NDArray[np.int32]) -> NDArray[np.bool_]:
+        return np.asarray((officer < 0) | self._pooled[officer])
+
+    def _known(self, c: Columns) -> _Known:
+        """What several events say of a case, put into words once."""
+        case = (c["queue"].astype(np.int64) << 40) | c["number"]
+        heads = self._texts.heads(case)
+        officer, agent = self._officers.gather(_index(np.maximum(c["officer"], 0))), self._agents.gather(_index(c["agent"]))
+        queue = self._queues.new_from_index(0, len(case)) if len(self._queues) == 1 else self._queues.gather(_index(c["queue"]))
+        return _Known(heads, self._texts.cases(heads), queue, officer, agent, pl.Series(_CONFIDENCE[c["sure"]]))
+
+    def _block(
+        self, kind: str | pl.Series, tag: bytes, known: _Known, at: NDArray[np.int64], actor: str | None = None, **given: pl.Series
+    ) -> None:
+        """The events of one kind."""
+        late = at > self._end  # nobody has seen these by the end of the run
+        if late.any():
+            rows = np.flatnonzero(~late)
+            keep = pl.Series(rows.astype(np.uint32))
+            known, at = known.some(rows), at[rows]
+            given = {name: series.gather(keep) for name, series in given.items()}
+            kind = kind if isinstance(kind, str) else kind.gather(keep)
+        n = len(at)
+        if not n:
+            return
+        columns: dict[str, pl.Series] = {
+            "event_id": self._texts.events(known.heads, tag), "ts": pl.Series(at + self._world.zero).cast(_MICROS),
+            "type": pl.Series([kind], dtype=SCHEMA["type"]).new_from_index(0, n) if isinstance(kind, str) else kind,
+            "case_id": known.case, "queue": known.queue, **given,
+        }  # fmt: skip
+        if actor is not None:
+            columns["actor"] = known.officer if actor == "officer" else known.agent
+            columns["actor_kind"] = pl.Series([actor], dtype=SCHEMA["actor_kind"]).new_from_index(0, n)
+        parts = [
+            (columns[name] if name in columns else pl.Series([None], dtype=dtype).new_from_index(0, n)).alias(name)
+            for name, dtype in SCHEMA.items()
+        ]
+        self._later.append(pl.DataFrame(parts))
+
+
+@dataclass(frozen=True)
+class _Known:
+    heads: NDArray[Any]
+    case: pl.Series
+    queue: pl.Series
+    officer: pl.Series
+    agent: pl.Series
+    sure: pl.Series
+
+    def some(self, rows: NDArray[np.int64]) -> _Known:
+        """The same of some cases."""
+        keep = pl.Series(rows.astype(np.uint32))
+        return _Known(
+            self.heads[rows], *(each.gather(keep) for each in (self.case, self.queue, self.officer, self.agent, self.sure))
+        )
+
+
+def _index(numbers: NDArray[Any]) -> pl.Series:
+    return pl.Series(numbers.astype(np.uint32))
+
+
+def _order(at: NDArray[np.int64]) -> pl.Series:
+    """The order of moments, ties as given: moment and place in one number are sorted faster than places by moments."""
+    low, bits = int(at.min()), int(len(at) - 1).bit_length()
+    if (int(at.max()) - low) >> (63 - bits):
+        return _index(np.argsort(at, kind="stable"))
+    packed = pl.Series(((at - low) << bits) | np.arange(len(at))).sort().to_numpy()
+    return _index(packed & ((1 << bits) - 1))
+
+
+_FOUR = np.frombuffer(b"".join(b"%04d" % i for i in range(10_000)), dtype="<u4")
+
+
+class Texts:
+    """Names of cases ("loans-00000017") and ids of events ("loans-00000017/opened").
+
+    They are written as one block of bytes, lines of one length, and read as lines: several times faster than putting strings together.
+
+    Examples
+    --------
+    >>> texts = Texts(["loans", "tax"])
+    >>> heads = texts.heads(np.array([17, (1 << 40) + 4]))
+    >>> texts.cases(heads).to_list(), texts.events(heads, b"opened").to_list()
+    (['loans-00000017', 'tax-00000004'], ['loans-00000017/opened', 'tax-00000004/opened'])
+    """
+
+    def __init__(self, queues: list[str]) -> None:
+        names = [name.encode() for name in queues]
+        self._width = max(len(name) for name in names) + 9
+        self._strip = len({len(name) for name in names}) > 1
+        self._prefixes = np.array([name.rjust(self._width - 9) + b"-" for name in names], dtype=f"V{self._width - 8}")
+
+    def heads(self, case: NDArray[np.int64]) -> NDArray[Any]:
+        """The bytes that all ids of a case begin with; a case is its queue (above bit 40) and its number."""
+        block = np.empty(len(case), dtype=[("queue", f"V{self._width - 8}"), ("high", "<u4"), ("low", "<u4")])
+        number = (case & ((1 << 40) - 1)).astype(np.uint32)
+        block["queue"] = self._prefixes[0] if len(self._prefixes) == 1 else self._prefixes[case >> 40]
+        high = number // np.uint32(10_000)
+        block["high"], block["low"] = _FOUR[high], _FOUR[number - high * np.uint32(10_000)]
+        return block.view(f"V{self._width}")
+
+    def cases(self, heads: NDArray[Any]) -> pl.Series:
+        """Names of cases."""
+        return self._read(heads, b"\n")
+
+    def events(self, heads: NDArray[Any], tag: bytes) -> pl.Series:
+        """Ids of events of one kind."""
+        return self._read(heads, b"/" + tag + b"\n")
+
+    def _read(self, heads: NDArray[Any], tail: bytes) -> pl.Series:
+        block = np.empty(len(heads), dtype=[("head", heads.dtype), ("tail", f"V{len(tail)}")])
+        block["head"], block["tail"] = heads, np.void(tail)
+        found = pl.read_lines(io.BytesIO(block.view(np.uint8))).to_series()  # type: ignore[arg-type]
+        return found.str.strip_chars_start(" ") if self._strip else found

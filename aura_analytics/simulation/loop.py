@@ -1,0 +1,243 @@
+"""HR in the loop: at the end of every epoch the rules read the dossiers and act, and what they do changes the next epoch."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from aura_analytics import events as contract
+from aura_analytics.events import SEVERITIES
+from aura_analytics.hr.desk import drafted
+from aura_analytics.hr.severities import SeverityTable
+from aura_analytics.hr.vocabulary import action_event
+from aura_analytics.routing.router import Router
+from aura_analytics.rules.policy import Policy
+from aura_analytics.simulation.emission import score_place, scores
+from aura_analytics.simulation.readings import Watch, readings
+from aura_analytics.simulation.worktime import DAY
+
+if TYPE_CHECKING:
+    from aura_analytics.simulation.scenario import Hr, Routing
+    from aura_analytics.simulation.world import Columns, World
+
+__all__ = ["Consequences", "OfficerDesk", "RouterDesk", "policy_named"]
+
+_SIGNED = "simulated HR"
+
+
+def policy_named(name: str) -> Policy:
+    """A policy that comes with the package, or of a file."""
+    shipped = {"evidence_gated": Policy.evidence_gated, "tracker": Policy.tracker}
+    return shipped[name]() if name in shipped else Policy.from_yaml(name)
+
+
+class _Desk:
+    """Who acts, and what was done."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self.made: list[dict[str, Any]] = []
+
+    def _time(self, moment: int) -> datetime:
+        return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
+
+
+class OfficerDesk(_Desk):
+    """Plans and suspensions of officers, by a policy over their dossiers.
+
+    Parameters
+    ----------
+    world
+        Of one replication.
+    hr
+        How HR works.
+    """
+
+    def __init__(self, world: World, hr: Hr, policy: Policy) -> None:
+        super().__init__(world)
+        self._hr, self._policy = hr, policy
+        self._watch = Watch(policy, range(hr.every_days, world.scenario.days + hr.every_days, hr.every_days))
+        self._needed = set(self._watch.days)
+        self._readings = readings(world, policy.metrics, hr.window)
+        self._plans: dict[int, tuple[int, str]] = {}  # officer -> day of its end, name
+        self._counts: dict[int, int] = {}
+        self._away: dict[int, int] = {}
+        self._places = {name: place for place, name in enumerate(world.officers)}
+        self._gaming = np.array([group.gaming for group in world.scenario.officers])[world.officer_group]
+
+    def after(self, day: int, arrived: Columns, done: Columns) -> list[Columns]:
+        """The end of an epoch, on this day's morning; returns the cases that were given to others."""
+        moment = self._world.moment(day)
+        self._readings.add(arrived, done)
+        self._end(day, moment)
+        if day not in self._needed:
+            return []
+        verdicts = self._watch.read(day, self._readings.board(moment))
+        flagged = [] if verdicts is None else verdicts.filter(pl.col("verdict") == "flag")["actor"].to_list()
+        fresh = [
+            place
+            for place in (self._places.get(name, -1) for name in flagged)
+            if place >= 0 and place not in {**self._plans, **self._away}
+        ]
+        handed: list[Columns] = []
+        for officer in fresh:
+            reasons = self._watch.reasons(self._world.officers[officer])
+            limit = self._hr.suspend_after
+            if limit is not None and self._counts.get(officer, 0) >= limit and self._world.replaceable(officer):
+                handed += self._suspend(officer, reasons, day, moment)
+            else:
+                self._plan(officer, reasons, day, moment)
+        return handed
+
+    def _end(self, day: int, moment: int) -> None:
+        state = self._world.state
+        for officer, (until, name) in list(self._plans.items()):
+            if day >= until:
+                self._say("plan_closed", officer, moment, f"{name}/closed", refers_to=name, reason="its time is over")
+                del self._plans[officer]
+                state.withheld[officer] = 0
+        for officer, until in list(self._away.items()):
+            if day >= until:
+                del self._away[officer]
+                state.away[officer] = False
+
+    def _plan(self, officer: int, reasons: list[str], day: int, moment: int) -> None:
+        hr, state = self._hr, self._world.state
+        name = f"plan/{self._world.officers[officer]}/{day:05d}"
+        self._say("plan_opened", officer, moment, name, reason="; ".join(reasons), rule=self._policy.name)
+        self._plans[officer] = (day + hr.plan_days, name)
+        self._counts[officer] = self._counts.get(officer, 0) + 1
+        state.better_wrong[officer] += hr.plan_overrides_wrong * (1 - state.better_wrong[officer])
+        state.better_right[officer] += hr.plan_overrides_right * (1 - state.better_right[officer])
+        state.withheld[officer] = self._gaming[officer]
+
+    def _suspend(self, officer: int, reasons: list[str], day: int, moment: int) -> list[Columns]:
+        name, until = f"suspension/{self._world.officers[officer]}/{day:05d}", day + self._hr.suspend_days
+        said = {"reason": "; ".join(reasons), "rule": self._policy.name, "until": self._time(self._world.moment(until)).isoformat()}
+        self._say("suspension", officer, moment, name, **said)
+        self._away[officer] = until
+        self._counts[officer] = 0
+        self._world.state.away[officer] = True
+        moved = self._world.hand_over(moment)
+        return [] if moved is None else [moved]
+
+    def _say(self, action: str, officer: int, moment: int, name: str, **said: Any) -> None:
+        actor = self._world.officers[officer]
+        self.made.append(action_event(action, actor, "officer", event_id=name, ts=self._time(moment), approver=_SIGNED, **said))
+
+
+class Consequences(_Desk):
+    """What follows from errors of agents, by the Accountant's table: points, cases, suspensions.
+
+    An agent that is suspended is asked no more from the next epoch on; a suspension without an end is lifted, and the case closed, after a
+    review. The last agent left goes on being asked.
+    """
+
+    def __init__(self, world: World, hr: Hr, table: SeverityTable) -> None:
+        super().__init__(world)
+        self._table, self._review = table, round(hr.review_days * DAY)
+        self._rule = f"{table.label} on the seed's penalties"
+        self._acting = np.array([bool(table.of(name)) for name in SEVERITIES])
+        self._until: dict[int, int] = {}  # agent -> end of the suspension
+        self._reviews: dict[int, tuple[int, list[str]]] = {}
+        self._severity = scores()["severity"].to_physical().to_numpy()
+        self._words = scores()["penalties"].to_list()
+        self._points = scores()["score"].to_list()
+
+    def after(self, day: int, arrived: Columns) -> None:
+        """The end of an epoch: judge what was put out in it."""
+        moment = self._world.moment(day)
+        place = score_place(arrived)
+        severity = self._severity[place]
+        rows = np.flatnonzero(self._acting[severity])
+        for row in rows[np.argsort(arrived["arrival"][rows], kind="stable")].tolist():
+            self._judge(arrived, row, int(place[row]), SEVERITIES[severity[row]])
+        for agent, (due, opened) in list(self._reviews.items()):
+            if moment >= due:
+                self._reviewed(agent, opened, moment)
+        away = np.zeros(len(self._world.agents), dtype=bool)
+        away[[agent for agent, until in self._until.items() if until > moment]] = True
+        self._world.state.agents_away = away if not away.all() else np.zeros(len(away), dtype=bool)
+
+    def _judge(self, c: Columns, row: int, place: int, severity: str) -> None:
+        agent, at = int(c["agent"][row]), int(c["arrival"][row])
+        name = self._world.agents[agent]
+        case = f"{self._world.scenario.queues[int(c['queue'][row])].name}-{int(c['number'][row]):08d}"
+        scored = {"event_id": f"{case}/scored", "actor": name, "value": self._points[place], "penalties": self._words[place]}
+        for item in self._table.of(severity):
+            if item.action == "reroute":
+                continue
+            action = {"case": "case_opened"}.get(item.action, item.action)
+            event_id = f"{case}/hr/{action}"
+            self.made.append(drafted(
+                action, name, "agent", event_id=event_id, rule=self._rule, rows=[scored], ts=self._time(at), case_id=case, points=item.points,
+                days=item.days, severity=severity, reason=f"{severity}: {', '.join(self._words[place])}",
+            ))  # fmt: skip
+            if action == "suspension":
+                end = at + round(item.days * DAY) if item.days is not None else 2**62
+                self._until[agent] = max(self._until.get(agent, 0), end)
+            if action == "case_opened" or (action == "suspension" and item.days is None):
+                _, opened = self._reviews.get(agent, (0, []))
+                self._reviews[agent] = (at + self._review, [*opened, event_id] if action == "case_opened" else opened)
+
+    def _reviewed(self, agent: int, opened: list[str], moment: int) -> None:
+        name, at = self._world.agents[agent], self._time(moment)
+        said: dict[str, Any] = {"approver": _SIGNED, "reason": "reviewed"}
+        for case in opened:
+            self.made.append(action_event("case_closed", name, "agent", event_id=f"{case}/closed", ts=at, refers_to=case, **said))
+        if self._until.get(agent, 0) > moment:
+            self.made.append(
+                action_event("reinstatement", name, "agent", event_id=f"back/{name}/{moment // DAY:05d}", ts=at, **said)
+            )
+            del self._until[agent]
+        del self._reviews[agent]
+
+
+class RouterDesk:
+    """The router: who is asked next, by what scores and outcomes have said."""
+
+    def __init__(self, world: World, routing: Routing) -> None:
+        self._world = world
+        self._models = [SimpleNamespace(name=name, capabilities=()) for name in world.agents]
+        self._router = Router(self._models, strategy=routing.strategy, exploration=routing.exploration)
+        self._audit = round(world.scenario.audit_days * DAY)
+        self._coming: list[tuple[Any, Any, Any]] = []
+        self._scores = scores()["score"].to_numpy()
+        self.choose()
+
+    def after(self, day: int, arrived: Columns, done: Columns) -> None:
+        """The end of an epoch: learn what was scored, and which outcomes are known by now."""
+        moment = self._world.moment(day)
+        order = np.argsort(arrived["arrival"], kind="stable")
+        points, who = self._scores[score_place(arrived)][order], arrived["agent"][order]
+        rows = np.flatnonzero(done["audited"])
+        self._coming.append((done["end"][rows] + self._audit, done["agent"][rows], done["ai_right"][rows]))
+        known, agent, right = (np.concatenate([part[i] for part in self._coming]) for i in range(3))
+        due = known <= moment
+        self._coming = [(known[~due], agent[~due], right[~due])]
+        for number, name in enumerate(self._world.agents):
+            mine = due & (agent == number)
+            last = points[who == number][-10:]
+            self._router.observe_many(name, scores=last.tolist(), trials=int(mine.sum()), successes=int(right[mine].sum()))
+        self.choose()
+
+    def choose(self) -> None:
+        """The chances of the next epoch."""
+        state = self._world.state
+        away = (
+            []
+            if state.agents_away is None
+            else [name for name, gone in zip(self._world.agents, state.agents_away, strict=True) if gone]
+        )
+        chances = self._router.chances(without=away)
+        table = np.array([chances.get(name, 0.0) for name in self._world.agents])
+        state.chances = dict.fromkeys(range(len(self._world.scenario.queues)), table)
+
+
+def actions_frame(made: list[dict[str, Any]]) -> pl.DataFrame:
+    """What HR did, on the contract and in the order of time."""
+    return contract.from_records(made).sort("ts", "event_id") if made else contract.empty()

@@ -1,0 +1,246 @@
+"""Dossiers of a world in motion: what an analyst would read at each moment, with the very metrics of a real log.
+
+What a metric counts is known to the simulator without asking the log: verdicts, ratings, times. They go to the metrics' own sums directly,
+numbers in place of names; a test holds the boards equal to those that are counted from the events. Metrics that need more of a case's
+history are counted from the events.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import polars as pl
+
+from aura_analytics import events as contract
+from aura_analytics.cases.facts import empty_table
+from aura_analytics.events import SCHEMA
+from aura_analytics.metrics.base import Context, Metric
+from aura_analytics.metrics.dossier import assembled, grouped, needs_of
+from aura_analytics.metrics.registry import metrics_named
+from aura_analytics.metrics.running import RunningSums
+from aura_analytics.metrics.state import DossierState
+from aura_analytics.rules.history import readings_needed
+from aura_analytics.simulation.emission import Emitter, score_place, scores
+from aura_analytics.simulation.worktime import DAY
+from aura_analytics.times import parse_span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.world import Columns, World
+
+__all__ = ["Readings", "Watch", "readings"]
+
+_KNOWN = {
+    "decisions": {"override"},
+    "ratings": {"value"},
+    "handled": {"elapsed"},
+    "outcomes": {"outcome"},
+    "evaluations": {"value"},
+}
+_OFFICER, _AGENT = (pl.Series([kind], dtype=SCHEMA["actor_kind"]) for kind in ("officer", "agent"))
+
+
+class Readings(Protocol):
+    """Dossiers at moments that only go forward."""
+
+    def add(self, arrived: Columns, done: Columns) -> None:
+        """Take in what arrived and what was begun."""
+
+    def board(self, moment: int) -> pl.DataFrame:
+        """Dossiers as of a moment (microseconds from the Monday 0:00 before the run)."""
+
+
+def readings(world: World, metrics: Iterable[str | Metric], window: str) -> Readings:
+    """The quickest way to read some metrics in a world."""
+    chosen = metrics_named(metrics)
+    needs = needs_of(chosen)
+    plain = all(fact in _KNOWN and columns <= _KNOWN[fact] for fact, columns in needs.items())
+    if plain and all(RunningSums.suits([one], _nothing(one.fact)) for one in chosen):
+        return _Direct(world, chosen, window)
+    return _FromLog(world, chosen, window)
+
+
+def _nothing(fact: str) -> pl.DataFrame:
+    return empty_table(fact).drop("actor").with_columns(actor=pl.lit(None, dtype=pl.UInt32))
+
+
+class _Track:
+    """Facts of one kind: let in when their moment has come, out when they leave the window."""
+
+    def __init__(self, metrics: list[Metric], fact: str, kind: pl.Series | None) -> None:
+        self.sums = RunningSums(metrics, _nothing(fact))
+        self._kind = kind
+        self._coming: list[Columns] = []
+        self._inside: deque[Columns] = deque()
+
+    def add(self, **columns: NDArray[np.generic]) -> None:
+        self._coming.append(columns)
+
+    def move(self, since: int, until: int) -> Columns | None:
+        """Slide the window to (since, until]; returns what came in."""
+        fresh = None
+        if self._coming:
+            everything = {name: np.concatenate([part[name] for part in self._coming]) for name in self._coming[0]}
+            due = everything["ts"] <= until
+            self._coming = [{name: column[~due] for name, column in everything.items()}]
+            order = np.argsort(everything["ts"][due], kind="stable")
+            fresh = {name: column[due][order] for name, column in everything.items()}
+            self._inside.append(fresh)
+        gone = []
+        while self._inside and (first := self._inside[0])["ts"].size <= np.searchsorted(first["ts"], since, side="right"):
+            gone.append(self._inside.popleft())
+        if self._inside and (cut := int(np.searchsorted(self._inside[0]["ts"], since, side="right"))):
+            first = self._inside.popleft()
+            gone.append({name: column[:cut] for name, column in first.items()})
+            self._inside.appendleft({name: column[cut:] for name, column in first.items()})
+        removed = [self._frame(part) for part in gone if part["ts"].size]
+        added = [self._frame(fresh)] if fresh is not None and fresh["ts"].size else []
+        if added or removed:
+            some = (added or removed)[0].head(0)
+            if not self.sums.change(pl.concat([some, *added]), pl.concat([some, *removed])):
+                raise AssertionError("a simulated fact does not fit into the running sums")
+        return fresh
+
+    def _frame(self, columns: Columns) -> pl.DataFrame:
+        parts = [pl.Series(name, column) for name, column in columns.items() if name != "ts"]
+        if self._kind is not None:
+            parts.append(self._kind.new_from_index(0, columns["ts"].size).alias("actor_kind"))
+        return pl.DataFrame(parts)
+
+
+class _Direct:
+    """Readings from what the simulator knows."""
+
+    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str) -> None:
+        self._world, self._metrics = world, metrics
+        self._window = parse_span(window) // timedelta(microseconds=1)
+        self._groups = grouped(metrics)
+        kinds = {"decisions": _OFFICER, "handled": _OFFICER, "outcomes": _AGENT, "evaluations": _AGENT, "ratings": None}
+        self._tracks = {fact: _Track(members, fact, kinds[fact]) for (fact, _), members in self._groups.items()}
+        r = world.replications
+        self._officers = r * len(world.officers)
+        prefixes = [""] if r == 1 else [f"{number}/" for number in range(r)]
+        names = [prefix + name for each in (world.officers, world.agents) for prefix in prefixes for name in each]
+        self._order = np.argsort(np.array(names)) if r == 1 else np.arange(len(names))
+        self._names = pl.Series(names, dtype=pl.String)
+        self._kinds = pl.concat([_OFFICER.new_from_index(0, self._officers), _AGENT.new_from_index(0, len(names) - self._officers)])
+        self._agreed = np.zeros(len(names), dtype=bool)
+        self._audit = round(world.scenario.audit_days * DAY)
+
+    def add(self, arrived: Columns, done: Columns) -> None:
+        """Take in what arrived and what was begun."""
+        tracks, officer = self._tracks, done["officer"].astype(np.uint32)
+        agent = [
+            (self._officers + c["replication"] * len(self._world.agents) + c["agent"]).astype(np.uint32) for c in (arrived, done)
+        ]
+        if "decisions" in tracks:
+            tracks["decisions"].add(ts=done["end"], actor=officer, override=done["override"])
+        if "handled" in tracks:
+            tracks["handled"].add(ts=done["end"], actor=officer, elapsed=done["end"] - done["assigned"])
+        if "ratings" in tracks:
+            rows = np.flatnonzero(done["stars"])
+            tracks["ratings"].add(ts=done["rated"][rows], actor=officer[rows], value=done["stars"][rows].astype(float))
+        if "evaluations" in tracks:
+            points = scores()["score"].to_numpy().astype(float)
+            tracks["evaluations"].add(ts=arrived["arrival"], actor=agent[0], value=points[score_place(arrived)])
+        if "outcomes" in tracks:
+            rows = np.flatnonzero(done["audited"])
+            words = np.where(done["ai_right"][rows], "success", "failure").astype(object)
+            tracks["outcomes"].add(ts=done["end"][rows] + self._audit, actor=agent[1][rows], outcome=words)
+
+    def board(self, moment: int) -> pl.DataFrame:
+        """Dossiers as of a moment, with `agreed_ever`."""
+        size = len(self._names)
+        known = np.zeros(size, dtype=bool)
+        for fact, track in self._tracks.items():
+            fresh = track.move(moment - self._window, moment)
+            if fact == "decisions" and fresh is not None:
+                self._agreed[fresh["actor"][~fresh["override"]]] = True
+            track.sums.settle()
+            known |= track.sums.known(size)[0]
+        actors = self._order[known[self._order]]
+        at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
+        keep = pl.Series(actors.astype(np.uint32))
+        board = pl.DataFrame({"actor": self._names.gather(keep), "actor_kind": self._kinds.gather(keep)}).with_columns(
+            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC"))
+        )
+        context = Context(at, 0.95)
+        board = assembled(board, self._metrics, lambda one: self._tracks[one.fact].sums.finish(one, actors, context))
+        if "override_rate_n" in board.columns:
+            decided = board["override_rate_n"].to_numpy() > 0
+            board = board.with_columns(agreed_ever=pl.Series(self._agreed[actors]).set(pl.Series(~decided), None))
+        return board
+
+
+class _FromLog:
+    """Readings from the events, as of a real log."""
+
+    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str) -> None:
+        if world.replications > 1:
+            raise ValueError("these metrics are read one world at a time")
+        self._world, self._window = world, window
+        self._emitter = Emitter(world, ordered=False)
+        self._coming = contract.empty()
+        self._state = DossierState(contract.empty(), metrics=metrics)
+
+    def add(self, arrived: Columns, done: Columns) -> None:
+        """Take in what arrived and what was begun."""
+        self._emitter.add(arrived, done)
+        self._coming = pl.concat([self._coming, self._emitter.until(0)])
+
+    def board(self, moment: int) -> pl.DataFrame:
+        """Dossiers as of a moment."""
+        at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
+        self._state.append(self._coming.filter(pl.col("ts") <= at))
+        self._coming = self._coming.filter(pl.col("ts") > at)
+        return self._state.dossiers(at, self._window)
+
+
+class Watch:
+    """A policy that reads the dossiers of a world time and again.
+
+    Parameters
+    ----------
+    policy
+        The policy; with persistence or hysteresis, earlier readings count as they do for a real log.
+    days
+        Days at whose beginning it is read.
+    """
+
+    def __init__(self, policy: Policy, days: Iterable[int]) -> None:
+        self._policy = policy
+        self._count, step = readings_needed(policy)
+        self._step = max(round(step / timedelta(days=1)), 1)
+        self._asked = set(days)
+        self._last = pl.DataFrame()
+        self._boards: dict[int, pl.DataFrame] = {}
+
+    @property
+    def days(self) -> list[int]:
+        """All days whose dossiers are needed."""
+        back = {day - i * self._step for day in self._asked for i in range(self._count)}
+        return sorted(day for day in back if day > 0)
+
+    def read(self, day: int, board: pl.DataFrame) -> pl.DataFrame | None:
+        """Verdicts of a day, without words, if they are asked for; otherwise the board is only kept for later days."""
+        stacked = board
+        if self._count > 1:
+            self._boards[day] = board
+            self._boards = {kept: each for kept, each in self._boards.items() if kept > day - self._count * self._step}
+            earlier = [self._boards[at] for i in range(self._count - 1, 0, -1) if (at := day - i * self._step) in self._boards]
+            stacked = pl.concat([part.select(board.columns) for part in [*earlier, board] if part.height] or [board])
+        if day not in self._asked or not board.height:
+            return None
+        self._last = stacked
+        return self._policy.evaluate(stacked, texts="none").tail(board.height)
+
+    def reasons(self, actor: str) -> list[str]:
+        """Why the last reading says of somebody what it says."""
+        verdicts = self._policy.evaluate(self._last, texts="reasons")
+        return list(verdicts.filter(pl.col("actor") == actor)["reasons"][-1])
