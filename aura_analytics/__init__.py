@@ -52,6 +52,7 @@ _LAZY: dict[str, str | None] = {
     "sample_log": "aura_analytics.samples",
     "score_frame": "aura_analytics.scoring.frames",
     "score_quality": "aura_analytics.scoring.quality",
+    "compare_in_loop": "aura_analytics.simulation.sweeps",
     "compare_policies": "aura_analytics.simulation.sweeps",
     "rule_error_rates": "aura_analytics.simulation.sweeps",
     "simulate": "aura_analytics.simulation.run",
@@ -90,7 +91,7 @@ if TYPE_CHECKING:
     from aura_analytics.scoring.rescoring import rescore
     from aura_analytics.simulation.run import SimulationRun, simulate
     from aura_analytics.simulation.scenario import Scenario
-    from aura_analytics.simulation.sweeps import compare_policies, rule_error_rates
+    from aura_analytics.simulation.sweeps import compare_in_loop, compare_policies, rule_error_rates
 
 __all__ = [
     "AccountabilityLogger",
@@ -114,6 +115,7 @@ __all__ = [
     "SeverityTable",
     "SimulationRun",
     "checks",
+    "compare_in_loop",
     "compare_policies",
     "compare_versions",
     "dossiers",

@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from aura_analytics.simulation.run import SimulationRun, Truth, simulate
 from aura_analytics.simulation.scenario import Scenario
-from aura_analytics.simulation.sweeps import PolicyComparison, RuleErrorRates, compare_policies, rule_error_rates
+from aura_analytics.simulation.sweeps import (
+    LoopComparison,
+    PolicyComparison,
+    RuleErrorRates,
+    compare_in_loop,
+    compare_policies,
+    rule_error_rates,
+)
 
 __all__ = [
+    "LoopComparison",
     "PolicyComparison",
     "RuleErrorRates",
     "Scenario",
     "SimulationRun",
     "Truth",
+    "compare_in_loop",
     "compare_policies",
     "rule_error_rates",
     "simulate",

@@ -66,7 +66,6 @@ class OfficerDesk(_Desk):
         self._plans: dict[int, tuple[int, str]] = {}  # officer -> day of its end, name
         self._counts: dict[int, int] = {}
         self._away: dict[int, int] = {}
-        self._places = {name: place for place, name in enumerate(world.officers)}
         self._gaming = np.array([group.gaming for group in world.scenario.officers])[world.officer_group]
 
     def after(self, day: int, arrived: Columns, done: Columns) -> list[Columns]:
@@ -76,13 +75,8 @@ class OfficerDesk(_Desk):
         self._end(day, moment)
         if day not in self._needed:
             return []
-        verdicts = self._watch.read(day, self._readings.board(moment))
-        flagged = [] if verdicts is None else verdicts.filter(pl.col("verdict") == "flag")["actor"].to_list()
-        fresh = [
-            place
-            for place in (self._places.get(name, -1) for name in flagged)
-            if place >= 0 and place not in {**self._plans, **self._away}
-        ]
+        flagged = self._watch.read(day, self._readings.board(moment))
+        fresh = [officer for officer in flagged if officer not in self._plans and officer not in self._away]
         handed: list[Columns] = []
         for officer in fresh:
             reasons = self._watch.reasons(self._world.officers[officer])

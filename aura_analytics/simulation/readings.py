@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from aura_analytics.rules.policy import Policy
     from aura_analytics.simulation.world import Columns, World
 
-__all__ = ["Readings", "Watch", "readings"]
+__all__ = ["Readings", "Watch", "is_direct", "readings"]
 
 _KNOWN = {
     "decisions": {"override"},
@@ -53,17 +53,21 @@ class Readings(Protocol):
         """Take in what arrived and what was begun."""
 
     def board(self, moment: int) -> pl.DataFrame:
-        """Dossiers as of a moment (microseconds from the Monday 0:00 before the run)."""
+        """Dossiers as of a moment (microseconds from the Monday 0:00 before the run); `number` is the officer's, in all replications."""
 
 
 def readings(world: World, metrics: Iterable[str | Metric], window: str) -> Readings:
     """The quickest way to read some metrics in a world."""
     chosen = metrics_named(metrics)
+    return _Direct(world, chosen, window) if is_direct(chosen) else _FromLog(world, chosen, window)
+
+
+def is_direct(metrics: Iterable[str | Metric]) -> bool:
+    """Whether metrics are read without the events, and several worlds at once."""
+    chosen = metrics_named(metrics)
     needs = needs_of(chosen)
     plain = all(fact in _KNOWN and columns <= _KNOWN[fact] for fact, columns in needs.items())
-    if plain and all(RunningSums.suits([one], _nothing(one.fact)) for one in chosen):
-        return _Direct(world, chosen, window)
-    return _FromLog(world, chosen, window)
+    return plain and all(RunningSums.suits([one], _nothing(one.fact)) for one in chosen)
 
 
 def _nothing(fact: str) -> pl.DataFrame:
@@ -168,7 +172,7 @@ class _Direct:
         at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
         keep = pl.Series(actors.astype(np.uint32))
         board = pl.DataFrame({"actor": self._names.gather(keep), "actor_kind": self._kinds.gather(keep)}).with_columns(
-            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC"))
+            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(np.where(actors < self._officers, actors, -1))
         )
         context = Context(at, 0.95)
         board = assembled(board, self._metrics, lambda one: self._tracks[one.fact].sums.finish(one, actors, context))
@@ -185,6 +189,7 @@ class _FromLog:
         if world.replications > 1:
             raise ValueError("these metrics are read one world at a time")
         self._world, self._window = world, window
+        self._places = {name: place for place, name in enumerate(world.officers)}
         self._emitter = Emitter(world, ordered=False)
         self._coming = contract.empty()
         self._state = DossierState(contract.empty(), metrics=metrics)
@@ -199,7 +204,9 @@ class _FromLog:
         at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
         self._state.append(self._coming.filter(pl.col("ts") <= at))
         self._coming = self._coming.filter(pl.col("ts") > at)
-        return self._state.dossiers(at, self._window)
+        board = self._state.dossiers(at, self._window)
+        numbers = pl.Series([self._places.get(name, -1) for name in board["actor"]], dtype=pl.Int64)
+        return board.with_columns(number=numbers)
 
 
 class Watch:
@@ -227,8 +234,8 @@ class Watch:
         back = {day - i * self._step for day in self._asked for i in range(self._count)}
         return sorted(day for day in back if day > 0)
 
-    def read(self, day: int, board: pl.DataFrame) -> pl.DataFrame | None:
-        """Verdicts of a day, without words, if they are asked for; otherwise the board is only kept for later days."""
+    def read(self, day: int, board: pl.DataFrame) -> list[int]:
+        """The numbers of the officers who are flagged on a day, if its verdicts are asked for; otherwise the board is only kept for later."""
         stacked = board
         if self._count > 1:
             self._boards[day] = board
@@ -236,9 +243,10 @@ class Watch:
             earlier = [self._boards[at] for i in range(self._count - 1, 0, -1) if (at := day - i * self._step) in self._boards]
             stacked = pl.concat([part.select(board.columns) for part in [*earlier, board] if part.height] or [board])
         if day not in self._asked or not board.height:
-            return None
+            return []
         self._last = stacked
-        return self._policy.evaluate(stacked, texts="none").tail(board.height)
+        verdicts = self._policy.evaluate(stacked, texts="none").tail(board.height)
+        return board["number"].filter((verdicts["verdict"] == "flag") & (board["number"] >= 0)).to_list()
 
     def reasons(self, actor: str) -> list[str]:
         """Why the last reading says of somebody what it says."""

@@ -19,6 +19,7 @@ from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.world import STEPS, World, names_of, together
 
 if TYPE_CHECKING:
+    from aura_analytics.rules.policy import Policy
     from aura_analytics.simulation.world import Columns
 
 __all__ = ["SimulationRun", "Truth", "simulate"]
@@ -130,6 +131,7 @@ def simulate(
     *,
     days: int | None = None,
     replication: int = 0,
+    policy: Policy | None = None,
     ordered: bool = True,
     out: str | Path | None = None,
     most: int = MOST,
@@ -146,6 +148,8 @@ def simulate(
         Horizon, instead of the scenario's own.
     replication
         Number of the replication; different ones are independent.
+    policy
+        What HR goes by, instead of the scenario's own policy; a scenario without HR gets one.
     ordered
         Whether the events come in the order of time; False is faster, and they come by kind, some weeks at a time.
     out
@@ -176,6 +180,8 @@ def simulate(
     chosen = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
     if days is not None:
         chosen = chosen.for_days(days)
+    if policy is not None and chosen.hr is None:
+        chosen = chosen.changed(hr={})
     expected = chosen.events_expected
     if expected > most and out is None:
         problem = Problem("the run would be too large", got=f"about {expected:,.0f} events ({expected * _BYTES / 2**30:,.1f} GiB)",
@@ -183,7 +189,7 @@ def simulate(
                           "is memory for it")  # fmt: skip
         raise ParameterError(problem)
     world = World(chosen, [Streams(seed, replication)])
-    play = _Play(world, ordered=ordered)
+    play = _Play(world, policy, ordered=ordered)
     if out is None:
         events, path = pl.concat(list(play.frames())), None
     else:
@@ -195,7 +201,7 @@ def simulate(
 class _Play:
     """One pass through a world, with who acts in it."""
 
-    def __init__(self, world: World, *, ordered: bool) -> None:
+    def __init__(self, world: World, policy: Policy | None, *, ordered: bool) -> None:
         from aura_analytics.hr.severities import SeverityTable
         from aura_analytics.simulation import loop
 
@@ -203,7 +209,7 @@ class _Play:
         scenario = world.scenario
         self.cases: list[Columns] = []
         hr = scenario.hr
-        self._officers = None if hr is None else loop.OfficerDesk(world, hr, loop.policy_named(hr.policy))
+        self._officers = None if hr is None else loop.OfficerDesk(world, hr, policy or loop.policy_named(hr.policy))
         self._consequences: Any = None
         if hr is not None and hr.consequences is not None:
             table = SeverityTable.seed() if hr.consequences == "seed" else SeverityTable.from_yaml(hr.consequences)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -223,6 +223,22 @@ class Scenario(YamlModel):
         if not 1 <= days <= _MOST_DAYS:
             raise ParameterError(Problem("days is out of range", got=days, expected=f"1 to {_MOST_DAYS:,}"))
         return self.model_copy(update={"days": days})
+
+    def changed(self, **fields: Any) -> Scenario:
+        """The same world with other fields, read and checked anew.
+
+        Raises
+        ------
+        RuleError
+            If it is impossible.
+
+        Examples
+        --------
+        >>> Scenario.from_yaml(shipped()["fraud_unit"]).changed(hr={"policy": "tracker"}).hr.policy
+        'tracker'
+        """
+        plain = {name: value.model_dump() if isinstance(value, Strict) else value for name, value in fields.items()}
+        return Scenario.read(self.model_dump() | plain)
 
     @model_validator(mode="after")
     def _sound(self) -> Scenario:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -17,13 +16,18 @@ import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.rules.policy import Policy
+from aura_analytics.simulation.readings import Watch, is_direct, readings
 from aura_analytics.simulation.run import simulate
 from aura_analytics.simulation.scenario import Scenario
+from aura_analytics.simulation.streams import Streams
+from aura_analytics.simulation.world import World
 
-__all__ = ["PolicyComparison", "RuleErrorRates", "compare_policies", "rule_error_rates"]
+__all__ = ["LoopComparison", "PolicyComparison", "RuleErrorRates", "compare_in_loop", "compare_policies", "rule_error_rates"]
 
 _YEAR = 365.25
 _RATES = ("false_flags_per_officer_year", "flips_per_officer_year", "detected", "delay_days")
+_LOOP_RATES = ("wrong_verdicts", "stars", "hours", "plans_per_officer_year", "plans_on_good_per_officer_year")
+_BATCH = 500_000  # cases of the worlds that are played side by side
 
 
 @dataclass(frozen=True)
@@ -123,23 +127,21 @@ def rule_error_rates(
     >>> found.worlds.height
     2
     """
-    world = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
-    if days is not None:
-        world = world.model_copy(update={"days": days})
-    for name, value, least in (("replications", replications, 2), ("every_days", every_days, 1), ("workers", workers, 1)):
-        if value < least:
-            raise ParameterError(Problem(f"{name} is out of range", got=value, expected=f"at least {least}"))
-    world = world.model_copy(update={"hr": None})
-    tasks = [
-        (world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed, number, every_days, window)
-        for number in range(replications)
-    ]
-    found = []
-    for done, row in enumerate(_played(tasks, workers, folder), 1):
-        found.append(row)
-        if progress is not None:
-            progress(done, replications)
+    world = _checked(scenario, days, replications=replications, every_days=every_days, workers=workers).changed(hr=None)
+    alone = bool(policy.roles) or not is_direct(policy.metrics)
+    side = 1 if alone else max(1, int(_BATCH // max(world.cases_expected, 1)))
+    common = ("rates", world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed, every_days, window)
+    found = _collected(common, replications, side, workers, folder, progress)
     return _summed(found, world, policy)
+
+
+def _checked(scenario: Scenario | str | Path, days: int | None, **numbers: int) -> Scenario:
+    world = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
+    least = {"replications": 2, "every_days": 1, "workers": 1}
+    for name, value in numbers.items():
+        if value < least[name]:
+            raise ParameterError(Problem(f"{name} is out of range", got=value, expected=f"at least {least[name]}"))
+    return world if days is None else world.for_days(days)
 
 
 def compare_policies(
@@ -155,96 +157,181 @@ def compare_policies(
         As `rule_error_rates`.
     """
     sides = [rule_error_rates(policy, scenario, replications, seed, **options) for policy in (first, second)]
-    both = sides[0].worlds.join(sides[1].worlds, on="replication", suffix="_second")
-    rows = [(name, *_mean(both[f"{name}_second"] - both[name])) for name in _RATES]
-    return PolicyComparison(sides[0], sides[1], _rates(rows))
+    return PolicyComparison(sides[0], sides[1], _paired(sides[0].worlds, sides[1].worlds, _RATES))
 
 
-def _played(tasks: list[tuple[Any, ...]], workers: int, folder: str | Path | None) -> Iterator[dict[str, Any]]:
-    """The results in the order of the tasks; those that are there already are not played again."""
+@dataclass(frozen=True)
+class LoopComparison:
+    """What two rules bring about in the same worlds.
+
+    Attributes
+    ----------
+    first, second
+        `rate`, `value`, `lo`, `hi` (Student's t across worlds), `worlds`: `wrong_verdicts` (share of the cases begun), `stars` (mean), `hours`
+        (mean, from arrival to verdict), `plans_per_officer_year`, `plans_on_good_per_officer_year` (of officers who are not made to
+        underperform).
+    differences
+        The same of second minus first, paired.
+    """
+
+    first: pl.DataFrame
+    second: pl.DataFrame
+    differences: pl.DataFrame
+
+
+def compare_in_loop(
+    first: Policy,
+    second: Policy,
+    scenario: Scenario | str | Path,
+    replications: int = 20,
+    seed: int = 0,
+    *,
+    days: int | None = None,
+    workers: int = 1,
+    folder: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> LoopComparison:
+    """What becomes of the very same worlds when HR goes by one rule or the other.
+
+    Parameters
+    ----------
+    first, second
+        The rules; everything else that HR does is as the scenario says (or as `Hr` has it by default).
+    scenario, replications, seed, days, workers, folder, progress
+        As `rule_error_rates`.
+    """
+    world = _checked(scenario, days, replications=replications, workers=workers)
+    world = world if world.hr is not None else world.changed(hr={})
+    sides = []
+    for number, policy in enumerate((first, second)):
+        common = ("loop", world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed)
+        step = None if progress is None else _shifted(progress, number * replications, 2 * replications)
+        found = _collected(common, replications, 1, workers, folder, step)
+        sides.append(pl.DataFrame(found, schema={"replication": pl.Int64, **dict.fromkeys(_LOOP_RATES, pl.Float64)}))
+    rates = [_rates([(name, *_mean(side[name])) for name in _LOOP_RATES]) for side in sides]
+    return LoopComparison(rates[0], rates[1], _paired(sides[0], sides[1], _LOOP_RATES))
+
+
+def _shifted(progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int, int], None]:
+    return lambda done, _total: progress(before + done, total)
+
+
+def _paired(first: pl.DataFrame, second: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+    both = first.join(second, on="replication", suffix="_second")
+    return _rates([(name, *_mean(both[f"{name}_second"] - both[name])) for name in names])
+
+
+def _collected(
+    common: tuple[Any, ...], replications: int, side: int, workers: int, folder: str | Path | None,
+    progress: Callable[[int, int], None] | None,
+) -> list[dict[str, Any]]:  # fmt: skip
+    """The results of all worlds; those that are there already are not played again."""
     place = None if folder is None else Path(folder)
     if place is not None:
         place.mkdir(parents=True, exist_ok=True)
-    names = [hashlib.sha256(json.dumps(task).encode()).hexdigest()[:24] + ".json" for task in tasks]
-    known = {i: place / name for i, name in enumerate(names) if place is not None and (place / name).exists()}
-    rest = [i for i in range(len(tasks)) if i not in known]
-
-    def keep(i: int, row: dict[str, Any]) -> dict[str, Any]:
-        if place is not None:
-            part = place / f".{names[i]}.part"
-            part.write_text(json.dumps(row), encoding="utf-8")
-            part.replace(place / names[i])
-        return row
-
-    if workers == 1:
-        fresh: Iterable[dict[str, Any]] = (_world(tasks[i]) for i in rest)
-        yield from _merged(len(tasks), known, rest, fresh, keep)
-    else:
-        with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-            yield from _merged(len(tasks), known, rest, pool.map(_world, [tasks[i] for i in rest]), keep)
-
-
-def _merged(
-    total: int,
-    known: dict[int, Path],
-    rest: list[int],
-    fresh: Iterable[dict[str, Any]],
-    keep: Callable[[int, dict[str, Any]], dict[str, Any]],
-) -> Iterator[dict[str, Any]]:
-    coming = zip(rest, fresh, strict=True)
-    for i in range(total):
-        if i in known:
-            yield json.loads(known[i].read_text(encoding="utf-8"))
-        else:
-            number, row = next(coming)
-            yield keep(number, row)
+    names = [hashlib.sha256(json.dumps([*common, number]).encode()).hexdigest()[:24] + ".json" for number in range(replications)]
+    kept: dict[int, dict[str, Any]] = {}
+    if place is not None:
+        kept = {i: json.loads((place / name).read_text("utf-8")) for i, name in enumerate(names) if (place / name).exists()}
+    rest = [number for number in range(replications) if number not in kept]
+    side = max(1, min(side, -(-len(rest) // workers)))
+    tasks = [(common, rest[i : i + side]) for i in range(0, len(rest), side)]
+    done = len(kept)
+    if progress is not None and done:
+        progress(done, replications)
+    for rows in _played(tasks, workers):
+        for row in rows:
+            number = row["replication"]
+            kept[number] = row
+            if place is not None:
+                part = place / f".{names[number]}.part"
+                part.write_text(json.dumps(row), encoding="utf-8")
+                part.replace(place / names[number])
+            done += 1
+            if progress is not None:
+                progress(done, replications)
+    return [kept[number] for number in range(replications)]
 
 
-def _world(task: tuple[Any, ...]) -> dict[str, Any]:
-    """One world, read by the rule at every reading."""
-    from aura_analytics.metrics.state import DossierState
+_Task = tuple[tuple[Any, ...], list[int]]
 
-    text, rule, seed, number, every, window = task
+
+def _played(tasks: list[_Task], workers: int) -> Iterator[list[dict[str, Any]]]:
+    if workers == 1 or len(tasks) < 2:
+        yield from map(_worlds, tasks)
+        return
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_worlds, tasks)
+
+
+def _worlds(task: _Task) -> list[dict[str, Any]]:
+    """Some worlds, side by side or one after the other."""
+    (kind, text, rule, seed, *more), numbers = task
     scenario, policy = Scenario.model_validate_json(text), Policy(json.loads(rule))
-    run = simulate(scenario, seed, replication=number)
-    officers = run.truth.actors.filter(pl.col("actor_kind") == "officer")
-    bad = set(officers.filter("bad")["actor"])
-    state: DossierState | None = None
-    begin = datetime.combine(scenario.start, datetime.min.time(), timezone.utc)
-    first: dict[str, int] = {}
-    flagged: set[str] = set()
-    flips = 0
-    last = begin - timedelta(days=1)
-    for day in range(every, scenario.days + 1, every):
-        moment = begin + timedelta(days=day)
-        fresh = run.events.filter((pl.col("ts") > last) & (pl.col("ts") <= moment))
-        last = moment
-        if state is None:
-            state = DossierState(fresh, metrics=policy.metrics)
-        else:
-            state.append(fresh)
-        board = state.dossiers(moment, window)
-        now = set(policy.evaluate(board, texts="none").filter(pl.col("verdict") == "flag")["actor"]) & set(officers["actor"])
-        flips += len(now ^ flagged)
-        flagged = now
-        for name in now:
-            first.setdefault(name, day)
+    if kind == "loop":
+        return [_lived(scenario, policy, seed, number) for number in numbers]
+    return _read(scenario, policy, seed, numbers, *more)
+
+
+def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], every: int, window: str) -> list[dict[str, Any]]:
+    """Worlds side by side, read by the rule at every reading."""
+    world = World(scenario, [Streams(seed, number) for number in numbers])
+    watch = Watch(policy, range(every, scenario.days + 1, every))
+    seen = readings(world, policy.metrics, window)
+    size = len(world.officers)
+    first = np.zeros(size * len(numbers), dtype=np.int64)
+    flips, flagged = np.zeros(len(numbers), dtype=np.int64), np.zeros(len(first), dtype=bool)
+    played = 0
+    per_day = max(scenario.cases_expected * len(numbers) / scenario.days, 1)
+    for day in watch.days:
+        if day > played:  # cases that arrive later change no reading before; as many days at once as fit
+            last = min(max(day, played + int(_BATCH // per_day)), scenario.days)
+            seen.add(*world.epoch(played, last))
+            played = last
+        now = np.zeros(len(first), dtype=bool)
+        board = seen.board(world.moment(day))
+        now[watch.read(day, board)] = True
+        if day % every == 0:
+            flips += (now ^ flagged).reshape(len(numbers), size).sum(axis=1)
+            first[now & (first == 0)] = day
+            flagged = now
+    bad = np.array([group.bad for group in scenario.officers])[world.officer_group]
+    years, good = scenario.days / _YEAR, int((~bad).sum())
+    rows = []
+    for place, number in enumerate(numbers):
+        mine = first[place * size : (place + 1) * size]
+        days = mine[bad & (mine > 0)].tolist()
+        false = int((~bad & (mine > 0)).sum())
+        rows.append({
+            "replication": number, "false": false, "flips": int(flips[place]), "good_years": good * years, "years": size * years,
+            "false_flags_per_officer_year": false / (good * years) if good else None,
+            "flips_per_officer_year": int(flips[place]) / (size * years), "detected": len(days) / int(bad.sum()) if bad.any() else None,
+            "delay_days": float(np.mean(days)) if days else None, "days": days, "bad": int(bad.sum()),
+        })  # fmt: skip
+    return rows
+
+
+def _lived(scenario: Scenario, policy: Policy, seed: int, number: int) -> dict[str, Any]:
+    """One world with the rule in its loop."""
+    run = simulate(scenario, seed, replication=number, policy=policy, ordered=False)
+    end = run.truth.cases["arrival"].max()
+    cases = run.truth.cases.filter(pl.col("end") <= end)
+    officers = run.truth.actors.filter(actor_kind="officer")
+    plans = run.actions.filter(pl.col("attributes").str.contains('"action": "plan_opened"', literal=True))
+    good = officers.filter(~pl.col("bad"))["actor"]
     years = scenario.days / _YEAR
-    good = officers.height - len(bad)
-    days = [first[name] for name in sorted(bad) if name in first]
+    on_good = plans.filter(pl.col("actor").is_in(good.implode())).height
+    rated = cases.filter(pl.col("stars") > 0)["stars"]
+    hours = (cases["end"] - cases["arrival"]).dt.total_microseconds() / 3.6e9
     return {
-        "replication": number,
-        "false": sum(name not in bad for name in first),
-        "flips": flips,
-        "good_years": good * years,
-        "years": officers.height * years,
-        "false_flags_per_officer_year": sum(name not in bad for name in first) / (good * years) if good else None,
-        "flips_per_officer_year": flips / (officers.height * years),
-        "detected": len(days) / len(bad) if bad else None,
-        "delay_days": float(np.mean(days)) if days else None,
-        "days": days,
-        "bad": len(bad),
-    }
+        "replication": number, "wrong_verdicts": _number((~cases["human_right"]).mean()), "stars": _number(rated.mean()),
+        "hours": _number(hours.mean()), "plans_per_officer_year": plans.height / (officers.height * years),
+        "plans_on_good_per_officer_year": on_good / (len(good) * years) if len(good) else None,
+    }  # fmt: skip
+
+
+def _number(value: Any) -> float | None:
+    return None if value is None else float(value)
 
 
 def _mean(values: pl.Series) -> tuple[float | None, float | None, float | None, int]:
