@@ -64,6 +64,11 @@ def _points() -> _Points:
     return _Points(table["score"].to_numpy().astype(float), codes, words, listed)
 
 
+def again(time: int) -> bytes:
+    """The last two signs of the id of a case's assignment to somebody else: h1 to hz, i0 to iz, and so on."""
+    return bytes([ord("h") + time // 36, b"0123456789abcdefghijklmnopqrstuvwxyz"[time % 36]])
+
+
 class Emitter:
     """Turns cases into events as they come.
 
@@ -94,40 +99,38 @@ class Emitter:
         came = self._known(arrived)
         same = arrived["number"] is done["number"]
         ended = came if same else self._known(done)
-        self._block("OPENED", b"opened", came, arrived["arrival"])
+        self._block("OPENED", b"op", came, arrived["arrival"])
         points = _points()
         place = score_place(arrived)
         self._block(
-            "EVALUATION", b"scored", came, arrived["arrival"], actor="agent", value=pl.Series(points.value[place]), confidence=came.sure,
+            "EVALUATION", b"sc", came, arrived["arrival"], actor="agent", value=pl.Series(points.value[place]), confidence=came.sure,
             severity=pl.Series(points.severity[place]).cat.to(SCHEMA["severity"]), penalties=points.words.gather(pl.Series(points.listed[place])),
         )  # fmt: skip
         if not self._pooled.any():
-            self._block("ASSIGNED", b"handed", came, arrived["arrival"], actor="officer")
+            self._block("ASSIGNED", b"as", came, arrived["arrival"], actor="officer")
         else:  # who takes from the shared line has a case from then on
             for cases, known, mine in (
                 (arrived, came, ~self._is_pooled(arrived["officer"])),
                 (done, ended, self._is_pooled(done["officer"])),
             ):
                 rows = np.flatnonzero(mine)
-                self._block("ASSIGNED", b"handed", known.some(rows), cases["assigned"][rows], actor="officer")
+                self._block("ASSIGNED", b"as", known.some(rows, "officer"), cases["assigned"][rows], actor="officer")
         recommend = done["ai_right"] == done["approve_right"]
         verdict = recommend != done["override"]
         kinds = np.where(done["override"], EVENT_TYPES.index("OVERRIDE"), EVENT_TYPES.index("DECISION")).astype(np.uint8)
         self._block(
-            pl.Series(kinds).cat.to(SCHEMA["type"]), b"judged", ended, done["end"], actor="officer", agent=ended.agent,
+            pl.Series(kinds).cat.to(SCHEMA["type"]), b"ve", ended, done["end"], actor="officer", agent=ended.agent,
             ai_recommendation=self._words.gather(_index(recommend)), human_verdict=self._words.gather(_index(verdict)), confidence=ended.sure,
         )  # fmt: skip
-        self._block("RESOLVED", b"closed", ended, done["end"], actor="officer")
+        self._block("RESOLVED", b"re", ended, done["end"], actor="officer")
         rows = np.flatnonzero(done["stars"])
-        self._block(
-            "SAT_SCORE", b"rating", ended.some(rows), done["rated"][rows], value=pl.Series(done["stars"][rows].astype(float))
-        )
+        self._block("SAT_SCORE", b"ra", ended.some(rows), done["rated"][rows], value=pl.Series(done["stars"][rows].astype(float)))
         rows = np.flatnonzero(done["audited"])
         if len(rows):
-            known, at = ended.some(rows), done["end"][rows] + self._audit
-            self._block("ADJUDICATION", b"audits", known, at, outcome=self._words.gather(_index(done["approve_right"][rows])))
+            known, at = ended.some(rows, "agent"), done["end"][rows] + self._audit
+            self._block("ADJUDICATION", b"au", known, at, outcome=self._words.gather(_index(done["approve_right"][rows])))
             right = self._outcomes.gather(_index(done["ai_right"][rows]))
-            self._block("OUTCOME", b"result", known, at, actor="agent", outcome=right)
+            self._block("OUTCOME", b"ou", known, at, actor="agent", outcome=right)
 
     def moved(self, cases: Columns) -> None:
         """Take in cases that were given to somebody else."""
@@ -136,7 +139,7 @@ class Emitter:
         for time in np.unique(part["handed"]).tolist():
             mine = np.flatnonzero(part["handed"] == time)
             some = {name: column[mine] for name, column in part.items()}
-            self._block("ASSIGNED", b"hand%02d" % time, self._known(some), some["assigned"], actor="officer")
+            self._block("ASSIGNED", again(time), self._known(some), some["assigned"], actor="officer")
 
     def until(self, moment: int, *, last: bool = False) -> pl.DataFrame:
         """The events so far; where they are ordered those before a moment (at the end of the run: up to it), and what comes later is kept."""
@@ -164,7 +167,7 @@ class Emitter:
         heads = self._texts.heads(case)
         officer, agent = self._officers.gather(_index(np.maximum(c["officer"], 0))), self._agents.gather(_index(c["agent"]))
         queue = self._queues.new_from_index(0, len(case)) if len(self._queues) == 1 else self._queues.gather(_index(c["queue"]))
-        return _Known(heads, self._texts.cases(heads), queue, officer, agent, pl.Series(_CONFIDENCE[c["sure"]]))
+        return _Known(heads, self._texts.cases(case), queue, officer, agent, pl.Series(_CONFIDENCE[c["sure"]]))
 
     def _block(
         self, kind: str | pl.Series, tag: bytes, known: _Known, at: NDArray[np.int64], actor: str | None = None, **given: pl.Series
@@ -174,7 +177,7 @@ class Emitter:
         if late.any():
             rows = np.flatnonzero(~late)
             keep = pl.Series(rows.astype(np.uint32))
-            known, at = known.some(rows), at[rows]
+            known, at = known.some(rows, *([] if actor is None else [actor])), at[rows]
             given = {name: series.gather(keep) for name, series in given.items()}
             kind = kind if isinstance(kind, str) else kind.gather(keep)
         n = len(at)
@@ -204,12 +207,15 @@ class _Known:
     agent: pl.Series
     sure: pl.Series
 
-    def some(self, rows: NDArray[np.int64]) -> _Known:
-        """The same of some cases."""
+    def some(self, rows: NDArray[np.int64], *names: str) -> _Known:
+        """The same of some cases; of officer and agent only what is named."""
         keep = pl.Series(rows.astype(np.uint32))
-        return _Known(
-            self.heads[rows], *(each.gather(keep) for each in (self.case, self.queue, self.officer, self.agent, self.sure))
+        case, queue = self.case.gather(keep), self.queue.gather(keep)
+        officer, agent = (
+            each.gather(keep) if name in names else each.clear()
+            for name, each in (("officer", self.officer), ("agent", self.agent))
         )
+        return _Known(self.heads[rows], case, queue, officer, agent, self.sure.clear())
 
 
 def _index(numbers: NDArray[Any]) -> pl.Series:
@@ -229,43 +235,51 @@ _FOUR = np.frombuffer(b"".join(b"%04d" % i for i in range(10_000)), dtype="<u4")
 
 
 class Texts:
-    """Names of cases ("loans-00000017") and ids of events ("loans-00000017/opened").
+    """Names of cases ("loans-00000017") and ids of events ("0000000017op": number of the queue, number of the case, kind of event).
 
     They are written as one block of bytes, lines of one length, and read as lines: several times faster than putting strings together.
 
     Examples
     --------
     >>> texts = Texts(["loans", "tax"])
-    >>> heads = texts.heads(np.array([17, (1 << 40) + 4]))
-    >>> texts.cases(heads).to_list(), texts.events(heads, b"opened").to_list()
-    (['loans-00000017', 'tax-00000004'], ['loans-00000017/opened', 'tax-00000004/opened'])
+    >>> case = np.array([17, (1 << 40) + 4])
+    >>> texts.cases(case).to_list(), texts.events(texts.heads(case), b"op").to_list()
+    (['loans-00000017', 'tax-00000004'], ['0000000017op', '0100000004op'])
     """
 
     def __init__(self, queues: list[str]) -> None:
         names = [name.encode() for name in queues]
-        self._width = max(len(name) for name in names) + 9
+        width = max(len(name) for name in names)
         self._strip = len({len(name) for name in names}) > 1
-        self._prefixes = np.array([name.rjust(self._width - 9) + b"-" for name in names], dtype=f"V{self._width - 8}")
+        self._prefixes = np.array([name.rjust(width) + b"-" for name in names], dtype=f"V{width + 1}")
+        self._numbers = np.array([b"%02d" % number for number in range(len(names))], dtype="V2")
 
     def heads(self, case: NDArray[np.int64]) -> NDArray[Any]:
         """The bytes that all ids of a case begin with; a case is its queue (above bit 40) and its number."""
-        block = np.empty(len(case), dtype=[("queue", f"V{self._width - 8}"), ("high", "<u4"), ("low", "<u4")])
-        number = (case & ((1 << 40) - 1)).astype(np.uint32)
-        block["queue"] = self._prefixes[0] if len(self._prefixes) == 1 else self._prefixes[case >> 40]
-        high = number // np.uint32(10_000)
-        block["high"], block["low"] = _FOUR[high], _FOUR[number - high * np.uint32(10_000)]
-        return block.view(f"V{self._width}")
+        return _numbered(self._numbers, case)
 
-    def cases(self, heads: NDArray[Any]) -> pl.Series:
+    def cases(self, case: NDArray[np.int64]) -> pl.Series:
         """Names of cases."""
-        return self._read(heads, b"\n")
+        found = _lines(_numbered(self._prefixes, case), b"\n")
+        return found.str.strip_chars_start(" ") if self._strip else found
 
     def events(self, heads: NDArray[Any], tag: bytes) -> pl.Series:
         """Ids of events of one kind."""
-        return self._read(heads, b"/" + tag + b"\n")
+        return _lines(heads, tag + b"\n")
 
-    def _read(self, heads: NDArray[Any], tail: bytes) -> pl.Series:
-        block = np.empty(len(heads), dtype=[("head", heads.dtype), ("tail", f"V{len(tail)}")])
-        block["head"], block["tail"] = heads, np.void(tail)
-        found = pl.read_lines(io.BytesIO(block.view(np.uint8))).to_series()  # type: ignore[arg-type]
-        return found.str.strip_chars_start(" ") if self._strip else found
+
+def _numbered(prefixes: NDArray[Any], case: NDArray[np.int64]) -> NDArray[Any]:
+    """A prefix by queue and eight digits, as bytes."""
+    width = prefixes.dtype.itemsize
+    block = np.empty(len(case), dtype=[("queue", prefixes.dtype), ("high", "<u4"), ("low", "<u4")])
+    number = (case & ((1 << 40) - 1)).astype(np.uint32)
+    block["queue"] = prefixes[0] if len(prefixes) == 1 else prefixes[case >> 40]
+    high = number // np.uint32(10_000)
+    block["high"], block["low"] = _FOUR[high], _FOUR[number - high * np.uint32(10_000)]
+    return block.view(f"V{width + 8}")
+
+
+def _lines(heads: NDArray[Any], tail: bytes) -> pl.Series:
+    block = np.empty(len(heads), dtype=[("head", heads.dtype), ("tail", f"V{len(tail)}")])
+    block["head"], block["tail"] = heads, np.void(tail)
+    return pl.read_lines(io.BytesIO(block.view(np.uint8))).to_series()  # type: ignore[arg-type]

@@ -160,8 +160,14 @@ class Consequences(_Desk):
     def _judge(self, c: Columns, row: int, place: int, severity: str) -> None:
         agent, at = int(c["agent"][row]), int(c["arrival"][row])
         name = self._world.agents[agent]
-        case = f"{self._world.scenario.queues[int(c['queue'][row])].name}-{int(c['number'][row]):08d}"
-        scored = {"event_id": f"{case}/scored", "actor": name, "value": self._points[place], "penalties": self._words[place]}
+        queue, number = int(c["queue"][row]), int(c["number"][row])
+        case = f"{self._world.scenario.queues[queue].name}-{number:08d}"
+        scored = {
+            "event_id": f"{queue:02d}{number:08d}sc",
+            "actor": name,
+            "value": self._points[place],
+            "penalties": self._words[place],
+        }
         for item in self._table.of(severity):
             if item.action == "reroute":
                 continue

@@ -64,7 +64,7 @@ class Truth:
         moments = {name: pl.Series(c[name] + world.zero).cast(micros) for name in ("arrival", "assigned", "start", "end")}
         rated = pl.Series(c["rated"] + world.zero).cast(micros).set(pl.Series(c["stars"] == 0), None)
         return pl.DataFrame({
-            "case_id": texts.cases(texts.heads((c["queue"].astype("i8") << 40) | c["number"])), "queue": named(queues, c["queue"]),
+            "case_id": texts.cases((c["queue"].astype("i8") << 40) | c["number"]), "queue": named(queues, c["queue"]),
             "day": c["day"], "number": c["number"], "agent": named(pl.Series(world.agents), c["agent"]),
             "officer": named(pl.Series(world.officers), c["officer"]), **moments, "ai_recommendation": named(words, recommend),
             "human_verdict": named(words, verdict), "right_verdict": named(words, right), "ai_right": c["ai_right"],

@@ -127,7 +127,7 @@ class World:
         self._agent_group = np.repeat(np.arange(len(scenario.agents)), [group.count for group in scenario.agents])
         self.officer_group = np.repeat(np.arange(len(scenario.officers)), [group.count for group in scenario.officers])
         # few agents: their weights shall be met closely
-        many = 256 if len(self.agents) > 256 else 1 << 13
+        many = 256 if len(self.agents) > 256 else 1 << 11
         self._agent_ring = Ring(self.agents, np.array([scenario.agents[g].weight for g in self._agent_group]), many)
         able = [tuple(self._works_on(g, queue.name) for g in range(len(scenario.officers))) for queue in scenario.queues]
         rings = {mask: Ring(self.officers, np.array(mask, dtype=float)[self.officer_group], 256) for mask in set(able)}
@@ -138,6 +138,7 @@ class World:
         self.first = scenario.start.weekday()
         self.free_days = {day.toordinal() - monday for day in _holidays(scenario)}
         horizon = self.first + scenario.days
+        self._pooled = np.array([group.pooled for group in scenario.officers])[self.officer_group]
         self._clocks = [WorkClock(group.shift, horizon, sorted(self.free_days)) for group in scenario.officers]
         n = len(self.officers) * self.replications
         self.state = State(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64))
@@ -157,6 +158,10 @@ class World:
               _share(agents.accuracy, queue.name)] for queue in scenario.queues] for agents in scenario.agents
         ])  # fmt: skip
         self.waiting: Columns | None = None
+
+    def _group_of(self, officer: NDArray[np.int32]) -> NDArray[np.int64]:
+        """The group of officers of any replication."""
+        return np.asarray(self.officer_group[officer if self.replications == 1 else officer % len(self.officers)])
 
     def _works_on(self, group: int, queue: str) -> bool:
         allowed = self.scenario.officers[group].queues
@@ -328,8 +333,11 @@ class World:
             else:
                 mine = np.flatnonzero(c["queue"] == q)
                 officer[mine] = ring.pick(uniform[mine], only)
-        pooled = np.array([group.pooled for group in self.scenario.officers])[self.officer_group]
-        c["officer"] = np.where(pooled[officer], -1, officer + n * c["replication"]).astype(np.int32)
+        if self._pooled.any():
+            officer = np.where(self._pooled[officer], -1, officer + n * c["replication"])
+        elif self.replications > 1:
+            officer = officer + n * c["replication"]
+        c["officer"] = officer.astype(np.int32, copy=False)
         c["assigned"] = c["arrival"].copy()
         c["handed"] = np.zeros(len(officer), dtype=np.int16)
 
@@ -337,11 +345,11 @@ class World:
         """Start and end of every case; of those who start by a moment, the lines remember that they are done."""
         n = len(c["queue"])
         c["start"], c["end"] = np.zeros(n, dtype=np.int64), np.zeros(n, dtype=np.int64)
-        own = c["officer"] >= 0
+        own = c["officer"] >= 0 if self._pooled.any() else np.ones(n, dtype=bool)
         if not own.all():
             for r in range(self.replications):
                 self._work_together(c, np.flatnonzero(~own & (c["replication"] == r)), r, until)
-        group = self.officer_group[c["officer"] % len(self.officers)]
+        group = self._group_of(c["officer"])
         for g, officers in enumerate(self.scenario.officers):
             if officers.pooled:
                 continue
@@ -428,17 +436,22 @@ class World:
     def _decide(self, c: Columns) -> None:
         officers, state = self.scenario.officers, self.state
         who = c["officer"]
-        group = self.officer_group[who % len(self.officers)]
+        group = self._group_of(who)
         tired = np.zeros(len(who))
         for g, clock in enumerate(self._clocks):
             if officers[g].fatigue:
                 mine = np.flatnonzero(group == g)
                 tired[mine] = clock.tired(c["start"][mine]) * officers[g].fatigue
-        sees = _by(officers, "overrides_wrong")[group] * (1 - tired)
-        sees = sees + state.better_wrong[who] * (1 - sees)
-        errs = _by(officers, "overrides_right")[group] * (1 - state.better_right[who])
-        trusting = 1 - _by(officers, "automation_bias")[group] * (c["sure"] / STEPS)
-        c["override"] = c["u:verdict"] < np.where(c["ai_right"], errs, sees) * trusting * (1 - state.withheld[who])
+        sees, errs = _by(officers, "overrides_wrong")[group] * (1 - tired), _by(officers, "overrides_right")[group]
+        if state.better_wrong.any() or state.better_right.any():
+            sees, errs = sees + state.better_wrong[who] * (1 - sees), errs * (1 - state.better_right[who])
+        chance = np.where(c["ai_right"], errs, sees)
+        trusting = _by(officers, "automation_bias")
+        if trusting.any():
+            chance = chance * (1 - trusting[group] * (c["sure"] / STEPS))
+        if state.withheld.any():
+            chance = chance * (1 - state.withheld[who])
+        c["override"] = c["u:verdict"] < chance
 
     def _rate(self, c: Columns) -> None:
         citizens = self.scenario.citizens

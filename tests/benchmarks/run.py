@@ -25,6 +25,7 @@ from tests.benchmarks.accountant import evaluate, hr, routing, scoring
 from tests.benchmarks.decisions import decisions
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
+from tests.benchmarks.simulation import large, sweeps, worlds
 from tests.benchmarks.timing import cpu
 from tests.benchmarks.worlds import make
 
@@ -192,7 +193,25 @@ def imports(path: Path, rounds: int) -> dict[str, Any]:
 
 BENCHMARKS = {
     one.__name__: one
-    for one in (dossiers, memory, state, rolling, imports, append, bulk, ledger, mirror, decisions, scoring, evaluate, routing, hr)
+    for one in (
+        dossiers,
+        memory,
+        state,
+        rolling,
+        imports,
+        append,
+        bulk,
+        ledger,
+        mirror,
+        decisions,
+        scoring,
+        evaluate,
+        routing,
+        hr,
+        worlds,
+        sweeps,
+        large,
+    )
 }
 
 

@@ -62,7 +62,7 @@ class Model:
             value: float | None = None, agent: str | None = None, advice: str | None = None, verdict: str | None = None,
             confidence: float | None = None, outcome: str | None = None, severity: str | None = None, penalties: list[str] | None = None) -> None:  # fmt: skip
         name = case["name"]
-        self.log.append((f"{name}/{tag}", at, kind, actor, actor_kind, name, case["queue"], value, agent, advice, verdict, confidence,
+        self.log.append((case["id"] + tag, at, kind, actor, actor_kind, name, case["queue"], value, agent, advice, verdict, confidence,
                          outcome, severity, penalties, None))  # fmt: skip
 
     def arrivals(self, place: int, queue: Queue) -> Generator[Any, Any, None]:
@@ -80,7 +80,7 @@ class Model:
                 if moment > self.env.now:
                     yield self.env.timeout(moment - self.env.now)
                 u = dict(zip(PURPOSES, row, strict=False))
-                case = {"name": f"{queue.name}-{number:08d}", "queue": queue.name, "u": u, "day": day,
+                case = {"name": f"{queue.name}-{number:08d}", "id": f"{place:02d}{number:08d}", "queue": queue.name, "u": u, "day": day,
                         "service": {g: int(times[i]) for g, times in service.items()}, "normal": float(normal[i]), "arrival": moment}  # fmt: skip
                 number += 1
                 self.arrived(place, queue, case)
@@ -96,7 +96,7 @@ class Model:
         case.update(approve=approve, agent=name, right=right, sure=sure / 10_000, recommends=right == approve)
         output = 2 if u["invented"] < agents.hallucination else 1 if u["short"] < agents.too_short else 0
         now = case["arrival"]
-        self.say(case, "opened", "OPENED", now)
+        self.say(case, "op", "OPENED", now)
         if (output, sure) not in self.scored:
             result = self.scorer.score({"output": TEXTS[output], "confidence": sure / 10_000}, {})
             severity = str(self.classifier.classify(result.penalties)["severity"])
@@ -104,7 +104,7 @@ class Model:
         score, penalties, severity = self.scored[output, sure]
         self.say(
             case,
-            "scored",
+            "sc",
             "EVALUATION",
             now,
             name,
@@ -115,7 +115,7 @@ class Model:
             penalties=penalties,
         )
         who = int(self.world._officer_rings[place].pick(np.array([u["officer"]]))[0])
-        self.say(case, "handed", "ASSIGNED", now, self.officers[who][0], "officer")
+        self.say(case, "as", "ASSIGNED", now, self.officers[who][0], "officer")
         self.lines[who].put(case)
 
     def officer(self, place: int, name: str, group: Officers) -> Generator[Any, Any, None]:
@@ -165,9 +165,9 @@ class Model:
         approved = case["recommends"] != override
         words = ("REJECT", "APPROVE")
         kind = "OVERRIDE" if override else "DECISION"
-        self.say(case, "judged", kind, now, name, "officer", agent=case["agent"], advice=words[case["recommends"]], verdict=words[approved],
+        self.say(case, "ve", kind, now, name, "officer", agent=case["agent"], advice=words[case["recommends"]], verdict=words[approved],
                  confidence=case["sure"])  # fmt: skip
-        self.say(case, "closed", "RESOLVED", now, name, "officer")
+        self.say(case, "re", "RESOLVED", now, name, "officer")
         citizens = scenario.citizens
         if u["response"] < citizens.response:
             edges = np.cumsum(citizens.approved if approved else citizens.denied)[:4].tolist()
@@ -175,11 +175,11 @@ class Model:
             if citizens.stars_lost_per_day:
                 stars = min(max(stars - math.floor(citizens.stars_lost_per_day * ((now - case["arrival"]) / DAY)), 1), 5)
             later = int(-np.log1p(-u["rated"]) * citizens.days_until * DAY) + 1
-            self.say(case, "rating", "SAT_SCORE", now + later, value=float(stars))
+            self.say(case, "ra", "SAT_SCORE", now + later, value=float(stars))
         if u["audit"] < scenario.audited:
             at = now + round(scenario.audit_days * DAY)
-            self.say(case, "audits", "ADJUDICATION", at, outcome=words[case["approve"]])
-            self.say(case, "result", "OUTCOME", at, case["agent"], "agent", outcome="success" if case["right"] else "failure")
+            self.say(case, "au", "ADJUDICATION", at, outcome=words[case["approve"]])
+            self.say(case, "ou", "OUTCOME", at, case["agent"], "agent", outcome="success" if case["right"] else "failure")
 
 
 def _within(queue: Queue, u: float) -> float:
