@@ -38,6 +38,8 @@ _LAZY: dict[str, str | None] = {
     "errors": None,
     "evaluate_policy": "aura_analytics.routing.evaluation",
     "events": None,
+    "fit_check": "aura_analytics.simulation.fitting",
+    "fit_scenario": "aura_analytics.simulation.fitting",
     "get_dossier": "aura_analytics.ledger.client",
     "import_log": "aura_analytics.importing.log",
     "import_log_report": "aura_analytics.importing.log",
@@ -89,6 +91,7 @@ if TYPE_CHECKING:
     from aura_analytics.scoring.quality import score_quality
     from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
     from aura_analytics.scoring.rescoring import rescore
+    from aura_analytics.simulation.fitting import fit_check, fit_scenario
     from aura_analytics.simulation.run import SimulationRun, simulate
     from aura_analytics.simulation.scenario import Scenario
     from aura_analytics.simulation.sweeps import compare_in_loop, compare_policies, rule_error_rates
@@ -122,6 +125,8 @@ __all__ = [
     "errors",
     "evaluate_policy",
     "events",
+    "fit_check",
+    "fit_scenario",
     "get_dossier",
     "import_log",
     "import_log_report",

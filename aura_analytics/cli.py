@@ -197,46 +197,47 @@ def _show(board: pl.DataFrame, title: str, policy: str = "evidence_gated") -> No
 
 @app.command()
 def demo(
-    out: Annotated[Path, typer.Option(help="Folder for the ledger, the sample log and the report.")] = Path("aura-demo"),
-    cases: Annotated[int, typer.Option(min=1, help="Number of claims in the sample.")] = 3_000,
+    out: Annotated[Path, typer.Option(help="Folder for the ledger, the log, its truth and the report.")] = Path("aura-demo"),
+    scenario: Annotated[str, typer.Option(help="World to play; `aura simulate list` names those there are.")] = "loan_forgiveness",
+    days: Annotated[int, typer.Option(min=1, help="Its horizon.")] = 365,
     seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same log.")] = 7,
     as_json: Json = False,
 ) -> None:
-    """Make a sample log, its dossiers, verdicts and report; needs nothing but the package."""
+    """Play a simulated year, record it, and make its dossiers, verdicts and report; needs nothing but the package."""
     with progress(quiet=as_json) as bar:
-        task = bar.add_task("making a sample log", total=3)
+        task = bar.add_task("playing a year", total=4)
+        from aura_analytics.cli_simulate import scenario_file, told
         from aura_analytics.io import write_events
         from aura_analytics.metrics.dossier import dossiers
         from aura_analytics.report.page import write_report
-        from aura_analytics.samples import sample_log
+        from aura_analytics.simulation.run import simulate
 
         out.mkdir(parents=True, exist_ok=True)
-        log = sample_log(cases, seed=seed)
-        path = write_events(log, out / "events.parquet")
-        bar.update(task, description="recording")
+        run = simulate(scenario_file(scenario), seed, days=days)
+        log = run.events
+        bar.update(task, advance=1, description="recording")
         ledger = _recorded(log, out)
+        path = write_events(log, out / "events.parquet")
+        run.truth.cases.write_parquet(out / "truth.parquet")
         bar.update(task, advance=1, description="dossiers")
-        events = ledger.events()
-        board = dossiers(events, sla="72h")
+        board = dossiers(log, sla="72h")
         bar.update(task, advance=1, description="report")
-        source = f"the built-in sample (seed {seed})"
-        report = write_report(events, out / "report.html", sla="72h", title="Loan forgiveness: a made-up office", source=source)
+        source = f"a simulated world: {run.scenario.name}, {run.scenario.days} days, seed {seed}"
+        report = write_report(log, out / "report.html", sla="72h", title=f"A made-up office: {run.scenario.name}", source=source)
         bar.update(task, advance=1)
     flagged = board.filter(board["pip_status"].cast(str) == "flag")["actor"].to_list()
+    truth = told(run)
     if as_json:
-        print_json(
-            {
-                "ledger": ledger.url,
-                "events": str(path),
-                "report": str(report),
-                "n_events": log.height,
-                "flagged": flagged,
-                "dossiers": board.to_dicts(),
-            }
-        )
+        files = {"ledger": ledger.url, "events": str(path), "truth": str(out / "truth.parquet"), "report": str(report)}
+        print_json({**files, "n_events": log.height, "flagged": flagged, "world": truth, "dossiers": board.to_dicts()})
         return
     _show(board, f"Dossiers of {log.height:,} events, 90 days up to {board['as_of'][0]:%Y-%m-%d}")
-    typer.echo(f"Ledger: {ledger.url}\nEvents: {path}\nReport: {report.resolve()}")
+    bad = run.truth.actors.filter(run.truth.actors["bad"])["actor"].to_list()
+    typer.echo("What only a made-up world knows:")
+    typer.echo(f"  made to underperform: {', '.join(bad) or 'nobody'}")
+    typer.echo(f"  {truth['verdicts_right']:.1%} of the verdicts were right")
+    typer.echo(f"  HR opened {truth['plans']} improvement plans, {truth['plans_for_others']} of them for others")
+    typer.echo(f"Ledger: {ledger.url}\nEvents: {path}\nTruth: {out / 'truth.parquet'}\nReport: {report.resolve()}")
 
 
 def _recorded(log: pl.DataFrame, folder: Path) -> Any:

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from aura_analytics.console import Json, print_json
 from aura_analytics.errors import FileMissingError, ParameterError, Problem, close_match
 
-__all__ = ["simulate"]
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aura_analytics.simulation.run import SimulationRun
+
+__all__ = ["scenario_file", "simulate", "told"]
 
 
-def _found(name: str) -> Path:
+def scenario_file(name: str) -> Path:
+    """The file of a scenario that comes with the package, or any other file."""
     from aura_analytics.simulation.scenario import shipped
 
     path = Path(name)
@@ -43,104 +49,188 @@ def _listed(*, as_json: bool) -> None:
 
 
 def _sweep(
-    world: str | None, policy: Path | None, compare: Path | None, replications: int, seed: int, *, as_json: bool, **options: Any
+    world: str | None,
+    policy: Path | None,
+    compare: Path | None,
+    replications: int,
+    seed: int,
+    *,
+    in_loop: bool,
+    as_json: bool,
+    **options: Any,
 ) -> None:
     from aura_analytics.console import progress
     from aura_analytics.rules.policy import Policy
-    from aura_analytics.simulation.sweeps import compare_policies, rule_error_rates
+    from aura_analytics.simulation.sweeps import compare_in_loop, compare_policies, rule_error_rates
 
     if world is None:
         raise ParameterError(Problem("a sweep needs a scenario", next="aura simulate sweep loan_forgiveness"))
-    path = _found(world)
+    if in_loop and compare is None:
+        raise ParameterError(Problem("--in-loop compares two policies", next="name the other one with --compare"))
+    path = scenario_file(world)
     first = Policy.evidence_gated() if policy is None else Policy.from_yaml(policy)
+    second = None if compare is None else Policy.from_yaml(compare)
+    sides: list[tuple[str, pl.DataFrame, str, pl.DataFrame | None]] = []
+    differences = None
     with progress(quiet=as_json) as bar:
         task = bar.add_task("worlds", total=replications * (1 if compare is None else 2))
 
-        def step(_done: int, _total: int) -> None:
-            bar.update(task, advance=1)
+        def step(done: int, _total: int) -> None:
+            bar.update(task, completed=done)
 
-        if compare is None:
+        if second is None:
             found = rule_error_rates(first, path, replications, seed, progress=step, **options)
-            sides, differences = [found], None
+            sides.append((found.policy, found.rates, str(found), found.detection))
+        elif in_loop:
+            lived = compare_in_loop(first, second, path, replications, seed, progress=step, **options)
+            for each, rates in ((first, lived.first), (second, lived.second)):
+                sides.append((each.name, rates, _rates_text(each.name, rates), None))
+            differences = lived.differences
         else:
-            both = compare_policies(first, Policy.from_yaml(compare), path, replications, seed, progress=step, **options)
-            sides, differences = [both.first, both.second], both.differences
+            both = compare_policies(first, second, path, replications, seed, progress=step, **options)
+            sides += [(side.policy, side.rates, str(side), side.detection) for side in (both.first, both.second)]
+            differences = both.differences
     if as_json:
-        print_json({"policies": [{"policy": side.policy, "rates": side.rates.to_dicts(), "detection": side.detection.to_dicts()} for side in sides],
-                    "differences": None if differences is None else differences.to_dicts()})  # fmt: skip
+        policies = [
+            {"policy": name, "rates": rates.to_dicts(), **({} if detection is None else {"detection": detection.to_dicts()})}
+            for name, rates, _, detection in sides
+        ]
+        print_json({"policies": policies, "differences": None if differences is None else differences.to_dicts()})
         return
-    for side in sides:
-        typer.echo(str(side))
+    for _, _, text, _ in sides:
+        typer.echo(text)
     for row in differences.iter_rows(named=True) if differences is not None else ():
-        limits = "" if row["lo"] is None else f" ({row['lo']:+.3f} to {row['hi']:+.3f})"
+        typer.echo(f"difference in {row['rate'].replace('_', ' ')}: {_with_limits(row, '+.3f')}")
+
+
+def _rates_text(name: str, rates: pl.DataFrame) -> str:
+    lines = [f"  {row['rate'].replace('_', ' ')}: {_with_limits(row, '.3f')}" for row in rates.iter_rows(named=True)]
+    return "\n".join([f"HR going by {name}", *lines])
+
+
+def _with_limits(row: dict[str, Any], form: str) -> str:
+    if row["value"] is None:
+        return "undefined"
+    return f"{row['value']:{form}}" + ("" if row["lo"] is None else f" ({row['lo']:{form}} to {row['hi']:{form}})")
+
+
+def _fit(log: str | None, out: Path | None, replications: int, seed: int, *, as_json: bool) -> None:
+    """Read a scenario off a log, play it, and show how well each marginal comes back."""
+    from aura_analytics.cli_ledger import opened
+    from aura_analytics.io import read_events
+    from aura_analytics.simulation.fitting import fit_check, fit_scenario
+
+    if log is None:
+        raise ParameterError(Problem("a fit needs a log", next="aura simulate fit events.parquet --out scenario.yaml"))
+    file = Path(log).suffix in (".parquet", ".jsonl", ".csv")
+    events = read_events(log) if file else opened(log).events()
+    fitted = fit_scenario(events, name=Path(log).stem if out is None else out.stem)
+    check = fit_check(fitted.scenario, events, replications=replications, seed=seed)
+    if out is not None:
+        out.write_text(fitted.scenario.to_yaml(), encoding="utf-8")
+    if as_json:
+        print_json({"scenario": None if out is None else str(out), "assumed": fitted.assumed, "check": check.to_dicts()})
+        return
+    width = max(len(name) for name in check["marginal"])
+    typer.echo(f"{'':{width}}  {'real':>9} {'simulated':>9}  range of {replications} worlds")
+    for row in check.iter_rows(named=True):
+        if row["inside"] is None:
+            typer.echo(f"{row['marginal']:{width}}  distance {row['distance']:.3f}")
+            continue
+        mark = "" if row["inside"] else "  outside"
         typer.echo(
-            f"difference in {row['rate'].replace('_', ' ')}: "
-            + ("undefined" if row["value"] is None else f"{row['value']:+.3f}{limits}")
+            f"{row['marginal']:{width}}  {row['real']:9.3f} {row['simulated']:9.3f}  {row['lo']:.3f} to {row['hi']:.3f} {row['unit']}{mark}"
         )
+    for text in fitted.assumed:
+        typer.echo(f"Assumed: {text}")
+    if out is not None:
+        typer.echo(str(out))
+
+
+def told(run: SimulationRun) -> dict[str, Any]:
+    """What a run amounts to, beside its truth."""
+    import polars as pl
+
+    cases = run.truth.cases
+    officers = run.truth.actors.filter(pl.col("actor_kind") == "officer")
+    plans = run.actions.filter(pl.col("attributes").str.contains('"action": "plan_opened"', literal=True))
+    bad = officers.filter("bad")["actor"].to_list()
+    return {
+        "scenario": run.scenario.name, "seed": run.seed, "days": run.scenario.days, "events": run.scan().select(pl.len()).collect().item(),
+        "cases": cases.height, "officers": officers.height, "bad": len(bad), "verdicts_right": cases["human_right"].mean(),
+        "plans": plans.height, "plans_for_others": plans.filter(~pl.col("actor").is_in(bad)).height,
+    }  # fmt: skip
 
 
 def simulate(
     scenario: Annotated[
-        str, typer.Argument(help="Name of a scenario that comes with the package, a YAML file, or `list` or `sweep`.")
+        str, typer.Argument(help="Name of a scenario that comes with the package, a YAML file, or `list`, `sweep` or `fit`.")
     ],
-    world: Annotated[str | None, typer.Argument(help="After `sweep`: the scenario.", show_default=False)] = None,
+    world: Annotated[
+        str | None, typer.Argument(help="After `sweep`: the scenario; after `fit`: a log or ledger.", show_default=False)
+    ] = None,
     seed: Annotated[int, typer.Option(help="The same seed gives the same events.", min=0)] = 0,
     days: Annotated[int | None, typer.Option(help="Horizon, instead of the scenario's own.", min=1)] = None,
-    out: Annotated[Path | None, typer.Option(help="File for the events: .parquet, .jsonl or .csv.")] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="File for the events: .parquet, .jsonl or .csv; fit: for the scenario (YAML).")
+    ] = None,
     truth: Annotated[Path | None, typer.Option(help="File for the cases with their truth: .parquet.")] = None,
-    most: Annotated[int, typer.Option(help="Events that may be made.")] = 20_000_000,
-    policy: Annotated[Path | None, typer.Option(help="sweep: policy (YAML); default evidence_gated.")] = None,
+    most: Annotated[int, typer.Option(help="Events that may be held in memory.")] = 60_000_000,
+    policy: Annotated[
+        Path | None, typer.Option(help="Policy (YAML) that HR goes by; sweep: that is measured (default evidence_gated).")
+    ] = None,
     compare: Annotated[Path | None, typer.Option(help="sweep: another policy in the same worlds.")] = None,
-    replications: Annotated[int, typer.Option(help="sweep: worlds.", min=2)] = 20,
+    in_loop: Annotated[
+        bool, typer.Option("--in-loop", help="sweep: compare what the policies bring about when HR goes by them.")
+    ] = False,
+    replications: Annotated[int, typer.Option(help="sweep, fit: worlds.", min=2)] = 20,
     workers: Annotated[int, typer.Option(help="sweep: processes.", min=1)] = 2,
     folder: Annotated[Path | None, typer.Option(help="sweep: keep results here, and go on from them.")] = None,
     as_json: Json = False,
 ) -> None:
     """Play a scenario: events like those of a real log, and the truth that a real log never shows.
 
-    `aura simulate list` names the scenarios; `aura simulate sweep SCENARIO --policy P` says how often a rule is wrong in many worlds.
+    `aura simulate list` names the scenarios; `aura simulate sweep SCENARIO --policy P` says how often a rule is wrong in many worlds;
+    `aura simulate fit EVENTS --out scenario.yaml` reads a scenario off a log.
     """
-    import polars as pl
-
     from aura_analytics.io import write_events
+    from aura_analytics.rules.policy import Policy
     from aura_analytics.simulation.run import simulate as play
 
     if scenario == "list":
         _listed(as_json=as_json)
         return
+    for path in (out, truth):
+        if path is not None and path.exists():
+            raise ParameterError(Problem("the file exists already", got=str(path), next="choose another name"))
+    if scenario == "fit":
+        _fit(world, out, replications, seed, as_json=as_json)
+        return
     if scenario == "sweep":
-        _sweep(world, policy, compare, replications, seed, days=days, workers=workers, folder=folder, as_json=as_json)
+        _sweep(
+            world, policy, compare, replications, seed, in_loop=in_loop, days=days, workers=workers, folder=folder, as_json=as_json
+        )
         return
     if world is not None:
         raise ParameterError(
             Problem("one scenario at a time", got=world, next="aura simulate sweep SCENARIO plays many worlds of one")
         )
-    for path in (out, truth):
-        if path is not None and path.exists():
-            raise ParameterError(Problem("the file exists already", got=str(path), next="choose another name"))
-    run = play(_found(scenario), seed, days=days, most=most)
-    if out is not None:
+    rule = None if policy is None else Policy.from_yaml(policy)
+    straight = out if out is not None and out.suffix == ".parquet" else None
+    run = play(scenario_file(scenario), seed, days=days, policy=rule, most=most, out=straight)
+    if out is not None and straight is None:
         write_events(run.events, out)
     if truth is not None:
         run.truth.cases.write_parquet(truth)
-    cases = run.truth.cases
-    officers = run.truth.actors.filter(pl.col("actor_kind") == "officer")
-    plans = run.actions.filter(pl.col("attributes").str.contains('"action": "plan_opened"', literal=True))
-    bad = set(officers.filter("bad")["actor"])
-    found: dict[str, Any] = {
-        "scenario": run.scenario.name, "seed": run.seed, "days": run.scenario.days, "events": run.events.height, "cases": cases.height,
-        "officers": officers.height, "bad": len(bad), "verdicts_right": cases["human_right"].mean(),
-        "plans": plans.height, "plans_for_others": plans.filter(~pl.col("actor").is_in(list(bad))).height,
-    }  # fmt: skip
+    found = told(run)
     if as_json:
         print_json(found)
         return
     typer.echo(
         f"{found['scenario']}, seed {found['seed']}: {found['cases']:,} cases in {found['days']} days, {found['events']:,} events"
     )
-    typer.echo(
-        f"truth: {found['verdicts_right']:.1%} of the verdicts right; {found['bad']} of {found['officers']} officers made to underperform"
-    )
+    right = "no verdicts" if found["verdicts_right"] is None else f"{found['verdicts_right']:.1%} of the verdicts right"
+    typer.echo(f"truth: {right}; {found['bad']} of {found['officers']} officers made to underperform")
     typer.echo(f"HR: {found['plans']} improvement plans, {found['plans_for_others']} of them for officers who are not")
     for path in (out, truth):
         if path is not None:

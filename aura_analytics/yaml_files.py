@@ -59,6 +59,22 @@ class YamlModel(Strict):
         """
         return cls.read(load_yaml(path, RuleError, cls.called), str(path))
 
+    def to_yaml(self) -> str:
+        """The text of a file that `from_yaml` reads: what differs from the defaults.
+
+        Examples
+        --------
+        >>> from aura_analytics.hr import Ladder
+        >>> print(Ladder(name="mine", promote_at=85).to_yaml(), end="")
+        name: mine
+        promote_at: 85.0
+        """
+        import yaml
+
+        return str(
+            yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=140)
+        )
+
 
 def load_yaml(path: str | Path, error: type[AuraError], what: str) -> dict[str, Any]:
     """A YAML file that must hold one mapping of keys to values; loaded safely (no tags, no code)."""

@@ -20,7 +20,7 @@ EVENT = '{"event_id": "e1", "type": "OVERRIDE", "actor": "test@agency.gov", "ts"
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("demo")
-    run("demo", "--cases", "300", cwd=folder)
+    run("demo", "--days", "12", cwd=folder)
     return folder / "aura-demo"
 
 
@@ -34,8 +34,8 @@ def test_the_demo_fills_a_ledger_and_may_be_run_again(demo: Path) -> None:
     log = aura.read_events(demo / "aura-demo/events.parquet").collect()
     with aura.Ledger(demo / "aura-demo/aura.db") as ledger:
         assert ledger.events().collect().equals(log)
-    assert "Ledger: sqlite:///aura-demo/aura.db" in run("demo", "--cases", "300", cwd=demo).stdout
-    assert "another demo" in run("demo", "--cases", "200", cwd=demo, code=2).stderr
+    assert "Ledger: sqlite:///aura-demo/aura.db" in run("demo", "--days", "12", cwd=demo).stdout
+    assert "another demo" in run("demo", "--days", "12", "--seed", "8", cwd=demo, code=2).stderr
 
 
 def test_every_command_takes_a_ledger(demo: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aura_analytics.simulation.fitting import FittedScenario, fit_check, fit_scenario
 from aura_analytics.simulation.run import SimulationRun, Truth, simulate
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.sweeps import (
@@ -14,6 +15,7 @@ from aura_analytics.simulation.sweeps import (
 )
 
 __all__ = [
+    "FittedScenario",
     "LoopComparison",
     "PolicyComparison",
     "RuleErrorRates",
@@ -22,6 +24,8 @@ __all__ = [
     "Truth",
     "compare_in_loop",
     "compare_policies",
+    "fit_check",
+    "fit_scenario",
     "rule_error_rates",
     "simulate",
 ]

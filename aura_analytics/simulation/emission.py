@@ -85,6 +85,8 @@ class Emitter:
         self._audit = round(world.scenario.audit_days * DAY)
         groups = world.scenario.officers
         self._pooled = np.array([group.pooled for group in groups])[world.officer_group]
+        self._kinds = pl.Series([group.kind for group in groups], dtype=SCHEMA["actor_kind"]).gather(_index(world.officer_group))
+        self._mixed = any(group.kind != "officer" for group in groups)
         self._texts = Texts([queue.name for queue in world.scenario.queues])
         self._officers = pl.Series(world.officers, dtype=pl.String)
         self._agents = pl.Series(world.agents, dtype=pl.String)
@@ -100,12 +102,12 @@ class Emitter:
         same = arrived["number"] is done["number"]
         ended = came if same else self._known(done)
         self._block("OPENED", b"op", came, arrived["arrival"])
-        points = _points()
-        place = score_place(arrived)
-        self._block(
-            "EVALUATION", b"sc", came, arrived["arrival"], actor="agent", value=pl.Series(points.value[place]), confidence=came.sure,
-            severity=pl.Series(points.severity[place]).cat.to(SCHEMA["severity"]), penalties=points.words.gather(pl.Series(points.listed[place])),
-        )  # fmt: skip
+        if self._world.scenario.scored:
+            points, place = _points(), score_place(arrived)
+            self._block(
+                "EVALUATION", b"sc", came, arrived["arrival"], actor="agent", value=pl.Series(points.value[place]), confidence=came.sure,
+                severity=pl.Series(points.severity[place]).cat.to(SCHEMA["severity"]), penalties=points.words.gather(pl.Series(points.listed[place])),
+            )  # fmt: skip
         if not self._pooled.any():
             self._block("ASSIGNED", b"as", came, arrived["arrival"], actor="officer")
         else:  # who takes from the shared line has a case from then on
@@ -115,13 +117,6 @@ class Emitter:
             ):
                 rows = np.flatnonzero(mine)
                 self._block("ASSIGNED", b"as", known.some(rows, "officer"), cases["assigned"][rows], actor="officer")
-        recommend = done["ai_right"] == done["approve_right"]
-        verdict = recommend != done["override"]
-        kinds = np.where(done["override"], EVENT_TYPES.index("OVERRIDE"), EVENT_TYPES.index("DECISION")).astype(np.uint8)
-        self._block(
-            pl.Series(kinds).cat.to(SCHEMA["type"]), b"ve", ended, done["end"], actor="officer", agent=ended.agent,
-            ai_recommendation=self._words.gather(_index(recommend)), human_verdict=self._words.gather(_index(verdict)), confidence=ended.sure,
-        )  # fmt: skip
         self._block("RESOLVED", b"re", ended, done["end"], actor="officer")
         rows = np.flatnonzero(done["stars"])
         self._block("SAT_SCORE", b"ra", ended.some(rows), done["rated"][rows], value=pl.Series(done["stars"][rows].astype(float)))
@@ -131,6 +126,19 @@ class Emitter:
             self._block("ADJUDICATION", b"au", known, at, outcome=self._words.gather(_index(done["approve_right"][rows])))
             right = self._outcomes.gather(_index(done["ai_right"][rows]))
             self._block("OUTCOME", b"ou", known, at, actor="agent", outcome=right)
+        if not done["decided"].all():
+            rows = np.flatnonzero(done["decided"])
+            done, ended = (
+                {name: done[name][rows] for name in ("ai_right", "approve_right", "override", "end")},
+                ended.some(rows, "officer", "agent", "sure"),
+            )
+        recommend = done["ai_right"] == done["approve_right"]
+        verdict = recommend != done["override"]
+        kinds = np.where(done["override"], EVENT_TYPES.index("OVERRIDE"), EVENT_TYPES.index("DECISION")).astype(np.uint8)
+        self._block(
+            pl.Series(kinds).cat.to(SCHEMA["type"]), b"ve", ended, done["end"], actor="officer", agent=ended.agent,
+            ai_recommendation=self._words.gather(_index(recommend)), human_verdict=self._words.gather(_index(verdict)), confidence=ended.sure,
+        )  # fmt: skip
 
     def moved(self, cases: Columns) -> None:
         """Take in cases that were given to somebody else."""
@@ -167,7 +175,8 @@ class Emitter:
         heads = self._texts.heads(case)
         officer, agent = self._officers.gather(_index(np.maximum(c["officer"], 0))), self._agents.gather(_index(c["agent"]))
         queue = self._queues.new_from_index(0, len(case)) if len(self._queues) == 1 else self._queues.gather(_index(c["queue"]))
-        return _Known(heads, self._texts.cases(case), queue, officer, agent, pl.Series(_CONFIDENCE[c["sure"]]))
+        kind = self._kinds.gather(_index(np.maximum(c["officer"], 0))) if self._mixed else self._kinds.clear()
+        return _Known(heads, self._texts.cases(case), queue, officer, kind, agent, pl.Series(_CONFIDENCE[c["sure"]]))
 
     def _block(
         self, kind: str | pl.Series, tag: bytes, known: _Known, at: NDArray[np.int64], actor: str | None = None, **given: pl.Series
@@ -190,7 +199,8 @@ class Emitter:
         }  # fmt: skip
         if actor is not None:
             columns["actor"] = known.officer if actor == "officer" else known.agent
-            columns["actor_kind"] = pl.Series([actor], dtype=SCHEMA["actor_kind"]).new_from_index(0, n)
+            mixed = actor == "officer" and len(known.kind) > 0
+            columns["actor_kind"] = known.kind if mixed else pl.Series([actor], dtype=SCHEMA["actor_kind"]).new_from_index(0, n)
         parts = [
             (columns[name] if name in columns else pl.Series([None], dtype=dtype).new_from_index(0, n)).alias(name)
             for name, dtype in SCHEMA.items()
@@ -204,18 +214,17 @@ class _Known:
     case: pl.Series
     queue: pl.Series
     officer: pl.Series
+    kind: pl.Series  # of the officer; empty where all are officers
     agent: pl.Series
     sure: pl.Series
 
     def some(self, rows: NDArray[np.int64], *names: str) -> _Known:
-        """The same of some cases; of officer and agent only what is named."""
+        """The same of some cases; of officer, agent and sure only what is named."""
         keep = pl.Series(rows.astype(np.uint32))
-        case, queue = self.case.gather(keep), self.queue.gather(keep)
-        officer, agent = (
-            each.gather(keep) if name in names else each.clear()
-            for name, each in (("officer", self.officer), ("agent", self.agent))
-        )
-        return _Known(self.heads[rows], case, queue, officer, agent, self.sure.clear())
+        others = {"officer": self.officer, "kind": self.kind, "agent": self.agent, "sure": self.sure}
+        wanted = {*names, *(["kind"] if "officer" in names and len(self.kind) else [])}
+        parts = {name: each.gather(keep) if name in wanted else each.clear() for name, each in others.items()}
+        return _Known(self.heads[rows], self.case.gather(keep), self.queue.gather(keep), **parts)
 
 
 def _index(numbers: NDArray[Any]) -> pl.Series:

@@ -66,7 +66,10 @@ class OfficerDesk(_Desk):
         self._plans: dict[int, tuple[int, str]] = {}  # officer -> day of its end, name
         self._counts: dict[int, int] = {}
         self._away: dict[int, int] = {}
-        self._gaming = np.array([group.gaming for group in world.scenario.officers])[world.officer_group]
+        groups = world.scenario.officers
+        self._gaming, self._effect = (
+            np.array([getattr(group, name) for group in groups])[world.officer_group] for name in ("gaming", "plan_effect")
+        )
 
     def after(self, day: int, arrived: Columns, done: Columns) -> list[Columns]:
         """The end of an epoch, on this day's morning; returns the cases that were given to others."""
@@ -105,8 +108,9 @@ class OfficerDesk(_Desk):
         self._say("plan_opened", officer, moment, name, reason="; ".join(reasons), rule=self._policy.name)
         self._plans[officer] = (day + hr.plan_days, name)
         self._counts[officer] = self._counts.get(officer, 0) + 1
-        state.better_wrong[officer] += hr.plan_overrides_wrong * (1 - state.better_wrong[officer])
-        state.better_right[officer] += hr.plan_overrides_right * (1 - state.better_right[officer])
+        effect = self._effect[officer]
+        state.better_wrong[officer] += effect * hr.plan_overrides_wrong * (1 - state.better_wrong[officer])
+        state.better_right[officer] += effect * hr.plan_overrides_right * (1 - state.better_right[officer])
         state.withheld[officer] = self._gaming[officer]
 
     def _suspend(self, officer: int, reasons: list[str], day: int, moment: int) -> list[Columns]:

@@ -133,7 +133,9 @@ class _Direct:
         names = [prefix + name for each in (world.officers, world.agents) for prefix in prefixes for name in each]
         self._order = np.argsort(np.array(names)) if r == 1 else np.arange(len(names))
         self._names = pl.Series(names, dtype=pl.String)
-        self._kinds = pl.concat([_OFFICER.new_from_index(0, self._officers), _AGENT.new_from_index(0, len(names) - self._officers)])
+        kinds_of = pl.Series([group.kind for group in world.scenario.officers], dtype=SCHEMA["actor_kind"])
+        own = kinds_of.gather(pl.Series(np.tile(world.officer_group, r).astype(np.uint32)))
+        self._kinds = pl.concat([own, _AGENT.new_from_index(0, len(names) - self._officers)])
         self._agreed = np.zeros(len(names), dtype=bool)
         self._audit = round(world.scenario.audit_days * DAY)
 
@@ -144,13 +146,14 @@ class _Direct:
             (self._officers + c["replication"] * len(self._world.agents) + c["agent"]).astype(np.uint32) for c in (arrived, done)
         ]
         if "decisions" in tracks:
-            tracks["decisions"].add(ts=done["end"], actor=officer, override=done["override"])
+            rows = np.flatnonzero(done["decided"])
+            tracks["decisions"].add(ts=done["end"][rows], actor=officer[rows], override=done["override"][rows])
         if "handled" in tracks:
             tracks["handled"].add(ts=done["end"], actor=officer, elapsed=done["end"] - done["assigned"])
         if "ratings" in tracks:
-            rows = np.flatnonzero(done["stars"])
+            rows = np.flatnonzero((done["stars"] > 0) & done["decided"])  # the others are about nobody
             tracks["ratings"].add(ts=done["rated"][rows], actor=officer[rows], value=done["stars"][rows].astype(float))
-        if "evaluations" in tracks:
+        if "evaluations" in tracks and self._world.scenario.scored:
             points = scores()["score"].to_numpy().astype(float)
             tracks["evaluations"].add(ts=arrived["arrival"], actor=agent[0], value=points[score_place(arrived)])
         if "outcomes" in tracks:

@@ -35,8 +35,8 @@ class Truth:
     Attributes
     ----------
     cases
-        Per case: `case_id`, `queue`, `day`, `number`, `agent`, `officer`, `arrival`, `assigned`, `start`, `end`, `ai_recommendation`,
-        `human_verdict`, `right_verdict`, `ai_right`, `human_right`, `override`, `confidence`, `invented`, `too_short`, `stars` (0: not rated),
+        Per case: `case_id`, `queue`, `day`, `number`, `agent`, `officer`, `arrival`, `assigned`, `start`, `end`, `ai_recommendation`, `decided`,
+        `human_verdict` (null where the case was only resolved), `right_verdict`, `ai_right`, `human_right`, `override`, `confidence`, `invented`, `too_short`, `stars` (0: not rated),
         `rated`, `audited`, `audit_at`. Cases that are not over by the end of the horizon are there with how they would go on.
     actors
         Per officer and agent: `actor`, `actor_kind`, `group`, `bad` (chronically underperforming), `bad_since` (from when on), and the true
@@ -67,8 +67,8 @@ class Truth:
             "case_id": texts.cases((c["queue"].astype("i8") << 40) | c["number"]), "queue": named(queues, c["queue"]),
             "day": c["day"], "number": c["number"], "agent": named(pl.Series(world.agents), c["agent"]),
             "officer": named(pl.Series(world.officers), c["officer"]), **moments, "ai_recommendation": named(words, recommend),
-            "human_verdict": named(words, verdict), "right_verdict": named(words, right), "ai_right": c["ai_right"],
-            "human_right": verdict == right, "override": c["override"], "confidence": c["sure"] / STEPS, "invented": c["invented"],
+            "decided": c["decided"], "human_verdict": named(words, verdict).set(pl.Series(~c["decided"]), None), "right_verdict": named(words, right),
+            "ai_right": c["ai_right"], "human_right": pl.Series(verdict == right).set(pl.Series(~c["decided"]), None), "override": c["override"], "confidence": c["sure"] / STEPS, "invented": c["invented"],
             "too_short": c["too_short"], "stars": c["stars"], "rated": rated, "audited": c["audited"],
         }).with_columns(audit_at=pl.when("audited").then(pl.col("end") + timedelta(days=world.scenario.audit_days)))  # fmt: skip
 
@@ -222,7 +222,7 @@ class _Play:
         world = self._world
         scenario = world.scenario
         closed = scenario.hr is not None or scenario.routing is not None
-        per_day = scenario.cases_expected / scenario.days
+        per_day = max(scenario.cases_expected / scenario.days, 1e-9)
         chunk = max(int(_CHUNK / per_day), 1)
         step = (1 if scenario.hr is None else scenario.hr.every_days) if closed else chunk
         emitter = Emitter(world, ordered=self._ordered)
@@ -301,7 +301,7 @@ def _written(frames: Iterator[pl.DataFrame], path: Path) -> None:
 def true_actors(scenario: Scenario) -> pl.DataFrame:
     """Per officer and agent the true rates."""
     rows: list[dict[str, Any]] = [
-        {"actor": name, "actor_kind": "officer", "group": group.name, "bad": group.bad, "bad_since": scenario.start if group.bad else None,
+        {"actor": name, "actor_kind": group.kind, "group": group.name, "bad": group.bad, "bad_since": scenario.start if group.bad else None,
          "overrides_wrong": group.overrides_wrong, "overrides_right": group.overrides_right, "accuracy": None}
         for group in scenario.officers for name in names_of(group)
     ]  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -77,9 +78,25 @@ class Agents(Strict):
 class Service(Strict):
     """How long a case takes."""
 
-    minutes: float = Field(gt=0, description="mean working time")
-    kind: Literal["exponential", "lognormal", "constant"] = "lognormal"
+    minutes: float = Field(gt=0, description="mean working time; of `quantiles`, what they are scaled to")
+    kind: Literal["exponential", "lognormal", "constant", "quantiles"] = "lognormal"
     cv: float = Field(1.0, ge=0, le=20, description="coefficient of variation, of lognormal times")
+    quantiles: tuple[float, ...] | None = Field(
+        None,
+        min_length=2,
+        max_length=1001,
+        description="of kind quantiles: the inverse distribution at evenly spaced points from 0 to 1",
+    )
+
+    @model_validator(mode="after")
+    def _whole(self) -> Service:
+        if (self.kind == "quantiles") != (self.quantiles is not None):
+            raise ValueError("quantiles belong to kind quantiles, and it needs them")
+        if self.quantiles is not None and (
+            self.quantiles[0] < 0 or list(self.quantiles) != sorted(self.quantiles) or self.quantiles[-1] <= 0
+        ):
+            raise ValueError("quantiles are at least 0 and do not fall")
+        return self
 
 
 class Shift(Strict):
@@ -108,13 +125,23 @@ class Officers(Strict):
         default=False,
         description="whether they take from one line, shared by all who are pooled, what they may work on; default a line each",
     )
-    capacity: int = Field(1, ge=1, le=100, description="cases that each works on at once")
+    capacity: int | None = Field(
+        1, ge=1, le=1000, description="cases that each works on at once; null: any number, so that nobody waits"
+    )
     service: Service
     shift: Shift | None = Field(None, description="default day and night")
     overrides_wrong: float = Field(ge=0, le=1, description="discernment: share of wrong recommendations that are overridden")
     overrides_right: float = Field(ge=0, le=1, description="share of right recommendations that are overridden")
     automation_bias: float = Field(0, ge=0, le=1, description="how much of both a confidence of 1 takes away")
     fatigue: float = Field(0, ge=0, le=1, description="share of discernment lost by the end of a day's work")
+    weight: float = Field(1, gt=0, le=1000, description="how many cases each gets, beside the others")
+    decides: float = Field(
+        1, ge=0, le=1, description="share of their cases that end with a verdict on the recommendation, not only resolved"
+    )
+    kind: Literal["officer", "system"] = Field(
+        "officer", description="system: a machine that resolves cases; no rule is meant for it"
+    )
+    plan_effect: float = Field(1, ge=0, le=1, description="how much of what a plan wins with others it wins with them")
     gaming: float = Field(0, ge=0, le=1, description="share of all overrides that they withhold while on a plan, whatever they see")
     bad: bool = Field(default=False, description="whether the truth calls them chronically underperforming")
 
@@ -191,6 +218,7 @@ class Scenario(YamlModel):
     description: str = ""
     start: date = date(2026, 1, 5)
     days: int = Field(ge=1, le=_MOST_DAYS)
+    arrivals_until: int | None = Field(None, ge=1, description="day from which on nothing arrives any more; default the end")
     holidays: str | None = Field(None, description="country (US, DE) whose public holidays nobody works on")
     queues: tuple[Queue, ...] = Field(min_length=1)
     agents: tuple[Agents, ...] = Field(min_length=1)
@@ -198,6 +226,7 @@ class Scenario(YamlModel):
     citizens: Citizens = Citizens()
     audited: float = Field(0.0, ge=0, le=1, description="share of cases of which an audit later says what was right")
     audit_days: float = Field(30, ge=0, le=3650, description="days from verdict to audit")
+    scored: bool = Field(default=True, description="whether the Accountant scores what the agents put out")
     routing: Routing | None = Field(None, description="default: by the agents' weights")
     hr: Hr | None = None
     overloaded: bool = Field(default=False, description="whether more work than can be done is meant")
@@ -205,12 +234,13 @@ class Scenario(YamlModel):
     @property
     def cases_expected(self) -> float:
         """Cases over the whole horizon, on average."""
-        return self.days * sum(queue.per_day for queue in self.queues)
+        days = self.days if self.arrivals_until is None else min(self.days, self.arrivals_until)
+        return days * sum(queue.per_day for queue in self.queues)
 
     @property
     def events_expected(self) -> float:
         """Events over the whole horizon, about: five of every case, and those of citizens and auditors."""
-        return self.cases_expected * (5 + self.citizens.response + 2 * self.audited)
+        return self.cases_expected * (4 + self.scored + self.citizens.response + 2 * self.audited)
 
     def for_days(self, days: int) -> Scenario:
         """The same world over another horizon.
@@ -243,7 +273,11 @@ class Scenario(YamlModel):
     @model_validator(mode="after")
     def _sound(self) -> Scenario:
         names = [queue.name for queue in self.queues]
-        problems = []
+        problems = [
+            f"officers {group.name}: a shared line needs a capacity"
+            for group in self.officers
+            if group.pooled and group.capacity is None
+        ]
         for what, listed in (
             ("queues", names),
             ("agents", [item.name for item in self.agents]),
@@ -290,7 +324,8 @@ class Scenario(YamlModel):
             for group in self.officers
         }
         rate = {
-            group.name: group.count * group.capacity * hours[group.name] * 60 / group.service.minutes for group in self.officers
+            group.name: group.count * (group.capacity or math.inf) * hours[group.name] * 60 / group.service.minutes
+            for group in self.officers
         }
         found = [(sum(queue.per_day for queue in self.queues) / sum(rate.values()), "the officers")]
         for queue in self.queues:

@@ -16,7 +16,7 @@ __all__ = ["PURPOSES", "Draws", "Streams"]
 
 PURPOSES = (
     "arrival", "truth", "agent", "ai", "sure", "invented", "short", "officer", "service", "verdict", "response", "stars", "rated", "audit",
-    "difficulty",
+    "difficulty", "decides",
 )  # fmt: skip
 
 

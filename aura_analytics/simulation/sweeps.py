@@ -156,7 +156,11 @@ def compare_policies(
     scenario, replications, seed, options
         As `rule_error_rates`.
     """
-    sides = [rule_error_rates(policy, scenario, replications, seed, **options) for policy in (first, second)]
+    progress = options.pop("progress", None)
+    sides = []
+    for number, policy in enumerate((first, second)):
+        step = None if progress is None else _shifted(progress, number * replications, 2 * replications)
+        sides.append(rule_error_rates(policy, scenario, replications, seed, progress=step, **options))
     return PolicyComparison(sides[0], sides[1], _paired(sides[0].worlds, sides[1].worlds, _RATES))
 
 
@@ -295,17 +299,18 @@ def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], eve
             flips += (now ^ flagged).reshape(len(numbers), size).sum(axis=1)
             first[now & (first == 0)] = day
             flagged = now
-    bad = np.array([group.bad for group in scenario.officers])[world.officer_group]
-    years, good = scenario.days / _YEAR, int((~bad).sum())
+    person = np.array([group.kind == "officer" for group in scenario.officers])[world.officer_group]
+    bad = np.array([group.bad for group in scenario.officers])[world.officer_group] & person
+    years, good, people = scenario.days / _YEAR, int((person & ~bad).sum()), int(person.sum())
     rows = []
     for place, number in enumerate(numbers):
         mine = first[place * size : (place + 1) * size]
         days = mine[bad & (mine > 0)].tolist()
-        false = int((~bad & (mine > 0)).sum())
+        false = int((person & ~bad & (mine > 0)).sum())
         rows.append({
-            "replication": number, "false": false, "flips": int(flips[place]), "good_years": good * years, "years": size * years,
+            "replication": number, "false": false, "flips": int(flips[place]), "good_years": good * years, "years": people * years,
             "false_flags_per_officer_year": false / (good * years) if good else None,
-            "flips_per_officer_year": int(flips[place]) / (size * years), "detected": len(days) / int(bad.sum()) if bad.any() else None,
+            "flips_per_officer_year": int(flips[place]) / (people * years) if people else None, "detected": len(days) / int(bad.sum()) if bad.any() else None,
             "delay_days": float(np.mean(days)) if days else None, "days": days, "bad": int(bad.sum()),
         })  # fmt: skip
     return rows

@@ -38,7 +38,7 @@ _MINUTE = 60_000_000
 CAME = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented", "too_short",
         "officer", "audited")  # fmt: skip
 KEPT = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented",
-        "too_short", "officer", "start", "end", "override", "stars", "rated", "audited")  # fmt: skip
+        "too_short", "officer", "start", "end", "decided", "override", "stars", "rated", "audited")  # fmt: skip
 
 
 def names_of(group: Agents | Officers) -> list[str]:
@@ -130,7 +130,9 @@ class World:
         many = 256 if len(self.agents) > 256 else 1 << 11
         self._agent_ring = Ring(self.agents, np.array([scenario.agents[g].weight for g in self._agent_group]), many)
         able = [tuple(self._works_on(g, queue.name) for g in range(len(scenario.officers))) for queue in scenario.queues]
-        rings = {mask: Ring(self.officers, np.array(mask, dtype=float)[self.officer_group], 256) for mask in set(able)}
+        weights = _by(scenario.officers, "weight")[self.officer_group]
+        points = 2048 if len(self.officers) <= 100 else 256
+        rings = {mask: Ring(self.officers, weights * np.array(mask)[self.officer_group], points) for mask in set(able)}
         self._officer_rings = [rings[mask] for mask in able]
         self._able = np.array(able)[:, self.officer_group]  # queue x officer
         monday = scenario.start.toordinal() - scenario.start.weekday()
@@ -142,11 +144,11 @@ class World:
         self._clocks = [WorkClock(group.shift, horizon, sorted(self.free_days)) for group in scenario.officers]
         n = len(self.officers) * self.replications
         self.state = State(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64))
-        self._capacity = np.array([group.capacity for group in scenario.officers])[self.officer_group]
+        self._capacity = np.array([group.capacity or 0 for group in scenario.officers])[self.officer_group]
         if (self._capacity > 1).any():
             self.state.places = [[0] * int(many) for _ in streams for many in self._capacity]
         self._pools = [
-            [[(0, int(o) + r * len(self.officers)) for o in np.flatnonzero(self.officer_group == g) for _ in range(group.capacity)]
+            [[(0, int(o) + r * len(self.officers)) for o in np.flatnonzero(self.officer_group == g) for _ in range(group.capacity or 0)]
              if group.pooled else [] for g, group in enumerate(scenario.officers)] for r in range(len(streams))
         ]  # fmt: skip
         self._purposes = _purposes(scenario)
@@ -174,6 +176,7 @@ class World:
         if queue.weekdays is not None:
             rate *= (7 * np.array(queue.weekdays) / sum(queue.weekdays))[days % 7]
         rate[np.isin(days, list(self.free_days))] *= queue.on_holidays
+        rate[self.scenario.arrivals_until or len(rate) :] = 0
         return _poisson(streams.uniform(f"count/{queue.name}", len(days)), rate)
 
     def moment(self, day: int) -> int:
@@ -366,14 +369,16 @@ class World:
             takes = _durations(officers, c["u:service"][mine])
             came = clock.worked(c["assigned"][mine])
             free = self.state.free
-            if officers.capacity > 1:
+            if officers.capacity is None:
+                start, end = came, came + takes
+            elif officers.capacity > 1:
                 heaps = self.state.places if until is None else [list(heap) for heap in self.state.places]
                 start, end = lines(who, came, takes, heaps)
             else:
                 start, end = fifo(who, came, takes, free)
             c["start"][mine], c["end"][mine] = self._moments(clock, start, end, c["assigned"][mine])
             done = slice(None) if until is None else np.flatnonzero(c["start"][mine] < until)
-            if officers.capacity > 1 and until is not None:
+            if officers.capacity is not None and officers.capacity > 1 and until is not None:
                 order = np.argsort(start[done], kind="stable")
                 for w, stop in zip(who[done][order].tolist(), end[done][order].tolist(), strict=True):
                     heapq.heapreplace(self.state.places[w], stop)
@@ -451,7 +456,10 @@ class World:
             chance = chance * (1 - trusting[group] * (c["sure"] / STEPS))
         if state.withheld.any():
             chance = chance * (1 - state.withheld[who])
-        c["override"] = c["u:verdict"] < chance
+        decides = _by(officers, "decides")
+        c["decided"] = c["u:decides"] < decides[group] if (decides < 1).any() else np.ones(len(who), dtype=bool)
+        c["override"] = (c["u:verdict"] < chance) & c["decided"]
+        c["audited"] = c["audited"] & c["decided"]
 
     def _rate(self, c: Columns) -> None:
         citizens = self.scenario.citizens
@@ -484,7 +492,7 @@ def _purposes(scenario: Scenario) -> list[str]:
         "truth": True, "agent": many, "ai": True, "sure": any(each.confidence_sd for each in agents), "invented": any(each.hallucination for each in agents),
         "short": any(each.too_short for each in agents), "officer": True, "service": True, "verdict": True, "response": citizens.response > 0,
         "stars": citizens.response > 0, "rated": citizens.response > 0, "audit": scenario.audited > 0,
-        "difficulty": any(each.calibration for each in agents),
+        "difficulty": any(each.calibration for each in agents), "decides": any(each.decides < 1 for each in scenario.officers),
     }  # fmt: skip
     return [purpose for purpose, wanted in asked.items() if wanted]
 
@@ -571,6 +579,10 @@ def _durations(officers: Officers, uniform: NDArray[np.float64]) -> NDArray[np.i
         minutes = np.full(len(uniform), service.minutes)
     elif service.kind == "exponential":
         minutes = -np.log1p(-uniform) * service.minutes
+    elif service.quantiles is not None:
+        points = np.array(service.quantiles)
+        points = points * (service.minutes / ((points[1:] + points[:-1]) / 2).mean())
+        minutes = np.interp(uniform * (len(points) - 1), np.arange(len(points)), points)
     else:
         sigma = np.sqrt(np.log1p(service.cv**2))
         minutes = service.minutes * np.exp(sigma * _normal(uniform) - sigma**2 / 2)

@@ -247,13 +247,13 @@ def test_hr_in_the_loop() -> None:
     opened = [row for row in run.actions.iter_rows(named=True) if json.loads(row["attributes"])["action"] == "plan_opened"]
     bad = set(run.truth.actors.filter("bad")["actor"])
     assert opened and {row["actor"] for row in opened} <= bad
-    who, since = opened[0]["actor"], opened[0]["ts"]
+    who, since = next((row["actor"], row["ts"]) for row in opened if row["actor"].startswith("strict"))
     mine = run.truth.cases.filter((pl.col("officer") == who) & pl.col("ai_right"))
     before, after = (mine.filter(test)["override"].mean() for test in (pl.col("arrival") < since, pl.col("arrival") >= since))
     assert after < before - 0.1  # type: ignore[operator]  # the plan changed what they do
     assert aura.standing(run.events, since).filter(actor=who)["standing"].to_list() == ["on_plan"]
     without = simulate(Scenario.from_yaml(path).model_copy(update={"hr": None}), seed=7).truth.cases
-    same = run.truth.cases.filter(pl.col("start") < since).join(without, on="case_id", suffix="_free")
+    same = run.truth.cases.filter(pl.col("start") < opened[0]["ts"]).join(without, on="case_id", suffix="_free")
     assert same["override"].equals(same["override_free"])  # until HR acts, the worlds are one
 
 
@@ -337,8 +337,8 @@ def test_how_often_a_rule_is_wrong(tmp_path: Path) -> None:
     assert seen == [(1, 4), (2, 4), (3, 4), (4, 4)] and found.worlds["replication"].to_list() == [0, 1, 2, 3]
     rates = {row["rate"]: row for row in found.rates.iter_rows(named=True)}
     false = rates["false_flags_per_officer_year"]
-    if false["value"] == 0:  # nothing was seen in 4 x 9 officers and 60 days: the limit is that of a count of none
-        assert false["hi"] == pytest.approx(3.688879 / (4 * 9 * 60 / 365.25), rel=1e-5)
+    if false["value"] == 0:  # nothing was seen in 4 x 10 officers and 60 days: the limit is that of a count of none
+        assert false["hi"] == pytest.approx(3.688879 / (4 * 10 * 60 / 365.25), rel=1e-5)
     assert all(row["lo"] is None or 0 <= row["lo"] <= row["value"] <= row["hi"] for row in rates.values())
     # by hand: the first world, read again
     run = simulate(Scenario.from_yaml(path).model_copy(update={"hr": None, "days": 60}), 1)
@@ -350,7 +350,7 @@ def test_how_often_a_rule_is_wrong(tmp_path: Path) -> None:
     bad = set(run.truth.actors.filter("bad")["actor"])
     assert found.worlds["detected"][0] == len(flagged & bad) / len(bad)
     assert found.worlds["false_flags_per_officer_year"][0] == pytest.approx(
-        len({name for name in flagged - bad if name.startswith("off")}) / (9 * 60 / 365.25)
+        len({name for name in flagged - bad if name.startswith(("off", "stand"))}) / (10 * 60 / 365.25)
     )
     # stopped and gone on with, and in other processes: the same numbers
     for kept in list((tmp_path / "kept").iterdir())[:2]:
