@@ -234,7 +234,9 @@ def _officers(
     for (actor,), part in ended.sort("actor", "assigned").group_by("actor", maintain_order=True):
         mine = verdicts.filter(pl.col("actor") == actor)
         rate = _mean(mine["override"], 0.0)
-        seen = _shifted(rate, base, accuracy)
+        own_wrong, own_right = (mine.filter(pl.col("right") == side)["override"] for side in (False, True))
+        known = min(own_wrong.len(), own_right.len()) >= _FEW
+        seen = _shifted(rate, (_mean(own_wrong, 0.5), _mean(own_right, 0.5)) if known else base, accuracy)
         own = set(part["queue"])
         one = {
             "name": _plain(actor), "weight": max(part.height / mean, 1e-3), "decides": round(min(mine.height / part.height, 1.0), 5),
@@ -315,7 +317,7 @@ def _service(minutes: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _shifted(rate: float, base: tuple[float, float] | None, accuracy: float) -> tuple[float, float]:
-    """Override rates on wrong and on right recommendations: those of everybody, moved on the scale of log odds until the officer's own rate of
+    """Override rates on wrong and on right recommendations: those of the audited cases, moved on the scale of log odds until the officer's own rate of
     overrides comes out.
     """
     from scipy.optimize import brentq

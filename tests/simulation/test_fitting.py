@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +16,7 @@ from aura_analytics import Scenario, fit_check, fit_scenario, simulate
 from aura_analytics.errors import ParameterError
 from aura_analytics.simulation.fitting import _lindley, _service, _shifted
 from aura_analytics.simulation.scenario import shipped
+from tests.test_cli import ROOT, run
 
 WORLD: dict[str, Any] = {
     "name": "known", "days": 150,
@@ -86,7 +89,7 @@ def test_playing_it_brings_the_log_back() -> None:
     # another world is seen to be another
     other = fit_check(Scenario.from_yaml(shipped()["fraud_unit"]), log, replications=2)
     far = {row["marginal"]: row["distance"] for row in other.iter_rows(named=True)}
-    assert far["cases by officer"] == 1 and far["processing time"] > 0.3 and far["cases a day"] > 0.5
+    assert far["cases by officer"] > 0.999 and far["processing time"] > 0.3 and far["cases a day"] > 0.5
     with pytest.raises(ParameterError, match="replications is out of range"):
         fit_check(Scenario.from_yaml(shipped()["fraud_unit"]), log, replications=1)
 
@@ -146,3 +149,34 @@ def test_parts() -> None:
     with pytest.raises(aura.errors.RuleError, match="quantiles belong to kind quantiles"):
         Scenario.read({**WORLD, "officers": [{**WORLD["officers"][0], "service": {"minutes": 5, "kind": "quantiles"}}]})
     assert pl.Series(aura.Scenario.read(WORLD).to_yaml().splitlines()).str.starts_with("name: known").sum() == 1
+
+
+def test_at_the_command_line(tmp_path: Path) -> None:
+    run("simulate", "fraud_unit", "--days", "20", "--out", "log.parquet", "--truth", "truth.parquet", cwd=tmp_path)
+    assert "exists already" in run("simulate", "fraud_unit", "--out", "log.parquet", cwd=tmp_path, code=2).stderr
+    out = run("simulate", "fit", "log.parquet", "--replications", "2", "--out", "mine.yaml", cwd=tmp_path).stdout
+    assert "override rate" in out and "range of 2 worlds" in out and (tmp_path / "mine.yaml").exists()
+    told = json.loads(run("simulate", "mine.yaml", "--days", "3", "--json", cwd=tmp_path).stdout)
+    assert told["scenario"] == "mine" and told["cases"] > 20
+    assert "a fit needs a log" in run("simulate", "fit", cwd=tmp_path, code=2).stderr
+    naive = ROOT / "fixtures/policies/rate_naive.yaml"
+    for more in ([], ["--in-loop"]):
+        command = [
+            "simulate",
+            "sweep",
+            "fraud_unit",
+            "--days",
+            "20",
+            "--replications",
+            "2",
+            "--workers",
+            "1",
+            "--compare",
+            naive,
+            *more,
+        ]
+        assert "difference in" in run(*command, cwd=tmp_path).stdout
+        found = json.loads(run(*command, "--json", cwd=tmp_path).stdout)
+        assert len(found["policies"]) == 2 and found["differences"]
+    assert "--in-loop compares two policies" in run("simulate", "sweep", "fraud_unit", "--in-loop", cwd=tmp_path, code=2).stderr
+    assert "did you mean 'fraud_unit'" in run("simulate", "fraud_units", cwd=tmp_path, code=2).stderr

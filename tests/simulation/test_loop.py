@@ -313,3 +313,43 @@ def test_policies_that_look_back() -> None:
         ):
             flagged = day
     assert found[1].worlds["delay_days"][0] == flagged
+
+
+def test_what_two_rules_bring_about(tmp_path: Any) -> None:
+    """In the loop on the same seeds: arrivals and waiting are the same, what differs is what HR did."""
+    scenario = Scenario.read({**ONE, "citizens": HARSH, "days": 60, "officers": [ONE["officers"][0], STRICT]})
+    seen: list[tuple[int, int]] = []
+    found = aura.compare_in_loop(
+        aura.Policy.evidence_gated(),
+        aura.Policy.tracker(),
+        scenario,
+        3,
+        1,
+        folder=tmp_path,
+        progress=lambda *step: seen.append(step),
+    )
+    assert seen[-1] == (6, 6) and found.first["worlds"].to_list() == [3] * 5
+    differ = {row["rate"]: row for row in found.differences.iter_rows(named=True)}
+    assert differ["hours"]["value"] == 0 and differ["plans_per_officer_year"]["value"] > 0
+    run = simulate(scenario, 1, replication=2, policy=aura.Policy.tracker())
+    ended = run.truth.cases.filter(pl.col("end") <= run.truth.cases["arrival"].max())
+    again = aura.compare_in_loop(aura.Policy.evidence_gated(), aura.Policy.tracker(), scenario, 3, 1, folder=tmp_path, workers=2)
+    assert again.second.equals(found.second)
+    kept = [json.loads(path.read_text()) for path in tmp_path.iterdir()]
+    assert any(row["replication"] == 2 and row["wrong_verdicts"] == (~ended["human_right"]).mean() for row in kept)
+
+
+def test_worlds_side_by_side_are_the_worlds_alone() -> None:
+    """Sizes of batches change nothing: every replication is the one that `simulate` plays."""
+    world = {**ONE, "queues": [{"name": "loans", "per_day": 20}, {"name": "tax", "per_day": 9}],
+             "officers": [ONE["officers"][0], {**STRICT, "queues": ["tax"], "pooled": True, "count": 2}]}  # fmt: skip
+    scenario = Scenario.read(world)
+    many = World(scenario, [Streams(3, number) for number in range(3)])
+    _, done = many.epoch(0, scenario.days)
+    for number in range(3):
+        alone = simulate(scenario, 3, replication=number).truth.cases.sort("queue", "number")
+        mine = {name: column[done["replication"] == number] for name, column in done.items()}
+        order = np.lexsort((mine["number"], mine["queue"]))
+        assert (mine["end"][order] + many.zero == alone["end"].to_physical().to_numpy()).all()
+        assert (mine["override"][order] == alone["override"].to_numpy()).all()
+        assert [many.officers[o % len(many.officers)] for o in mine["officer"][order].tolist()] == alone["officer"].to_list()
