@@ -199,7 +199,12 @@ def check_scenario(scenario: Scenario | str | Path, *, days: int = 14, seed: int
     same = run.truth.cases.select(drawn).sort("case_id")
     if not longer.filter(pl.col("day") < days).select(drawn).sort("case_id").equals(same):
         problems.append(Problem("a longer horizon is another world"))
-    wider = world.model_copy(update={"queues": (*world.queues, Queue(name="aura_check_queue", per_day=1))})
+    # what the router and the Accountant do depends on what comes in; arrivals and draws do not
+    plain = world.model_copy(
+        update={"routing": None, "hr": None if world.hr is None else world.hr.model_copy(update={"consequences": None})}
+    )
+    same = simulate(plain, seed, days=days).truth.cases.select(drawn).sort("case_id")
+    wider = plain.model_copy(update={"queues": (*world.queues, Queue(name="aura_check_queue", per_day=1))})
     agents = tuple(
         each.model_copy(update={"accuracy": {**each.accuracy, "aura_check_queue": 0.5}}) if isinstance(each.accuracy, dict) else each
         for each in world.agents
@@ -208,7 +213,7 @@ def check_scenario(scenario: Scenario | str | Path, *, days: int = 14, seed: int
     if not beside.filter(pl.col("queue") != "aura_check_queue").select(drawn).sort("case_id").equals(same):
         problems.append(Problem("another queue beside it changes the draws of the others"))
     if world.hr is None or world.hr.policy != "tracker":
-        ruled = simulate(world.model_copy(update={"hr": Hr(policy="tracker")}), seed, days=days).truth.cases
+        ruled = simulate(plain.model_copy(update={"hr": Hr(policy="tracker")}), seed, days=days).truth.cases
         if not ruled.select(drawn).sort("case_id").equals(same):
             problems.append(Problem("another policy of HR changes what comes in"))
     if problems:

@@ -170,7 +170,8 @@ def shared_line(
 
     Notes
     -----
-    In the order of arrival every case takes the earliest server that may work on it: nobody who came later can be in its way.
+    In the order of arrival every case takes the earliest server that may work on it (of several, who has been free for longest): nobody who
+    came later can be in its way.
     """
     n = len(queue)
     start, chosen, who = (np.empty(n, dtype=np.int64) for _ in range(3))
@@ -180,11 +181,13 @@ def shared_line(
         best = groups[0]
         begin = max(came[best][place], free[best][0][0])
         if len(groups) > 1:
-            seen = begin if moment is None else moment[best](begin)
-            for group in groups[1:]:
-                other = max(came[group][place], free[group][0][0])
-                shown = other if moment is None else moment[group](other)
-                if shown < seen:
+            seen = None
+            for group in groups:
+                ready = free[group][0][0]
+                other = max(came[group][place], ready)
+                # of those who could begin at once, who has been free for longest
+                shown = (other, ready) if moment is None else (moment[group](other), moment[group](ready))
+                if seen is None or shown < seen:
                     best, begin, seen = group, other, shown
         number = free[best][0][1]
         heapq.heapreplace(free[best], (begin + takes[best][place], number))

@@ -1,7 +1,7 @@
 """The rules of the simulator once more, slowly: a SimPy model with a process per officer, fed with the same random numbers.
 
 It is the independent implementation that the engine is compared with, event by event, and the peer of the benchmark. It covers what most
-worlds use: own lines, shifts, agents with accuracies by queue and drift, discernment, automation bias, citizens, audits.
+worlds use: own lines and one that is shared (by people with the same shifts), shifts, agents with accuracies by queue and drift, discernment, automation bias, citizens, audits.
 """
 
 from __future__ import annotations
@@ -41,6 +41,7 @@ class Model:
         self.officers = [(name, group) for group in scenario.officers for name in names_of(group)]
         self.agents = [(name, group) for group in scenario.agents for name in names_of(group)]
         self.lines = [simpy.Store(self.env) for _ in self.officers]
+        self.shared = simpy.FilterStore(self.env)
         self.first = scenario.start.weekday()
         self.end = (self.first + scenario.days) * DAY
         self.scorer, self.classifier = Scorer(PenaltyPolicy.seed()), ErrorClassifier(PenaltyPolicy.seed())
@@ -115,18 +116,27 @@ class Model:
             penalties=penalties,
         )
         who = int(self.world._officer_rings[place].pick(np.array([u["officer"]]))[0])
+        if self.officers[who][1].pooled:
+            self.shared.put(case)
+            return
         self.say(case, "as", "ASSIGNED", now, self.officers[who][0], "officer")
         self.lines[who].put(case)
 
     def officer(self, place: int, name: str, group: Officers) -> Generator[Any, Any, None]:
         """Takes the first case of the line, works on it during shifts, decides, takes the next."""
+
+        def suits(case: dict[str, Any]) -> bool:
+            return group.queues is None or case["queue"] in group.queues
+
         number = next(g for g, each in enumerate(self.scenario.officers) if each is group)
         while True:
-            case = yield self.lines[place].get()
+            case = yield (self.shared.get(suits) if group.pooled else self.lines[place].get())
             pause = self.until_shift(group)
             if pause:
                 yield self.env.timeout(pause)
             started, left = int(self.env.now), case["service"][number]
+            if group.pooled:
+                self.say(case, "as", "ASSIGNED", started, name, "officer")
             while True:
                 span = self.until_break(group)
                 if left <= span:

@@ -161,7 +161,7 @@ def test_at_the_command_line(tmp_path: Path) -> None:
     assert "a fit needs a log" in run("simulate", "fit", cwd=tmp_path, code=2).stderr
     naive = ROOT / "fixtures/policies/rate_naive.yaml"
     for more in ([], ["--in-loop"]):
-        command = [
+        command: list[str | Path] = [
             "simulate",
             "sweep",
             "fraud_unit",

@@ -45,6 +45,18 @@ def test_shipped_worlds_are_those_of_the_slow_model(name: str) -> None:
     assert simulate(scenario, 5).events.sort("event_id").equals(Model(scenario, 5).run().sort("event_id"))
 
 
+def test_a_shared_line_is_that_of_the_slow_model() -> None:
+    officer = {**WORLD["officers"][0], "fatigue": 0, "automation_bias": 0, "pooled": True}
+    officers = [
+        {**officer, "count": 3},
+        {**officer, "name": "taxers", "count": 2, "queues": ["tax"]},
+        {**WORLD["officers"][1], "queues": None},
+    ]
+    scenario = Scenario.read({**WORLD, "officers": officers})
+    run, slow = simulate(scenario, 2), Model(scenario, 2).run()
+    assert run.events.sort("event_id").equals(slow.sort("event_id")) and run.truth.cases["officer"].n_unique() == 6
+
+
 def test_epochs_change_nothing_by_themselves() -> None:
     """HR that never acts: what waits at the end of an epoch is taken up by the next as if there were none."""
     never = {"policy": "tracker", "every_days": 1, "window": "1d"}
