@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int8]
     Floats = NDArray[np.float64]
 
-__all__ = ["VERDICTS", "Answer", "answer", "peers_rate", "verdict_codes"]
+__all__ = ["VERDICTS", "Answer", "Board", "answer", "peers_rate", "verdict_codes"]
 
 NO, LEANS_NO, UNKNOWN, LEANS_YES, YES = range(5)
 VERDICTS = ("insufficient", "clear", "watch", "flag")
@@ -72,12 +72,13 @@ class Finding(NamedTuple):
     threshold: float
 
 
-def answer(condition: Condition, board: pl.DataFrame) -> tuple[Codes, list[Answer]]:
+def answer(condition: Condition, board: pl.DataFrame | Board) -> tuple[Codes, list[Answer]]:
     """The answers of a condition and of every comparison in it."""
+    rows = board if isinstance(board, Board) else Board(board)
     if isinstance(condition, Leaf):
-        one = _compare(condition, board)
+        one = _compare(condition, rows)
         return one.codes, [one]
-    parts = [answer(part, board) for part in (condition.all if isinstance(condition, All) else condition.any)]
+    parts = [answer(part, rows) for part in (condition.all if isinstance(condition, All) else condition.any)]
     codes = np.stack([code for code, _ in parts])
     leaves = [leaf for _, found in parts for leaf in found]
     if isinstance(condition, Any_):
@@ -101,15 +102,41 @@ def _met(values: Floats, thresholds: Floats, leaf: Leaf) -> NDArray[np.bool_]:
         return values < thresholds if leaf.strict else values <= thresholds
 
 
-def _compare(leaf: Leaf, board: pl.DataFrame) -> Answer:
-    kind = METRICS[leaf.metric]
-    n_column = f"{leaf.metric}_n"
-    value = _floats(board, leaf.metric)
-    n = _floats(board, n_column) if n_column in board.columns else np.ones(board.height)
-    n = np.where(np.isnan(n), 0, n)
-    missing = np.isnan(value) | (n == 0)
+class Board:
+    """A dossier frame whose numbers are taken out once, however often they are compared.
+
+    Parameters
+    ----------
+    frame
+        Dossiers.
+    """
+
+    def __init__(self, frame: pl.DataFrame) -> None:
+        self.frame = frame
+        self._numbers: dict[str, tuple[Floats, Floats, NDArray[np.bool_]]] = {}
+        self._limits: dict[tuple[str, float], tuple[Floats, Floats]] = {}
+
+    def numbers(self, metric: str) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """Values, observations, and where there are none, of a metric."""
+        if metric not in self._numbers:
+            value, n_column = _floats(self.frame, metric), f"{metric}_n"
+            n = _floats(self.frame, n_column) if n_column in self.frame.columns else np.ones(self.frame.height)
+            n = np.where(np.isnan(n), 0, n)
+            self._numbers[metric] = value, n, np.isnan(value) | (n == 0)
+        return self._numbers[metric]
+
+    def limits(self, metric: str, level: float) -> tuple[Floats, Floats]:
+        """Two-sided limits of a metric at a level."""
+        if (metric, level) not in self._limits:
+            self._limits[metric, level] = METRICS[metric].limits(self.frame, level)
+        return self._limits[metric, level]
+
+
+def _compare(leaf: Leaf, rows: Board) -> Answer:
+    board = rows.frame
+    value, n, missing = rows.numbers(leaf.metric)
     if leaf.zero_is_missing:
-        missing |= value == 0
+        missing = missing | (value == 0)
     shown = np.where(missing, np.nan, value)
     threshold, known = _thresholds(leaf, board)
     filled = shown if leaf.missing_as is None else np.where(missing, leaf.missing_as, shown)
@@ -124,7 +151,7 @@ def _compare(leaf: Leaf, board: pl.DataFrame) -> Answer:
         bound = np.exp(np.minimum(e, 700))
         codes = np.where(e >= -math.log(leaf.anytime), YES, np.where(met, LEANS_YES, LEANS_NO))
     elif leaf.limit is not None:
-        low, high = kind.limits(board, 2 * leaf.confidence - 1)
+        low, high = rows.limits(leaf.metric, 2 * leaf.confidence - 1)
         if isinstance(leaf.threshold, PeerRate):  # peers are not known without doubt either: the difference is what counts
             low, high = _from_peers(low, high, value, threshold, leaf, board)
         near, far = (low, high) if leaf.limit == "lower" else (high, low)
