@@ -50,10 +50,12 @@ def _listed(*, as_json: bool) -> None:
 
 def _sweep(
     world: str | None,
-    policy: Path | None,
-    compare: Path | None,
+    policy: str | None,
+    compare: str | None,
     replications: int,
     seed: int,
+    every_days: int | None,
+    window: str | None,
     *,
     in_loop: bool,
     as_json: bool,
@@ -61,15 +63,21 @@ def _sweep(
 ) -> None:
     from aura_analytics.console import progress
     from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.loop import policy_named
     from aura_analytics.simulation.sweeps import compare_in_loop, compare_policies, rule_error_rates
 
     if world is None:
         raise ParameterError(Problem("a sweep needs a scenario", next="aura simulate sweep loan_forgiveness"))
     if in_loop and compare is None:
         raise ParameterError(Problem("--in-loop compares two policies", next="name the other one with --compare"))
+    if in_loop and (every_days or window):
+        raise ParameterError(
+            Problem("in the loop HR reads as the scenario says", next="set hr.every_days and hr.window in its file")
+        )
+    reading: dict[str, Any] = {} if in_loop else {"every_days": every_days or 7, "window": window}
     path = scenario_file(world)
-    first = Policy.evidence_gated() if policy is None else Policy.from_yaml(policy)
-    second = None if compare is None else Policy.from_yaml(compare)
+    first = Policy.evidence_gated() if policy is None else policy_named(policy)
+    second = None if compare is None else policy_named(compare)
     sides: list[tuple[str, pl.DataFrame, str, pl.DataFrame | None]] = []
     differences = None
     with progress(quiet=as_json) as bar:
@@ -79,7 +87,7 @@ def _sweep(
             bar.update(task, completed=done)
 
         if second is None:
-            found = rule_error_rates(first, path, replications, seed, progress=step, **options)
+            found = rule_error_rates(first, path, replications, seed, progress=step, **options, **reading)
             sides.append((found.policy, found.rates, str(found), found.detection))
         elif in_loop:
             lived = compare_in_loop(first, second, path, replications, seed, progress=step, **options)
@@ -87,7 +95,7 @@ def _sweep(
                 sides.append((each.name, rates, _rates_text(each.name, rates), None))
             differences = lived.differences
         else:
-            both = compare_policies(first, second, path, replications, seed, progress=step, **options)
+            both = compare_policies(first, second, path, replications, seed, progress=step, **options, **reading)
             sides += [(side.policy, side.rates, str(side), side.detection) for side in (both.first, both.second)]
             differences = both.differences
     if as_json:
@@ -114,7 +122,30 @@ def _with_limits(row: dict[str, Any], form: str) -> str:
     return f"{row['value']:{form}}" + ("" if row["lo"] is None else f" ({row['lo']:{form}} to {row['hi']:{form}})")
 
 
-def _fit(log: str | None, out: Path | None, replications: int, seed: int, *, as_json: bool) -> None:
+def _refuse(scenario: str, world: str | None, out: Path | None, truth: Path | None, compare: str | None, *, in_loop: bool) -> None:
+    """Options that would be read over, and files that would be lost."""
+    problems = []
+    if scenario == "list" and (world or out or truth):
+        problems.append(Problem("list takes nothing else", got=world or str(out or truth)))
+    if scenario == "sweep" and (out or truth):
+        problems.append(
+            Problem("a sweep writes no events", got=str(out or truth), next="--folder keeps its results, --json prints them")
+        )
+    if scenario == "fit" and truth:
+        problems.append(Problem("a fit knows no truth", got=str(truth)))
+    if scenario != "sweep" and (compare or in_loop):
+        problems.append(Problem("--compare and --in-loop belong to a sweep", next=f"aura simulate sweep {scenario} --compare P"))
+    if scenario not in ("list", "sweep", "fit") and world is not None:
+        problems.append(Problem("one scenario at a time", got=world, next="aura simulate sweep SCENARIO plays many worlds of one"))
+    if truth is not None and truth.suffix != ".parquet":
+        problems.append(Problem("the truth is written as Parquet", got=str(truth), expected="a name that ends in .parquet"))
+    if out is not None and truth is not None and out.resolve() == truth.resolve():
+        problems.append(Problem("events and truth need two files", got=str(out)))
+    if problems:
+        raise ParameterError("these options do not go together", problems=problems)
+
+
+def _fit(log: str | None, out: Path | None, replications: int, seed: int, utc_offset: float, *, as_json: bool) -> None:
     """Read a scenario off a log, play it, and show how well each marginal comes back."""
     from aura_analytics.cli_ledger import opened
     from aura_analytics.io import read_events
@@ -124,8 +155,8 @@ def _fit(log: str | None, out: Path | None, replications: int, seed: int, *, as_
         raise ParameterError(Problem("a fit needs a log", next="aura simulate fit events.parquet --out scenario.yaml"))
     file = Path(log).suffix in (".parquet", ".jsonl", ".csv")
     events = read_events(log) if file else opened(log).events()
-    fitted = fit_scenario(events, name=Path(log).stem if out is None else out.stem)
-    check = fit_check(fitted.scenario, events, replications=replications, seed=seed)
+    fitted = fit_scenario(events, name=Path(log).stem if out is None else out.stem, utc_offset=utc_offset)
+    check = fit_check(fitted.scenario, events, replications=replications, seed=seed, utc_offset=utc_offset)
     if out is not None:
         out.write_text(fitted.scenario.to_yaml(), encoding="utf-8")
     if as_json:
@@ -177,9 +208,15 @@ def simulate(
     truth: Annotated[Path | None, typer.Option(help="File for the cases with their truth: .parquet.")] = None,
     most: Annotated[int, typer.Option(help="Events that may be held in memory.")] = 60_000_000,
     policy: Annotated[
-        Path | None, typer.Option(help="Policy (YAML) that HR goes by; sweep: that is measured (default evidence_gated).")
+        str | None,
+        typer.Option(
+            help="Policy (tracker, evidence_gated or a file) that HR goes by; sweep: that is measured (default evidence_gated)."
+        ),
     ] = None,
-    compare: Annotated[Path | None, typer.Option(help="sweep: another policy in the same worlds.")] = None,
+    compare: Annotated[str | None, typer.Option(help="sweep: another policy in the same worlds.")] = None,
+    every_days: Annotated[int | None, typer.Option(help="sweep: days between readings; default 7.", min=1)] = None,
+    window: Annotated[str | None, typer.Option(help="sweep: window of the dossiers, or `all`; default the policy's own.")] = None,
+    utc_offset: Annotated[float, typer.Option(help="fit: hours that people's clocks are ahead of UTC.")] = 0,
     in_loop: Annotated[
         bool, typer.Option("--in-loop", help="sweep: compare what the policies bring about when HR goes by them.")
     ] = False,
@@ -194,28 +231,39 @@ def simulate(
     `aura simulate fit EVENTS --out scenario.yaml` reads a scenario off a log.
     """
     from aura_analytics.io import write_events
-    from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.loop import policy_named
     from aura_analytics.simulation.run import simulate as play
 
-    if scenario == "list":
-        _listed(as_json=as_json)
-        return
+    _refuse(scenario, world, out, truth, compare, in_loop=in_loop)
     for path in (out, truth):
         if path is not None and path.exists():
             raise ParameterError(Problem("the file exists already", got=str(path), next="choose another name"))
+    if scenario == "list":
+        _listed(as_json=as_json)
+        return
     if scenario == "fit":
-        _fit(world, out, replications, seed, as_json=as_json)
+        _fit(world, out, replications, seed, utc_offset, as_json=as_json)
         return
     if scenario == "sweep":
         _sweep(
-            world, policy, compare, replications, seed, in_loop=in_loop, days=days, workers=workers, folder=folder, as_json=as_json
+            world,
+            policy,
+            compare,
+            replications,
+            seed,
+            every_days,
+            window,
+            in_loop=in_loop,
+            days=days,
+            workers=workers,
+            folder=folder,
+            as_json=as_json,
         )
         return
-    if world is not None:
-        raise ParameterError(
-            Problem("one scenario at a time", got=world, next="aura simulate sweep SCENARIO plays many worlds of one")
-        )
-    rule = None if policy is None else Policy.from_yaml(policy)
+    rule = None if policy is None else policy_named(policy)
+    for path in (out, truth):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
     straight = out if out is not None and out.suffix == ".parquet" else None
     run = play(scenario_file(scenario), seed, days=days, policy=rule, most=most, out=straight)
     if out is not None and straight is None:

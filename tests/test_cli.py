@@ -33,7 +33,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_demo_shows_everything(demo: tuple[Path, str]) -> None:
     folder, out = demo
     assert "stubborn" in out and "flag" in out and "insufficient" in out
-    assert "made to underperform: strict_1, strict_2, stubborn" in out and "0 of them for others" in out
+    assert "made to underperform: strict_01, strict_02, stubborn" in out and "0 of them for others" in out
     assert (folder / "aura-demo/report.html").exists()
     assert pl.read_parquet(folder / "aura-demo/truth.parquet")["right_verdict"].null_count() == 0
     assert str(folder / "aura-demo/report.html") in out
@@ -43,7 +43,7 @@ def test_demo_shows_everything(demo: tuple[Path, str]) -> None:
 def test_dossiers_as_json_and_as_files(demo: tuple[Path, str], tmp_path: Path) -> None:
     path = demo[0] / "aura-demo/events.parquet"
     rows = json.loads(run("dossiers", path, "--json", "--sla", "2h", "--sla", "second_draw=1 working days", cwd=tmp_path).stdout)
-    one = next(row for row in rows if row["actor"] == "officer_1")
+    one = next(row for row in rows if row["actor"] == "officer_01")
     board = aura.dossiers(aura.read_events(path), sla={"default": "2h", "second_draw": "1 working days"})
     assert 0 < one["sla_breach_rate"] == board.filter(actor=one["actor"])["sla_breach_rate"][0]
     for suffix in ("parquet", "csv", "jsonl"):

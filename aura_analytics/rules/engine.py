@@ -15,7 +15,7 @@ since it could turn out either way.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Codes = NDArray[np.int8]
     Floats = NDArray[np.float64]
 
-__all__ = ["VERDICTS", "Answer", "Board", "answer", "peers_rate", "verdict_codes"]
+__all__ = ["VERDICTS", "Answer", "Board", "answer", "gravest", "one_sided", "peers_rate", "verdict_codes"]
 
 NO, LEANS_NO, UNKNOWN, LEANS_YES, YES = range(5)
 VERDICTS = ("insufficient", "clear", "watch", "flag")
@@ -115,6 +115,7 @@ class Board:
         self.frame = frame
         self._numbers: dict[str, tuple[Floats, Floats, NDArray[np.bool_]]] = {}
         self._limits: dict[tuple[str, float], tuple[Floats, Floats]] = {}
+        self._kept: dict[str, NDArray[np.bool_]] = {}
 
     def numbers(self, metric: str) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """Values, observations, and where there are none, of a metric."""
@@ -130,6 +131,12 @@ class Board:
         if (metric, level) not in self._limits:
             self._limits[metric, level] = METRICS[metric].limits(self.frame, level)
         return self._limits[metric, level]
+
+    def once(self, name: str, make: Callable[[], NDArray[np.bool_]]) -> NDArray[np.bool_]:
+        """What depends on nothing that is moved."""
+        if name not in self._kept:
+            self._kept[name] = make()
+        return self._kept[name]
 
 
 def _compare(leaf: Leaf, rows: Board) -> Answer:
@@ -329,6 +336,21 @@ def evidence(one: Finding) -> dict[str, Any]:
         "threshold": None if math.isnan(one.threshold) else one.threshold,
         "answer": ("no", "leans_no", "unknown", "leans_yes", "yes")[one.code],
     }
+
+
+def gravest(codes: Codes) -> Codes:
+    """Over several rules (the rows): the gravest of flag and watch; otherwise insufficient when any rule lacks evidence; else clear."""
+    grave = codes.max(axis=0)
+    lacking = (codes == INSUFFICIENT).any(axis=0)
+    return np.where(grave >= WATCH, grave, np.where(lacking, INSUFFICIENT, CLEAR)).astype(np.int8)
+
+
+def one_sided(board: pl.DataFrame, policy: PolicyFile) -> NDArray[np.bool_]:
+    """Who never once issued the agreeing verdict, where the policy asks for both."""
+    if not policy.evidence.both_verdicts:
+        return np.zeros(board.height, dtype=bool)
+    decided = board["agreed_ever"].is_not_null() if "override_rate_n" not in board.columns else board["override_rate_n"] > 0
+    return (decided & (board["agreed_ever"] == False).fill_null(value=False)).to_numpy()  # noqa: E712
 
 
 def applies(board: pl.DataFrame, policy: PolicyFile) -> NDArray[np.bool_]:

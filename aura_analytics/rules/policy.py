@@ -148,7 +148,7 @@ class Policy:
         elif "role" not in dossiers.columns:
             dossiers = dossiers.with_columns(role=pl.lit(None, dtype=pl.String))
         results = [self._rule(rule, dossiers) for rule in self.spec.rules]
-        blocked = self._one_sided(dossiers)
+        blocked = engine.one_sided(dossiers, self.spec)
         foreign = ~engine.applies(dossiers, self.spec)
         codes = np.stack([np.where(blocked | foreign, engine.INSUFFICIENT, verdicts).astype(np.int8) for verdicts, _, _ in results])
         notes = [[""] * dossiers.height for _ in results]
@@ -156,7 +156,7 @@ class Policy:
             self._check_readings(dossiers)
             for r, rule in enumerate(self.spec.rules):
                 codes[r], notes[r] = self._over_time(dossiers, codes[r], results[r][2], sticky=rule.clear_when is not None)
-        return self._worded(dossiers, _worst(codes), codes, results, blocked, foreign, notes, texts)
+        return self._worded(dossiers, engine.gravest(codes), codes, results, blocked, foreign, notes, texts)
 
     def _check(self, dossiers: pl.DataFrame) -> None:
         needed = [*self.metrics, *(f"{name}_n" for name in self.metrics if f"{name}_n" in METRICS[name].columns)]
@@ -175,12 +175,6 @@ class Policy:
         if rule.clear_when is not None:
             may_clear = engine.answer(rule.clear_when, board)[0] == engine.YES
         return engine.verdict_codes(codes), leaves, may_clear
-
-    def _one_sided(self, board: pl.DataFrame) -> NDArray[np.bool_]:
-        if not self.spec.evidence.both_verdicts:
-            return np.zeros(board.height, dtype=bool)
-        decided = board["agreed_ever"].is_not_null() if "override_rate_n" not in board.columns else board["override_rate_n"] > 0
-        return (decided & (board["agreed_ever"] == False).fill_null(value=False)).to_numpy()  # noqa: E712
 
     def _check_readings(self, board: pl.DataFrame) -> None:
         """Readings of one actor must be distinct, and for persistence about a step apart; otherwise one would count twice."""
@@ -355,13 +349,6 @@ def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
     grouped = pl.DataFrame({"i": index, "x": values}).group_by("i", maintain_order=True).agg("x")
     joined = pl.DataFrame({"i": np.arange(size)}).join(grouped, on="i", how="left", maintain_order="left")
     return joined["x"].fill_null(empty.first())
-
-
-def _worst(codes: NDArray[np.int8]) -> NDArray[np.int8]:
-    """Over several rules: the gravest of flag and watch; otherwise insufficient when any rule lacks evidence; else clear."""
-    grave = codes.max(axis=0)
-    lacking = (codes == engine.INSUFFICIENT).any(axis=0)
-    return np.where(grave >= engine.WATCH, grave, np.where(lacking, engine.INSUFFICIENT, engine.CLEAR)).astype(np.int8)
 
 
 def _leaves(condition: Condition) -> list[Leaf]:

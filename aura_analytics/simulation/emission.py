@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from aura_analytics.simulation.world import Columns, World
 
-__all__ = ["Emitter", "Texts", "score_place", "scores"]
+__all__ = ["Emitter", "Texts", "event_id", "score_place", "scores"]
 
 _FINE = "A careful answer that says what was asked for, and why it is so."
 _LIE = "The value is undefined here, and so the rest was made up as best it could."
@@ -69,6 +69,17 @@ def again(time: int) -> bytes:
     return bytes([ord("h") + time // 36, b"0123456789abcdefghijklmnopqrstuvwxyz"[time % 36]])
 
 
+def event_id(queue: int, number: int, tag: str) -> str:
+    """The id of an event of a case."""
+    return f"{_two(queue).decode()}{number:08d}{tag}"
+
+
+def _two(number: int) -> bytes:
+    """Two signs of a number up to 1,295."""
+    digits = b"0123456789abcdefghijklmnopqrstuvwxyz"
+    return bytes([digits[number // 36], digits[number % 36]])
+
+
 class Emitter:
     """Turns cases into events as they come.
 
@@ -110,13 +121,11 @@ class Emitter:
             )  # fmt: skip
         if not self._pooled.any():
             self._block("ASSIGNED", b"as", came, arrived["arrival"], actor="officer")
-        else:  # who takes from the shared line has a case from then on
-            for cases, known, mine in (
-                (arrived, came, ~self._is_pooled(arrived["officer"])),
-                (done, ended, self._is_pooled(done["officer"])),
-            ):
-                rows = np.flatnonzero(mine)
-                self._block("ASSIGNED", b"as", known.some(rows, "officer"), cases["assigned"][rows], actor="officer")
+        else:
+            rows = np.flatnonzero(~self._is_pooled(arrived["officer"]))
+            self._block("ASSIGNED", b"as", came.some(rows, "officer"), arrived["arrival"][rows], actor="officer")
+            # who takes from the shared line has a case from then on
+            self._assigned(ended, done, self._is_pooled(done["officer"]))
         self._block("RESOLVED", b"re", ended, done["end"], actor="officer")
         rows = np.flatnonzero(done["stars"])
         self._block("SAT_SCORE", b"ra", ended.some(rows), done["rated"][rows], value=pl.Series(done["stars"][rows].astype(float)))
@@ -142,12 +151,19 @@ class Emitter:
 
     def moved(self, cases: Columns) -> None:
         """Take in cases that were given to somebody else."""
-        rows = np.flatnonzero(cases["officer"] >= 0)
-        part = {name: column[rows] for name, column in cases.items()}
-        for time in np.unique(part["handed"]).tolist():
-            mine = np.flatnonzero(part["handed"] == time)
-            some = {name: column[mine] for name, column in part.items()}
-            self._block("ASSIGNED", again(time), self._known(some), some["assigned"], actor="officer")
+        self._assigned(self._known(cases), cases, cases["officer"] >= 0)
+
+    def _assigned(self, known: _Known, cases: Columns, mine: NDArray[np.bool_]) -> None:
+        """Assignments of some cases, each the first of its case or one more."""
+        for time in np.unique(cases["given"][mine]).tolist():
+            rows = np.flatnonzero(mine & (cases["given"] == time))
+            self._block(
+                "ASSIGNED",
+                b"as" if time == 0 else again(time),
+                known.some(rows, "officer"),
+                cases["assigned"][rows],
+                actor="officer",
+            )
 
     def until(self, moment: int, *, last: bool = False) -> pl.DataFrame:
         """The events so far; where they are ordered those before a moment (at the end of the run: up to it), and what comes later is kept."""
@@ -261,7 +277,7 @@ class Texts:
         width = max(len(name) for name in names)
         self._strip = len({len(name) for name in names}) > 1
         self._prefixes = np.array([name.rjust(width) + b"-" for name in names], dtype=f"V{width + 1}")
-        self._numbers = np.array([b"%02d" % number for number in range(len(names))], dtype="V2")
+        self._numbers = np.array([_two(number) for number in range(len(names))], dtype="V2")
 
     def heads(self, case: NDArray[np.int64]) -> NDArray[Any]:
         """The bytes that all ids of a case begin with; a case is its queue (above bit 40) and its number."""

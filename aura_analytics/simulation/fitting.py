@@ -48,15 +48,17 @@ class FittedScenario:
     assumed: tuple[str, ...]
 
 
-def fit_scenario(events: pl.DataFrame | pl.LazyFrame, name: str = "fitted") -> FittedScenario:
+def fit_scenario(events: pl.DataFrame | pl.LazyFrame, name: str = "fitted", *, utc_offset: float = 0) -> FittedScenario:
     """Read a scenario off a log.
 
     Parameters
     ----------
     events
-        Events on the contract; their times are read as UTC.
+        Events on the contract.
     name
         Of the scenario.
+    utc_offset
+        Hours that people's clocks are ahead of UTC, -14 to 14: shifts and hours of arrivals are read on that clock, and the scenario keeps to it.
 
     Returns
     -------
@@ -84,8 +86,9 @@ def fit_scenario(events: pl.DataFrame | pl.LazyFrame, name: str = "fitted") -> F
     >>> [queue.name for queue in found.queues], round(found.queues[0].per_day)
     (['claims'], 20)
     """
-    log = collect(check_schema(events))
-    ended = _ended(log)
+    assumed: list[str] = []
+    log = _prepared(events, utc_offset)
+    ended = _ended(log, assumed)
     if ended.is_empty():
         raise ParameterError(
             Problem("the log has no case that somebody ended", next="RESOLVED or verdict events with an actor and a case")
@@ -93,7 +96,7 @@ def fit_scenario(events: pl.DataFrame | pl.LazyFrame, name: str = "fitted") -> F
     first, last = (times.parse_as_of(value) for value in (log["ts"].min(), log["ts"].max()))  # type: ignore[arg-type]
     start, days = first.date(), (last.date() - first.date()).days + 1
     zero = datetime(start.year, start.month, start.day, tzinfo=timezone.utc)
-    assumed: list[str] = []
+    log = _busy(log, ended, assumed)
     verdicts = _verdicts(log, assumed)
     came = log.filter(pl.col("case_id").is_not_null() & (pl.col("case_id") != "")).group_by("case_id").agg(pl.col("ts").min())["ts"]
     until = (times.parse_as_of(came.max()).date() - start).days + 1  # type: ignore[arg-type]
@@ -113,14 +116,54 @@ def fit_scenario(events: pl.DataFrame | pl.LazyFrame, name: str = "fitted") -> F
 # -- what the log says of its cases --------------------------------------------------------------------------------------------
 
 
-def _ended(log: pl.DataFrame) -> pl.DataFrame:
-    """Per case that somebody ended: queue, opened, assigned to who ended it, ended, who (and of which kind)."""
+def _prepared(events: pl.DataFrame | pl.LazyFrame, utc_offset: float) -> pl.DataFrame:
+    """The log on people's clocks, with names as scenarios have them."""
+    if not -14 <= utc_offset <= 14:
+        raise ParameterError(Problem("utc_offset is out of range", got=utc_offset, expected="hours from -14 to 14"))
+    plain = [
+        pl.col(name).str.replace_all(r"[\x00-\x1f\x7f]", " ").str.strip_chars().str.slice(0, 200)
+        for name in ("queue", "actor", "agent")
+    ]
+    return collect(check_schema(events)).with_columns(*plain, ts=pl.col("ts") + pl.duration(seconds=round(3600 * utc_offset)))
+
+
+def _busy(log: pl.DataFrame, ended: pl.DataFrame, assumed: list[str]) -> pl.DataFrame:
+    """The log without queues of which no case was ever ended."""
+    of_cases = (
+        log.filter(pl.col("case_id").is_not_null())
+        .group_by("case_id")
+        .agg(queue=pl.col("queue").drop_nulls().first().fill_null("cases"))
+    )
+    idle = of_cases.filter(~pl.col("queue").is_in(ended["queue"].unique().implode()))
+    if idle.is_empty():
+        return log
+    names = ", ".join(sorted(idle["queue"].unique())[:5])
+    assumed.append(f"No case of {names} was ever ended: its {idle.height:,} cases are left out.")
+    return log.join(idle, on="case_id", how="anti")
+
+
+def _ended(log: pl.DataFrame, assumed: list[str]) -> pl.DataFrame:
+    """Per case that somebody ended: queue, opened, assigned to whose it was, ended, whose (and of which kind).
+
+    A case is theirs who gave the last verdict, otherwise who resolved it; it ends when it is first resolved, otherwise with the verdict.
+    """
     of_cases = log.filter(pl.col("case_id").is_not_null() & (pl.col("case_id") != ""))
     opened = of_cases.group_by("case_id").agg(opened=pl.col("ts").min(), queue=pl.col("queue").drop_nulls().first())
     acts = of_cases.filter(pl.col("type").is_in(["RESOLVED", *VERDICT_TYPES]) & pl.col("actor").is_not_null())
-    end = acts.sort("ts", pl.col("type") == "RESOLVED").group_by("case_id").agg(
-        ended=pl.col("ts").last(), actor=pl.col("actor").last(), actor_kind=pl.col("actor_kind").cast(pl.String).last()
+    done, decided = pl.col("type") == "RESOLVED", pl.col("type").is_in(list(VERDICT_TYPES))
+    kind = pl.col("actor_kind").cast(pl.String)
+    end = acts.sort("ts", maintain_order=True).group_by("case_id").agg(
+        ended=pl.coalesce(pl.col("ts").filter(done).first(), pl.col("ts").last()),
+        actor=pl.coalesce(pl.col("actor").filter(decided).last(), pl.col("actor").filter(done).first()),
+        actor_kind=pl.coalesce(kind.filter(decided).last(), kind.filter(done).first()),
+        other=(pl.col("actor").filter(decided).last() != pl.col("actor").filter(done).first()).fill_null(value=False),
+        again=(pl.col("ts").filter(done).n_unique() > 1),
     )  # fmt: skip
+    for column, said in (("other", "were resolved by somebody else than who decided them, and count as the decider's"),
+                         ("again", "were resolved more than once, and end with the first time")):  # fmt: skip
+        if count := int(end[column].sum()):
+            assumed.append(f"{count:,} of {end.height:,} cases {said}.")
+    end = end.drop("other", "again")
     given = of_cases.filter(pl.col("type") == "ASSIGNED").select("case_id", "actor", assigned="ts")
     mine = (
         given.join(end, on=["case_id", "actor"])
@@ -172,7 +215,7 @@ def _queues(log: pl.DataFrame, verdicts: pl.DataFrame, zero: datetime, days: int
         known = mine["truth"].drop_nulls()
         share = known.mean() if known.len() else mine["advice"].drop_nulls().mean()
         found.append({
-            "name": _plain(queue), "per_day": max(float(weekdays.mean()), 1e-6), "hours": (hours / hours.sum()).round(5).tolist(),
+            "name": queue, "per_day": max(float(weekdays.mean()), 1e-6), "hours": (hours / hours.sum()).round(5).tolist(),
             "weekdays": (weekdays / weekdays.sum()).round(5).tolist(), "approve_is_right": 0.5 if share is None else round(float(share), 5),  # type: ignore[arg-type]
         })  # fmt: skip
     return found
@@ -194,7 +237,7 @@ def _agents(log: pl.DataFrame, verdicts: pl.DataFrame, assumed: list[str]) -> li
         known = part.filter(pl.col("right").is_not_null())
         yes, no = (known.filter(pl.col("truth") == side)["right"] for side in (True, False))
         one: dict[str, Any] = {
-            "name": _plain(agent),
+            "name": agent,
             "weight": part.height / named.height,
             "accuracy": _mean(yes, _mean(known["right"], 1.0)),
         }
@@ -219,6 +262,7 @@ def _officers(
     del log
     audited = verdicts.filter(pl.col("right").is_not_null())
     wrong, right = (audited.filter(pl.col("right") == side)["override"] for side in (False, True))
+    _shift(ended["ended"], assumed)
     base = (_mean(wrong, 0.5), _mean(right, 0.5)) if wrong.len() and right.len() else None
     accuracy = _mean(audited["right"], 1.0)
     sizes = ended.group_by("actor").len().filter(pl.col("len") >= _FEW)["actor"]
@@ -239,12 +283,12 @@ def _officers(
         seen = _shifted(rate, (_mean(own_wrong, 0.5), _mean(own_right, 0.5)) if known else base, accuracy)
         own = set(part["queue"])
         one = {
-            "name": _plain(actor), "weight": max(part.height / mean, 1e-3), "decides": round(min(mine.height / part.height, 1.0), 5),
+            "name": actor, "weight": max(part.height / mean, 1e-3), "decides": round(min(mine.height / part.height, 1.0), 5),
             "overrides_wrong": seen[0], "overrides_right": seen[1], **(_work(part, zero) if part.height >= _FEW else shared),
             "kind": "system" if part["actor_kind"][0] == "system" else "officer",
         }  # fmt: skip
         if own != everywhere:
-            one["queues"] = sorted(_plain(queue) for queue in own)
+            one["queues"] = sorted(own)
         found.append(one)
     return found
 
@@ -275,12 +319,26 @@ def _lindley(begin: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int
     return np.asarray(end - np.maximum(begin, before))
 
 
-def _shift(ended: pl.Series) -> Shift | None:
+def _gap(hours: NDArray[np.int64]) -> tuple[int, int] | None:
+    """The longest run of at least 5 hours, within the day, that hold 2 % of what ends at most."""
+    best: tuple[int, int] | None = None
+    for first in range(24):
+        for after in range(first + 5, 25):
+            if hours[first:after].sum() <= 0.02 * hours.sum() and (best is None or after - first > best[1] - best[0]):
+                best = first, after
+    return best
+
+
+def _shift(ended: pl.Series, assumed: list[str] | None = None) -> Shift | None:
     """The hours between which 98 % of the cases end, in half hours, and the weekdays with at least 2 % of them; None: always."""
     hour = (ended.dt.hour().cast(pl.Float64) + ended.dt.minute() / 60).to_numpy()
     low, high = np.quantile(hour, [0.01, 0.99])
     start, end = math.floor(2 * low) / 2, min(math.floor(2 * high) / 2 + 0.5, 24.0)
     days = np.bincount(ended.dt.weekday().to_numpy() - 1, minlength=7) / ended.len()
+    hours = np.bincount(hour.astype(int), minlength=24)
+    if end - start >= 20 and assumed is not None and (gap := _gap(hours)):
+        assumed.append(f"Hardly anything ends from {gap[0]}:00 to {gap[1]}:00, but work goes on over midnight: nights are counted as working time. Fit with "
+                       "utc_offset, the hours that people's clocks are ahead of UTC.")  # fmt: skip
     works = tuple(int(day) for day in np.flatnonzero(days >= 0.02))
     return None if end - start >= 23 and len(works) == 7 else Shift(start=start, end=end, days=works)
 
@@ -386,15 +444,12 @@ def _mean(values: pl.Series, empty: float) -> float:
     return round(float(known.mean()), 5) if known.len() else empty  # type: ignore[arg-type]
 
 
-def _plain(name: str) -> str:
-    """A name as scenarios have it."""
-    return re.sub(r"[\x00-\x1f\x7f]", " ", name).strip()[:200] or "unnamed"
-
-
 # -- how well it comes back ----------------------------------------------------------------------------------------------------
 
 
-def fit_check(scenario: Scenario, events: pl.DataFrame | pl.LazyFrame, *, replications: int = 20, seed: int = 0) -> pl.DataFrame:
+def fit_check(
+    scenario: Scenario, events: pl.DataFrame | pl.LazyFrame, *, replications: int = 20, seed: int = 0, utc_offset: float = 0
+) -> pl.DataFrame:
     """Play a scenario and compare the simulated logs with the real one, marginal by marginal.
 
     Parameters
@@ -405,6 +460,8 @@ def fit_check(scenario: Scenario, events: pl.DataFrame | pl.LazyFrame, *, replic
         The log that it was read off.
     replications, seed
         How many worlds, and which.
+    utc_offset
+        As in `fit_scenario`.
 
     Returns
     -------
@@ -416,7 +473,8 @@ def fit_check(scenario: Scenario, events: pl.DataFrame | pl.LazyFrame, *, replic
     """
     if replications < 2:
         raise ParameterError(Problem("replications is out of range", got=replications, expected="at least 2"))
-    log = collect(check_schema(events))
+    log = _prepared(events, utc_offset)
+    log = _busy(log, _ended(log, []), [])
     real, shapes = _numbers(log), _shapes(log)
     worlds = [simulate(scenario, seed, replication=number, ordered=False).events for number in range(replications)]
     simulated, drawn = [_numbers(world) for world in worlds], [_shapes(world) for world in worlds]
@@ -439,7 +497,7 @@ def fit_check(scenario: Scenario, events: pl.DataFrame | pl.LazyFrame, *, replic
 
 def _numbers(log: pl.DataFrame) -> dict[tuple[str, str], float | None]:
     """Numbers of a log."""
-    ended, verdicts = _ended(log), _verdicts(log, [])
+    ended, verdicts = _ended(log, []), _verdicts(log, [])
     days = (times.parse_as_of(log["ts"].max()).date() - times.parse_as_of(log["ts"].min()).date()).days + 1  # type: ignore[arg-type]
     hours = (ended["ended"] - ended["assigned"]).dt.total_microseconds() / HOUR
     stars = log.filter(pl.col("type") == "SAT_SCORE")["value"]
@@ -464,13 +522,13 @@ def _float(value: Any) -> float | None:
 
 def _shapes(log: pl.DataFrame) -> dict[str, Any]:
     """Distributions of a log."""
-    ended, verdicts = _ended(log), _verdicts(log, [])
+    ended, verdicts = _ended(log, []), _verdicts(log, [])
     came = log.filter(pl.col("case_id").is_not_null()).group_by("case_id").agg(pl.col("ts").min())["ts"]
     stars = log.filter(pl.col("type") == "SAT_SCORE")["value"]
     rates = verdicts.group_by("actor").agg(k=pl.col("override").sum(), n=pl.len())
     return {
         "arrivals by hour": _shares(came.dt.hour()), "arrivals by weekday": _shares(came.dt.weekday()), "ends by hour": _shares(ended["ended"].dt.hour()),
-        "cases by officer": _shares(ended["actor"]), "overrides by officer": _shares(rates["actor"].gather(_repeated(rates["k"]))) if rates["k"].sum() else None,
+        "cases by officer": _shares(ended["actor"]), "recommendations by agent": _shares(verdicts["agent"]) if verdicts["agent"].drop_nulls().len() else None, "overrides by officer": _shares(rates["actor"].gather(_repeated(rates["k"]))) if rates["k"].sum() else None,
         "stars": _shares(stars) if stars.len() else None,
         "processing time": np.sort((ended["ended"] - ended["assigned"]).dt.total_microseconds().to_numpy()),
     }  # fmt: skip

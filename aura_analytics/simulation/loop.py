@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -10,13 +11,14 @@ import numpy as np
 import polars as pl
 
 from aura_analytics import events as contract
+from aura_analytics.errors import FileMissingError, Problem, close_match
 from aura_analytics.events import SEVERITIES
 from aura_analytics.hr.desk import drafted
 from aura_analytics.hr.severities import SeverityTable
 from aura_analytics.hr.vocabulary import action_event
 from aura_analytics.routing.router import Router
 from aura_analytics.rules.policy import Policy
-from aura_analytics.simulation.emission import score_place, scores
+from aura_analytics.simulation.emission import event_id, score_place, scores
 from aura_analytics.simulation.readings import Watch, readings
 from aura_analytics.simulation.worktime import DAY
 
@@ -24,15 +26,32 @@ if TYPE_CHECKING:
     from aura_analytics.simulation.scenario import Hr, Routing
     from aura_analytics.simulation.world import Columns, World
 
-__all__ = ["Consequences", "OfficerDesk", "RouterDesk", "policy_named"]
+__all__ = ["Consequences", "OfficerDesk", "RouterDesk", "policy_named", "window_of"]
 
 _SIGNED = "simulated HR"
 
 
 def policy_named(name: str) -> Policy:
-    """A policy that comes with the package, or of a file."""
+    """A policy that comes with the package, or of a file.
+
+    Raises
+    ------
+    FileMissingError, RuleError
+        If there is no such policy, or the file cannot be read.
+    """
     shipped = {"evidence_gated": Policy.evidence_gated, "tracker": Policy.tracker}
-    return shipped[name]() if name in shipped else Policy.from_yaml(name)
+    if name in shipped:
+        return shipped[name]()
+    if not Path(name).exists():
+        hint = close_match(name, list(shipped)) or f"name one of {', '.join(shipped)}, or the path of a policy file"
+        raise FileMissingError(Problem("no such policy", got=name, next=hint))
+    return Policy.from_yaml(name)
+
+
+def window_of(window: str | None, policy: Policy) -> str | None:
+    """The window that dossiers are read over: as it is asked for, by default the policy's own; `all` is the whole log."""
+    chosen = policy.spec.window if window is None else window
+    return None if chosen in (None, "all") else chosen
 
 
 class _Desk:
@@ -62,14 +81,20 @@ class OfficerDesk(_Desk):
         self._hr, self._policy = hr, policy
         self._watch = Watch(policy, range(hr.every_days, world.scenario.days + hr.every_days, hr.every_days))
         self._needed = set(self._watch.days)
-        self._readings = readings(world, policy.metrics, hr.window)
+        self._readings = readings(world, policy.metrics, window_of(hr.window, policy))
         self._plans: dict[int, tuple[int, str]] = {}  # officer -> day of its end, name
         self._counts: dict[int, int] = {}
         self._away: dict[int, int] = {}
         groups = world.scenario.officers
+        self._person = np.array([group.kind == "officer" for group in groups])[world.officer_group]  # no rule is meant for machines
         self._gaming, self._effect = (
             np.array([getattr(group, name) for group in groups])[world.officer_group] for name in ("gaming", "plan_effect")
         )
+
+    @property
+    def days(self) -> list[int]:
+        """Days on whose morning dossiers are read, those that the policy looks back on included."""
+        return sorted(self._needed)
 
     def after(self, day: int, arrived: Columns, done: Columns) -> list[Columns]:
         """The end of an epoch, on this day's morning; returns the cases that were given to others."""
@@ -79,7 +104,7 @@ class OfficerDesk(_Desk):
         if day not in self._needed:
             return []
         flagged = self._watch.read(day, self._readings.board(moment))
-        fresh = [officer for officer in flagged if officer not in self._plans and officer not in self._away]
+        fresh = [who for who in flagged if self._person[who] and who not in self._plans and who not in self._away]
         handed: list[Columns] = []
         for officer in fresh:
             reasons = self._watch.reasons(self._world.officers[officer])
@@ -100,7 +125,7 @@ class OfficerDesk(_Desk):
         for officer, until in list(self._away.items()):
             if day >= until:
                 del self._away[officer]
-                state.away[officer] = False
+                self._world.back(officer, moment)
 
     def _plan(self, officer: int, reasons: list[str], day: int, moment: int) -> None:
         hr, state = self._hr, self._world.state
@@ -121,7 +146,10 @@ class OfficerDesk(_Desk):
         self._counts[officer] = 0
         self._world.state.away[officer] = True
         moved = self._world.hand_over(moment)
-        return [] if moved is None else [moved]
+        if moved is None:
+            return []
+        self._readings.moved(moved)
+        return [moved]
 
     def _say(self, action: str, officer: int, moment: int, name: str, **said: Any) -> None:
         actor = self._world.officers[officer]
@@ -167,7 +195,7 @@ class Consequences(_Desk):
         queue, number = int(c["queue"][row]), int(c["number"][row])
         case = f"{self._world.scenario.queues[queue].name}-{number:08d}"
         scored = {
-            "event_id": f"{queue:02d}{number:08d}sc",
+            "event_id": event_id(queue, number, "sc"),
             "actor": name,
             "value": self._points[place],
             "penalties": self._words[place],
@@ -176,9 +204,9 @@ class Consequences(_Desk):
             if item.action == "reroute":
                 continue
             action = {"case": "case_opened"}.get(item.action, item.action)
-            event_id = f"{case}/hr/{action}"
+            name_of = f"{case}/hr/{action}"
             self.made.append(drafted(
-                action, name, "agent", event_id=event_id, rule=self._rule, rows=[scored], ts=self._time(at), case_id=case, points=item.points,
+                action, name, "agent", event_id=name_of, rule=self._rule, rows=[scored], ts=self._time(at), case_id=case, points=item.points,
                 days=item.days, severity=severity, reason=f"{severity}: {', '.join(self._words[place])}",
             ))  # fmt: skip
             if action == "suspension":
@@ -186,7 +214,7 @@ class Consequences(_Desk):
                 self._until[agent] = max(self._until.get(agent, 0), end)
             if action == "case_opened" or (action == "suspension" and item.days is None):
                 _, opened = self._reviews.get(agent, (0, []))
-                self._reviews[agent] = (at + self._review, [*opened, event_id] if action == "case_opened" else opened)
+                self._reviews[agent] = (at + self._review, [*opened, name_of] if action == "case_opened" else opened)
 
     def _reviewed(self, agent: int, opened: list[str], moment: int) -> None:
         name, at = self._world.agents[agent], self._time(moment)

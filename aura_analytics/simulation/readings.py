@@ -52,11 +52,14 @@ class Readings(Protocol):
     def add(self, arrived: Columns, done: Columns) -> None:
         """Take in what arrived and what was begun."""
 
+    def moved(self, cases: Columns) -> None:
+        """Take in cases that were given to somebody else."""
+
     def board(self, moment: int) -> pl.DataFrame:
         """Dossiers as of a moment (microseconds from the Monday 0:00 before the run); `number` is the officer's, in all replications."""
 
 
-def readings(world: World, metrics: Iterable[str | Metric], window: str) -> Readings:
+def readings(world: World, metrics: Iterable[str | Metric], window: str | None) -> Readings:
     """The quickest way to read some metrics in a world."""
     chosen = metrics_named(metrics)
     return _Direct(world, chosen, window) if is_direct(chosen) else _FromLog(world, chosen, window)
@@ -121,9 +124,9 @@ class _Track:
 class _Direct:
     """Readings from what the simulator knows."""
 
-    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str) -> None:
+    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str | None) -> None:
         self._world, self._metrics = world, metrics
-        self._window = parse_span(window) // timedelta(microseconds=1)
+        self._window = 2**61 if window is None else parse_span(window) // timedelta(microseconds=1)
         self._groups = grouped(metrics)
         kinds = {"decisions": _OFFICER, "handled": _OFFICER, "outcomes": _AGENT, "evaluations": _AGENT, "ratings": None}
         self._tracks = {fact: _Track(members, fact, kinds[fact]) for (fact, _), members in self._groups.items()}
@@ -161,6 +164,9 @@ class _Direct:
             words = np.where(done["ai_right"][rows], "success", "failure").astype(object)
             tracks["outcomes"].add(ts=done["end"][rows] + self._audit, actor=agent[1][rows], outcome=words)
 
+    def moved(self, cases: Columns) -> None:
+        """Nothing: what is counted of a case says itself when it was assigned."""
+
     def board(self, moment: int) -> pl.DataFrame:
         """Dossiers as of a moment, with `agreed_ever`."""
         size = len(self._names)
@@ -188,7 +194,7 @@ class _Direct:
 class _FromLog:
     """Readings from the events, as of a real log."""
 
-    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str) -> None:
+    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str | None) -> None:
         if world.replications > 1:
             raise ValueError("these metrics are read one world at a time")
         self._world, self._window = world, window
@@ -202,9 +208,14 @@ class _FromLog:
         self._emitter.add(arrived, done)
         self._coming = pl.concat([self._coming, self._emitter.until(0)])
 
+    def moved(self, cases: Columns) -> None:
+        """Take in cases that were given to somebody else."""
+        self._emitter.moved(cases)
+
     def board(self, moment: int) -> pl.DataFrame:
         """Dossiers as of a moment."""
         at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
+        self._coming = pl.concat([self._coming, self._emitter.until(0)])
         self._state.append(self._coming.filter(pl.col("ts") <= at))
         self._coming = self._coming.filter(pl.col("ts") > at)
         board = self._state.dossiers(at, self._window)

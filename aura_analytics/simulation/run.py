@@ -228,8 +228,11 @@ class _Play:
         emitter = Emitter(world, ordered=self._ordered)
         parts: tuple[list[Columns], list[Columns]] = ([], [])
         begun = 0
-        for first in range(0, scenario.days, step):
-            last = min(first + step, scenario.days)
+        stops = {*range(step, scenario.days, step), scenario.days}
+        if self._officers is not None:
+            stops |= {day for day in self._officers.days if day < scenario.days}
+        first = 0
+        for last in sorted(stops):
             arrived, done = world.epoch(first, last, closes=closed)
             moved = self._act(last, arrived, done) if closed else []
             parts[0].append(arrived)
@@ -245,6 +248,7 @@ class _Play:
                 emitter.add(together(parts[0]), together(parts[1]))
                 parts = ([], [])
                 yield self._with_actions(emitter.until(world.moment(last), last=last == scenario.days), last)
+            first = last
 
     def _act(self, day: int, arrived: Columns, done: Columns) -> list[Columns]:
         """What HR and the router do at the end of an epoch."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from datetime import date
 from importlib import resources
 from pathlib import Path
@@ -179,7 +180,7 @@ class Hr(Strict):
 
     policy: str = Field("evidence_gated", description="evidence_gated, tracker, or the path of a policy file")
     every_days: int = Field(1, ge=1, le=365, description="days of an epoch")
-    window: str = "90d"
+    window: str | None = Field(None, description="of the dossiers; default the policy's own, `all` is the whole log")
     consequences: str | None = Field(
         None, description="what follows from errors of agents: seed (the Accountant's table), or the path of a severity table"
     )
@@ -220,7 +221,7 @@ class Scenario(YamlModel):
     days: int = Field(ge=1, le=_MOST_DAYS)
     arrivals_until: int | None = Field(None, ge=1, description="day from which on nothing arrives any more; default the end")
     holidays: str | None = Field(None, description="country (US, DE) whose public holidays nobody works on")
-    queues: tuple[Queue, ...] = Field(min_length=1)
+    queues: tuple[Queue, ...] = Field(min_length=1, max_length=1296)
     agents: tuple[Agents, ...] = Field(min_length=1)
     officers: tuple[Officers, ...] = Field(min_length=1)
     citizens: Citizens = Citizens()
@@ -273,11 +274,20 @@ class Scenario(YamlModel):
     @model_validator(mode="after")
     def _sound(self) -> Scenario:
         names = [queue.name for queue in self.queues]
+        groups: list[Agents | Officers] = [*self.officers, *self.agents]
+        everybody = Counter(
+            f"{group.name}_{i:02d}" if group.count > 1 else group.name for group in groups for i in range(1, group.count + 1)
+        )
+        twice = [name for name, times in everybody.items() if times > 1]
         problems = [
             f"officers {group.name}: a shared line needs a capacity"
             for group in self.officers
             if group.pooled and group.capacity is None
         ]
+        if twice:
+            problems.append(f"two officers or agents have one name: {', '.join(twice[:5])}")
+        if not self.scored and ((self.hr and self.hr.consequences) or (self.routing and self.routing.strategy == "seed")):
+            problems.append("scored: false leaves nothing for hr.consequences or for routing by scores (strategy: seed)")
         for what, listed in (
             ("queues", names),
             ("agents", [item.name for item in self.agents]),

@@ -7,6 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, time, timedelta, timezone
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.rules.policy import Policy
+from aura_analytics.simulation.loop import window_of
 from aura_analytics.simulation.readings import Watch, is_direct, readings
 from aura_analytics.simulation.run import simulate
 from aura_analytics.simulation.scenario import Scenario
@@ -27,6 +29,9 @@ __all__ = ["LoopComparison", "PolicyComparison", "RuleErrorRates", "compare_in_l
 _YEAR = 365.25
 _RATES = ("false_flags_per_officer_year", "flips_per_officer_year", "detected", "delay_days")
 _LOOP_RATES = ("wrong_verdicts", "stars", "hours", "plans_per_officer_year", "plans_on_good_per_officer_year")
+# rates of what is counted: the count, and the years that it is counted in
+_COUNTED = {"false_flags_per_officer_year": ("false", "good_years"), "flips_per_officer_year": ("flips", "years"),
+            "plans_per_officer_year": ("plans", "years"), "plans_on_good_per_officer_year": ("on_good", "good_years")}  # fmt: skip
 _BATCH = 500_000  # cases of the worlds that are played side by side
 
 
@@ -48,6 +53,8 @@ class RuleErrorRates:
         One row a replication: `replication` and the rates.
     policy, scenario
         Names.
+    window
+        Over which the dossiers were read; None is everything up to the reading.
     """
 
     rates: pl.DataFrame
@@ -55,10 +62,12 @@ class RuleErrorRates:
     worlds: pl.DataFrame
     policy: str
     scenario: str
+    window: str | None
 
     def __str__(self) -> str:
         """A few lines for people."""
-        lines = [f"{self.policy} in {self.worlds.height} worlds of {self.scenario}"]
+        over = "all up to each reading" if self.window is None else f"windows of {self.window}"
+        lines = [f"{self.policy} in {self.worlds.height} worlds of {self.scenario}, {over}"]
         for row in self.rates.iter_rows(named=True):
             limits = "" if row["lo"] is None else f" ({row['lo']:.3f} to {row['hi']:.3f})"
             said = "undefined" if row["value"] is None else f"{row['value']:.3f}{limits}"
@@ -83,7 +92,7 @@ def rule_error_rates(
     *,
     days: int | None = None,
     every_days: int = 7,
-    window: str = "90d",
+    window: str | None = None,
     workers: int = 1,
     folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -101,7 +110,7 @@ def rule_error_rates(
     days
         Horizon, instead of the scenario's own.
     every_days, window
-        How often the rule is read, and over which window.
+        How often the rule is read, and over which window; default the policy's own window, `all` is everything up to the reading.
     workers
         Processes.
     folder
@@ -129,10 +138,18 @@ def rule_error_rates(
     """
     world = _checked(scenario, days, replications=replications, every_days=every_days, workers=workers).changed(hr=None)
     alone = bool(policy.roles) or not is_direct(policy.metrics)
+    if world.days < every_days:
+        problem = Problem(
+            "the rule would never be read",
+            got=f"{world.days} days, read every {every_days}",
+            next="play longer, or read more often",
+        )
+        raise ParameterError(problem)
+    window = window_of(window, policy)
     side = 1 if alone else max(1, int(_BATCH // max(world.cases_expected, 1)))
     common = ("rates", world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed, every_days, window)
     found = _collected(common, replications, side, workers, folder, progress)
-    return _summed(found, world, policy)
+    return _summed(found, world, policy, window)
 
 
 def _checked(scenario: Scenario | str | Path, days: int | None, **numbers: int) -> Scenario:
@@ -171,11 +188,11 @@ class LoopComparison:
     Attributes
     ----------
     first, second
-        `rate`, `value`, `lo`, `hi` (Student's t across worlds), `worlds`: `wrong_verdicts` (share of the cases begun), `stars` (mean), `hours`
+        `rate`, `value`, `lo`, `hi` (as of `RuleErrorRates`), `worlds`: `wrong_verdicts` (share of the verdicts up to the horizon), `stars` (mean), `hours`
         (mean, from arrival to verdict), `plans_per_officer_year`, `plans_on_good_per_officer_year` (of officers who are not made to
         underperform).
     differences
-        The same of second minus first, paired.
+        The same of second minus first, paired (Student's t; no limits where all worlds agree).
     """
 
     first: pl.DataFrame
@@ -206,13 +223,14 @@ def compare_in_loop(
     """
     world = _checked(scenario, days, replications=replications, workers=workers)
     world = world if world.hr is not None else world.changed(hr={})
-    sides = []
+    sides, rates = [], []
     for number, policy in enumerate((first, second)):
         common = ("loop", world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed)
         step = None if progress is None else _shifted(progress, number * replications, 2 * replications)
         found = _collected(common, replications, 1, workers, folder, step)
-        sides.append(pl.DataFrame(found, schema={"replication": pl.Int64, **dict.fromkeys(_LOOP_RATES, pl.Float64)}))
-    rates = [_rates([(name, *_mean(side[name])) for name in _LOOP_RATES]) for side in sides]
+        frame = pl.DataFrame(found, schema={"replication": pl.Int64, **dict.fromkeys(_LOOP_RATES, pl.Float64)})
+        sides.append(frame)
+        rates.append(_rates([(name, *_bounded(name, _mean(frame[name]), frame[name], found, world.days)) for name in _LOOP_RATES]))
     return LoopComparison(rates[0], rates[1], _paired(sides[0], sides[1], _LOOP_RATES))
 
 
@@ -222,7 +240,13 @@ def _shifted(progress: Callable[[int, int], None], before: int, total: int) -> C
 
 def _paired(first: pl.DataFrame, second: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
     both = first.join(second, on="replication", suffix="_second")
-    return _rates([(name, *_mean(both[f"{name}_second"] - both[name])) for name in names])
+    rows = []
+    for name in names:
+        apart = both[f"{name}_second"] - both[name]
+        value, low, high, n = _mean(apart)
+        # that all worlds agree says nothing about how far the next one may be off
+        rows.append((name, value, *((low, high) if apart.drop_nulls().n_unique() > 1 else (None, None)), n))
+    return _rates(rows)
 
 
 def _collected(
@@ -277,9 +301,14 @@ def _worlds(task: _Task) -> list[dict[str, Any]]:
     return _read(scenario, policy, seed, numbers, *more)
 
 
-def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], every: int, window: str) -> list[dict[str, Any]]:
+def _read(
+    scenario: Scenario, policy: Policy, seed: int, numbers: list[int], every: int, window: str | None
+) -> list[dict[str, Any]]:
     """Worlds side by side, read by the rule at every reading."""
     world = World(scenario, [Streams(seed, number) for number in numbers])
+    person = np.array([group.kind == "officer" for group in scenario.officers])[
+        world.officer_group
+    ]  # no rule is meant for machines
     watch = Watch(policy, range(every, scenario.days + 1, every))
     seen = readings(world, policy.metrics, window)
     size = len(world.officers)
@@ -296,10 +325,10 @@ def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], eve
         board = seen.board(world.moment(day))
         now[watch.read(day, board)] = True
         if day % every == 0:
+            now &= np.tile(person, len(numbers))
             flips += (now ^ flagged).reshape(len(numbers), size).sum(axis=1)
             first[now & (first == 0)] = day
             flagged = now
-    person = np.array([group.kind == "officer" for group in scenario.officers])[world.officer_group]
     bad = np.array([group.bad for group in scenario.officers])[world.officer_group] & person
     years, good, people = scenario.days / _YEAR, int((person & ~bad).sum()), int(person.sum())
     rows = []
@@ -319,8 +348,8 @@ def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], eve
 def _lived(scenario: Scenario, policy: Policy, seed: int, number: int) -> dict[str, Any]:
     """One world with the rule in its loop."""
     run = simulate(scenario, seed, replication=number, policy=policy, ordered=False)
-    end = run.truth.cases["arrival"].max()
-    cases = run.truth.cases.filter(pl.col("end") <= end)
+    horizon = datetime.combine(scenario.start, time(), timezone.utc) + timedelta(days=scenario.days)
+    cases = run.truth.cases.filter(pl.col("end") <= horizon)
     officers = run.truth.actors.filter(actor_kind="officer")
     plans = run.actions.filter(pl.col("attributes").str.contains('"action": "plan_opened"', literal=True))
     good = officers.filter(~pl.col("bad"))["actor"]
@@ -330,7 +359,8 @@ def _lived(scenario: Scenario, policy: Policy, seed: int, number: int) -> dict[s
     hours = (cases["end"] - cases["arrival"]).dt.total_microseconds() / 3.6e9
     return {
         "replication": number, "wrong_verdicts": _number((~cases["human_right"]).mean()), "stars": _number(rated.mean()),
-        "hours": _number(hours.mean()), "plans_per_officer_year": plans.height / (officers.height * years),
+        "hours": _number(hours.mean()), "plans": plans.height, "years": officers.height * years, "on_good": on_good, "good_years": len(good) * years,
+        "plans_per_officer_year": plans.height / (officers.height * years) if officers.height else None,
         "plans_on_good_per_officer_year": on_good / (len(good) * years) if len(good) else None,
     }  # fmt: skip
 
@@ -358,7 +388,7 @@ def _rates(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
-def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy) -> RuleErrorRates:
+def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy, window: str | None) -> RuleErrorRates:
     from aura_analytics.intervals import wilson
 
     schema = {"replication": pl.Int64, **dict.fromkeys(_RATES, pl.Float64)}
@@ -378,7 +408,7 @@ def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy) -> 
         schema={"day": pl.Int64, "share": pl.Float64, "lo": pl.Float64, "hi": pl.Float64},
     )
     rates = [(name, *_bounded(name, _mean(worlds[name]), worlds[name], found, scenario.days)) for name in _RATES]
-    return RuleErrorRates(_rates(rates), detection, worlds, policy.name, scenario.name)
+    return RuleErrorRates(_rates(rates), detection, worlds, policy.name, scenario.name, window)
 
 
 _Limits = tuple[float | None, float | None, float | None, int]
@@ -393,14 +423,14 @@ def _bounded(name: str, across: _Limits, values: pl.Series, found: list[dict[str
     mean, low, high, n = across
     if mean is None or low is None or high is None:
         return across
-    top = {"detected": 1.0, "delay_days": float(days)}.get(name, float("inf"))
+    top = {"detected": 1.0, "delay_days": float(days), "wrong_verdicts": 1.0, "stars": 5.0}.get(name, float("inf"))
     if values.drop_nulls().n_unique() > 1:
         return mean, max(low, 0.0), min(high, top), n
     if name == "detected":
         lower, upper = wilson([sum(len(row["days"]) for row in found)], [sum(row["bad"] for row in found)])
         return mean, float(lower[0]), float(upper[0]), n
-    if name in ("false_flags_per_officer_year", "flips_per_officer_year"):
-        count, years = ("false", "good_years") if name.startswith("false") else ("flips", "years")
+    if name in _COUNTED:
+        count, years = _COUNTED[name]
         k, exposure = sum(row[count] for row in found), sum(row[years] for row in found)
         # exact limits of a Poisson count (Garwood 1936)
         lower_limit = float(gammaincinv(k, 0.025)) / exposure if k else 0.0

@@ -32,18 +32,19 @@ if TYPE_CHECKING:
 __all__ = ["STEPS", "World", "names_of", "together"]
 
 STEPS = 10_000  # of a confidence: it has four decimals
-_GRID = 1 << 17  # places at which the ring is read
+_GRID = 1 << 17  # places at which a ring is read, at least
+_POINTS = 1024  # of everybody on a ring
 _MINUTE = 60_000_000
 # the columns of cases that have come, and of those that are done with
 CAME = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented", "too_short",
         "officer", "audited")  # fmt: skip
 KEPT = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented",
-        "too_short", "officer", "start", "end", "decided", "override", "stars", "rated", "audited")  # fmt: skip
+        "too_short", "officer", "given", "start", "end", "decided", "override", "stars", "rated", "audited")  # fmt: skip
 
 
 def names_of(group: Agents | Officers) -> list[str]:
     """Names of the members of a group."""
-    return [group.name] if group.count == 1 else [f"{group.name}_{i:0{len(str(group.count))}d}" for i in range(1, group.count + 1)]
+    return [group.name] if group.count == 1 else [f"{group.name}_{i:02d}" for i in range(1, group.count + 1)]
 
 
 def together(parts: Sequence[Columns]) -> Columns:
@@ -57,30 +58,31 @@ class Ring:
     Parameters
     ----------
     names, weights
-        Of everybody; who has weight 0 gets nothing.
-    points
-        On the ring, of a weight of 1. The share of each is theirs up to a relative error of about one over the square root of their points.
+        Of everybody; who has weight 0 gets nothing. The share of the weightiest is theirs up to a relative error of about 3 %, that of the others
+        up to one over the square root of their points (1,024 times their weight over the greatest).
     """
 
-    def __init__(self, names: Sequence[str], weights: NDArray[np.float64], points: int) -> None:
-        at, owners = [], []
-        for number, (name, weight) in enumerate(zip(names, weights, strict=True)):
-            count = round(points * float(weight))
-            at.append(_points(name, count))
-            owners.append(np.full(count, number, dtype=np.int32))
-        places = np.concatenate(at)
-        order = np.argsort(places)
-        self._at, self._owner = places[order], np.concatenate(owners)[order]
-        grid = (np.arange(_GRID) + 0.5) / _GRID
-        self._table = self._owner[np.searchsorted(self._at, grid) % len(self._at)]
+    def __init__(self, names: Sequence[str], weights: NDArray[np.float64]) -> None:
+        points = np.where(weights > 0, np.maximum(np.rint(_POINTS * weights / weights.max()), 1), 0).astype(np.int64)
+        at = np.concatenate([_points(name, int(count)) for name, count in zip(names, points, strict=True)])
+        owners = np.repeat(np.arange(len(names), dtype=np.int64), points)
+        # place and owner in one number are sorted faster than owners by place
+        packed = pl.Series(((at * (1 << 40)).astype(np.int64) << 20) | owners).sort().to_numpy()
+        self._at, self._owner = packed >> 20, (packed & ((1 << 20) - 1)).astype(np.int32)
+        self._size = max(_GRID, 1 << len(at).bit_length())
+        self._table = self._owner[np.searchsorted(self._at, self._moment(np.arange(self._size, dtype=np.int64))) % len(at)]
+
+    def _moment(self, cell: NDArray[Any]) -> NDArray[np.int64]:
+        """The middle of a cell on the scale of the points."""
+        return np.asarray((2 * cell.astype(np.int64) + 1) * ((1 << 39) // self._size))
 
     def pick(self, uniform: NDArray[np.float64], away: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
         """Who gets each case; of those who are away, who comes next on the ring."""
-        cell = (uniform * _GRID).astype(np.int32)
+        cell = (uniform * self._size).astype(np.int32)
         found = self._table[cell]
         if away is not None and away.any():
             stuck = np.flatnonzero(away[found])
-            place = np.searchsorted(self._at, (cell[stuck] + 0.5) / _GRID)
+            place = np.searchsorted(self._at, self._moment(cell[stuck]))
             while len(stuck):
                 place = (place + 1) % len(self._at)
                 found[stuck] = self._owner[place]
@@ -126,13 +128,10 @@ class World:
         self.officers = [name for group in scenario.officers for name in names_of(group)]
         self._agent_group = np.repeat(np.arange(len(scenario.agents)), [group.count for group in scenario.agents])
         self.officer_group = np.repeat(np.arange(len(scenario.officers)), [group.count for group in scenario.officers])
-        # few agents: their weights shall be met closely
-        many = 256 if len(self.agents) > 256 else 1 << 11
-        self._agent_ring = Ring(self.agents, np.array([scenario.agents[g].weight for g in self._agent_group]), many)
+        self._agent_ring = Ring(self.agents, np.array([scenario.agents[g].weight for g in self._agent_group]))
         able = [tuple(self._works_on(g, queue.name) for g in range(len(scenario.officers))) for queue in scenario.queues]
         weights = _by(scenario.officers, "weight")[self.officer_group]
-        points = 2048 if len(self.officers) <= 100 else 256
-        rings = {mask: Ring(self.officers, weights * np.array(mask)[self.officer_group], points) for mask in set(able)}
+        rings = {mask: Ring(self.officers, weights * np.array(mask)[self.officer_group]) for mask in set(able)}
         self._officer_rings = [rings[mask] for mask in able]
         self._able = np.array(able)[:, self.officer_group]  # queue x officer
         monday = scenario.start.toordinal() - scenario.start.weekday()
@@ -223,20 +222,37 @@ class World:
         return {name: cases[name] for name in KEPT}
 
     def hand_over(self, moment: int) -> Columns | None:
-        """Give what waits in the lines of those who are away to others; returns what moved."""
-        cases = self.waiting
+        """Give what waits for those who are away to others; returns what moved, with how often somebody had been assigned before."""
+        cases, away = self.waiting, self.state.away
         if cases is None:
             return None
-        mine = (cases["officer"] >= 0) & self.state.away[cases["officer"]]
-        if not mine.any():
-            return None
+        # a shared line before which nobody is left
+        manned = self._able & self._pooled & ~away[: len(self.officers)]
+        mine = np.where(cases["officer"] >= 0, away[cases["officer"]], ~manned.any(axis=1)[cases["queue"]])
         rows = np.flatnonzero(mine)
+        if not len(rows):
+            return None
         part = {name: column[rows] for name, column in cases.items()}
+        given = part["given"]
         self._assign(part)
-        cases["officer"][rows] = part["officer"]
-        cases["assigned"][rows] = moment
-        cases["handed"][rows] += 1
-        return {name: column[rows] for name, column in cases.items()}
+        part["assigned"] = part["queued"] = np.full(len(rows), moment)
+        part["given"] = given + (part["officer"] >= 0)
+        for name in ("officer", "assigned", "queued", "given"):
+            cases[name] = cases[name].copy()
+            cases[name][rows] = part[name]
+        return {**part, "given": given}
+
+    def back(self, officer: int, moment: int) -> None:
+        """Somebody is there again: they begin nothing before this moment."""
+        self.state.away[officer] = False
+        replication, o = divmod(officer, len(self.officers))
+        g = int(self.officer_group[o])
+        now = int(self._clocks[g].worked(np.array([moment]))[0])
+        self.state.free[officer] = max(self.state.free[officer], now)
+        if self.state.places:
+            self.state.places[officer] = [max(free, now) for free in self.state.places[officer]]
+        heap = self._pools[replication][g]
+        self._pools[replication][g] = [(max(free, now), who) if who == officer else (free, who) for free, who in heap]
 
     def replaceable(self, officer: int) -> bool:
         """Whether somebody else could work on everything that an officer works on."""
@@ -341,8 +357,8 @@ class World:
         elif self.replications > 1:
             officer = officer + n * c["replication"]
         c["officer"] = officer.astype(np.int32, copy=False)
-        c["assigned"] = c["arrival"].copy()
-        c["handed"] = np.zeros(len(officer), dtype=np.int16)
+        c["queued"], c["assigned"] = c["arrival"], c["arrival"].copy()
+        c["given"] = (c["officer"] >= 0).astype(np.int16)  # how often somebody was assigned
 
     def _work(self, c: Columns, until: int | None) -> None:
         """Start and end of every case; of those who start by a moment, the lines remember that they are done."""
@@ -358,7 +374,7 @@ class World:
                 continue
             # in the order of arrival: those who come while nobody works have one working time, but not one place in the line
             mine: Any = slice(None) if len(self.scenario.officers) == 1 else np.flatnonzero(own & (group == g))
-            at = c["assigned"][mine]
+            at = c["queued"][mine]
             if not (at[1:] >= at[:-1]).all():
                 order = np.argsort(at, kind="stable")
                 mine = order if isinstance(mine, slice) else mine[order]
@@ -367,7 +383,7 @@ class World:
                 continue
             clock = self._clocks[g]
             takes = _durations(officers, c["u:service"][mine])
-            came = clock.worked(c["assigned"][mine])
+            came = clock.worked(c["queued"][mine])
             free = self.state.free
             if officers.capacity is None:
                 start, end = came, came + takes
@@ -376,7 +392,7 @@ class World:
                 start, end = lines(who, came, takes, heaps)
             else:
                 start, end = fifo(who, came, takes, free)
-            c["start"][mine], c["end"][mine] = self._moments(clock, start, end, c["assigned"][mine])
+            c["start"][mine], c["end"][mine] = self._moments(clock, start, end, c["queued"][mine])
             done = slice(None) if until is None else np.flatnonzero(c["start"][mine] < until)
             if officers.capacity is not None and officers.capacity > 1 and until is not None:
                 order = np.argsort(start[done], kind="stable")
@@ -406,13 +422,13 @@ class World:
             heapq.heapify(here)
             free.append(here)
         may = [[i for i in listed if free[i]] for listed in may]
-        came = [self._clocks[g].worked(c["arrival"][mine]) for g in pools]
+        came = [self._clocks[g].worked(c["queued"][mine]) for g in pools]
         takes = [_durations(groups[g], c["u:service"][mine]) for g in pools]
         shifts = {groups[g].shift for g in pools}
         moment: list[Callable[[int], int]] | None = None
         if len(shifts) > 1:
             moment = [_reader(self._clocks[g]) for g in pools]
-        order = np.argsort(c["arrival"][mine], kind="stable")
+        order = np.argsort(c["queued"][mine], kind="stable")
         came, takes = [each[order] for each in came], [each[order] for each in takes]
         start, chosen, who = shared_line(c["queue"][mine][order], may, came, takes, free, moment)
         rows = mine[order]
@@ -421,14 +437,14 @@ class World:
             part = np.flatnonzero(chosen == i)
             begin, end = start[part], start[part] + takes[i][part]
             into = rows[part]
-            c["start"][into], c["end"][into] = self._moments(self._clocks[g], begin, end, c["arrival"][into])
+            c["start"][into], c["end"][into] = self._moments(self._clocks[g], begin, end, c["queued"][into])
             c["assigned"][into] = c["start"][into]  # it is theirs when they take it
             if until is None:
                 heaps[g] = free[i] + [item for item in heaps[g] if gone[item[1] % n]]
                 continue
             late = c["start"][into] >= until
             c["officer"][into[late]] = -1
-            c["assigned"][into[late]] = c["arrival"][into[late]]
+            c["assigned"][into[late]] = c["queued"][into[late]]
             places: dict[int, list[int]] = {}
             for free_at, officer in sorted(heaps[g]):
                 places.setdefault(officer, []).append(free_at)

@@ -48,7 +48,7 @@ def test_what_was_put_in_comes_out() -> None:
         and abs(agents["a"].accuracy_denials - 0.6) < 0.06
     )
     officers = {officer.name: officer for officer in world.officers}
-    line, side, box = officers["line_2"], officers["side"], officers["box"]
+    line, side, box = officers["line_02"], officers["side"], officers["box"]
     assert (
         line.capacity == 1
         and line.service.kind == "lognormal"

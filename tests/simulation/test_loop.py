@@ -220,7 +220,7 @@ def test_suspension_and_who_gets_the_cases() -> None:
         **ONE,
         "citizens": HARSH,
         "days": 90,
-        "queues": [{"name": "loans", "per_day": 60}],
+        "queues": [{"name": "loans", "per_day": 90}],
         "officers": [ONE["officers"][0], STRICT],
         "hr": hr,
         "overloaded": True,

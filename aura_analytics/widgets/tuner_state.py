@@ -1,0 +1,529 @@
+"""The state of a threshold tuner: set a threshold, read who is affected and how often the rule would be wrong. No front end is needed."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import polars as pl
+
+from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.metrics.dossier import dossiers
+from aura_analytics.metrics.registry import METRICS
+from aura_analytics.rules import engine
+from aura_analytics.rules.engine import Board
+from aura_analytics.rules.grammar import All, Condition, Leaf
+from aura_analytics.rules.policy import Policy
+from aura_analytics.simulation.readings import is_direct, readings
+from aura_analytics.simulation.run import SimulationRun
+from aura_analytics.simulation.scenario import Scenario
+from aura_analytics.simulation.streams import Streams
+from aura_analytics.simulation.world import World
+from aura_analytics.times import parse_as_of, parse_span
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+__all__ = ["Setting", "TunerState"]
+
+LEVELS = (0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
+_STEPS = {"fraction": 0.01, "stars": 0.1, "hours": 1.0, "score": 1.0, "cases": 1.0}
+_YEAR = 365.25
+_WORLDS = 40
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Something that can be set.
+
+    Attributes
+    ----------
+    key
+        Its name, such as `pip.override_rate.threshold`.
+    label, unit
+        In words.
+    low, high, step
+        Range; where there are `choices`, these are what it can be.
+    value
+        What it is now.
+    """
+
+    key: str
+    label: str
+    unit: str
+    low: float
+    high: float
+    step: float
+    value: float | str
+    choices: tuple[float | str, ...] = ()
+
+
+class TunerState:
+    """A policy over dossiers, with every threshold free to move.
+
+    Parameters
+    ----------
+    source
+        Events on the contract, a ledger's events, a `SimulationRun`, or a dossier frame (then the window cannot be changed).
+    policy
+        Where the thresholds begin, and what is compared with; default the evidence-gated one.
+    as_of
+        Moment of the dossiers; default the last event.
+    windows
+        Windows to choose from.
+    scenario
+        A world in which errors are counted; of a `SimulationRun` its own.
+    worlds, seed
+        How many of these worlds are played, and which.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> state = TunerState(aura.events.sample(400, seed=1))
+    >>> before = state.flagged
+    >>> state.set("pip.override_rate.threshold", 0.1)
+    >>> set(before) <= set(state.flagged)
+    True
+    """
+
+    def __init__(
+        self,
+        source: pl.DataFrame | pl.LazyFrame | SimulationRun,
+        policy: Policy | None = None,
+        *,
+        as_of: datetime | str | None = None,
+        windows: Iterable[str] = ("30d", "60d", "90d", "180d", "365d"),
+        scenario: Scenario | None = None,
+        worlds: int = _WORLDS,
+        seed: int = 0,
+    ) -> None:
+        self.saved = policy or Policy.evidence_gated()
+        if any(rule.clear_when is not None for rule in self.saved.spec.rules):
+            raise ParameterError(
+                Problem("a policy with clear_when depends on its own past flags, and cannot be tuned", got=self.saved.name)
+            )
+        self._truth: dict[str, bool] | None = None
+        if isinstance(source, SimulationRun):
+            actors = source.truth.actors
+            self._truth = dict(actors.filter(pl.col("actor_kind") == "officer").select("actor", "bad").rows())
+            scenario = scenario or source.scenario
+            self._origin = f"scenario {source.scenario.name}, seed {source.seed}, replication {source.replication}"
+            source = source.events
+        else:
+            self._origin = "a log"
+        self._events = None if "as_of" in source.collect_schema() else source.lazy()
+        self._boards: dict[tuple[str | None, int], Board] = {}
+        self._window: str | None = self.saved.spec.window
+        self._as_of = None if as_of is None else parse_as_of(as_of)
+        if self._events is None:
+            frame = source.lazy().collect()
+            self._boards[self._window, 0] = Board(frame)
+        elif self._as_of is None:
+            last = self._events.select(pl.col("ts").max()).collect().item()
+            if last is None:
+                raise ParameterError(Problem("there are no events to tune on"))
+            self._as_of = parse_as_of(last)
+        self._windows = (
+            tuple(dict.fromkeys([*windows, *([self._window] if self._window else [])])) if self._events is not None else ()
+        )
+        persistence = self.saved.spec.persistence
+        self._k, self._m = (persistence.k, persistence.m) if persistence else (1, 1)
+        self._step = parse_span(persistence.step if persistence else "30d")
+        self._rules = {rule.id: rule.when for rule in self.saved.spec.rules}
+        self._scenario, self._worlds, self._seed = scenario, worlds, seed
+        self._bank: dict[str | None, _Bank] = {}
+        self._digest: str | None = None
+        self.set("window", self._window) if self._window in self._windows else self._compute()
+
+    # -- settings ------------------------------------------------------------------------------------------------------------
+
+    @property
+    def settings(self) -> list[Setting]:
+        """Everything that can be set, with its range."""
+        found = []
+        for key, leaf in self._leaves():
+            kind = METRICS[leaf.metric]
+            title = kind.title or leaf.metric
+            if isinstance(leaf.threshold, float):
+                low, high = kind.low or 0.0, kind.high if kind.high is not None else max(2 * leaf.threshold, 1.0)
+                found.append(
+                    Setting(
+                        f"{key}.threshold",
+                        f"{title}, {leaf.word}",
+                        kind.unit,
+                        low,
+                        high,
+                        _STEPS.get(kind.unit, 0.01),
+                        leaf.threshold,
+                    )
+                )
+            found.append(Setting(f"{key}.min_n", f"{title}, observations at least", "", 0, 100, 1, leaf.min_n))
+            if leaf.limit is not None:
+                found.append(
+                    Setting(f"{key}.confidence", f"{title}, confidence", "", LEVELS[0], LEVELS[-1], 0, leaf.confidence, LEVELS)
+                )
+        if self._windows:
+            found.append(Setting("window", "Window", "", 0, 0, 0, self._window or "", self._windows))
+            found.append(Setting("k", "Readings that must speak, k", "", 1, 6, 1, self._k))
+            found.append(Setting("m", "of the last m", "", 1, 6, 1, self._m))
+        return found
+
+    def set(self, key: str, value: Any) -> None:
+        """Set something; what follows is computed at once.
+
+        Raises
+        ------
+        ParameterError
+            If there is no such setting, or the value is out of its range.
+        """
+        known = {setting.key: setting for setting in self.settings}
+        if key not in known:
+            raise ParameterError(Problem("no such setting", got=key, expected=", ".join(known), next=close_match(key, list(known))))
+        setting = known[key]
+        if setting.choices:
+            if value not in setting.choices:
+                raise ParameterError(Problem(f"{key} is out of range", got=value, expected=" or ".join(map(str, setting.choices))))
+        elif isinstance(value, bool) or not isinstance(value, (int, float)) or not setting.low <= value <= setting.high:
+            raise ParameterError(Problem(f"{key} is out of range", got=value, expected=f"{setting.low:g} to {setting.high:g}"))
+        if key == "window":
+            self._window = value
+        elif key in ("k", "m"):
+            setattr(self, f"_{key}", int(value))
+            self._k, self._m = (min(self._k, self._m), self._m) if key == "m" else (self._k, max(self._k, self._m))
+        else:
+            rule, place, field = key.split(".")
+            self._rules[rule] = _replaced(self._rules[rule], place, field, value)
+        self._compute()
+
+    def reset(self) -> None:
+        """Back to the saved policy."""
+        self._rules = {rule.id: rule.when for rule in self.saved.spec.rules}
+        persistence = self.saved.spec.persistence
+        self._k, self._m = (persistence.k, persistence.m) if persistence else (1, 1)
+        self._window = self.saved.spec.window
+        self._compute()
+
+    @property
+    def policy(self) -> Policy:
+        """The policy as it is set."""
+        spec = self.saved.spec
+        rules = [rule.model_copy(update={"when": self._rules[rule.id]}) for rule in spec.rules]
+        persistence = None
+        if self._m > 1 or spec.persistence is not None:
+            persistence = {"k": self._k, "m": self._m, "step": spec.persistence.step if spec.persistence else "30d"}
+        data = spec.model_dump(by_alias=True) | {"rules": [rule.model_dump(by_alias=True) for rule in rules], "persistence": persistence,
+                                                 "window": self._window, "tests": []}  # fmt: skip
+        return Policy(data)
+
+    def _leaves(self) -> list[tuple[str, Leaf]]:
+        return [(f"{rule}.{place}", leaf) for rule, condition in self._rules.items() for place, leaf in _named(condition)]
+
+    # -- verdicts ------------------------------------------------------------------------------------------------------------
+
+    def _board(self, back: int) -> Board:
+        """Dossiers, so many steps ago."""
+        key = self._window, back
+        if key not in self._boards:
+            assert self._events is not None and self._as_of is not None
+            metrics = self.saved.metrics
+            frame = dossiers(self._events, self._as_of - back * self._step, self._window, metrics=metrics)
+            self._boards[key] = Board(frame)
+        return self._boards[key]
+
+    def _compute(self) -> None:
+        self.verdicts = self._verdicts(self._rules, self._k, self._m)
+
+    def _verdicts(self, rules: Mapping[str, Condition], k: int, m: int) -> NDArray[np.int8]:
+        """Positions in `engine.VERDICTS`, one for each row of the board."""
+        board = self._board(0)
+        now = [self._codes(condition, board) for condition in rules.values()]
+        if m > 1:
+            mine = board.frame["actor"]
+            for r, condition in enumerate(rules.values()):
+                raised = (now[r] == engine.FLAG).astype(np.int64)
+                seen = raised.copy()
+                for back in range(1, m):
+                    past = self._board(back)
+                    flags = dict(
+                        zip(past.frame["actor"].to_list(), (self._codes(condition, past) == engine.FLAG).tolist(), strict=True)
+                    )
+                    seen += np.array([flags.get(actor, False) for actor in mine.to_list()], dtype=np.int64)
+                now[r] = np.where(
+                    (raised == 1) & (seen < k), engine.WATCH, np.where((raised == 0) & (seen >= k), engine.FLAG, now[r])
+                ).astype(np.int8)
+        return engine.gravest(np.stack(now))
+
+    def _codes(self, condition: Condition, board: Board) -> NDArray[np.int8]:
+        """Verdicts of one rule at one reading."""
+        codes = engine.verdict_codes(engine.answer(condition, board)[0])
+        silent = board.once(
+            "silent", lambda: engine.one_sided(board.frame, self.saved.spec) | ~engine.applies(board.frame, self.saved.spec)
+        )
+        return np.where(silent, engine.INSUFFICIENT, codes).astype(np.int8)
+
+    @property
+    def actors(self) -> pl.Series:
+        """Who is judged, in the order of `verdicts`."""
+        return self._board(0).frame["actor"]
+
+    @property
+    def flagged(self) -> list[str]:
+        """Who is flagged."""
+        return self.actors.filter(pl.Series(self.verdicts == engine.FLAG)).to_list()
+
+    @property
+    def changes(self) -> pl.DataFrame:
+        """Who enters and who leaves the flagged set, beside the saved policy: `actor`, `change` (`enters`, `leaves`), `reasons`."""
+        rules = {rule.id: rule.when for rule in self.saved.spec.rules}
+        persistence = self.saved.spec.persistence
+        window, self._window = self._window, self.saved.spec.window if self._events is not None else self._window
+        before = set(
+            self.actors.filter(
+                pl.Series(self._verdicts(rules, *((persistence.k, persistence.m) if persistence else (1, 1))) == engine.FLAG)
+            )
+        )
+        self._window = window
+        after = set(self.flagged)
+        rows = [(actor, "enters") for actor in sorted(after - before)] + [(actor, "leaves") for actor in sorted(before - after)]
+        reasons = self._reasons({actor for actor, _ in rows})
+        schema = pl.Schema({"actor": pl.String(), "change": pl.String(), "reasons": pl.List(pl.String())})
+        return pl.DataFrame([(*row, reasons.get(row[0], [])) for row in rows], schema=schema, orient="row")
+
+    def _reasons(self, actors: Collection[str]) -> dict[str, list[str]]:
+        if not actors:
+            return {}
+        spec = self.policy.spec.model_copy(update={"persistence": None})
+        frame = self._board(0).frame
+        some = Policy(spec).evaluate(frame, texts="reasons").filter(pl.col("actor").is_in(sorted(actors)))
+        return dict(some.select("actor", "reasons").rows())
+
+    # -- how often it would be wrong -------------------------------------------------------------------------------------------
+
+    @property
+    def errors(self) -> dict[str, float] | None:
+        """In the worlds of the scenario, read every 30 days: `false_flags` and `flags` (new ones) per officer-year, `missed` (share of those made to
+        underperform who are never flagged), `detected`; None without a scenario.
+
+        `flags` is the case load of HR: how many officers come to be flagged, per officer and year.
+        """
+        if self._scenario is None or not is_direct(self.saved.metrics):
+            return None
+        if self._window not in self._bank:
+            self._bank[self._window] = _Bank(self._scenario, self.saved, self._window or "3650d", self._worlds, self._seed)
+        bank = self._bank[self._window]
+        flagged = np.zeros(len(bank.number), dtype=bool)
+        for condition in self._rules.values():
+            flagged |= self._codes(condition, bank.board) == engine.FLAG
+        return bank.rates(flagged, self._k, self._m)
+
+    @property
+    def confusion(self) -> dict[str, int] | None:
+        """Of a simulated run, officers by truth and verdict: `hit`, `false_flag`, `missed`, `right_not`; None for a real log."""
+        if self._truth is None:
+            return None
+        flagged = set(self.flagged)
+        pairs = [(bad, actor in flagged) for actor, bad in self._truth.items()]
+        names = {(True, True): "hit", (False, True): "false_flag", (True, False): "missed", (False, False): "right_not"}
+        return {name: sum(pair == which for pair in pairs) for which, name in names.items()}
+
+    def curve(self, key: str, points: int = 41) -> pl.DataFrame:
+        """How many are flagged, and with a scenario how often wrongly, as one threshold moves over its range: `value`, `flagged`, and where there is
+        a scenario `false_flags`, `missed`.
+        """
+        setting = next((one for one in self.settings if one.key == key), None)
+        if setting is None or setting.choices:
+            raise ParameterError(
+                Problem("no threshold of that name", got=key, expected=", ".join(s.key for s in self.settings if not s.choices))
+            )
+        rows, kept = [], (dict(self._rules), self._k, self._m)
+        for value in np.linspace(setting.low, setting.high, points).round(6).tolist():
+            self.set(key, int(value) if setting.step == 1 else value)
+            wrong = self.errors or {}
+            rows.append(
+                {
+                    "value": value,
+                    "flagged": int((self.verdicts == engine.FLAG).sum()),
+                    "false_flags": wrong.get("false_flags"),
+                    "missed": wrong.get("missed"),
+                }
+            )
+        self._rules, self._k, self._m = kept
+        self._compute()
+        return pl.DataFrame(
+            rows, schema={"value": pl.Float64, "flagged": pl.Int64, "false_flags": pl.Float64, "missed": pl.Float64}
+        )
+
+    def grid(self, first: str, second: str, points: int = 50, min_ns: Iterable[int] = (0, 5, 10, 20, 50)) -> NDArray[np.int64]:
+        """How many are flagged by a rule of two comparisons, for every pair of thresholds and every least number of observations of both.
+
+        Parameters
+        ----------
+        first, second
+            Keys of the thresholds of one rule that asks for `all` of two comparisons.
+        points
+            Values of each, from its least to its most.
+        min_ns
+            Least numbers of observations.
+
+        Returns
+        -------
+        numpy.ndarray
+            Shape (points, points, len(min_ns)).
+
+        Notes
+        -----
+        Every actor is put into the cell of the last pair at which they would still be flagged; cumulative sums do the rest.
+        """
+        rule = first.split(".")[0]
+        condition, leaves = self._rules.get(rule), dict(self._leaves())
+        known = {setting.key: setting for setting in self.settings}
+        if (
+            not isinstance(condition, All)
+            or len(condition.all) != 2
+            or {f"{rule}.{p}.threshold" for p, _ in _named(condition)} != {first, second}
+        ):
+            raise ParameterError(
+                Problem("a grid needs the two thresholds of one rule with two comparisons", got=f"{first}, {second}")
+            )
+        board, levels = self._board(0), sorted(min_ns)
+        silent = board.once(
+            "silent", lambda: engine.one_sided(board.frame, self.saved.spec) | ~engine.applies(board.frame, self.saved.spec)
+        )
+        places, least = [], np.full(board.frame.height, np.inf)
+        for key in (first, second):
+            leaf, setting = leaves[key.removesuffix(".threshold")], known[key]
+            value, n, missing = board.numbers(leaf.metric)
+            near = (
+                value
+                if leaf.limit is None
+                else board.limits(leaf.metric, 2 * leaf.confidence - 1)[0 if leaf.limit == "lower" else 1]
+            )
+            at = np.linspace(setting.low, setting.high, points)
+            near = np.where(missing | silent, -np.inf if leaf.side == "high" else np.inf, near)
+            # how many of the thresholds are met, counted from the easy end
+            if leaf.side == "high":
+                met = np.searchsorted(at, near, side="left" if leaf.strict else "right")
+            else:
+                met = points - np.searchsorted(at, near, side="right" if leaf.strict else "left")
+            places.append(np.where(np.isnan(near), 0, met))
+            least = np.minimum(least, n)
+        depth = np.searchsorted(levels, least, side="right")
+        size = points + 1
+        flat = (places[0] * size + places[1]) * (len(levels) + 1) + depth
+        cube = np.bincount(flat, minlength=size * size * (len(levels) + 1)).reshape(size, size, -1)
+        for axis in range(3):
+            cube = np.flip(np.flip(cube, axis).cumsum(axis), axis)
+        cube = cube[1:, 1:, 1:]
+        for axis, key in ((0, first), (1, second)):
+            if leaves[key.removesuffix(".threshold")].side == "low":
+                cube = np.flip(cube, axis)
+        return np.asarray(cube)
+
+    # -- what is kept ----------------------------------------------------------------------------------------------------------
+
+    def to_yaml(self, author: str, name: str | None = None) -> str:
+        """The policy as it is set, as a file, with where it comes from: who set it, when, on which data and worlds."""
+        import yaml
+
+        if not author.strip():
+            raise ParameterError(Problem("who set the thresholds?", got=author, expected="a name"))
+        data = self.policy.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+        data["name"] = name or f"{self.saved.name}_tuned"
+        wrong = self.errors
+        lines = [f"Tuned from {self.saved.name} version {self.saved.spec.version} by {author.strip()} on {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC.",
+                 f"Data: {self._origin}; dossiers {self.digest}; {len(self.flagged)} of {self.actors.len()} flagged."]  # fmt: skip
+        if wrong is not None and self._scenario is not None:
+            lines.append(f"Worlds: {self._worlds} of {self._scenario.name}, seed {self._seed}: {wrong['false_flags']:.3f} false flags per officer-year, "
+                         f"{wrong['missed']:.0%} missed.")  # fmt: skip
+        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=140)
+        return "".join(f"# {line}\n" for line in lines) + text
+
+    def save(self, path: str | Path, author: str, name: str | None = None) -> Path:
+        """Write `to_yaml` to a file that is not there yet."""
+        target = Path(path)
+        if target.exists():
+            raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
+        target.write_text(self.to_yaml(author, name), encoding="utf-8")
+        return target
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the dossiers behind the verdicts."""
+        frame = self._board(0).frame
+        columns = [name for name in frame.columns if frame.schema[name] != pl.List]
+        return hashlib.sha256(frame.select(columns).write_csv().encode()).hexdigest()
+
+    def __repr__(self) -> str:
+        return f"TunerState({self.saved.name!r}, {self.actors.len():,} actors, {len(self.flagged):,} flagged)"
+
+
+class _Bank:
+    """Dossiers of many worlds whose truth is known, read every 30 days: one frame, so that any thresholds are tried on all at once."""
+
+    def __init__(self, scenario: Scenario, policy: Policy, window: str, worlds: int, seed: int) -> None:
+        world = World(
+            scenario.model_copy(update={"hr": None, "routing": None}), [Streams(seed, number) for number in range(worlds)]
+        )
+        seen = readings(world, policy.metrics, window)
+        seen.add(*world.epoch(0, scenario.days))
+        days = list(range(30, scenario.days + 1, 30)) or [scenario.days]
+        frames = [seen.board(world.moment(day)).with_columns(reading=pl.lit(place)) for place, day in enumerate(days)]
+        frame = pl.concat(frames).filter(pl.col("number") >= 0)
+        self.board = Board(frame)
+        self.number, self.reading = frame["number"].to_numpy(), frame["reading"].to_numpy()
+        self._shape = len(days), len(world.officers) * worlds
+        person = np.array([group.kind == "officer" for group in scenario.officers])[world.officer_group]
+        bad = np.array([group.bad for group in scenario.officers])[world.officer_group] & person
+        self._bad, self._person = np.tile(bad, worlds), np.tile(person, worlds)
+        self._years = scenario.days / _YEAR
+
+    def rates(self, flagged: NDArray[np.bool_], k: int, m: int) -> dict[str, float]:
+        """Error rates of flags, one for each row of the board."""
+        table = np.zeros(self._shape, dtype=np.int64)
+        table[self.reading, self.number] = flagged
+        if m > 1:
+            total = np.concatenate([np.zeros((1, self._shape[1]), dtype=np.int64), table.cumsum(axis=0)])
+            first = np.maximum(np.arange(self._shape[0]) + 1 - m, 0)
+            table = ((total[1:] - total[first]) >= k).astype(np.int64)
+        ever = np.asarray(table.any(axis=0))
+        new = np.diff(np.concatenate([np.zeros((1, self._shape[1]), dtype=np.int64), table]), axis=0) > 0
+        good = self._person & ~self._bad
+        missed = float((~ever[self._bad]).mean()) if self._bad.any() else float("nan")
+        return {
+            "false_flags": float(ever[good].sum() / max(good.sum() * self._years, 1e-9)), "missed": missed, "detected": 1 - missed,
+            "flags": float(new[:, self._person].sum() / max(self._person.sum() * self._years, 1e-9)),
+        }  # fmt: skip
+
+
+def _named(condition: Condition) -> list[tuple[str, Leaf]]:
+    """The comparisons of a condition by metric; of several with one metric the later ones are numbered."""
+    if isinstance(condition, Leaf):
+        found = [condition]
+    else:
+        found = [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for _, leaf in _named(part)]
+    names: list[str] = []
+    for leaf in found:
+        same = sum(name.split("#")[0] == leaf.metric for name in names)
+        names.append(leaf.metric if not same else f"{leaf.metric}#{same + 1}")
+    return list(zip(names, found, strict=True))
+
+
+def _replaced(condition: Condition, place: str, field: str, value: Any) -> Condition:
+    """The condition with another threshold, level or least number at one comparison."""
+    names = iter([name for name, _ in _named(condition)])
+
+    def walk(part: Condition) -> Condition:
+        if isinstance(part, Leaf):
+            if next(names) != place:
+                return part
+            name = part.word.replace(" ", "_") if field == "threshold" else field
+            return part.model_copy(update={name: int(value) if field == "min_n" else float(value)})
+        inner = [walk(each) for each in (part.all if isinstance(part, All) else part.any)]
+        return part.model_copy(update={"all" if isinstance(part, All) else "any": inner})
+
+    return walk(condition)
