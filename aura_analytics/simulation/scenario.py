@@ -274,7 +274,9 @@ class Scenario(YamlModel):
     @model_validator(mode="after")
     def _sound(self) -> Scenario:
         names = [queue.name for queue in self.queues]
-        groups: list[Agents | Officers] = [*self.officers, *self.agents]
+        # a machine may recommend and resolve
+        machines = {group.name for group in self.officers if group.kind == "system"}
+        groups: list[Agents | Officers] = [*self.officers, *(group for group in self.agents if group.name not in machines)]
         everybody = Counter(
             f"{group.name}_{i:02d}" if group.count > 1 else group.name for group in groups for i in range(1, group.count + 1)
         )
