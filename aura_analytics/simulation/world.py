@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import heapq
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
@@ -58,12 +59,15 @@ class Ring:
     Parameters
     ----------
     names, weights
-        Of everybody; who has weight 0 gets nothing. The share of the weightiest is theirs up to a relative error of about 3 %, that of the others
-        up to one over the square root of their points (1,024 times their weight over the greatest).
+        Of everybody; who has weight 0 gets nothing. A share is met up to a relative error of about one over the square root of the points: 1,024
+        for a weight of 1 (weights that are all below 1 are doubled until one is not, and where points would be too many they are halved).
     """
 
     def __init__(self, names: Sequence[str], weights: NDArray[np.float64]) -> None:
-        points = np.where(weights > 0, np.maximum(np.rint(_POINTS * weights / weights.max()), 1), 0).astype(np.int64)
+        scale = 2.0 ** max(0, -math.floor(math.log2(weights.max())))
+        while _POINTS * scale * weights.sum() > 1 << 24:
+            scale /= 2
+        points = np.where(weights > 0, np.maximum(np.rint(_POINTS * scale * weights), 1), 0).astype(np.int64)
         at = np.concatenate([_points(name, int(count)) for name, count in zip(names, points, strict=True)])
         owners = np.repeat(np.arange(len(names), dtype=np.int64), points)
         # place and owner in one number are sorted faster than owners by place
