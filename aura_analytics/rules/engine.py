@@ -317,7 +317,7 @@ def clearing(condition: Condition, findings: Iterator[Finding]) -> list[str]:
 def _way_out(one: Finding) -> str:
     leaf, kind = one.leaf, METRICS[one.leaf.metric]
     text = f"{leaf.metric} not {leaf.word} {figure(one.threshold, kind.unit)}"
-    if isinstance(kind, Rate) and leaf.side == "high" and one.threshold > 0:
+    if isinstance(kind, Rate) and leaf.side == "high" and one.threshold > 1e-9:
         k = round(one.value * one.n)
         # the fewest further observations without a hit after which the rate itself no longer meets the condition
         total = math.ceil(k / one.threshold - 1e-9) if leaf.strict else math.floor(k / one.threshold + 1e-9) + 1

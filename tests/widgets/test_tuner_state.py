@@ -1,0 +1,155 @@
+"""The tuner's state: whatever is set, its verdicts are those of the policy that it would save."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import aura_analytics as aura
+from aura_analytics import Policy, Scenario
+from aura_analytics.errors import ParameterError
+from aura_analytics.rules.engine import VERDICTS
+from aura_analytics.rules.history import latest_verdicts
+from aura_analytics.widgets.tuner_state import LEVELS, TunerState
+from tests.simulation.test_loop import HARSH, ONE, STRICT
+
+LOG = aura.sample_log(1_500, seed=3)
+PLAIN = Policy({"name": "plain", "rules": [
+    {"id": "rate", "when": {"any": [{"metric": "override_rate", "above": 0.4}, {"metric": "sat_score_mean", "at_most": 2.5, "missing_as": 5}]}},
+    {"id": "slow", "when": {"metric": "avg_processing_hours", "at_least": 40, "min_n": 10}}]})  # fmt: skip
+STATES = {"gate": TunerState(LOG), "plain": TunerState(LOG, PLAIN)}
+
+
+@settings(max_examples=200, deadline=None)
+@given(which=st.sampled_from(["gate", "plain"]), data=st.data())
+def test_any_state_is_its_policy(which: str, data: st.DataObject) -> None:
+    state = STATES[which]
+    state.reset()
+    for setting in data.draw(st.lists(st.sampled_from(state.settings), max_size=4)):
+        if setting.choices:
+            state.set(setting.key, data.draw(st.sampled_from(setting.choices)))
+        elif setting.step == 1 and setting.key.endswith(("min_n", "k", "m")):
+            state.set(setting.key, data.draw(st.integers(int(setting.low), int(setting.high))))
+        else:
+            state.set(setting.key, data.draw(st.floats(setting.low, setting.high)))
+    policy = state.policy
+    board = aura.dossiers(LOG, window=policy.spec.window, metrics=policy.metrics)
+    verdicts = latest_verdicts(policy, board, LOG, policy.spec.window, metrics=policy.metrics)
+    assert state.actors.equals(board["actor"])
+    assert [VERDICTS[code] for code in state.verdicts] == verdicts["verdict"].cast(pl.String).to_list()
+
+
+def test_who_enters_and_who_leaves() -> None:
+    state = TunerState(LOG)
+    assert state.flagged and state.changes.is_empty()
+    before = set(state.flagged)
+    state.set("pip.override_rate.threshold", 0.9)
+    assert not state.flagged and set(state.changes["actor"]) == before and set(state.changes["change"]) == {"leaves"}
+    assert all("90" in " ".join(reasons) for reasons in state.changes["reasons"].to_list())
+    state.reset()
+    for key, value in (("pip.override_rate.threshold", 0.0), ("pip.sat_score_mean.threshold", 5.0)):
+        state.set(key, value)
+    assert set(state.changes.filter(change="enters")["actor"]) == set(state.flagged) - before != set()
+    state.reset()
+    assert set(state.flagged) == before and "TunerState('evidence_gated'" in repr(state)
+
+
+def test_errors_are_those_of_the_sweep() -> None:
+    """False flags, missed ones and the case load, beside the same worlds read by `rule_error_rates`."""
+    scenario = Scenario.read(
+        {**ONE, "days": 120, "citizens": HARSH, "officers": [{**ONE["officers"][0], "overrides_right": 0.2}, STRICT]}
+    )
+    state = TunerState(LOG, scenario=scenario, worlds=6, seed=4)
+    for threshold in (0.2, 0.3, 0.5):
+        state.set("pip.override_rate.threshold", threshold)
+        found = aura.rule_error_rates(state.policy, scenario, 6, 4, every_days=30)
+        rates = dict(found.rates.select("rate", "value").rows())
+        errors = state.errors
+        assert errors is not None
+        assert errors["false_flags"] == pytest.approx(rates["false_flags_per_officer_year"]) and errors[
+            "detected"
+        ] == pytest.approx(rates["detected"])
+    assert TunerState(LOG).errors is None and TunerState(LOG).confusion is None
+
+
+def test_a_simulated_run_knows_the_truth() -> None:
+    run = aura.simulate(Scenario.read({**ONE, "days": 120, "citizens": HARSH, "officers": [ONE["officers"][0], STRICT]}), 1)
+    state = TunerState(run, Policy.tracker(), worlds=2)
+    assert state.confusion == {"hit": 1, "false_flag": 0, "missed": 0, "right_not": 4} and state.errors is not None
+    state.set("pip.override_rate.threshold", 1.0)
+    assert state.confusion["missed"] == 1
+    curve = state.curve("pip.override_rate.threshold", 11)
+    assert curve["flagged"].is_sorted(descending=True) and curve["missed"].is_sorted() and curve["missed"][-1] == 1
+    assert state.confusion["missed"] == 1  # the curve leaves everything as it was
+
+
+def test_a_grid_is_every_state(monkeypatch: pytest.MonkeyPatch) -> None:
+    del monkeypatch
+    state = TunerState(LOG)
+    grid = state.grid("pip.override_rate.threshold", "pip.sat_score_mean.threshold", 9, (0, 5, 30))
+    assert grid.shape == (9, 9, 3) and grid.max() > 2
+    for i, rate in enumerate(np.linspace(0, 1, 9)):
+        for j, stars in enumerate(np.linspace(1, 5, 9)):
+            for d, least in enumerate((0, 5, 30)):
+                for key, value in (
+                    ("override_rate.threshold", rate),
+                    ("sat_score_mean.threshold", stars),
+                    ("override_rate.min_n", least),
+                    ("sat_score_mean.min_n", least),
+                ):
+                    state.set(f"pip.{key}", float(value) if "threshold" in key else value)
+                assert grid[i, j, d] == len(state.flagged), (rate, stars, least)
+    with pytest.raises(ParameterError, match="a grid needs"):
+        TunerState(LOG, PLAIN).grid("rate.override_rate.threshold", "rate.sat_score_mean.threshold")
+
+
+def test_what_is_saved(tmp_path: Path) -> None:
+    state = TunerState(LOG)
+    state.set("pip.override_rate.confidence", LEVELS[1])
+    state.set("m", 3)
+    path = state.save(tmp_path / "mine.yaml", "anne")
+    text = path.read_text()
+    assert "by anne on" in text and state.digest in text and "Tuned from evidence_gated version 1" in text
+    again = Policy.from_yaml(path)
+    assert again.spec.persistence is not None and again.spec.persistence.m == 3 and again.name == "evidence_gated_tuned"
+    assert TunerState(LOG, again).flagged == state.flagged
+    with pytest.raises(ParameterError, match="exists already"):
+        state.save(path, "anne")
+    with pytest.raises(ParameterError, match="who set the thresholds"):
+        state.to_yaml(" ")
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [("pip.override_rate.treshold", 0.1, "did you mean 'pip.override_rate.threshold'"), ("pip.override_rate.threshold", 1.2, "0 to 1"),
+     ("pip.override_rate.confidence", 0.5, "0.8 or 0.9"), ("window", "7d", "30d or 60d"), ("k", True, "1 to 6")],
+)  # fmt: skip
+def test_what_cannot_be_set(key: str, value: Any, words: str) -> None:
+    with pytest.raises(ParameterError, match=words):
+        TunerState(LOG).set(key, value)
+    sticky = {
+        "name": "s",
+        "rules": [
+            {"id": "r", "when": {"metric": "override_rate", "above": 0.3}, "clear_when": {"metric": "override_rate", "below": 0.2}}
+        ],
+    }
+    with pytest.raises(ParameterError, match="clear_when"):
+        TunerState(LOG, Policy(sticky))
+    with pytest.raises(ParameterError, match="no events to tune on"):
+        TunerState(aura.events.empty())
+
+
+def test_a_board_alone() -> None:
+    board = aura.dossiers(LOG)
+    state = TunerState(board)
+    assert state.flagged == TunerState(LOG).flagged and "window" not in {setting.key for setting in state.settings}
+    started = time.perf_counter()
+    state.set("pip.override_rate.threshold", 0.2)
+    assert time.perf_counter() - started < 1
