@@ -146,11 +146,15 @@ class TunerState:
     def settings(self) -> list[Setting]:
         """Everything that can be set, with its range."""
         found = []
+        first = {f"{rule.id}.{place}": leaf.threshold for rule in self.saved.spec.rules for place, leaf in _named(rule.when)}
         for key, leaf in self._leaves():
-            kind = METRICS[leaf.metric]
+            kind, begin = METRICS[leaf.metric], first[key]
             title = kind.title or leaf.metric
             if isinstance(leaf.threshold, float):
-                low, high = kind.low or 0.0, kind.high if kind.high is not None else max(2 * leaf.threshold, 1.0)
+                low, high = (
+                    kind.low or 0.0,
+                    kind.high if kind.high is not None else max(2 * begin, 1.0) if isinstance(begin, float) else 1.0,
+                )
                 found.append(
                     Setting(
                         f"{key}.threshold",
@@ -219,6 +223,53 @@ class TunerState:
         data = spec.model_dump(by_alias=True) | {"rules": [rule.model_dump(by_alias=True) for rule in rules], "persistence": persistence,
                                                  "window": self._window, "tests": []}  # fmt: skip
         return Policy(data)
+
+    def comparisons(self) -> list[dict[str, Any]]:
+        """The comparisons as they are set, for a front end that follows the sliders by itself: per comparison `key`, `rule`, `metric`, `title`, `unit`,
+        `side`, `strict`, `threshold`, `min_n`, `missing_as`, `zero_is_missing`, `limit`, and the arrays `value`, `n`, `near`, `far` (the limit that
+        decides for the condition, and the one that decides against it; NaN without a limit), shape (actors,).
+        """
+        board, found = self._board(0), []
+        for key, leaf in self._leaves():
+            value, n, _ = board.numbers(leaf.metric)
+            near = far = np.full(len(value), np.nan)
+            if leaf.limit is not None:
+                low, high = board.limits(leaf.metric, 2 * leaf.confidence - 1)
+                near, far = (low, high) if leaf.limit == "lower" else (high, low)
+            kind = METRICS[leaf.metric]
+            found.append({
+                "key": key, "rule": key.split(".")[0], "metric": leaf.metric, "title": kind.title or leaf.metric, "unit": kind.unit, "side": leaf.side,
+                "strict": leaf.strict, "threshold": leaf.threshold if isinstance(leaf.threshold, float) else None, "min_n": leaf.min_n,
+                "missing_as": leaf.missing_as, "zero_is_missing": leaf.zero_is_missing, "limit": leaf.limit, "value": value, "n": n, "near": near, "far": far,
+            })  # fmt: skip
+        return found
+
+    def shape(self) -> list[Any]:
+        """How the comparisons make rules: per rule nested lists that begin with `all` or `any`, or the key of a comparison."""
+
+        def walk(condition: Condition, names: Any) -> Any:
+            if isinstance(condition, Leaf):
+                return next(names)
+            parts = condition.all if isinstance(condition, All) else condition.any
+            return ["all" if isinstance(condition, All) else "any", *(walk(part, names) for part in parts)]
+
+        return [
+            walk(condition, iter([f"{rule}.{place}" for place, _ in _named(condition)])) for rule, condition in self._rules.items()
+        ]
+
+    @property
+    def silent(self) -> NDArray[np.bool_]:
+        """Of whom the policy never says anything: another kind of actor, or one-sided verdicts."""
+        board = self._board(0)
+        return board.once(
+            "silent", lambda: engine.one_sided(board.frame, self.saved.spec) | ~engine.applies(board.frame, self.saved.spec)
+        )
+
+    @property
+    def plain(self) -> bool:
+        """Whether a front end can follow the sliders by itself: fixed thresholds, one reading."""
+        leaves = [leaf for _, leaf in self._leaves()]
+        return self._m == 1 and all(isinstance(leaf.threshold, float) and leaf.anytime is None for leaf in leaves)
 
     def _leaves(self) -> list[tuple[str, Leaf]]:
         return [(f"{rule}.{place}", leaf) for rule, condition in self._rules.items() for place, leaf in _named(condition)]

@@ -1,0 +1,215 @@
+"""The threshold tuner as a widget, and as one self-contained page."""
+
+from __future__ import annotations
+
+import base64
+import html
+import json
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anywidget
+import numpy as np
+import polars as pl
+import traitlets
+
+from aura_analytics.errors import AuraError
+from aura_analytics.rules import engine
+from aura_analytics.widgets.tuner_state import TunerState
+
+if TYPE_CHECKING:
+    from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.run import SimulationRun
+
+__all__ = ["ThresholdTuner"]
+
+_STATIC = Path(str(resources.files("aura_analytics.widgets") / "static"))
+_ARRAYS = ("value", "n", "near", "far")
+
+
+class ThresholdTuner(anywidget.AnyWidget):
+    """Sliders for every threshold of a policy, and at once who is affected and how often the rule would be wrong.
+
+    Parameters
+    ----------
+    source, policy, options
+        As `TunerState`.
+
+    Attributes
+    ----------
+    state
+        The `TunerState` behind it: what is set on the sliders is set there.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> ThresholdTuner(aura.events.sample(400, seed=1))
+    ThresholdTuner: 1 of 3 flagged by evidence_gated
+    """
+
+    _esm = _STATIC / "tuner.js"
+    title = traitlets.Unicode().tag(sync=True)
+    data = traitlets.Dict().tag(sync=True)
+    settings: Any = traitlets.List().tag(sync=True)
+    first: Any = traitlets.List().tag(sync=True)
+    result = traitlets.Dict().tag(sync=True)
+    asked = traitlets.Dict().tag(sync=True)
+    alone = traitlets.Bool(default_value=False).tag(sync=True)
+
+    def __init__(self, source: pl.DataFrame | pl.LazyFrame | SimulationRun, policy: Policy | None = None, **options: Any) -> None:
+        self.state = TunerState(source, policy, **options)
+        self._before = self.state.flagged
+        data = self._data()
+        super().__init__(
+            title=f"Thresholds of {self.state.saved.name}", data=data, settings=self._settings(), first=self._settings(), result=self._result(),
+        )  # fmt: skip
+        self.observe(self._answer, names="asked")
+
+    def _settings(self) -> list[dict[str, Any]]:
+        return [
+            {"key": one.key, "label": one.label, "unit": one.unit, "low": one.low, "high": one.high, "step": one.step, "value": one.value,
+             "choices": list(one.choices)} for one in self.state.settings
+        ]  # fmt: skip
+
+    def _data(self) -> dict[str, Any]:
+        state = self.state
+        leaves = state.comparisons()
+        ranges = {}
+        for leaf in leaves:
+            known = leaf["value"][~np.isnan(leaf["value"])]
+            low = {"stars": 1.0}.get(leaf["unit"], 0.0)
+            high = {"stars": 5.0, "score": 100.0}.get(leaf["unit"])
+            ranges[leaf["key"]] = [low, high if high is not None else _round(float(known.max(initial=0)), leaf["unit"])]
+        packed = [{**leaf, **{name: leaf[name].astype("<f8").tobytes() for name in _ARRAYS}} for leaf in leaves]
+        return {"actors": state.actors.to_list(), "silent": state.silent.tolist(), "shape": state.shape(), "leaves": packed, "ranges": ranges,
+                "before": self._before, "plain": state.plain}  # fmt: skip
+
+    def _result(self, at: int = 0) -> dict[str, Any]:
+        changes = self.state.changes
+        found = self.state.errors
+        errors = None if found is None else {name: None if np.isnan(value) else value for name, value in found.items()}
+        reasons = {actor: "; ".join(why) for actor, why in changes.select("actor", "reasons").rows()}
+        return {
+            "verdicts": self.state.verdicts.tolist(),
+            "errors": errors,
+            "confusion": self.state.confusion,
+            "reasons": reasons,
+            "at": at,
+            "error": None,
+        }
+
+    def _answer(self, change: Any) -> None:
+        """What the front end asks for; what goes wrong is said in the widget."""
+        asked = change["new"]
+        try:
+            if asked.get("reset"):
+                self.state.reset()
+            else:
+                self.state.set(asked["key"], _whole(asked["value"], asked["key"]))
+            data, result, settings = self._data(), self._result(asked.get("at", 0)), self._settings()
+        except AuraError as error:
+            self.result = {**self.result, "error": str(error), "at": asked.get("at", 0)}
+            return
+        except Exception as error:
+            self.result = {**self.result, "error": f"{type(error).__name__}: {error}", "at": asked.get("at", 0)}
+            raise
+        with self.hold_sync():
+            self.data = data
+            if asked.get("reset"):
+                self.settings = settings
+            self.result = result
+
+    # -- without a kernel, without a notebook ------------------------------------------------------------------------------------
+
+    def sentence(self) -> str:
+        """What the widget shows, in words."""
+        return f"{len(self.state.flagged):,} of {self.state.actors.len():,} flagged by {self.state.saved.name}"
+
+    def __repr__(self) -> str:
+        return f"ThresholdTuner: {self.sentence()}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, meta = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        return {**data, "text/plain": repr(self), "image/png": base64.b64encode(self.picture()).decode()}, meta
+
+    def picture(self) -> bytes:
+        """The board as a PNG picture: everybody by the first two metrics, with the thresholds."""
+        import altair as alt
+
+        from aura_analytics.charts.render import png
+        from aura_analytics.charts.theme import LIGHT, MAX_ROWS, styled
+
+        leaves = self.state.comparisons()
+        x, y = leaves[0], leaves[-1]
+        words = pl.Series(engine.VERDICTS).gather(pl.Series(self.state.verdicts.astype(np.uint32)))
+        frame = pl.DataFrame({"x": x["value"], "y": y["value"], "verdict": words}).drop_nans().head(MAX_ROWS)
+        scale = alt.Scale(domain=list(engine.VERDICTS), range=LIGHT.verdicts)
+        points = alt.Chart(frame).mark_point(filled=True, size=45).encode(
+            x=alt.X("x:Q", title=x["title"], axis=alt.Axis(format="%" if x["unit"] == "fraction" else "")),
+            y=alt.Y("y:Q", title=y["title"], axis=alt.Axis(format="%" if y["unit"] == "fraction" else ""), scale=alt.Scale(zero=False)),
+            color=alt.Color("verdict:N", scale=scale, title=None), shape=alt.Shape("verdict:N", title=None),
+        )  # fmt: skip
+        lines = [alt.Chart(pl.DataFrame({"v": [leaf["threshold"]]})).mark_rule(strokeDash=[5, 4], color=LIGHT.flag).encode(**{axis: "v:Q"})
+                 for axis, leaf in (("x", x), ("y", y)) if leaf["threshold"] is not None]  # fmt: skip
+        return png(styled(alt.layer(points, *lines), LIGHT, width=520, height=300))
+
+    def export_html(self, path: str | Path) -> Path:
+        """Write the tuner as one page that works from a file, without a kernel or a network.
+
+        Thresholds and least numbers can be moved there; what needs the log again (window, confidence, persistence) stands as it is set.
+        """
+        data = self._data()
+        for leaf in data["leaves"]:
+            leaf.update({name: base64.b64encode(leaf[name]).decode() for name in _ARRAYS})
+        state = {
+            "title": self.title,
+            "data": data,
+            "settings": self._settings(),
+            "first": self._settings(),
+            "result": self._result(),
+            "alone": True,
+        }
+        target = Path(path)
+        target.write_text(_page(self.title, self.sentence(), state, (_STATIC / "tuner.js").read_text("utf-8")), encoding="utf-8")
+        return target
+
+
+def _round(most: float, unit: str) -> float:
+    """The end of an axis: a little above the most, on a round number that four steps divide."""
+    if unit == "fraction":
+        return min(max(0.2 * np.ceil(most * 1.02 / 0.2), 0.2), 1.0)
+    size = 10.0 ** np.floor(np.log10(max(most, 1e-6)))
+    return float(next(size * step for step in (1, 2, 4, 8, 12) if size * step >= most))
+
+
+def _whole(value: Any, key: str) -> Any:
+    return int(value) if key.rsplit(".", 1)[-1] in ("min_n", "k", "m") and not isinstance(value, str) else value
+
+
+def _page(title: str, sentence: str, state: dict[str, Any], script: str) -> str:
+    """One page: the state, the widget's own script, and a model that lives in the page."""
+    packed = json.dumps(state, allow_nan=False).replace("<", "\\u003c")
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
+<title>{html.escape(title)}</title>
+<style>body {{ margin: 16px; background: #fff; color: #1b1f24; }}
+@media (prefers-color-scheme: dark) {{ body {{ background: #16191d; color: #eceff3; --jp-ui-font-color1: #eceff3; --jp-ui-font-color2: #a2abb6;
+--jp-border-color2: #343a42; --jp-layout-color0: #16191d; }} }}</style></head>
+<body><main id="here"><noscript>{html.escape(sentence)}</noscript></main>
+<script type="application/json" id="state">{packed}</script>
+<script type="module">
+{script.replace("export default { render };", "").replace("export function", "function")}
+const state = JSON.parse(document.getElementById("state").textContent);
+const heard = {{}};
+const model = {{
+  get: (name) => state[name],
+  set: (name, value) => {{ state[name] = value; (heard["change:" + name] || []).forEach((call) => call()); }},
+  on: (name, call) => (heard[name] = heard[name] || []).push(call),
+  save_changes: () => {{}},
+}};
+render({{ model, el: document.getElementById("here") }});
+</script></body></html>
+"""
