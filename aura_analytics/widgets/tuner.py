@@ -179,7 +179,7 @@ class ThresholdTuner(anywidget.AnyWidget):
 def _round(most: float, unit: str) -> float:
     """The end of an axis: a little above the most, on a round number that four steps divide."""
     if unit == "fraction":
-        return min(max(0.2 * np.ceil(most * 1.02 / 0.2), 0.2), 1.0)
+        return float(min(max(0.2 * np.ceil(most * 1.02 / 0.2), 0.2), 1.0))
     size = 10.0 ** np.floor(np.log10(max(most, 1e-6)))
     return float(next(size * step for step in (1, 2, 4, 8, 12) if size * step >= most))
 

@@ -50,7 +50,11 @@ def test_keys_move_the_thresholds(page: Page, tmp_path: Path) -> None:
     page.focus(RATE)
     for _ in range(22):
         page.keyboard.press("ArrowLeft")
+    page.focus('input[data-key="pip.sat_score_mean.threshold"]')
+    for _ in range(10):
+        page.keyboard.press("ArrowRight")
     tuner.state.set("pip.override_rate.threshold", 0.08)
+    tuner.state.set("pip.sat_score_mean.threshold", 4.0)
     now = tuner.state.flagged
     assert len(now) > 1 and f"{len(now)} of {tuner.state.actors.len()} flagged" in page.inner_text(".said")
     entered = set(tuner.state.changes.filter(change="enters")["actor"])
