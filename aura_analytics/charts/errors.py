@@ -1,0 +1,110 @@
+"""How often a rule is wrong: over a threshold, over time, and beside another rule."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import altair as alt
+import polars as pl
+
+from aura_analytics.charts.theme import LIGHT, Theme, styled
+
+if TYPE_CHECKING:
+    from aura_analytics.simulation.sweeps import RuleErrorRates
+
+__all__ = ["comparison", "detection", "error_curves"]
+
+_WORDS = {"false_flags_per_officer_year": "false flags per officer-year", "flips_per_officer_year": "flips per officer-year",
+          "detected": "share of the bad ones found", "delay_days": "days until found", "wrong_verdicts": "share of wrong verdicts",
+          "stars": "stars, mean", "hours": "hours, mean", "plans_per_officer_year": "plans per officer-year",
+          "plans_on_good_per_officer_year": "plans for the others per officer-year"}  # fmt: skip
+
+
+def error_curves(curve: pl.DataFrame, *, title: str = "threshold", theme: Theme = LIGHT, width: int = 560) -> alt.LayerChart:
+    """False flags and missed ones as a threshold moves.
+
+    Parameters
+    ----------
+    curve
+        What `TunerState.curve` returns: `value`, `false_flags`, `missed`.
+    title
+        What the threshold is of.
+    theme, width
+        Look.
+    """
+    parts = {"false_flags": "false flags per officer-year", "missed": "share of the bad ones missed"}
+    rows = curve.select("value", **{words: pl.col(name) for name, words in parts.items()}).unpivot(
+        index="value", variable_name="what", value_name="rate"
+    )
+    base = alt.Chart(rows.drop_nulls()).encode(
+        x=alt.X("value:Q", title=title), y=alt.Y("rate:Q", title=None),
+        color=alt.Color("what:N", scale=alt.Scale(domain=list(parts.values()), range=[theme.flag, theme.accent])),
+        strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=list(parts.values()), range=[[1, 0], [6, 4]])),
+    )  # fmt: skip
+    return styled(alt.layer(base.mark_line(strokeWidth=2.5, interpolate="step-after")), theme, width=width, height=240)
+
+
+def detection(rates: list[RuleErrorRates], *, theme: Theme = LIGHT, width: int = 560) -> alt.LayerChart:
+    """The share of those made to underperform who were flagged by a day, with its limits.
+
+    Parameters
+    ----------
+    rates
+        What `rule_error_rates` returns, of one rule or several.
+    theme, width
+        Look.
+    """
+    rows = pl.concat([
+        pl.concat([pl.DataFrame({"day": [0], "share": [0.0], "lo": [0.0], "hi": [0.0]}, schema=one.detection.schema), one.detection]).with_columns(
+            rule=pl.lit(one.policy)) for one in rates
+    ])  # fmt: skip
+    names = [one.policy for one in rates]
+    colour = alt.Color(
+        "rule:N", scale=alt.Scale(domain=names, range=[theme.flag, theme.accent, theme.watch, theme.muted][: len(names)])
+    )
+    base = alt.Chart(rows).encode(x=alt.X("day:Q", title="day"), color=colour)
+    y = alt.Y("share:Q", title="found by then", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
+    band = base.mark_area(opacity=0.15, interpolate="step-after", line=False).encode(
+        y=alt.Y("lo:Q", title="found by then"), y2="hi:Q"
+    )
+    return styled(
+        alt.layer(band, base.mark_line(strokeWidth=2.5, interpolate="step-after").encode(y=y)), theme, width=width, height=240
+    )
+
+
+def comparison(tables: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: int = 220) -> alt.FacetChart:
+    """Rates of several rules beside each other, each with its limits: a panel for every rate.
+
+    Parameters
+    ----------
+    tables
+        By name of the rule: `rate`, `value`, `lo`, `hi`, as `RuleErrorRates.rates` or the sides of `LoopComparison`.
+    theme, width
+        Look.
+    """
+    rows = pl.concat([table.select("rate", "value", "lo", "hi").with_columns(rule=pl.lit(name)) for name, table in tables.items()])
+    rows = rows.drop_nulls("value").with_columns(
+        pl.col("rate").replace(_WORDS), pl.coalesce("lo", "value").alias("lo"), pl.coalesce("hi", "value").alias("hi")
+    )
+    names = list(tables)
+    base = alt.Chart().encode(
+        y=alt.Y("rule:N", title=None, sort=names),
+        color=alt.Color("rule:N", sort=names, scale=alt.Scale(domain=names, range=[theme.flag, theme.accent, theme.watch, theme.muted][: len(names)]), legend=None),
+    )  # fmt: skip
+    rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("lo:Q", title=None), x2="hi:Q")
+    point = base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("value:Q", title=None, scale=alt.Scale(zero=False)))
+    panels = alt.layer(rule, point, data=rows).properties(width=width, height=22 * len(names) + 10)
+    faceted = panels.facet(
+        facet=alt.Facet("rate:N", title=None, header=alt.Header(labelColor=theme.ink, labelFontSize=12)), columns=3
+    )
+    axis = {
+        "labelColor": theme.ink,
+        "titleColor": theme.muted,
+        "gridColor": theme.grid,
+        "domainColor": theme.grid,
+        "tickColor": theme.grid,
+    }
+    done: alt.FacetChart = faceted.resolve_scale(x="independent").configure(
+        axis=axis, view={"stroke": None}, background="transparent", font="sans-serif"
+    )
+    return done
