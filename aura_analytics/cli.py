@@ -13,6 +13,7 @@ import typer
 
 from aura_analytics.cli_decisions import explain, log_app, query, stats
 from aura_analytics.cli_hr import hr_app, plan
+from aura_analytics.cli_lab import export, lab
 from aura_analytics.cli_learning import learn_app
 from aura_analytics.cli_ledger import is_ledger, ledger_app, opened, record
 from aura_analytics.cli_routing import route
@@ -41,7 +42,7 @@ app.add_typer(log_app, name="log")
 app.add_typer(learn_app, name="learn")
 app.add_typer(hr_app, name="hr")
 app.command("record")(record)
-for _command in (stats, query, explain, score, plan, route, simulate):
+for _command in (stats, query, explain, score, plan, route, simulate, lab, export):
     app.command(_command.__name__)(_command)
 
 Events = Annotated[

@@ -138,6 +138,8 @@ def test_every_command_explains_itself(tmp_path: Path) -> None:
         ["plan"],
         ["route"],
         ["simulate"],
+        ["lab"],
+        ["export"],
         *(
             ["hr", name]
             for name in ("status", "actions", "approve", "reject", "contest", "uphold", "overturn", "reinstate", "close", "ladder")

@@ -106,7 +106,8 @@ class ThresholdTuner(anywidget.AnyWidget):
             if asked.get("reset"):
                 self.state.reset()
             else:
-                self.state.set(asked["key"], _whole(asked["value"], asked["key"]))
+                for key, value in asked["values"].items():
+                    self.state.set(key, _whole(value, key))
             data, result, settings = self._data(), self._result(asked.get("at", 0)), self._settings()
         except AuraError as error:
             self.result = {**self.result, "error": str(error), "at": asked.get("at", 0)}

@@ -84,7 +84,7 @@ function render({ model, el }) {
   el.append(root);
   const find = (name) => root.querySelector(name);
   const canvas = find("canvas");
-  let leaves = {}, timer = null, verdicts = new Uint8Array(0);
+  let leaves = {}, timer = null, waiting = {}, verdicts = new Uint8Array(0);
 
   const theme = () => {
     const ground = getComputedStyle(root).backgroundColor.match(/[\d.]+/g) || [255, 255, 255];
@@ -151,8 +151,9 @@ function render({ model, el }) {
 
   function tell(key, value) {
     if (model.get("alone")) return;
+    waiting[key] = value;
     clearTimeout(timer);
-    timer = setTimeout(() => { model.set("asked", { key, value, at: Date.now() }); model.save_changes(); }, 60);
+    timer = setTimeout(() => { model.set("asked", { values: waiting, at: Date.now() }); waiting = {}; model.save_changes(); }, 60);
   }
 
   function paint() {
@@ -220,12 +221,21 @@ function render({ model, el }) {
     }));
   }
 
+  // what was moved since the kernel was asked holds until it answers that as well
+  function still() {
+    for (const [key, value] of Object.entries(waiting)) {
+      const cut = key.lastIndexOf("."), leaf = leaves[key.slice(0, cut)], field = key.slice(cut + 1);
+      if (leaf && (field === "threshold" || field === "min_n")) leaf[field] = value;
+    }
+    return Object.keys(waiting).length > 0 && model.get("data").plain;
+  }
+
   function taken() {
     const result = model.get("result");
     find(".error").hidden = !result.error;
     find(".error").textContent = result.error || "";
     load();
-    verdicts = Uint8Array.from(result.verdicts || verdictsOf(model.get("data"), leaves));
+    verdicts = still() || !result.verdicts ? verdictsOf(model.get("data"), leaves) : Uint8Array.from(result.verdicts);
     root.dataset.answered = String(result.at || 0);
     paint();
     words(result);
