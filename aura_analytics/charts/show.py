@@ -33,10 +33,19 @@ class Picture:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         # the MIME type that JupyterLab draws by itself; the charts keep to what Vega-Lite 5 and 6 share
-        spec = json.loads(spec_of(self.chart))
+        spec = _settled(spec_of(self.chart))
         picture = base64.b64encode(png(self.chart)).decode()
         return {"application/vnd.vegalite.v5+json": {**spec, "$schema": "https://vega.github.io/schema/vega-lite/v5.json"},
                 "image/png": picture, "text/plain": self.says}  # fmt: skip
+
+
+def _settled(text: str) -> dict[str, Any]:
+    """A specification that is the same wherever it is made: numbers to nine digits, data named by their order."""
+    spec: dict[str, Any] = json.loads(text)
+    for number, name in enumerate(spec.get("datasets", {})):
+        text = text.replace(name, f"data-{number}")
+    found: dict[str, Any] = json.loads(text, parse_float=lambda digits: float(f"{float(digits):.9g}"))
+    return found
 
 
 def show(chart: alt.LayerChart | alt.Chart, says: str) -> Picture:

@@ -151,6 +151,7 @@ def test_parts() -> None:
     assert pl.Series(aura.Scenario.read(WORLD).to_yaml().splitlines()).str.starts_with("name: known").sum() == 1
 
 
+@pytest.mark.slow
 def test_at_the_command_line(tmp_path: Path) -> None:
     run("simulate", "fraud_unit", "--days", "20", "--out", "log.parquet", "--truth", "truth.parquet", cwd=tmp_path)
     assert "exists already" in run("simulate", "fraud_unit", "--out", "log.parquet", cwd=tmp_path, code=2).stderr

@@ -245,6 +245,7 @@ def test_suspension_and_who_gets_the_cases() -> None:
     assert did(alone, "plan_opened") and not did(alone, "suspension")
 
 
+@pytest.mark.slow
 def test_gaming_is_seen_in_the_rate_and_not_in_the_work() -> None:
     hr = {"policy": "tracker", "plan_days": 400, "plan_overrides_right": 0, "plan_overrides_wrong": 0}
     runs = [
@@ -315,6 +316,7 @@ def test_policies_that_look_back() -> None:
     assert found[1].worlds["delay_days"][0] == flagged
 
 
+@pytest.mark.slow
 def test_what_two_rules_bring_about(tmp_path: Any) -> None:
     """In the loop on the same seeds: arrivals and waiting are the same, what differs is what HR did."""
     scenario = Scenario.read({**ONE, "citizens": HARSH, "days": 60, "officers": [ONE["officers"][0], STRICT]})

@@ -144,6 +144,7 @@ def test_sweeps_read_over_the_window_of_the_rule() -> None:
         aura.rule_error_rates(rule(), scenario, 2, 1, days=5)
 
 
+@pytest.mark.slow
 def test_limits_of_what_two_rules_bring_about_are_possible() -> None:
     scenario = Scenario.read(world(officers=[officers("a", count=3, overrides_wrong=0.1, overrides_right=0.02)], days=30))
     found = aura.compare_in_loop(Policy.evidence_gated(), Policy.tracker(), scenario, 3, 1)
@@ -263,6 +264,7 @@ def test_queues_that_are_odd() -> None:
 # -- at the command line -------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_options_that_do_not_go_together(tmp_path: Path) -> None:
     for arguments, words in (
         (["fraud_unit", "--out", "x.parquet", "--truth", "x.parquet"], "two files"),
