@@ -1,0 +1,63 @@
+"""Charts of error rates and calibration: what is in them, the same bytes every time, and pictures without a network."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import polars as pl
+
+import aura_analytics as aura
+from aura_analytics import charts
+from aura_analytics.charts.render import spec_of
+from aura_analytics.learning.calibration import calibration
+from aura_analytics.simulation.scenario import shipped
+from aura_analytics.widgets import TunerState
+
+
+def test_error_charts() -> None:
+    rates = [
+        aura.rule_error_rates(policy, shipped()["loan_forgiveness"], 3, 1, days=60)
+        for policy in (aura.Policy.tracker(), aura.Policy.evidence_gated())
+    ]
+    both = {one.policy: one.rates for one in rates}
+    for make in (lambda: charts.detection(rates), lambda: charts.comparison(both)):
+        text = spec_of(make())
+        assert text == spec_of(make()) and "tracker" in text and "evidence_gated" in text
+        assert charts.png(make()).startswith(b"\x89PNG")
+    rows = next(iter(json.loads(spec_of(charts.detection(rates)))["datasets"].values()))
+    assert {row["rule"] for row in rows} == {"tracker", "evidence_gated"} and all(
+        row["lo"] <= row["share"] <= row["hi"] for row in rows
+    )
+    state = TunerState(
+        aura.sample_log(800, seed=2), scenario=aura.Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(60), worlds=2
+    )
+    curve = state.curve("pip.override_rate.threshold", 5)
+    drawn = next(iter(json.loads(spec_of(charts.error_curves(curve)))["datasets"].values()))
+    assert len(drawn) == 10 and {row["what"] for row in drawn} == {"false flags per officer-year", "share of the bad ones missed"}
+
+
+def test_reliability() -> None:
+    rng = np.random.default_rng(1)
+    p = rng.random(500)
+    bins = {"sound": calibration(p, rng.random(500) < p).bins, "flat": calibration(p, rng.random(500) < 0.5).bins}
+    sets = json.loads(spec_of(charts.reliability(bins)))["datasets"].values()
+    rows = max(sets, key=len)
+    assert len(rows) == sum(table.height for table in bins.values()) and {row["who"] for row in rows} == {"sound", "flat"}
+
+
+def test_a_chart_in_a_notebook() -> None:
+    table = pl.DataFrame({"confidence": [0.1 + 0.2], "rate": [1 / 3], "lo": [0.1], "hi": [0.7]})
+    picture = charts.show(charts.reliability({"one": table}), "One point.")
+    bundle = picture._repr_mimebundle_()  # noqa: SLF001
+    assert (
+        set(bundle) == {"application/vnd.vegalite.v5+json", "image/png", "text/plain"}
+        and repr(picture) == bundle["text/plain"] == "One point."
+    )
+    text = json.dumps(bundle["application/vnd.vegalite.v5+json"])
+    assert (
+        "http" not in text.replace("https://vega.github.io/schema/vega-lite/v5.json", "")
+        and "0.333333333" in text
+        and "0.30000000000000004" not in text
+    )
+    assert '"data-0"' in text
