@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -21,7 +23,8 @@ def test_error_charts() -> None:
         for policy in (aura.Policy.tracker(), aura.Policy.evidence_gated())
     ]
     both = {one.policy: one.rates for one in rates}
-    for make in (lambda: charts.detection(rates), lambda: charts.comparison(both)):
+    makers: list[Callable[[], Any]] = [lambda: charts.detection(rates), lambda: charts.comparison(both)]
+    for make in makers:
         text = spec_of(make())
         assert text == spec_of(make()) and "tracker" in text and "evidence_gated" in text
         assert charts.png(make()).startswith(b"\x89PNG")
@@ -49,7 +52,7 @@ def test_reliability() -> None:
 def test_a_chart_in_a_notebook() -> None:
     table = pl.DataFrame({"confidence": [0.1 + 0.2], "rate": [1 / 3], "lo": [0.1], "hi": [0.7]})
     picture = charts.show(charts.reliability({"one": table}), "One point.")
-    bundle = picture._repr_mimebundle_()  # noqa: SLF001
+    bundle = picture._repr_mimebundle_()
     assert (
         set(bundle) == {"application/vnd.vegalite.v5+json", "image/png", "text/plain"}
         and repr(picture) == bundle["text/plain"] == "One point."
