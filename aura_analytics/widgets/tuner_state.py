@@ -122,7 +122,7 @@ class TunerState:
         self._as_of = None if as_of is None else parse_as_of(as_of)
         if self._events is None:
             frame = source.lazy().collect()
-            self._boards[self._window, 0] = Board(frame)
+            self._boards[self._window, 0] = self._warmed(Board(frame))
         elif self._as_of is None:
             last = self._events.select(pl.col("ts").max()).collect().item()
             if last is None:
@@ -283,8 +283,16 @@ class TunerState:
             assert self._events is not None and self._as_of is not None
             metrics = self.saved.metrics
             frame = dossiers(self._events, self._as_of - back * self._step, self._window, metrics=metrics)
-            self._boards[key] = Board(frame)
+            self._boards[key] = self._warmed(Board(frame))
         return self._boards[key]
+
+    def _warmed(self, board: Board) -> Board:
+        """A board with its limits at all levels that can be chosen, so that moving to one of them takes no longer than any other step."""
+        for rule in self.saved.spec.rules:
+            for _, leaf in _named(rule.when):
+                for level in LEVELS if leaf.limit is not None else ():
+                    board.limits(leaf.metric, 2 * level - 1)
+        return board
 
     def _compute(self) -> None:
         self.verdicts = self._verdicts(self._rules, self._k, self._m)
