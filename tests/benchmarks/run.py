@@ -27,6 +27,7 @@ from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
 from tests.benchmarks.simulation import large, sweeps, worlds
 from tests.benchmarks.timing import cpu
+from tests.benchmarks.tuner import tuner
 from tests.benchmarks.worlds import make
 
 AS_OF = datetime(2025, 12, 20, tzinfo=timezone.utc)
@@ -211,6 +212,7 @@ BENCHMARKS = {
         worlds,
         sweeps,
         large,
+        tuner,
     )
 }
 
