@@ -160,7 +160,7 @@ class Consequences(_Desk):
     """What follows from errors of agents, by the Accountant's table: points, cases, suspensions.
 
     An agent that is suspended is asked no more from the next epoch on; a suspension without an end is lifted, and the case closed, after a
-    review. The last agent left goes on being asked.
+    review. The last agent left goes on being asked. A reroute is not played: the case stays with its officer.
     """
 
     def __init__(self, world: World, hr: Hr, table: SeverityTable) -> None:
