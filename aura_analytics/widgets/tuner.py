@@ -45,7 +45,7 @@ class ThresholdTuner(anywidget.AnyWidget):
     --------
     >>> import aura_analytics as aura
     >>> ThresholdTuner(aura.events.sample(400, seed=1))
-    ThresholdTuner: 1 of 3 flagged by evidence_gated
+    ThresholdTuner: 0 of 3 flagged by evidence_gated
     """
 
     _esm = _STATIC / "tuner.js"
