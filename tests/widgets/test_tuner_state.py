@@ -27,6 +27,7 @@ PLAIN = Policy({"name": "plain", "rules": [
 STATES = {"gate": TunerState(LOG), "plain": TunerState(LOG, PLAIN)}
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(which=st.sampled_from(["gate", "plain"]), data=st.data())
 def test_any_state_is_its_policy(which: str, data: st.DataObject) -> None:
