@@ -121,6 +121,7 @@ def test_rules_check_and_test(fixtures: Path, tmp_path: Path) -> None:
     assert "FAILED beyond doubt: expected clear, got flag" in run("rules", "test", "p.yaml", cwd=tmp_path, code=1).stdout
 
 
+@pytest.mark.slow
 def test_every_command_explains_itself(tmp_path: Path) -> None:
     for command in (
         [],
