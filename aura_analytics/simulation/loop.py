@@ -266,8 +266,7 @@ class RouterDesk:
             else [name for name, gone in zip(self._world.agents, state.agents_away, strict=True) if gone]
         )
         chances = self._router.chances(without=away)
-        table = np.array([chances.get(name, 0.0) for name in self._world.agents])
-        state.chances = dict.fromkeys(range(len(self._world.scenario.queues)), table)
+        state.chances = np.array([chances.get(name, 0.0) for name in self._world.agents])
 
 
 def actions_frame(made: list[dict[str, Any]]) -> pl.DataFrame:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["fifo", "lines", "pool", "shared_line"]
+__all__ = ["fifo", "lines", "shared_line"]
 
 
 def fifo(server: ArrayLike, arrival: ArrayLike, service: ArrayLike, free_from: ArrayLike | None = None) -> tuple[Ints, Ints]:
@@ -109,35 +109,6 @@ def lines(server: Ints, arrival: Ints, service: Ints, free: Sequence[list[int]])
         heapq.heapreplace(free[who], begin + takes)
         start[place] = begin
     return start, start + service
-
-
-def pool(servers: int, arrival: ArrayLike, service: ArrayLike, free_from: ArrayLike | None = None) -> tuple[Ints, Ints, Ints]:
-    """Start, end and server of every case of one line before several servers: the one that is free first takes the next.
-
-    Parameters
-    ----------
-    servers
-        How many, at least 1.
-    arrival, service
-        As in `fifo`; the order of arrival is the order of service.
-    free_from
-        As in `fifo`.
-
-    Examples
-    --------
-    >>> start, end, server = pool(2, [0, 0, 1], [10, 4, 5])
-    >>> start.tolist(), server.tolist()
-    ([0, 0, 4], [0, 1, 1])
-    """
-    if servers < 1:
-        raise ParameterError(Problem("a pool needs a server", got=servers))
-    came, takes = (np.asarray(each, dtype=np.int64) for each in (arrival, service))
-    first = int(came.min()) if len(came) else 0
-    free = [first] * servers if free_from is None else np.asarray(free_from, dtype=np.int64).tolist()
-    heap = [(moment, number) for number, moment in enumerate(free)]
-    heapq.heapify(heap)
-    start, _group, who = shared_line(np.zeros(len(came), dtype=np.int64), [[0]], [came], [takes], [heap])
-    return start, start + takes, who
 
 
 def shared_line(

@@ -206,7 +206,6 @@ class _FromLog:
     def add(self, arrived: Columns, done: Columns) -> None:
         """Take in what arrived and what was begun."""
         self._emitter.add(arrived, done)
-        self._coming = pl.concat([self._coming, self._emitter.until(0)])
 
     def moved(self, cases: Columns) -> None:
         """Take in cases that were given to somebody else."""

@@ -16,7 +16,7 @@ from aura_analytics.events import SCHEMA
 from aura_analytics.simulation.emission import Emitter, Texts
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.streams import Streams
-from aura_analytics.simulation.world import STEPS, World, names_of, together
+from aura_analytics.simulation.world import STEPS, World, together
 
 if TYPE_CHECKING:
     from aura_analytics.rules.policy import Policy
@@ -307,11 +307,11 @@ def true_actors(scenario: Scenario) -> pl.DataFrame:
     rows: list[dict[str, Any]] = [
         {"actor": name, "actor_kind": group.kind, "group": group.name, "bad": group.bad, "bad_since": scenario.start if group.bad else None,
          "overrides_wrong": group.overrides_wrong, "overrides_right": group.overrides_right, "accuracy": None}
-        for group in scenario.officers for name in names_of(group)
+        for group in scenario.officers for name in group.names
     ]  # fmt: skip
     for agents in scenario.agents:
         shares = list(agents.accuracy.values()) if isinstance(agents.accuracy, dict) else [agents.accuracy]
         rows += [{"actor": name, "actor_kind": "agent", "group": agents.name, "bad": False, "bad_since": None, "overrides_wrong": None,
-                  "overrides_right": None, "accuracy": sum(shares) / len(shares)} for name in names_of(agents)]  # fmt: skip
+                  "overrides_right": None, "accuracy": sum(shares) / len(shares)} for name in agents.names]  # fmt: skip
     floats = dict.fromkeys(("overrides_wrong", "overrides_right", "accuracy"), pl.Float64)
     return pl.DataFrame(rows, schema_overrides={**floats, "bad_since": pl.Date})

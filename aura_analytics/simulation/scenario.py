@@ -23,7 +23,7 @@ _PLAIN = r"^\S(?:[^\x00-\x1f\x7f]*\S)?$"  # names end up in ids: no control char
 class Queue(Strict):
     """A kind of case that comes in."""
 
-    name: str = Field(pattern=_PLAIN, max_length=200)
+    name: str = Field(pattern=_PLAIN, max_length=200, description="as events have it")
     per_day: float = Field(gt=0, le=900_000, description="cases a day, on average over a week without holidays")
     approve_is_right: float = Field(0.5, ge=0, le=1, description="share of cases in which APPROVE is the right verdict")
     hours: tuple[float, ...] | None = Field(None, min_length=24, max_length=24, description="weights of the 24 hours; default even")
@@ -38,6 +38,18 @@ class Queue(Strict):
         if values is not None and (min(values) < 0 or sum(values) <= 0):
             raise ValueError("weights are at least 0, and not all 0")
         return values
+
+
+class Group(Strict):
+    """Several who are alike."""
+
+    name: str = Field(pattern=_PLAIN, max_length=200, description="of the only one; several are numbered: name_01, name_02 ...")
+    count: int = Field(1, ge=1, le=100_000, description="how many there are")
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the members; one member more leaves the others' as they are."""
+        return [self.name] if self.count == 1 else [f"{self.name}_{number:02d}" for number in range(1, self.count + 1)]
 
 
 class Drift(Strict):
@@ -59,28 +71,26 @@ class Calibration(Strict):
     bias: float = Field(0, ge=-10, le=10, description="what is added to them")
 
 
-class Agents(Strict):
+class Agents(Group):
     """Agents of one kind."""
 
-    name: str = Field(pattern=_PLAIN, max_length=200)
-    count: int = Field(1, ge=1, le=10_000)
     accuracy: float | dict[str, float] = Field(description="share of right recommendations, or by queue")
     accuracy_denials: float | None = Field(None, ge=0, le=1, description="the same where REJECT is right; default as accuracy")
     weight: float = Field(1, ge=0, description="how often each is asked, beside the others")
     confidence_right: float = Field(0.85, ge=0, le=1, description="mean self-reported confidence where it is right")
     confidence_wrong: float = Field(0.75, ge=0, le=1, description="and where it is wrong")
-    confidence_sd: float = Field(0.1, ge=0, le=1)
+    confidence_sd: float = Field(0.1, ge=0, le=1, description="standard deviation around these means")
     calibration: Calibration | None = Field(None, description="instead of confidence_right, confidence_wrong and confidence_sd")
     hallucination: float = Field(0, ge=0, le=1, description="share of outputs with words of an invention")
     too_short: float = Field(0, ge=0, le=1, description="share of outputs that give no reason")
-    drift: tuple[Drift, ...] = ()
+    drift: tuple[Drift, ...] = Field((), description="what changes from a day on")
 
 
 class Service(Strict):
     """How long a case takes."""
 
     minutes: float = Field(gt=0, description="mean working time; of `quantiles`, what they are scaled to")
-    kind: Literal["exponential", "lognormal", "constant", "quantiles"] = "lognormal"
+    kind: Literal["exponential", "lognormal", "constant", "quantiles"] = Field("lognormal", description="distribution of the times")
     cv: float = Field(1.0, ge=0, le=20, description="coefficient of variation, of lognormal times")
     quantiles: tuple[float, ...] | None = Field(
         None,
@@ -116,11 +126,9 @@ class Shift(Strict):
         return self
 
 
-class Officers(Strict):
+class Officers(Group):
     """Officers of one kind."""
 
-    name: str = Field(pattern=_PLAIN, max_length=200)
-    count: int = Field(1, ge=1, le=100_000)
     queues: tuple[str, ...] | None = Field(None, min_length=1, description="what they work on; default everything")
     pooled: bool = Field(
         default=False,
@@ -129,7 +137,7 @@ class Officers(Strict):
     capacity: int | None = Field(
         1, ge=1, le=1000, description="cases that each works on at once; null: any number, so that nobody waits"
     )
-    service: Service
+    service: Service = Field(description="how long a case takes them")
     shift: Shift | None = Field(None, description="default day and night")
     overrides_wrong: float = Field(ge=0, le=1, description="discernment: share of wrong recommendations that are overridden")
     overrides_right: float = Field(ge=0, le=1, description="share of right recommendations that are overridden")
@@ -154,7 +162,9 @@ class Citizens(Strict):
     approved: tuple[float, ...] = Field(
         (0.05, 0.08, 0.17, 0.35, 0.35), min_length=5, max_length=5, description="chances of 1 to 5 stars"
     )
-    denied: tuple[float, ...] = Field((0.40, 0.25, 0.18, 0.10, 0.07), min_length=5, max_length=5)
+    denied: tuple[float, ...] = Field(
+        (0.40, 0.25, 0.18, 0.10, 0.07), min_length=5, max_length=5, description="the same, of those denied"
+    )
     stars_lost_per_day: float = Field(0, ge=0, le=5, description="of waiting")
     days_until: float = Field(2, ge=0, le=365, description="mean days from verdict to rating")
 
@@ -193,7 +203,7 @@ class Hr(Strict):
     suspend_days: int = Field(
         30, ge=1, le=3650, description="length of such a suspension; who waits in their line is given to others"
     )
-    plan_days: int = Field(60, ge=1, le=730)
+    plan_days: int = Field(60, ge=1, le=730, description="length of an improvement plan")
     plan_overrides_wrong: float = Field(
         0.5, ge=0, le=1, description="share of what is missing to perfect discernment that a plan wins"
     )
@@ -215,21 +225,21 @@ class Scenario(YamlModel):
     called = "scenario"
     parts = (Queue, Agents, Calibration, Drift, Officers, Service, Shift, Citizens, Routing, Hr)
 
-    name: str = Field(pattern=_PLAIN)
-    description: str = ""
-    start: date = date(2026, 1, 5)
-    days: int = Field(ge=1, le=_MOST_DAYS)
+    name: str = Field(pattern=_PLAIN, description="of the world")
+    description: str = Field("", description="its story, in a sentence")
+    start: date = Field(date(2026, 1, 5), description="first day, from midnight UTC on")
+    days: int = Field(ge=1, le=_MOST_DAYS, description="days that it lasts")
     arrivals_until: int | None = Field(None, ge=1, description="day from which on nothing arrives any more; default the end")
     holidays: str | None = Field(None, description="country (US, DE) whose public holidays nobody works on")
-    queues: tuple[Queue, ...] = Field(min_length=1, max_length=1296)
-    agents: tuple[Agents, ...] = Field(min_length=1)
-    officers: tuple[Officers, ...] = Field(min_length=1)
-    citizens: Citizens = Citizens()
+    queues: tuple[Queue, ...] = Field(min_length=1, max_length=1296, description="what comes in")
+    agents: tuple[Agents, ...] = Field(min_length=1, description="who recommends")
+    officers: tuple[Officers, ...] = Field(min_length=1, description="who decides")
+    citizens: Citizens = Field(Citizens(), description="who rates")
     audited: float = Field(0.0, ge=0, le=1, description="share of cases of which an audit later says what was right")
     audit_days: float = Field(30, ge=0, le=3650, description="days from verdict to audit")
     scored: bool = Field(default=True, description="whether the Accountant scores what the agents put out")
     routing: Routing | None = Field(None, description="default: by the agents' weights")
-    hr: Hr | None = None
+    hr: Hr | None = Field(None, description="HR in the loop; default nobody acts")
     overloaded: bool = Field(default=False, description="whether more work than can be done is meant")
 
     @property
@@ -276,10 +286,8 @@ class Scenario(YamlModel):
         names = [queue.name for queue in self.queues]
         # a machine may recommend and resolve
         machines = {group.name for group in self.officers if group.kind == "system"}
-        groups: list[Agents | Officers] = [*self.officers, *(group for group in self.agents if group.name not in machines)]
-        everybody = Counter(
-            f"{group.name}_{i:02d}" if group.count > 1 else group.name for group in groups for i in range(1, group.count + 1)
-        )
+        groups: list[Group] = [*self.officers, *(group for group in self.agents if group.name not in machines)]
+        everybody = Counter(name for group in groups for name in group.names)
         twice = [name for name, times in everybody.items() if times > 1]
         problems = [
             f"officers {group.name}: a shared line needs a capacity"

@@ -6,19 +6,18 @@ Within an epoch nothing reacts; between epochs HR and the router may change who 
 
 from __future__ import annotations
 
-import hashlib
 import heapq
-import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta, timezone
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from aura_analytics.simulation.distributions import confidences, durations, normal, poisson, right_chances
 from aura_analytics.simulation.queueing import fifo, lines, shared_line
+from aura_analytics.simulation.ring import Ring
 from aura_analytics.simulation.streams import Draws, Streams
 from aura_analytics.simulation.worktime import DAY, WorkClock
 from aura_analytics.times import epoch_micros
@@ -26,16 +25,13 @@ from aura_analytics.times import epoch_micros
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aura_analytics.simulation.scenario import Agents, Officers, Queue, Scenario
+    from aura_analytics.simulation.scenario import Queue, Scenario
 
     Columns = dict[str, NDArray[Any]]
 
-__all__ = ["STEPS", "World", "names_of", "together"]
+__all__ = ["STEPS", "World", "together"]
 
 STEPS = 10_000  # of a confidence: it has four decimals
-_GRID = 1 << 17  # places at which a ring is read, at least
-_POINTS = 1024  # of everybody on a ring
-_MINUTE = 60_000_000
 # the columns of cases that have come, and of those that are done with
 CAME = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented", "too_short",
         "officer", "audited")  # fmt: skip
@@ -43,62 +39,9 @@ KEPT = ("replication", "queue", "number", "day", "arrival", "assigned", "approve
         "too_short", "officer", "given", "start", "end", "decided", "override", "stars", "rated", "audited")  # fmt: skip
 
 
-def names_of(group: Agents | Officers) -> list[str]:
-    """Names of the members of a group."""
-    return [group.name] if group.count == 1 else [f"{group.name}_{i:02d}" for i in range(1, group.count + 1)]
-
-
 def together(parts: Sequence[Columns]) -> Columns:
     """Cases of several parts."""
     return parts[0] if len(parts) == 1 else {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-class Ring:
-    """Hands out cases so that who comes takes some from everybody, who goes leaves theirs to everybody, and nobody else's move.
-
-    Parameters
-    ----------
-    names, weights
-        Of everybody; who has weight 0 gets nothing. A share is met up to a relative error of about one over the square root of the points: 1,024
-        for a weight of 1 (weights that are all below 1 are doubled until one is not, and where points would be too many they are halved).
-    """
-
-    def __init__(self, names: Sequence[str], weights: NDArray[np.float64]) -> None:
-        scale = 2.0 ** max(0, -math.floor(math.log2(weights.max())))
-        while _POINTS * scale * weights.sum() > 1 << 24:
-            scale /= 2
-        points = np.where(weights > 0, np.maximum(np.rint(_POINTS * scale * weights), 1), 0).astype(np.int64)
-        at = np.concatenate([_points(name, int(count)) for name, count in zip(names, points, strict=True)])
-        owners = np.repeat(np.arange(len(names), dtype=np.int64), points)
-        # place and owner in one number are sorted faster than owners by place
-        packed = pl.Series(((at * (1 << 40)).astype(np.int64) << 20) | owners).sort().to_numpy()
-        self._at, self._owner = packed >> 20, (packed & ((1 << 20) - 1)).astype(np.int32)
-        self._size = max(_GRID, 1 << len(at).bit_length())
-        self._table = self._owner[np.searchsorted(self._at, self._moment(np.arange(self._size, dtype=np.int64))) % len(at)]
-
-    def _moment(self, cell: NDArray[Any]) -> NDArray[np.int64]:
-        """The middle of a cell on the scale of the points."""
-        return np.asarray((2 * cell.astype(np.int64) + 1) * ((1 << 39) // self._size))
-
-    def pick(self, uniform: NDArray[np.float64], away: NDArray[np.bool_] | None = None) -> NDArray[np.int32]:
-        """Who gets each case; of those who are away, who comes next on the ring."""
-        cell = (uniform * self._size).astype(np.int32)
-        found = self._table[cell]
-        if away is not None and away.any():
-            stuck = np.flatnonzero(away[found])
-            place = np.searchsorted(self._at, self._moment(cell[stuck]))
-            while len(stuck):
-                place = (place + 1) % len(self._at)
-                found[stuck] = self._owner[place]
-                still = away[found[stuck]]
-                stuck, place = stuck[still], place[still]
-        return found
-
-
-@lru_cache(maxsize=20_000)
-def _points(name: str, count: int) -> NDArray[np.float64]:
-    key = np.frombuffer(hashlib.blake2b(name.encode(), digest_size=16).digest(), dtype=np.uint64)
-    return np.random.Generator(np.random.Philox(key=key)).random(count)
 
 
 @dataclass
@@ -111,7 +54,7 @@ class State:
     away: NDArray[np.bool_]  # suspended
     free: NDArray[np.int64]  # in working time
     places: list[list[int]] = field(default_factory=list)  # of those who work on several cases at once
-    chances: dict[int, NDArray[np.float64]] = field(default_factory=dict)  # of the agents, by queue, where a router chooses
+    chances: NDArray[np.float64] | None = None  # of the agents, where a router chooses
     agents_away: NDArray[np.bool_] | None = None
 
 
@@ -128,8 +71,8 @@ class World:
 
     def __init__(self, scenario: Scenario, streams: Sequence[Streams]) -> None:
         self.scenario, self.replications = scenario, len(streams)
-        self.agents = [name for group in scenario.agents for name in names_of(group)]
-        self.officers = [name for group in scenario.officers for name in names_of(group)]
+        self.agents = [name for group in scenario.agents for name in group.names]
+        self.officers = [name for group in scenario.officers for name in group.names]
         self._agent_group = np.repeat(np.arange(len(scenario.agents)), [group.count for group in scenario.agents])
         self.officer_group = np.repeat(np.arange(len(scenario.officers)), [group.count for group in scenario.officers])
         self._agent_ring = Ring(self.agents, np.array([scenario.agents[g].weight for g in self._agent_group]))
@@ -147,9 +90,9 @@ class World:
         self._clocks = [WorkClock(group.shift, horizon, sorted(self.free_days)) for group in scenario.officers]
         n = len(self.officers) * self.replications
         self.state = State(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64))
-        self._capacity = np.array([group.capacity or 0 for group in scenario.officers])[self.officer_group]
-        if (self._capacity > 1).any():
-            self.state.places = [[0] * int(many) for _ in streams for many in self._capacity]
+        capacity = np.array([group.capacity or 0 for group in scenario.officers])[self.officer_group]
+        if (capacity > 1).any():
+            self.state.places = [[0] * int(many) for _ in streams for many in capacity]
         self._pools = [
             [[(0, int(o) + r * len(self.officers)) for o in np.flatnonzero(self.officer_group == g) for _ in range(group.capacity or 0)]
              if group.pooled else [] for g, group in enumerate(scenario.officers)] for r in range(len(streams))
@@ -180,7 +123,7 @@ class World:
             rate *= (7 * np.array(queue.weekdays) / sum(queue.weekdays))[days % 7]
         rate[np.isin(days, list(self.free_days))] *= queue.on_holidays
         rate[self.scenario.arrivals_until or len(rate) :] = 0
-        return _poisson(streams.uniform(f"count/{queue.name}", len(days)), rate)
+        return poisson(streams.uniform(f"count/{queue.name}", len(days)), rate)
 
     def moment(self, day: int) -> int:
         """The beginning of a day of the run."""
@@ -312,15 +255,15 @@ class World:
             chance = accuracy.copy()
             for g in gauged:
                 mine = np.flatnonzero(group == g)
-                chance[mine] = _chances(accuracy[mine], c["u:difficulty"][mine], scenario.agents[g])
+                chance[mine] = right_chances(accuracy[mine], c["u:difficulty"][mine], scenario.agents[g])
         c["ai_right"] = c["u:ai"] < chance
         right = c["ai_right"].astype(np.int8)
         mean = np.array([[agents.confidence_wrong, agents.confidence_right] for agents in scenario.agents])[group, right]
         spread = _by(scenario.agents, "confidence_sd")[group]
-        sure = mean + spread * _normal(c["u:sure"]) if spread.any() else mean
+        sure = mean + spread * normal(c["u:sure"]) if spread.any() else mean
         for g in gauged:
             mine = np.flatnonzero(group == g)
-            sure[mine] = _confidence(chance[mine], scenario.agents[g])
+            sure[mine] = confidences(chance[mine], scenario.agents[g])
         c["sure"] = np.rint(np.clip(sure, 0, 1) * STEPS).astype(np.int16)
         nothing = np.zeros(len(queue), dtype=bool)
         for name, purpose, share in (("invented", "invented", "hallucination"), ("too_short", "short", "too_short")):
@@ -333,14 +276,10 @@ class World:
         if len(self.agents) == 1:
             return np.zeros(len(c["queue"]), dtype=np.int32)
         uniform = c["u:agent"]
-        if not state.chances:
+        if state.chances is None:
             return self._agent_ring.pick(uniform, state.agents_away)
-        found = np.zeros(len(uniform), dtype=np.int32)
-        for q, chances in state.chances.items():
-            mine = c["queue"] == q
-            edges = np.cumsum(chances)
-            found[mine] = np.searchsorted(edges[:-1] / edges[-1], uniform[mine], side="right")
-        return found
+        edges = np.cumsum(state.chances)
+        return np.searchsorted(edges[:-1] / edges[-1], uniform, side="right").astype(np.int32)
 
     # -- who works on it, and when ----------------------------------------------------------------------------------------
 
@@ -386,7 +325,7 @@ class World:
             if not len(who):
                 continue
             clock = self._clocks[g]
-            takes = _durations(officers, c["u:service"][mine])
+            takes = durations(officers, c["u:service"][mine])
             came = clock.worked(c["queued"][mine])
             free = self.state.free
             if officers.capacity is None:
@@ -427,7 +366,7 @@ class World:
             free.append(here)
         may = [[i for i in listed if free[i]] for listed in may]
         came = [self._clocks[g].worked(c["queued"][mine]) for g in pools]
-        takes = [_durations(groups[g], c["u:service"][mine]) for g in pools]
+        takes = [durations(groups[g], c["u:service"][mine]) for g in pools]
         shifts = {groups[g].shift for g in pools}
         moment: list[Callable[[int], int]] | None = None
         if len(shifts) > 1:
@@ -537,73 +476,5 @@ def _holidays(scenario: Scenario) -> list[date]:
     return sorted(day for day in known if scenario.start <= day < end)
 
 
-def _normal(uniform: NDArray[np.float64]) -> NDArray[np.float64]:
-    from scipy.special import ndtri
-
-    return np.asarray(ndtri(np.clip(uniform, 1e-12, 1 - 1e-12)))
-
-
-def _poisson(uniform: NDArray[np.float64], rate: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Quantiles of Poisson distributions."""
-    from scipy.special import pdtr, pdtrik
-
-    safe = np.maximum(rate, 1e-12)
-    first = np.exp(-safe)
-    count = np.ceil(pdtrik(np.maximum(uniform, first), safe))
-    count = np.where((uniform <= first) | ~np.isfinite(count), 0, count)
-    # what rounding may have moved by one
-    count = np.where((count > 0) & (pdtr(count - 1, safe) >= uniform), count - 1, count)
-    count = np.where(pdtr(count, safe) < uniform, count + 1, count)
-    return np.where(rate > 0, count, 0).astype(np.int64)
-
-
-def _chances(accuracy: NDArray[np.float64], uniform: NDArray[np.float64], agents: Agents) -> NDArray[np.float64]:
-    """Chance to be right of every case: normal on the scale of log odds, with the accuracy as its mean."""
-    from scipy.special import expit
-
-    assert agents.calibration is not None
-    levels, which = np.unique(accuracy, return_inverse=True)
-    centre = np.array([_centre(float(level), agents.calibration.spread) for level in levels])[which]
-    return np.asarray(expit(centre + agents.calibration.spread * _normal(uniform)))
-
-
-@lru_cache(maxsize=4096)
-def _centre(accuracy: float, spread: float) -> float:
-    """The middle of a normal distribution whose logistic has a given mean."""
-    from scipy.optimize import brentq
-    from scipy.special import expit
-
-    if accuracy in (0.0, 1.0):
-        return -40.0 if accuracy == 0 else 40.0
-    nodes, weights = np.polynomial.hermite_e.hermegauss(64)
-    weights = weights / weights.sum()
-    return float(brentq(lambda centre: float((expit(centre + spread * nodes) * weights).sum()) - accuracy, -60, 60, xtol=1e-10))
-
-
-def _confidence(chance: NDArray[np.float64], agents: Agents) -> NDArray[np.float64]:
-    from scipy.special import expit, logit
-
-    assert agents.calibration is not None
-    inside = np.clip(chance, 1e-12, 1 - 1e-12)
-    return np.asarray(expit(agents.calibration.slope * logit(inside) + agents.calibration.bias))
-
-
 def _reader(clock: WorkClock) -> Callable[[int], int]:
     return lambda worked: int(clock.begins(np.array([worked]))[0])
-
-
-def _durations(officers: Officers, uniform: NDArray[np.float64]) -> NDArray[np.int64]:
-    """Service times in microseconds."""
-    service = officers.service
-    if service.kind == "constant" or (service.kind == "lognormal" and service.cv == 0):
-        minutes = np.full(len(uniform), service.minutes)
-    elif service.kind == "exponential":
-        minutes = -np.log1p(-uniform) * service.minutes
-    elif service.quantiles is not None:
-        points = np.array(service.quantiles)
-        points = points * (service.minutes / ((points[1:] + points[:-1]) / 2).mean())
-        minutes = np.interp(uniform * (len(points) - 1), np.arange(len(points)), points)
-    else:
-        sigma = np.sqrt(np.log1p(service.cv**2))
-        minutes = service.minutes * np.exp(sigma * _normal(uniform) - sigma**2 / 2)
-    return np.asarray(np.maximum(np.rint(minutes * _MINUTE).astype(np.int64), 1))

@@ -19,12 +19,11 @@ from aura_analytics.rules import engine
 from aura_analytics.rules.engine import Board
 from aura_analytics.rules.grammar import All, Condition, Leaf
 from aura_analytics.rules.policy import Policy
-from aura_analytics.simulation.readings import is_direct, readings
+from aura_analytics.simulation.readings import is_direct
 from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.simulation.scenario import Scenario
-from aura_analytics.simulation.streams import Streams
-from aura_analytics.simulation.world import World
 from aura_analytics.times import parse_as_of, parse_span
+from aura_analytics.widgets.error_bank import ErrorBank
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,7 +32,6 @@ __all__ = ["Setting", "TunerState"]
 
 LEVELS = (0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
 _STEPS = {"fraction": 0.01, "stars": 0.1, "hours": 1.0, "score": 1.0, "cases": 1.0}
-_YEAR = 365.25
 _WORLDS = 40
 
 
@@ -136,7 +134,7 @@ class TunerState:
         self._step = parse_span(persistence.step if persistence else "30d")
         self._rules = {rule.id: rule.when for rule in self.saved.spec.rules}
         self._scenario, self._worlds, self._seed = scenario, worlds, seed
-        self._bank: dict[str | None, _Bank] = {}
+        self._bank: dict[str | None, ErrorBank] = {}
         self._digest: str | None = None
         self.set("window", self._window) if self._window in self._windows else self._compute()
 
@@ -260,10 +258,11 @@ class TunerState:
     @property
     def silent(self) -> NDArray[np.bool_]:
         """Of whom the policy never says anything: another kind of actor, or one-sided verdicts."""
-        board = self._board(0)
-        return board.once(
-            "silent", lambda: engine.one_sided(board.frame, self.saved.spec) | ~engine.applies(board.frame, self.saved.spec)
-        )
+        return self._silent(self._board(0))
+
+    def _silent(self, board: Board) -> NDArray[np.bool_]:
+        spec = self.saved.spec
+        return board.once("silent", lambda: engine.one_sided(board.frame, spec) | ~engine.applies(board.frame, spec))
 
     @property
     def plain(self) -> bool:
@@ -320,9 +319,7 @@ class TunerState:
     def _codes(self, condition: Condition, board: Board) -> NDArray[np.int8]:
         """Verdicts of one rule at one reading."""
         codes = engine.verdict_codes(engine.answer(condition, board)[0])
-        silent = board.once(
-            "silent", lambda: engine.one_sided(board.frame, self.saved.spec) | ~engine.applies(board.frame, self.saved.spec)
-        )
+        silent = self._silent(board)
         return np.where(silent, engine.INSUFFICIENT, codes).astype(np.int8)
 
     @property
@@ -373,7 +370,7 @@ class TunerState:
         if self._scenario is None or not is_direct(self.saved.metrics):
             return None
         if self._window not in self._bank:
-            self._bank[self._window] = _Bank(self._scenario, self.saved, self._window or "3650d", self._worlds, self._seed)
+            self._bank[self._window] = ErrorBank(self._scenario, self.saved, self._window or "3650d", self._worlds, self._seed)
         bank = self._bank[self._window]
         flagged = np.zeros(len(bank.number), dtype=bool)
         for condition in self._rules.values():
@@ -450,9 +447,7 @@ class TunerState:
                 Problem("a grid needs the two thresholds of one rule with two comparisons", got=f"{first}, {second}")
             )
         board, levels = self._board(0), sorted(min_ns)
-        silent = board.once(
-            "silent", lambda: engine.one_sided(board.frame, self.saved.spec) | ~engine.applies(board.frame, self.saved.spec)
-        )
+        silent = self._silent(board)
         places, least = [], np.full(board.frame.height, np.inf)
         for key in (first, second):
             leaf, setting = leaves[key.removesuffix(".threshold")], known[key]
@@ -519,44 +514,6 @@ class TunerState:
 
     def __repr__(self) -> str:
         return f"TunerState({self.saved.name!r}, {self.actors.len():,} actors, {len(self.flagged):,} flagged)"
-
-
-class _Bank:
-    """Dossiers of many worlds whose truth is known, read every 30 days: one frame, so that any thresholds are tried on all at once."""
-
-    def __init__(self, scenario: Scenario, policy: Policy, window: str, worlds: int, seed: int) -> None:
-        world = World(
-            scenario.model_copy(update={"hr": None, "routing": None}), [Streams(seed, number) for number in range(worlds)]
-        )
-        seen = readings(world, policy.metrics, window)
-        seen.add(*world.epoch(0, scenario.days))
-        days = list(range(30, scenario.days + 1, 30)) or [scenario.days]
-        frames = [seen.board(world.moment(day)).with_columns(reading=pl.lit(place)) for place, day in enumerate(days)]
-        frame = pl.concat(frames).filter(pl.col("number") >= 0)
-        self.board = Board(frame)
-        self.number, self.reading = frame["number"].to_numpy(), frame["reading"].to_numpy()
-        self._shape = len(days), len(world.officers) * worlds
-        person = np.array([group.kind == "officer" for group in scenario.officers])[world.officer_group]
-        bad = np.array([group.bad for group in scenario.officers])[world.officer_group] & person
-        self._bad, self._person = np.tile(bad, worlds), np.tile(person, worlds)
-        self._years = scenario.days / _YEAR
-
-    def rates(self, flagged: NDArray[np.bool_], k: int, m: int) -> dict[str, float]:
-        """Error rates of flags, one for each row of the board."""
-        table = np.zeros(self._shape, dtype=np.int64)
-        table[self.reading, self.number] = flagged
-        if m > 1:
-            total = np.concatenate([np.zeros((1, self._shape[1]), dtype=np.int64), table.cumsum(axis=0)])
-            first = np.maximum(np.arange(self._shape[0]) + 1 - m, 0)
-            table = ((total[1:] - total[first]) >= k).astype(np.int64)
-        ever = np.asarray(table.any(axis=0))
-        new = np.diff(np.concatenate([np.zeros((1, self._shape[1]), dtype=np.int64), table]), axis=0) > 0
-        good = self._person & ~self._bad
-        missed = float((~ever[self._bad]).mean()) if self._bad.any() else float("nan")
-        return {
-            "false_flags": float(ever[good].sum() / max(good.sum() * self._years, 1e-9)), "missed": missed, "detected": 1 - missed,
-            "flags": float(new[:, self._person].sum() / max(self._person.sum() * self._years, 1e-9)),
-        }  # fmt: skip
 
 
 def _named(condition: Condition) -> list[tuple[str, Leaf]]:

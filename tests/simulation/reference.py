@@ -7,7 +7,6 @@ worlds use: own lines and one that is shared (by people with the same shifts), s
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
 from collections.abc import Generator
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -20,7 +19,7 @@ from aura_analytics.events import SCHEMA
 from aura_analytics.scoring import ErrorClassifier, PenaltyPolicy, Scorer
 from aura_analytics.simulation.scenario import Agents, Officers, Queue, Scenario
 from aura_analytics.simulation.streams import PURPOSES, Draws, Streams
-from aura_analytics.simulation.world import World, names_of
+from aura_analytics.simulation.world import World
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -38,8 +37,8 @@ class Model:
         self.monday = datetime.fromordinal(scenario.start.toordinal() - scenario.start.weekday()).replace(tzinfo=timezone.utc)
         self.world = World(scenario, [Streams(seed)])  # for who gets which case, and how many come on a day
         self.streams = Streams(seed)
-        self.officers = [(name, group) for group in scenario.officers for name in names_of(group)]
-        self.agents = [(name, group) for group in scenario.agents for name in names_of(group)]
+        self.officers = [(name, group) for group in scenario.officers for name in group.names]
+        self.agents = [(name, group) for group in scenario.agents for name in group.names]
         self.lines = [simpy.Store(self.env) for _ in self.officers]
         self.shared = simpy.FilterStore(self.env)
         self.first = scenario.start.weekday()
@@ -196,11 +195,8 @@ def _within(queue: Queue, u: float) -> float:
     """Where in a day a case arrives."""
     if queue.hours is None:
         return u
-    edges = np.concatenate([[0.0], np.cumsum(queue.hours) / sum(queue.hours)]).tolist()
-    place = max(bisect_left(edges, u) - 1, 0)
-    while edges[place + 1] <= edges[place]:
-        place += 1
-    return float(np.interp(u, edges, np.arange(25) / 24)) if place >= 0 else 0.0
+    edges = np.concatenate([[0.0], np.cumsum(queue.hours) / sum(queue.hours)])
+    return float(np.interp(u, edges, np.arange(25) / 24))
 
 
 def _accuracy(agents: Agents, queue: str, approve: bool, day: int) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 import pytest
+import yaml
 
 import aura_analytics as aura
 from aura_analytics import Scenario, fit_check, fit_scenario, simulate
@@ -66,7 +67,7 @@ def test_what_was_put_in_comes_out() -> None:
     assert abs(world.audited - 0.4 * 0.8) < 0.06 and world.audit_days == pytest.approx(
         10, abs=0.01
     )  # of all cases: the box's are never audited
-    again = Scenario.read(__import__("yaml").safe_load(world.to_yaml()))
+    again = Scenario.read(yaml.safe_load(world.to_yaml()))
     assert again == world and aura.events.validate(simulate(again, 1, days=5).events).height > 500
 
 

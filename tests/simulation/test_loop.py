@@ -16,18 +16,15 @@ from hypothesis import strategies as st
 import aura_analytics as aura
 from aura_analytics import Scenario, simulate
 from aura_analytics.errors import RuleError
+from aura_analytics.simulation.distributions import _centre, poisson
 from aura_analytics.simulation.queueing import lines, shared_line
 from aura_analytics.simulation.readings import readings
 from aura_analytics.simulation.scenario import shipped
 from aura_analytics.simulation.streams import Streams
-from aura_analytics.simulation.world import World, _centre, _poisson
+from aura_analytics.simulation.world import World
+from tests.simulation.test_simulation import SMALL
 
-ONE: dict[str, Any] = {
-    "name": "one", "days": 40, "queues": [{"name": "loans", "per_day": 30, "approve_is_right": 0.7}],
-    "agents": [{"name": "model", "accuracy": 0.85}],
-    "officers": [{"name": "officer", "count": 4, "service": {"minutes": 30}, "shift": {"start": 8, "end": 18}, "overrides_wrong": 0.8, "overrides_right": 0.1}],
-    "audited": 0.3, "audit_days": 2,
-}  # fmt: skip
+ONE: dict[str, Any] = {**SMALL, "name": "one", "days": 40}
 HARSH = {"response": 0.5, "approved": [0.3, 0.3, 0.2, 0.1, 0.1], "denied": [0.5, 0.3, 0.1, 0.1, 0]}
 STRICT = {**ONE["officers"][0], "name": "strict", "count": 1, "overrides_wrong": 0.6, "overrides_right": 0.6, "bad": True}
 
@@ -129,15 +126,15 @@ def test_holidays() -> None:
         Scenario.read({**world, "holidays": "USS"})
 
 
-def test_counts_are_poisson() -> None:
+def test_counts_arepoisson() -> None:
     uniform = Streams(1).uniform("x", 200_000)
     for rate in (0.3, 4.0, 900.0):
-        counts = _poisson(uniform, np.full(len(uniform), rate))
+        counts = poisson(uniform, np.full(len(uniform), rate))
         error = np.sqrt(rate / len(counts))
         assert abs(counts.mean() - rate) < 4 * error and abs(counts.var() / rate - 1) < 0.05
-    exact = _poisson(np.array([0.0, np.exp(-2.0), np.exp(-2.0) + 1e-9, 3 * np.exp(-2.0) - 1e-9]), np.full(4, 2.0))
+    exact = poisson(np.array([0.0, np.exp(-2.0), np.exp(-2.0) + 1e-9, 3 * np.exp(-2.0) - 1e-9]), np.full(4, 2.0))
     assert exact.tolist() == [0, 0, 1, 1]
-    assert _poisson(np.array([0.9]), np.array([0.0])).tolist() == [0]
+    assert poisson(np.array([0.9]), np.array([0.0])).tolist() == [0]
 
 
 def test_shares_of_agents_are_their_weights() -> None:

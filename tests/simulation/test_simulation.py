@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 import aura_analytics as aura
 from aura_analytics import Scenario, simulate
 from aura_analytics.errors import ParameterError, RuleError
-from aura_analytics.simulation.queueing import fifo, pool
+from aura_analytics.simulation.queueing import fifo, shared_line
 from aura_analytics.simulation.scenario import Shift, shipped
 from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.theory import erlang_b, littles_law, mg1, mmc
@@ -49,6 +49,13 @@ def test_published_queues() -> None:
     )
     with pytest.raises(ParameterError, match="no steady state"):
         mmc(4, 2, 2)
+
+
+def pool(servers: int, came: np.ndarray, takes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Start, end and server of the cases of one line before servers who may all do everything."""
+    heap = [(int(came.min()) if len(came) else 0, number) for number in range(servers)]
+    start, _, who = shared_line(np.zeros(len(came), dtype=np.int64), [[0]], [came], [takes], [heap])
+    return start, start + takes, who
 
 
 JOBS = st.lists(st.tuples(st.integers(0, 3), st.integers(0, 50), st.integers(0, 30)), max_size=40)

@@ -91,8 +91,7 @@ def test_a_simulated_run_knows_the_truth() -> None:
     assert state.confusion["missed"] == 1  # the curve leaves everything as it was
 
 
-def test_a_grid_is_every_state(monkeypatch: pytest.MonkeyPatch) -> None:
-    del monkeypatch
+def test_a_grid_is_every_state() -> None:
     state = TunerState(LOG)
     grid = state.grid("pip.override_rate.threshold", "pip.sat_score_mean.threshold", 9, (0, 5, 30))
     assert grid.shape == (9, 9, 3) and grid.max() > 2
