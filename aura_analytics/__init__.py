@@ -32,6 +32,7 @@ _LAZY: dict[str, str | None] = {
     "ScoreResult": "aura_analytics.scoring.records",
     "Scorer": "aura_analytics.scoring.records",
     "SeverityTable": "aura_analytics.hr.severities",
+    "cases_behind": "aura_analytics.metrics.behind",
     "checks": None,
     "compare_versions": "aura_analytics.decisions.learn",
     "dossiers": "aura_analytics.metrics.dossier",
@@ -78,6 +79,7 @@ if TYPE_CHECKING:
     from aura_analytics.io import read_events, write_events
     from aura_analytics.ledger.client import get_dossier, record_event
     from aura_analytics.ledger.store import Ledger
+    from aura_analytics.metrics.behind import cases_behind
     from aura_analytics.metrics.dossier import dossiers
     from aura_analytics.metrics.rolling import rolling
     from aura_analytics.metrics.state import DossierState
@@ -117,6 +119,7 @@ __all__ = [
     "Scorer",
     "SeverityTable",
     "SimulationRun",
+    "cases_behind",
     "checks",
     "compare_in_loop",
     "compare_policies",

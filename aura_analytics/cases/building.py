@@ -15,7 +15,7 @@ from aura_analytics.cases import deciders, follow
 from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, collect
 from aura_analytics.events import CLOCK_TYPES, SCHEMA, VERDICT_TYPES
 
-__all__ = ["build", "follow_pass", "last_of", "with_hindsight"]
+__all__ = ["build", "follow_pass", "last_of", "split_outcomes", "with_hindsight"]
 
 _K = 10
 _RESULTS = ["success", "failure", "partial", "cancelled"]
@@ -49,7 +49,7 @@ def build(
     timed = {"handled", "open", "cohort"} & set(needs)
     orphans = None
     if "outcomes" in needs:
-        facts.outcomes, orphans = _outcomes(window)
+        facts.outcomes, orphans = split_outcomes(window)
     by_case = "ratings" in needs and chosen.attribution != "event_actor"
     pass_ = follow_pass(past, timed=bool(timed), verdicts=by_case or orphans is not None, queue="cohort" in needs)
     if "decisions" in needs:
@@ -78,7 +78,7 @@ def follow_pass(past: pl.LazyFrame, *, timed: bool, verdicts: bool, queue: bool)
     return collect(past.filter(pl.col("type").is_in(types)).select(*columns, follow.case_hash()))
 
 
-def _outcomes(window: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+def split_outcomes(window: pl.LazyFrame) -> tuple[pl.DataFrame, pl.DataFrame | None]:
     """Outcomes with the actor that they name, and those that name none (None when there are none)."""
     of_type = window.filter(pl.col("type") == "OUTCOME")
     columns = list(FACT_SCHEMAS["outcomes"])
@@ -159,4 +159,4 @@ def last_of(table: pl.DataFrame) -> pl.DataFrame:
     border = table.lazy().group_by("actor").agg(border=pl.col("ts").top_k(_K).min())
     late = table.lazy().join(border, on="actor").filter(pl.col("ts") >= pl.col("border")).drop("border")
     ranked = collect(late).sort("actor", "ts", "value", descending=[False, True, True])
-    return ranked.filter(pl.int_range(pl.len()).over("actor") < _K).select(list(FACT_SCHEMAS["evaluations"]))
+    return ranked.filter(pl.int_range(pl.len()).over("actor") < _K).select(table.columns)

@@ -46,8 +46,8 @@ def follow(past: pl.LazyFrame, pass_: pl.DataFrame, facts: Facts, options: Optio
     return pl.concat([plain.select(*_COLUMNS, *extra), careful.select(*_COLUMNS, *extra)])
 
 
-def shaped(followed: pl.DataFrame, floor: int, wanted: set[str]) -> dict[str, pl.DataFrame]:
-    """The tables of facts that followed cases give, for a window that starts after `floor` (microseconds)."""
+def shaped(followed: pl.DataFrame, floor: int, wanted: set[str], keep: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
+    """The tables of facts that followed cases give, for a window that starts after `floor` (microseconds), with columns to `keep`."""
     out: dict[str, pl.DataFrame] = {}
     if "handled" in wanted:
         closed = followed.lazy().filter(pl.col("closed") & (pl.col("closed_at") > floor))
@@ -55,13 +55,13 @@ def shaped(followed: pl.DataFrame, floor: int, wanted: set[str]) -> dict[str, pl
             closed = closed.group_by("h", "case", "actor").agg(
                 pl.col("actor_kind").min(), pl.col("closed_at").max(), pl.col("elapsed").sum()
             )
-        out["handled"] = closed.select("actor", "actor_kind", pl.col("closed_at").cast(_TS).alias("ts"), "elapsed").collect()
+        out["handled"] = closed.select("actor", "actor_kind", pl.col("closed_at").cast(_TS).alias("ts"), "elapsed", *keep).collect()
     if "open" in wanted:
-        still = followed.lazy().filter("open").select("actor", "actor_kind", pl.col("start").cast(_TS).alias("ts"), "elapsed")
+        still = followed.lazy().filter("open").select("actor", "actor_kind", pl.col("start").cast(_TS).alias("ts"), "elapsed", *keep)
         out["open"] = still.collect()
     if "cohort" in wanted:
         began = followed.lazy().filter((pl.col("start") > floor) & (pl.col("start") >= 0)).rename({"resolved": "ended"})
-        out["cohort"] = began.select(list(FACT_SCHEMAS["cohort"])).collect()
+        out["cohort"] = began.select(*FACT_SCHEMAS["cohort"], *keep).collect()
     return {name: table if table.height else empty_table(name) for name, table in out.items()}
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["at_limit", "kaplan_meier", "median_survival"]
+__all__ = ["at_limit", "kaplan_meier", "median_survival", "spent_and_limit"]
 
 _HOUR = 3.6e9
 
@@ -103,7 +103,7 @@ def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -
         name: sums[part(name)].explode(empty_as_null=False, keep_nulls=False)
         for name in ("queue", "start", "end", "elapsed", "days_off", "ended")
     }
-    limit, spent = _relative(flat, context)
+    limit, spent = spent_and_limit(flat, context)
     kept = ~np.isnan(limit) & ~np.isnan(spent)
     owner, ratio, over = owner[kept], spent[kept] / limit[kept], flat["ended"].to_numpy()[kept].astype(bool)
     n = np.bincount(owner, minlength=size).astype(float)
@@ -138,7 +138,7 @@ def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -
     return np.where(known, value, np.nan), n, np.where(known, np.minimum(effective, n), np.nan)
 
 
-def _relative(flat: dict[str, pl.Series], context: Context) -> tuple[Floats, Floats]:
+def spent_and_limit(flat: Mapping[str, pl.Series] | pl.DataFrame, context: Context) -> tuple[Floats, Floats]:
     """Limit and time spent of every case, in the unit of its queue's SLA; NaN where the queue has none."""
     queue = flat["queue"].fill_null("default").to_list()
     chosen = [context.sla.get(name) or context.sla.get("default") for name in queue]
