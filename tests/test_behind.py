@@ -67,7 +67,9 @@ def test_any_number_can_be_counted_again(table: pl.DataFrame, window: str | None
 def test_a_simulated_office_can_be_counted_again() -> None:
     run = aura.simulate(aura.Scenario.from_yaml("simulations/understaffed.yaml"), 3, days=40)
     some = run.truth.actors["actor"].sample(4, seed=1)
-    events = run.events.filter(pl.col("case_id").is_in(run.events.filter(pl.col("actor").is_in(some.implode()))["case_id"].implode()))
+    events = run.events.filter(
+        pl.col("case_id").is_in(run.events.filter(pl.col("actor").is_in(some.implode()))["case_id"].implode())
+    )
     assert _check(events, None, "20d", sla="72h", calendar=aura.Calendar()) > 20
 
 

@@ -57,7 +57,9 @@ def shaped(followed: pl.DataFrame, floor: int, wanted: set[str], keep: tuple[str
             )
         out["handled"] = closed.select("actor", "actor_kind", pl.col("closed_at").cast(_TS).alias("ts"), "elapsed", *keep).collect()
     if "open" in wanted:
-        still = followed.lazy().filter("open").select("actor", "actor_kind", pl.col("start").cast(_TS).alias("ts"), "elapsed", *keep)
+        still = (
+            followed.lazy().filter("open").select("actor", "actor_kind", pl.col("start").cast(_TS).alias("ts"), "elapsed", *keep)
+        )
         out["open"] = still.collect()
     if "cohort" in wanted:
         began = followed.lazy().filter((pl.col("start") > floor) & (pl.col("start") >= 0)).rename({"resolved": "ended"})

@@ -21,7 +21,7 @@ from aura_analytics.times import parse_as_of
 if TYPE_CHECKING:
     from aura_analytics.hr.desk import HRDesk
 
-__all__ = ["Goal", "ImprovementPlan", "draft_plan", "plan_progress"]
+__all__ = ["Goal", "ImprovementPlan", "draft_plan", "plan_from", "plan_progress"]
 
 _MEASURES = {
     "override_rate": "Review with a colleague a sample of cases in which the recommendation was overridden, and write down why.",
@@ -108,8 +108,8 @@ class ImprovementPlan:
         target.write_text(self.to_html() if target.suffix == ".html" else self.to_markdown(), encoding="utf-8")
         return target
 
-    def open(self, desk: HRDesk) -> str:
-        """Open it: for a person a proposal that somebody signs (`HRDesk.approve`). It is over on its
+    def open(self, desk: HRDesk, by: str | None = None) -> str:
+        """Open it: for a person a proposal that somebody else than who asks for it (`by`) signs (`HRDesk.approve`). It is over on its
         last day, or when it is closed. Returns the name of the action; raises `ParameterError` when there is one already.
         """
         board = desk.status().filter(pl.col("actor") == self.actor)
@@ -118,7 +118,7 @@ class ImprovementPlan:
             raise ParameterError(Problem("there is a plan already", got=self.actor, next="close it, or answer its proposal, first"))
         clears = "; or ".join(self.exit_criterion) or "its end"
         return desk.act("plan_opened", self.actor, self.actor_kind, rule=self.policy, reason="; ".join(self.reasons) or "by hand",
-                        would_clear=clears, until=parse_as_of(self.ends).isoformat(), plan=self.to_dict())  # fmt: skip
+                        would_clear=clears, until=parse_as_of(self.ends).isoformat(), by=by, plan=self.to_dict())  # fmt: skip
 
 
 def _number(value: float | None, metric: str) -> str:
@@ -175,8 +175,6 @@ def draft_plan(
     ParameterError
         If nobody has this name, or the verdict is neither `flag` nor `watch`: there is nothing to improve on evidence.
     """
-    if not 1 <= days <= 730:
-        raise ParameterError(Problem("days is out of range", got=days, expected="1 to 730"))
     chosen = policy or Policy.evidence_gated()
     board = dossiers(events, as_of=as_of, window=window)
     mine = board.filter(pl.col("actor") == actor)
@@ -184,6 +182,20 @@ def draft_plan(
         hint = close_match(actor, board["actor"].to_list())
         raise ParameterError(Problem("nobody has this name in the window", got=actor, next=hint))
     verdict = chosen.evaluate(mine).row(0, named=True)
+    start = (parse_as_of(as_of) if as_of is not None else verdict["as_of"]).date()
+    return plan_from(verdict, str(mine["actor_kind"].item() or "officer"), chosen, start, days)
+
+
+def plan_from(verdict: Mapping[str, Any], actor_kind: str, policy: Policy, start: date, days: int) -> ImprovementPlan:
+    """The plan that answers a verdict: a row of `Policy.evaluate`.
+
+    Raises
+    ------
+    ParameterError
+        If the verdict is neither `flag` nor `watch`, or the length is out of range.
+    """
+    if not 1 <= days <= 730:
+        raise ParameterError(Problem("days is out of range", got=days, expected="1 to 730"))
     if verdict["verdict"] not in ("flag", "watch"):
         said = "; ".join(verdict["reasons"])
         raise ParameterError(
@@ -194,10 +206,9 @@ def draft_plan(
              f"{_opposite(item['comparison'])} {_number(item['threshold'], item['metric'])}", item["threshold"])
         for item in verdict["evidence"]
     )  # fmt: skip
-    start = (parse_as_of(as_of) if as_of is not None else verdict["as_of"]).date()
     measures = tuple(dict.fromkeys(_MEASURES[goal.metric] for goal in goals if goal.metric in _MEASURES))
     return ImprovementPlan(
-        actor=actor, actor_kind=str(mine["actor_kind"].item() or "officer"), policy=f"{chosen.name}/{chosen.spec.version}",
+        actor=verdict["actor"], actor_kind=actor_kind, policy=f"{policy.name}/{policy.spec.version}",
         rules=tuple(verdict["rules"]), as_of=verdict["as_of"].isoformat(), starts=start.isoformat(),
         ends=(start + timedelta(days=days)).isoformat(), goals=goals, reasons=tuple(verdict["reasons"]),
         exit_criterion=tuple(verdict["would_clear"]), measures=measures or ("To be agreed.",),

@@ -139,4 +139,3 @@ def _with_case(rows: pl.DataFrame, own: pl.LazyFrame) -> pl.DataFrame:
         rows = rows.join(part, on="case_id", how="left")
     own_words = [pl.col(name) if name in rows.columns else pl.col(f"last_{name}").alias(name) for name in words]
     return rows.with_columns(own_words).select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())
-

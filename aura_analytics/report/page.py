@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from aura_analytics import __version__, cases, charts, times
+from aura_analytics.cases.traced import of_actor
 from aura_analytics.charts.theme import DARK, LIGHT, variables
 from aura_analytics.metrics.base import Context, Sla
 from aura_analytics.metrics.dossier import dossiers as make_dossiers
@@ -19,7 +20,7 @@ from aura_analytics.metrics.dossier import parse_sla
 from aura_analytics.metrics.registry import METRICS
 from aura_analytics.metrics.rolling import rolling
 from aura_analytics.metrics.survival import at_limit, kaplan_meier, median_survival
-from aura_analytics.report.words import cell, span_of_time, verdict_words
+from aura_analytics.report.words import cards, cell, readings, span_of_time, verdict_words
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.history import latest_verdicts
 from aura_analytics.rules.policy import Policy
@@ -35,9 +36,6 @@ _CASES = 20
 _HOUR = 3.6e9
 _BOARD = ("override_rate", "sat_score_mean", "avg_processing_hours", "sla_breach_rate")
 _AGENT_BOARD = ("overridden_rate", "overridden_right_rate", "success_rate", "score_mean_last10")
-_CARDS = ("override_rate", "override_rate_per_suggestion", "overrides_right_rate", "sat_score_mean", "sat_low_share",
-          "sat_response_rate", "avg_processing_hours", "processing_hours_median", "processing_hours_p90", "open_cases",
-          "sla_breach_rate", "success_rate", "score_mean_last10", "overridden_rate", "overridden_right_rate")  # fmt: skip
 
 
 def write_report(
@@ -249,17 +247,8 @@ def _figure(heading: str, chart: Any, says: str) -> dict[str, str]:
     return {"heading": heading, "svg": charts.svg(chart), "says": says}
 
 
-def _step(facts: dict[str, Any]) -> tuple[str, str]:
-    """Step and window of the series: about a hundred readings, whatever the length of the log."""
-    length = facts["end"] - times.parse_as_of(facts["first"])
-    days = max(1, length.days // 100)
-    window = facts["raw_window"]
-    wide = times.parse_span(window).days if window is not None else max(7, length.days // 6)
-    return f"{days}d", f"{max(days, min(wide, max(7, length.days // 4)) // days * days)}d"
-
-
 def _series(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
-    step, wide = _step(facts)
+    step, wide = readings(facts["first"], facts["end"], facts["raw_window"])
     flagged = _flagged(verdicts)[:4]
     busy = decided.sort("override_rate_n", descending=True)["actor"].to_list()
     actors = flagged + [actor for actor in busy if actor not in flagged][: max(1, 4 - len(flagged))]
@@ -318,11 +307,9 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
     """A flagged actor: the verdict, the numbers behind it, how they moved, and the cases themselves."""
     row = board.filter(pl.col("actor") == actor).row(0, named=True)
     verdict = verdicts.filter(pl.col("actor") == actor).row(0, named=True)
-    step, wide = _step(facts)
+    step, wide = readings(facts["first"], facts["end"], facts["raw_window"])
     until = events.filter(pl.col("ts") <= facts["end"])
-    own_cases = until.filter(pl.col("actor") == actor).select(pl.col("case_id").drop_nulls().unique())
-    in_case = pl.col("case_id").is_in(own_cases.collect()["case_id"].implode())
-    own = until.filter((pl.col("actor") == actor) | in_case.fill_null(value=False)).collect(engine="streaming")
+    own = of_actor(until, actor).collect(engine="streaming")
     start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
     names = ["override_rate", "sat_score_mean"]
     moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=max(start, times.parse_as_of(facts["first"])))
@@ -331,15 +318,11 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
                 f"Rolling {span_of_time(wide)}.")
         for name, limit in (("override_rate", 0.30), ("sat_score_mean", 3.0)) if row.get(f"{name}_n")
     ]  # fmt: skip
-    cards = [
-        {"title": METRICS[name].title, **cell(METRICS[name], row)}
-        for name in _CARDS if name in row and (row.get(f"{name}_status") == "ok" or name == "open_cases")
-    ]  # fmt: skip
     return {
         "actor": actor,
         "verdict": verdict,
         "warnings": row.get("warnings") or [],
-        "cards": cards,
+        "cards": cards(row),
         "charts": pictures,
         "cases": _cases_behind(own, actor, facts),
     }

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
+from aura_analytics import times
 from aura_analytics.metrics.base import Count, Metric
+from aura_analytics.metrics.registry import METRICS
 
-__all__ = ["cell", "span_of_time", "verdict_words"]
+__all__ = ["cards", "cell", "readings", "span_of_time", "verdict_words"]
+
+_CARDS = ("override_rate", "override_rate_per_suggestion", "overrides_right_rate", "sat_score_mean", "sat_low_share",
+          "sat_response_rate", "avg_processing_hours", "processing_hours_median", "processing_hours_p90", "open_cases",
+          "sla_breach_rate", "success_rate", "score_mean_last10", "overridden_rate", "overridden_right_rate")  # fmt: skip
 
 _STATUS = {
     "no_data": "no data",
@@ -20,6 +26,7 @@ _VERDICTS = {
     "watch": "watch: it looks so, but not beyond doubt",
     "clear": "clear",
     "insufficient": "not enough evidence to say",
+    "not_judged": "not judged",
 }
 
 
@@ -40,7 +47,8 @@ def cell(metric: Metric, row: dict[str, Any]) -> dict[str, Any]:
     """Value, n and interval of a metric as texts; the reason where there is no value."""
     value = row.get(metric.name)
     if isinstance(metric, Count):
-        return {"value": _number(value or 0, metric.unit), "n": None, "interval": None, "unit": metric.unit}
+        unit = metric.unit.removesuffix("s") if value == 1 else metric.unit
+        return {"value": _number(value or 0, metric.unit), "n": None, "interval": None, "unit": unit}
     status = row.get(f"{metric.name}_status")
     n = row.get(f"{metric.name}_n") or 0
     if value is None or not n:
@@ -51,6 +59,26 @@ def cell(metric: Metric, row: dict[str, Any]) -> dict[str, Any]:
         interval = f"{_number(low, metric.unit).removesuffix(' %')}–{_number(high, metric.unit)}"
     unit = "" if metric.unit == "fraction" else metric.unit
     return {"value": _number(value, metric.unit), "n": f"{n:,}", "interval": interval, "unit": unit}
+
+
+def cards(row: dict[str, Any]) -> list[dict[str, Any]]:
+    """The numbers of a dossier that have a value: `metric`, `title`, and what `cell` says."""
+    machine = row.get("actor_kind") in ("agent", "component", "system")
+
+    def known(name: str) -> bool:
+        return row.get(f"{name}_status") == "ok" or (name == "open_cases" and (bool(row.get(name)) or not machine))
+
+    return [
+        {"metric": name, "title": METRICS[name].title, **cell(METRICS[name], row)} for name in _CARDS if name in row and known(name)
+    ]
+
+
+def readings(first: datetime, end: datetime, window: str | timedelta | None) -> tuple[str, str]:
+    """Step and window of a rolling series: about a hundred readings, whatever the length of the log."""
+    length = end - times.parse_as_of(first)
+    days = max(1, length.days // 100)
+    wide = times.parse_span(window).days if window is not None else max(7, length.days // 6)
+    return f"{days}d", f"{max(days, min(wide, max(7, length.days // 4)) // days * days)}d"
 
 
 def span_of_time(span: str | timedelta | None) -> str:

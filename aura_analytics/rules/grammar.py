@@ -15,7 +15,19 @@ from aura_analytics.errors import close_match
 from aura_analytics.metrics.base import Count, Quantile, Rate
 from aura_analytics.metrics.registry import METRICS
 
-__all__ = ["All", "Any_", "Condition", "Evidence", "Leaf", "PeerRate", "Persistence", "PolicyFile", "RuleSpec", "TestCase"]
+__all__ = [
+    "All",
+    "Any_",
+    "Condition",
+    "Evidence",
+    "Leaf",
+    "PeerRate",
+    "Persistence",
+    "PolicyFile",
+    "RuleSpec",
+    "TestCase",
+    "comparisons",
+]
 
 Verdict = Literal["insufficient", "clear", "watch", "flag"]
 
@@ -146,10 +158,11 @@ All.model_rebuild()
 Any_.model_rebuild()
 
 
-def _comparisons(condition: Condition) -> list[Leaf]:
+def comparisons(condition: Condition) -> list[Leaf]:
+    """The comparisons of a condition, in their order."""
     if isinstance(condition, Leaf):
         return [condition]
-    return [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for leaf in _comparisons(part)]
+    return [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for leaf in comparisons(part)]
 
 
 class Evidence(_Strict):
@@ -244,7 +257,7 @@ class PolicyFile(_Strict):
         twice = sorted({actor for actor in members if members.count(actor) > 1})
         if twice:
             raise ValueError(f"actors have two roles: {', '.join(twice)}")
-        if self.window is not None and any(leaf.anytime is not None for rule in self.rules for leaf in _comparisons(rule.when)):
+        if self.window is not None and any(leaf.anytime is not None for rule in self.rules for leaf in comparisons(rule.when)):
             raise ValueError("anytime holds for all observations since a fixed start: set window: null")
         for test in self.tests:
             if test.rule is not None and test.rule not in ids:

@@ -18,7 +18,7 @@ from aura_analytics.errors import ParameterError, Problem, RuleError, close_matc
 from aura_analytics.metrics.base import Context, Count, Mean, Metric, Rate
 from aura_analytics.metrics.registry import METRICS
 from aura_analytics.rules import engine
-from aura_analytics.rules.grammar import All, Condition, Leaf, PolicyFile, RuleSpec, TestCase
+from aura_analytics.rules.grammar import All, Condition, Leaf, PolicyFile, RuleSpec, TestCase, comparisons
 from aura_analytics.times import parse_span
 from aura_analytics.yaml_files import load_yaml, problems_of
 
@@ -110,7 +110,7 @@ class Policy:
     def metrics(self) -> list[str]:
         """Names of the metrics that its rules read."""
         conditions = [condition for rule in self.spec.rules for condition in (rule.when, rule.clear_when) if condition is not None]
-        return list(dict.fromkeys(leaf.metric for condition in conditions for leaf in _leaves(condition)))
+        return list(dict.fromkeys(leaf.metric for condition in conditions for leaf in comparisons(condition)))
 
     @property
     def roles(self) -> dict[str, str]:
@@ -349,12 +349,6 @@ def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
     grouped = pl.DataFrame({"i": index, "x": values}).group_by("i", maintain_order=True).agg("x")
     joined = pl.DataFrame({"i": np.arange(size)}).join(grouped, on="i", how="left", maintain_order="left")
     return joined["x"].fill_null(empty.first())
-
-
-def _leaves(condition: Condition) -> list[Leaf]:
-    if isinstance(condition, Leaf):
-        return [condition]
-    return [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for leaf in _leaves(part)]
 
 
 def _would_clear(rule: RuleSpec, findings: Iterable[engine.Finding]) -> list[str]:

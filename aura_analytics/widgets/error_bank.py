@@ -55,7 +55,9 @@ class ErrorBank:
         new = np.diff(np.concatenate([np.zeros((1, self._shape[1]), dtype=np.int64), table]), axis=0) > 0
         good = self._person & ~self._bad
         missed = float((~ever[self._bad]).mean()) if self._bad.any() else float("nan")
+        people = max(int(self._person.sum()), 1)
         return {
             "false_flags": float(ever[good].sum() / max(good.sum() * self._years, 1e-9)), "missed": missed, "detected": 1 - missed,
+            "false_per_100": float(100 * ever[good].sum() / max(people * self._years, 1e-9)), "missed_per_100": float(100 * (~ever[self._bad]).sum() / people),
             "flags": float(new[:, self._person].sum() / max(self._person.sum() * self._years, 1e-9)),
         }  # fmt: skip

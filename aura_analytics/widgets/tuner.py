@@ -3,20 +3,16 @@
 from __future__ import annotations
 
 import base64
-import html
-import json
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import anywidget
 import numpy as np
 import polars as pl
 import traitlets
 
-from aura_analytics.errors import AuraError
 from aura_analytics.rules import engine
 from aura_analytics.widgets.tuner_state import TunerState
+from aura_analytics.widgets.view import View, script
 
 if TYPE_CHECKING:
     from aura_analytics.rules.policy import Policy
@@ -24,11 +20,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ThresholdTuner"]
 
-_STATIC = Path(str(resources.files("aura_analytics.widgets") / "static"))
 _ARRAYS = ("value", "n", "near", "far")
 
 
-class ThresholdTuner(anywidget.AnyWidget):
+class ThresholdTuner(View):
     """Sliders for every threshold of a policy, and at once who is affected and how often the rule would be wrong.
 
     Parameters
@@ -48,14 +43,13 @@ class ThresholdTuner(anywidget.AnyWidget):
     ThresholdTuner: 0 of 3 flagged by evidence_gated
     """
 
-    _esm = _STATIC / "tuner.js"
-    title = traitlets.Unicode().tag(sync=True)
+    _esm = script("tuner")
     data = traitlets.Dict().tag(sync=True)
     settings: Any = traitlets.List().tag(sync=True)
     first: Any = traitlets.List().tag(sync=True)
     result = traitlets.Dict().tag(sync=True)
-    asked = traitlets.Dict().tag(sync=True)
-    alone = traitlets.Bool(default_value=False).tag(sync=True)
+    curve = traitlets.Dict().tag(sync=True)
+    exported = traitlets.Dict().tag(sync=True)
 
     def __init__(self, source: pl.DataFrame | pl.LazyFrame | SimulationRun, policy: Policy | None = None, **options: Any) -> None:
         self.state = TunerState(source, policy, **options)
@@ -64,7 +58,6 @@ class ThresholdTuner(anywidget.AnyWidget):
         super().__init__(
             title=f"Thresholds of {self.state.saved.name}", data=data, settings=self._settings(), first=self._settings(), result=self._result(),
         )  # fmt: skip
-        self.observe(self._answer, names="asked")
 
     def _settings(self) -> list[dict[str, Any]]:
         return [
@@ -87,34 +80,42 @@ class ThresholdTuner(anywidget.AnyWidget):
 
     def _result(self, at: int = 0) -> dict[str, Any]:
         changes = self.state.changes
-        found = self.state.errors
-        errors = None if found is None else {name: None if np.isnan(value) else value for name, value in found.items()}
         reasons = {actor: "; ".join(why) for actor, why in changes.select("actor", "reasons").rows()}
         return {
             "verdicts": self.state.verdicts.tolist(),
-            "errors": errors,
+            "errors": _plain(self.state.errors),
+            "saved": _plain(self.state.saved_errors),
             "confusion": self.state.confusion,
             "reasons": reasons,
             "at": at,
-            "error": None,
         }
 
-    def _answer(self, change: Any) -> None:
-        """What the front end asks for; what goes wrong is said in the widget."""
-        asked = change["new"]
-        try:
-            if asked.get("reset"):
-                self.state.reset()
-            else:
-                for key, value in asked["values"].items():
-                    self.state.set(key, _whole(value, key))
-            data, result, settings = self._data(), self._result(asked.get("at", 0)), self._settings()
-        except AuraError as error:
-            self.result = {**self.result, "error": str(error), "at": asked.get("at", 0)}
+    def _curve(self, key: str) -> dict[str, Any]:
+        """How often the rule is wrong as one threshold moves, for the cost curve; nothing without a scenario."""
+        setting = next((one for one in self.state.settings if one.key == key and not one.choices), None)
+        if setting is None or self.state.errors is None:
+            return {}
+        frame = self.state.curve(key)
+        lists = {name: frame[name].to_list() for name in ("value", "false_per_100", "missed_per_100")}
+        return {"key": key, "label": setting.label, "unit": setting.unit, **lists}
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        if "curve" in asked:
+            self.curve = self._curve(asked["curve"])
             return
-        except Exception as error:
-            self.result = {**self.result, "error": f"{type(error).__name__}: {error}", "at": asked.get("at", 0)}
-            raise
+        if "author" in asked:
+            self.exported = {
+                "yaml": self.state.to_yaml(asked["author"]),
+                "name": f"{self.state.saved.name}_tuned.yaml",
+                "at": asked.get("at", 0),
+            }
+            return
+        if asked.get("reset"):
+            self.state.reset()
+        else:
+            for key, value in asked["values"].items():
+                self.state.set(key, _whole(value, key))
+        data, result, settings = self._data(), self._result(asked.get("at", 0)), self._settings()
         with self.hold_sync():
             self.data = data
             if asked.get("reset"):
@@ -126,14 +127,6 @@ class ThresholdTuner(anywidget.AnyWidget):
     def sentence(self) -> str:
         """What the widget shows, in words."""
         return f"{len(self.state.flagged):,} of {self.state.actors.len():,} flagged by {self.state.saved.name}"
-
-    def __repr__(self) -> str:
-        return f"ThresholdTuner: {self.sentence()}"
-
-    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, meta = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/plain": repr(self), "image/png": base64.b64encode(self.picture()).decode()}, meta
 
     def picture(self) -> bytes:
         """The board as a PNG picture: everybody by the first two metrics, with the thresholds."""
@@ -164,17 +157,18 @@ class ThresholdTuner(anywidget.AnyWidget):
         data = self._data()
         for leaf in data["leaves"]:
             leaf.update({name: base64.b64encode(leaf[name]).decode() for name in _ARRAYS})
+        settings = self._settings()
+        curves = {one["key"]: self._curve(one["key"]) for one in settings if one["key"].endswith(".threshold")}
         state = {
-            "title": self.title,
             "data": data,
-            "settings": self._settings(),
-            "first": self._settings(),
+            "settings": settings,
+            "first": settings,
             "result": self._result(),
-            "alone": True,
+            "curve": {},
+            "curves": curves,
+            "exported": {},
         }
-        target = Path(path)
-        target.write_text(_page(self.title, self.sentence(), state, (_STATIC / "tuner.js").read_text("utf-8")), encoding="utf-8")
-        return target
+        return self._page(path, "tuner", state)
 
 
 def _round(most: float, unit: str) -> float:
@@ -189,28 +183,6 @@ def _whole(value: Any, key: str) -> Any:
     return int(value) if key.rsplit(".", 1)[-1] in ("min_n", "k", "m") and not isinstance(value, str) else value
 
 
-def _page(title: str, sentence: str, state: dict[str, Any], script: str) -> str:
-    """One page: the state, the widget's own script, and a model that lives in the page."""
-    packed = json.dumps(state, allow_nan=False).replace("<", "\\u003c")
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; img-src data:">
-<title>{html.escape(title)}</title>
-<style>body {{ margin: 16px; background: #fff; color: #1b1f24; }}
-@media (prefers-color-scheme: dark) {{ body {{ background: #16191d; color: #eceff3; --jp-ui-font-color1: #eceff3; --jp-ui-font-color2: #a2abb6;
---jp-border-color2: #343a42; --jp-layout-color0: #16191d; }} }}</style></head>
-<body><main id="here"><noscript>{html.escape(sentence)}</noscript></main>
-<script type="application/json" id="state">{packed}</script>
-<script type="module">
-{script.replace("export default { render };", "").replace("export function", "function")}
-const state = JSON.parse(document.getElementById("state").textContent);
-const heard = {{}};
-const model = {{
-  get: (name) => state[name],
-  set: (name, value) => {{ state[name] = value; (heard["change:" + name] || []).forEach((call) => call()); }},
-  on: (name, call) => (heard[name] = heard[name] || []).push(call),
-  save_changes: () => {{}},
-}};
-render({{ model, el: document.getElementById("here") }});
-</script></body></html>
-"""
+def _plain(found: dict[str, float] | None) -> dict[str, float | None] | None:
+    """Numbers as JSON has them: undefined is null."""
+    return None if found is None else {name: None if np.isnan(value) else value for name, value in found.items()}

@@ -17,7 +17,7 @@ from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import METRICS
 from aura_analytics.rules import engine
 from aura_analytics.rules.engine import Board
-from aura_analytics.rules.grammar import All, Condition, Leaf
+from aura_analytics.rules.grammar import All, Condition, Leaf, comparisons
 from aura_analytics.rules.policy import Policy
 from aura_analytics.simulation.readings import is_direct
 from aura_analytics.simulation.run import SimulationRun
@@ -33,6 +33,7 @@ __all__ = ["Setting", "TunerState"]
 LEVELS = (0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
 _STEPS = {"fraction": 0.01, "stars": 0.1, "hours": 1.0, "score": 1.0, "cases": 1.0}
 _WORLDS = 40
+_CURVE = ("false_flags", "missed", "false_per_100", "missed_per_100")
 
 
 @dataclass(frozen=True)
@@ -135,7 +136,7 @@ class TunerState:
         self._rules = {rule.id: rule.when for rule in self.saved.spec.rules}
         self._scenario, self._worlds, self._seed = scenario, worlds, seed
         self._bank: dict[str | None, ErrorBank] = {}
-        self._digest: str | None = None
+        self._saved_errors: dict[str, float] | None = None
         self.set("window", self._window) if self._window in self._windows else self._compute()
 
     # -- settings ------------------------------------------------------------------------------------------------------------
@@ -363,19 +364,32 @@ class TunerState:
     @property
     def errors(self) -> dict[str, float] | None:
         """In the worlds of the scenario, read every 30 days: `false_flags` and `flags` (new ones) per officer-year, `missed` (share of those made to
-        underperform who are never flagged), `detected`; None without a scenario.
+        underperform who are never flagged), `detected`, `false_per_100` (officers flagged wrongly, of 100 in a year), `missed_per_100` (of 100
+        officers, those made to underperform who are never flagged); None without a scenario.
 
         `flags` is the case load of HR: how many officers come to be flagged, per officer and year.
         """
+        return self._rates(self._rules, self._k, self._m, self._window)
+
+    @property
+    def saved_errors(self) -> dict[str, float] | None:
+        """`errors` of the saved policy."""
+        if self._saved_errors is None:
+            spec = self.saved.spec
+            k, m = (spec.persistence.k, spec.persistence.m) if spec.persistence else (1, 1)
+            self._saved_errors = self._rates({rule.id: rule.when for rule in spec.rules}, k, m, spec.window)
+        return self._saved_errors
+
+    def _rates(self, rules: Mapping[str, Condition], k: int, m: int, window: str | None) -> dict[str, float] | None:
         if self._scenario is None or not is_direct(self.saved.metrics):
             return None
-        if self._window not in self._bank:
-            self._bank[self._window] = ErrorBank(self._scenario, self.saved, self._window or "3650d", self._worlds, self._seed)
-        bank = self._bank[self._window]
+        if window not in self._bank:
+            self._bank[window] = ErrorBank(self._scenario, self.saved, window or "3650d", self._worlds, self._seed)
+        bank = self._bank[window]
         flagged = np.zeros(len(bank.number), dtype=bool)
-        for condition in self._rules.values():
+        for condition in rules.values():
             flagged |= self._codes(condition, bank.board) == engine.FLAG
-        return bank.rates(flagged, self._k, self._m)
+        return bank.rates(flagged, k, m)
 
     @property
     def confusion(self) -> dict[str, int] | None:
@@ -388,8 +402,19 @@ class TunerState:
         return {name: sum(pair == which for pair in pairs) for which, name in names.items()}
 
     def curve(self, key: str, points: int = 41) -> pl.DataFrame:
-        """How many are flagged, and with a scenario how often wrongly, as one threshold moves over its range: `value`, `flagged`, and where there is
-        a scenario `false_flags`, `missed`.
+        """How many are flagged, and with a scenario how often wrongly, as one threshold moves over its range.
+
+        Parameters
+        ----------
+        key
+            Of a threshold, or another setting that is a number.
+        points
+            Values of it, from its least to its most.
+
+        Returns
+        -------
+        polars.DataFrame
+            `value`, `flagged`, and as in `errors` `false_flags`, `missed`, `false_per_100`, `missed_per_100` (null without a scenario).
         """
         setting = next((one for one in self.settings if one.key == key), None)
         if setting is None or setting.choices:
@@ -397,22 +422,39 @@ class TunerState:
                 Problem("no threshold of that name", got=key, expected=", ".join(s.key for s in self.settings if not s.choices))
             )
         rows, kept = [], (dict(self._rules), self._k, self._m)
-        for value in np.linspace(setting.low, setting.high, points).round(6).tolist():
-            self.set(key, int(value) if setting.step == 1 else value)
-            wrong = self.errors or {}
-            rows.append(
-                {
-                    "value": value,
-                    "flagged": int((self.verdicts == engine.FLAG).sum()),
-                    "false_flags": wrong.get("false_flags"),
-                    "missed": wrong.get("missed"),
-                }
+        try:
+            for value in np.linspace(setting.low, setting.high, points).round(6).tolist():
+                self.set(key, int(value) if setting.step == 1 else value)
+                wrong = self.errors or {}
+                flagged = int((self.verdicts == engine.FLAG).sum())
+                rows.append({"value": value, "flagged": flagged, **{name: wrong.get(name) for name in _CURVE}})
+        finally:
+            self._rules, self._k, self._m = kept
+            self._compute()
+        return pl.DataFrame(rows, schema={"value": pl.Float64, "flagged": pl.Int64, **dict.fromkeys(_CURVE, pl.Float64)})
+
+    def costs(self, key: str, missed: float = 1.0, points: int = 41) -> pl.DataFrame:
+        """What each value of a threshold costs, in false flags: `curve` with `cost`, per 100 officers in a year.
+
+        Parameters
+        ----------
+        key, points
+            As `curve`.
+        missed
+            How many false flags an officer who should be flagged and never is weighs as much as; this is yours to say.
+
+        Raises
+        ------
+        ParameterError
+            If there is no scenario whose truth is known, or the weight is not positive.
+        """
+        if not missed > 0:
+            raise ParameterError(Problem("missed is out of range", got=missed, expected="a positive number of false flags"))
+        if self._scenario is None:
+            raise ParameterError(
+                Problem("costs need a scenario, whose truth is known", next="TunerState(events, policy, scenario=...)")
             )
-        self._rules, self._k, self._m = kept
-        self._compute()
-        return pl.DataFrame(
-            rows, schema={"value": pl.Float64, "flagged": pl.Int64, "false_flags": pl.Float64, "missed": pl.Float64}
-        )
+        return self.curve(key, points).with_columns(cost=pl.col("false_per_100") + missed * pl.col("missed_per_100").fill_nan(0.0))
 
     def grid(self, first: str, second: str, points: int = 50, min_ns: Iterable[int] = (0, 5, 10, 20, 50)) -> NDArray[np.int64]:
         """How many are flagged by a rule of two comparisons, for every pair of thresholds and every least number of observations of both.
@@ -492,8 +534,9 @@ class TunerState:
         lines = [f"Tuned from {self.saved.name} version {self.saved.spec.version} by {author.strip()} on {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC.",
                  f"Data: {self._origin}; dossiers {self.digest}; {len(self.flagged)} of {self.actors.len()} flagged."]  # fmt: skip
         if wrong is not None and self._scenario is not None:
+            missed = "nobody there is made to underperform" if np.isnan(wrong["missed"]) else f"{wrong['missed']:.0%} missed"
             lines.append(f"Worlds: {self._worlds} of {self._scenario.name}, seed {self._seed}: {wrong['false_flags']:.3f} false flags per officer-year, "
-                         f"{wrong['missed']:.0%} missed.")  # fmt: skip
+                         f"{missed}.")  # fmt: skip
         text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=140)
         return "".join(f"# {line}\n" for line in lines) + text
 
@@ -518,10 +561,7 @@ class TunerState:
 
 def _named(condition: Condition) -> list[tuple[str, Leaf]]:
     """The comparisons of a condition by metric; of several with one metric the later ones are numbered."""
-    if isinstance(condition, Leaf):
-        found = [condition]
-    else:
-        found = [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for _, leaf in _named(part)]
+    found = comparisons(condition)
     names: list[str] = []
     for leaf in found:
         same = sum(name.split("#")[0] == leaf.metric for name in names)

@@ -2,32 +2,23 @@
 // Without a kernel (an exported page) it does the same with what it was given.
 
 const [NO, LEANS_NO, UNKNOWN, LEANS_YES, YES] = [0, 1, 2, 3, 4];
-const VERDICTS = ["insufficient", "clear", "watch", "flag"];
 const VERDICT_OF = [1, 1, 0, 2, 3];
 const WEAK = [0, 2, 1, 3, 4];
 
 const STYLE = `
-.aura-tuner { --ink: var(--jp-ui-font-color1, #1b1f24); --muted: var(--jp-ui-font-color2, #5b6470); --line: var(--jp-border-color2, #d5d9de);
-  --ground: var(--jp-layout-color0, #fff); --flag: #b34700; --watch: #b07a00; --clear: #0072b2; --insufficient: #7a828c;
-  color: var(--ink); background: var(--ground); font: 13px/1.45 system-ui, sans-serif; max-width: 980px; padding: 12px; border: 1px solid var(--line); border-radius: 6px; }
-.aura-tuner.dark { --flag: #ff8a3d; --watch: #f0b429; --clear: #56b4e9; --insufficient: #98a1ac; }
-.aura-tuner h3 { margin: 0 0 2px; font-size: 15px; }
-.aura-tuner .said { margin: 0 0 10px; color: var(--muted); }
 .aura-tuner .columns { display: grid; grid-template-columns: minmax(260px, 1fr) minmax(320px, 1.5fr); gap: 18px; }
 @media (max-width: 640px) { .aura-tuner .columns { grid-template-columns: 1fr; } }
 .aura-tuner label { display: grid; grid-template-columns: 1fr auto; gap: 0 8px; margin: 0 0 8px; }
 .aura-tuner label output { font-variant-numeric: tabular-nums; font-weight: 600; }
 .aura-tuner label input[type=range] { grid-column: 1 / 3; width: 100%; margin: 2px 0 0; accent-color: var(--clear); }
-.aura-tuner select { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 4px; padding: 1px 4px; }
 .aura-tuner canvas { width: 100%; height: 300px; display: block; }
-.aura-tuner .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(120px, 1fr)); gap: 8px; margin: 10px 0; }
-.aura-tuner .card { border: 1px solid var(--line); border-radius: 5px; padding: 6px 8px; }
-.aura-tuner .card b { display: block; font-size: 17px; font-variant-numeric: tabular-nums; }
-.aura-tuner .card span { color: var(--muted); }
 .aura-tuner .changes { max-height: 150px; overflow: auto; margin: 0; padding-left: 18px; }
-.aura-tuner .error { color: var(--flag); font-weight: 600; }
-.aura-tuner button { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 4px; padding: 3px 10px; cursor: pointer; }
-.aura-tuner :focus-visible { outline: 2px solid var(--clear); outline-offset: 1px; }
+.aura-tuner .costs svg { width: 100%; height: auto; display: block; font-size: 11px; }
+.aura-tuner .costs { display: grid; grid-template-columns: minmax(220px, 1fr) minmax(320px, 1.5fr); gap: 18px; margin-top: 10px; }
+@media (max-width: 640px) { .aura-tuner .costs { grid-template-columns: 1fr; } }
+.aura-tuner .export { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; margin: 10px 0; }
+.aura-tuner .export label { display: block; margin: 0; }
+.aura-tuner .export pre { flex-basis: 100%; margin: 0; padding: 8px; border: 1px solid var(--line); border-radius: 4px; overflow: auto; max-height: 260px; font-size: 12px; }
 .aura-tuner .legend span { margin-right: 12px; white-space: nowrap; } .aura-tuner .legend i { font-style: normal; margin-right: 4px; }
 `;
 
@@ -56,7 +47,7 @@ function answer(shape, leaves, i) {
   return shape[0] === "any" ? Math.max(...parts) : WEAK[Math.min(...parts.map((code) => WEAK[code]))];
 }
 
-export function verdictsOf(data, leaves) {
+function verdictsOf(data, leaves) {
   const out = new Uint8Array(data.actors.length);
   for (let i = 0; i < out.length; i++) {
     let grave = 0, lacking = false;
@@ -70,26 +61,15 @@ export function verdictsOf(data, leaves) {
   return out;
 }
 
-const shown = (x, unit) => x === null || x === undefined || Number.isNaN(x) ? "–" : unit === "fraction" ? `${(100 * x).toFixed(x * 100 % 1 ? 1 : 0)} %` : Number.isInteger(x) ? String(x) : x.toFixed(2);
-
 function render({ model, el }) {
-  const root = document.createElement("section");
-  root.className = "aura-tuner";
-  root.setAttribute("aria-label", "Threshold tuner");
-  root.innerHTML = `<style>${STYLE}</style><h3></h3><p class="said" role="status" aria-live="polite"></p><p class="error" role="alert" hidden></p>
-    <div class="columns"><div class="settings"></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
-    <div class="cards"></div><h3 class="who"></h3><ul class="changes"></ul><p><button type="button" class="reset">Back to the saved policy</button></p>`;
-  // JupyterLab takes the arrow keys for itself
-  for (const kind of ["keydown", "keypress", "keyup"]) root.addEventListener(kind, (event) => event.stopPropagation());
-  el.append(root);
-  const find = (name) => root.querySelector(name);
+  const { root, find, ask, leave } = frame({ model, el }, "tuner", "Threshold tuner", STYLE, `<div class="columns"><div class="settings"></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
+    <div class="cards"></div><h3 class="who"></h3><ul class="changes"></ul>
+    <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
+      <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
+    <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
+      <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`, () => paint());
   const canvas = find("canvas");
-  let leaves = {}, timer = null, waiting = {}, verdicts = new Uint8Array(0);
-
-  const theme = () => {
-    const ground = getComputedStyle(root).backgroundColor.match(/[\d.]+/g) || [255, 255, 255];
-    root.classList.toggle("dark", 0.299 * ground[0] + 0.587 * ground[1] + 0.114 * ground[2] < 128);
-  };
+  let leaves = {}, timer = null, waiting = {}, verdicts = new Uint8Array(0), moved = null, curving = null;
 
   function load() {
     leaves = {};
@@ -117,7 +97,7 @@ function render({ model, el }) {
           select.append(option);
         }
         select.disabled = model.get("alone");
-        select.addEventListener("change", () => tell(one.key, JSON.parse(select.value)));
+        select.addEventListener("change", () => { tell(one.key, JSON.parse(select.value)); wonder(); });
         label.append(select);
       } else {
         const output = document.createElement("output");
@@ -132,8 +112,10 @@ function render({ model, el }) {
           const value = Number(input.value);
           output.textContent = shown(value, one.unit);
           input.setAttribute("aria-valuetext", output.textContent);
+          moved = one.key;
           follow(one.key, value);
           tell(one.key, value);
+          wonder();
         });
         label.append(output, input);
       }
@@ -153,7 +135,50 @@ function render({ model, el }) {
     if (model.get("alone")) return;
     waiting[key] = value;
     clearTimeout(timer);
-    timer = setTimeout(() => { model.set("asked", { values: waiting, at: Date.now() }); waiting = {}; model.save_changes(); }, 60);
+    timer = setTimeout(() => { ask({ values: waiting }); waiting = {}; }, 60);
+  }
+
+  // the cost curve of the threshold that was moved last, a moment after it stands still
+  function wonder() {
+    if (!model.get("result").errors) return;
+    moved = moved || (model.get("settings").find((one) => one.key.endsWith(".threshold")) || {}).key;
+    clearTimeout(curving);
+    if (model.get("alone")) model.set("curve", model.get("curves")[moved] || {});
+    else curving = setTimeout(() => ask({ curve: moved }), 350);
+  }
+
+  function costs() {
+    const curve = model.get("curve");
+    find(".costs").hidden = !curve.key;
+    if (!curve.key) return;
+    const weight = 10 ** Number(find(".weight").value), said = weight < 1 ? weight.toFixed(1) : weight.toFixed(weight < 10 ? 1 : 0);
+    find(".weight-said").textContent = said;
+    find(".weight").setAttribute("aria-valuetext", `${said} false flags`);
+    const cost = curve.value.map((_, i) => curve.false_per_100[i] + weight * curve.missed_per_100[i]);
+    const least = Math.min(...cost), best = curve.value.filter((_, i) => cost[i] <= least + 1e-9), now = Number((find(`input[data-key="${curve.key}"]`) || {}).value);
+    const range = best.length > 1 ? `from ${shown(best[0], curve.unit)} to ${shown(best[best.length - 1], curve.unit)}` : `at ${shown(best[0], curve.unit)}`;
+    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers in a year, in worlds whose truth is known${model.get("alone") ? " (the other thresholds as they were exported)" : ""}.`;
+    find(".cost-said").textContent = text;
+    const width = 540, height = 220, pad = { left: 34, right: 22, top: 10, bottom: 40 }, ticks = marks(Math.max(...cost, 1)), most = ticks[ticks.length - 1], first = curve.value[0], last = curve.value[curve.value.length - 1];
+    const px = (v) => pad.left + (v - first) / (last - first || 1) * (width - pad.left - pad.right), py = (v) => height - pad.bottom - v / most * (height - pad.top - pad.bottom);
+    const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text });
+    for (let i = 0; i <= 4; i++) {
+      const x = first + i / 4 * (last - first);
+      svg.append(drawn("text", { x: px(x), y: height - pad.bottom + 14, "text-anchor": "middle", fill: "var(--muted)" }, shown(x, curve.unit)));
+    }
+    for (const y of ticks) {
+      svg.append(drawn("line", { x1: pad.left, x2: width - pad.right, y1: py(y), y2: py(y), stroke: "var(--line)", "stroke-width": 0.6 }));
+      svg.append(drawn("text", { x: pad.left - 4, y: py(y) + 4, "text-anchor": "end", fill: "var(--muted)" }, String(y)));
+    }
+    for (const [values, colour, dash, name] of [[curve.missed_per_100, "var(--watch)", "6 3", "missed"], [curve.false_per_100, "var(--flag)", "2 3", "false flags"], [cost, "var(--ink)", "", "cost"]]) {
+      svg.append(drawn("polyline", { points: values.map((v, i) => `${px(curve.value[i])},${py(v)}`).join(" "), fill: "none", stroke: colour, "stroke-width": name === "cost" ? 2 : 1.5, "stroke-dasharray": dash }));
+    }
+    if (!Number.isNaN(now)) svg.append(drawn("line", { x1: px(now), x2: px(now), y1: pad.top, y2: height - pad.bottom, stroke: "var(--clear)", "stroke-width": 1.5 }));
+    ["cost", "false flags", "missed"].forEach((name, i) => {
+      const x = pad.left + 60 + 95 * i, colour = ["var(--ink)", "var(--flag)", "var(--watch)"][i], dash = ["", "2 3", "6 3"][i];
+      svg.append(drawn("line", { x1: x, x2: x + 18, y1: height - 6, y2: height - 6, stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }), drawn("text", { x: x + 22, y: height - 2, fill: "var(--ink)" }, name));
+    });
+    find(".costs figure").replaceChildren(svg);
   }
 
   function paint() {
@@ -181,9 +206,10 @@ function render({ model, el }) {
       for (let i = 0; i < verdicts.length; i++) {
         if (verdicts[i] !== verdict || Number.isNaN(x.value[i]) || Number.isNaN(y.value[i])) continue;
         const cx = px(x.value[i]), cy = py(y.value[i]);
-        // shape as well as colour: a flag is a square, watch a diamond
+        // shape as well as colour: a flag is a triangle, watch a diamond, too little known a square
         if (size < 2) g.fillRect(cx - 1, cy - 1, 2.5, 2.5);
-        else if (verdict === 3) g.fillRect(cx - size, cy - size, 2 * size, 2 * size);
+        else if (verdict === 0) g.fillRect(cx - size + 1, cy - size + 1, 2 * size - 2, 2 * size - 2);
+        else if (verdict === 3) { g.beginPath(); g.moveTo(cx, cy - size - 1.5); g.lineTo(cx + size + 1.5, cy + size); g.lineTo(cx - size - 1.5, cy + size); g.fill(); }
         else { g.beginPath(); if (verdict === 2) { g.moveTo(cx, cy - size - 1); g.lineTo(cx + size + 1, cy); g.lineTo(cx, cy + size + 1); g.lineTo(cx - size - 1, cy); } else g.arc(cx, cy, size - 0.5, 0, 7); g.fill(); }
       }
     }
@@ -210,13 +236,12 @@ function render({ model, el }) {
       return item;
     }));
     const cards = [["flagged", counts[3]], ["watched", counts[2]], ["clear", counts[1]], ["too little known", counts[0]]];
-    const wrong = result && result.errors;
-    if (wrong) cards.push(["false flags per officer-year", wrong.false_flags.toFixed(3)], ["of the bad ones missed", Number.isNaN(wrong.missed) || wrong.missed === null ? "–" : `${(100 * wrong.missed).toFixed(0)} %`], ["new flags per officer-year", wrong.flags.toFixed(2)]);
+    const wrong = result && result.errors, saved = (result && result.saved) || {}, percent = (x) => x === null || x === undefined ? "–" : `${(100 * x).toFixed(0)} %`;
+    if (wrong) cards.push(["false flags per officer-year", wrong.false_flags.toFixed(3), saved.false_flags.toFixed(3)], ["of the bad ones missed", percent(wrong.missed), percent(saved.missed)], ["new flags per officer-year", wrong.flags.toFixed(2), saved.flags.toFixed(2)]);
     if (result && result.confusion) for (const [name, label] of [["hit", "flagged rightly"], ["false_flag", "flagged wrongly"], ["missed", "missed"], ["right_not", "rightly not flagged"]]) cards.push([label, result.confusion[name]]);
-    find(".cards").replaceChildren(...cards.map(([label, value]) => {
-      const card = document.createElement("div");
-      card.className = "card";
-      card.append(Object.assign(document.createElement("b"), { textContent: value }), Object.assign(document.createElement("span"), { textContent: label }));
+    find(".cards").replaceChildren(...cards.map(([label, value, before]) => {
+      const card = element("div", { className: "card" }, element("b", { textContent: value }), element("span", { textContent: label }));
+      if (before !== undefined) card.append(element("span", { className: "before", textContent: ` (saved: ${before})` }));
       return card;
     }));
   }
@@ -232,8 +257,6 @@ function render({ model, el }) {
 
   function taken() {
     const result = model.get("result");
-    find(".error").hidden = !result.error;
-    find(".error").textContent = result.error || "";
     load();
     verdicts = still() || !result.verdicts ? verdictsOf(model.get("data"), leaves) : Uint8Array.from(result.verdicts);
     root.dataset.answered = String(result.at || 0);
@@ -241,29 +264,33 @@ function render({ model, el }) {
     words(result);
   }
 
-  find("h3").textContent = model.get("title");
-  find(".legend").replaceChildren(...VERDICTS.map((name, code) => {
+  find(".legend").replaceChildren(...VERDICTS.map((name) => {
     const span = document.createElement("span");
-    span.append(Object.assign(document.createElement("i"), { textContent: "●●◆■"[code], style: `color: var(--${name})` }), name);
+    span.append(Object.assign(document.createElement("i"), { textContent: MARKS[name], style: `color: var(--${name})` }), name);
     return span;
   }).reverse());
   find(".reset").addEventListener("click", () => {
-    if (!model.get("alone")) { model.set("asked", { reset: true, at: Date.now() }); model.save_changes(); return; }
+    if (!model.get("alone")) { ask({ reset: true }); return; }
     model.set("settings", model.get("first")); load(); sliders(); verdicts = verdictsOf(model.get("data"), leaves); paint(); words(null);
   });
-  theme();
+  if (model.get("alone")) for (const part of root.querySelectorAll(".kernel")) part.hidden = true;
+  find(".weight").addEventListener("input", costs);
+  find(".save").addEventListener("click", () => ask({ author: find(".author").value }));
+  model.on("change:curve", costs);
+  model.on("change:exported", () => {
+    const { yaml, name } = model.get("exported");
+    find(".yaml").hidden = find(".download").hidden = !yaml;
+    find(".yaml").textContent = yaml || "";
+    Object.assign(find(".download"), { download: name || "", href: URL.createObjectURL(new Blob([yaml || ""], { type: "text/yaml" })) });
+  });
   sliders();
   taken();
+  wonder();
   model.on("change:result", taken);
   model.on("change:settings", sliders);
-  const repaint = () => { theme(); paint(); };
-  const watch = new ResizeObserver(repaint);
+  const watch = new ResizeObserver(() => paint());
   watch.observe(canvas);
-  const outer = new MutationObserver(repaint);
-  for (const node of [document.documentElement, document.body]) outer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "style"] });
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", repaint);
-  return () => { watch.disconnect(); outer.disconnect(); scheme.removeEventListener("change", repaint); };
+  return () => { watch.disconnect(); leave(); };
 }
 
 export default { render };

@@ -1,0 +1,306 @@
+"""The dossier explorer as a widget, and as one self-contained page."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import traitlets
+
+from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.metrics.base import Rate, Survival
+from aura_analytics.metrics.registry import METRICS
+from aura_analytics.report.words import span_of_time, verdict_words
+from aura_analytics.rules.engine import figure
+from aura_analytics.widgets.explorer_state import ExplorerState
+from aura_analytics.widgets.view import View, script
+
+if TYPE_CHECKING:
+    from aura_analytics.hr.plans import ImprovementPlan
+    from aura_analytics.ledger.store import Ledger
+    from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.run import SimulationRun
+
+__all__ = ["DossierExplorer"]
+
+_ROWS = 200  # cases behind a number that are shown at once
+_HITS = {"override_rate": "override", "override_rate_per_suggestion": "override", "overridden_rate": "overridden", "sat_low_share": "2 stars or fewer",
+         "sat_response_rate": "rated", "success_rate": "success", "overrides_right_rate": "right", "overridden_right_rate": "rightly"}  # fmt: skip
+_STANDINGS = {"suspended": "Suspended", "under_review": "Under review", "on_plan": "On an improvement plan"}
+
+
+class DossierExplorer(View):
+    """Everybody's dossier: search, pick, see what is behind every number, and start the plan that follows from it.
+
+    Parameters
+    ----------
+    source, policy, options
+        As `ExplorerState`. Of a ledger the explorer shows what is recorded as it comes, and records the plans that are started as proposals.
+    author
+        Who asks for plans, as the field in the banner is filled in.
+    follow
+        Seconds between two looks at the ledger; None follows nothing (`refresh` looks once).
+
+    Attributes
+    ----------
+    state
+        The `ExplorerState` behind it.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> DossierExplorer(aura.sample_log(600, seed=3))
+    DossierExplorer: officer_anne@sba.gov (officer): flag; 1 of 13 flagged by evidence_gated over 90 days
+    """
+
+    _esm = script("explorer")
+    people = traitlets.Dict().tag(sync=True)
+    detail = traitlets.Dict().tag(sync=True)
+    behind = traitlets.Dict().tag(sync=True)
+    plan = traitlets.Dict().tag(sync=True)
+    said = traitlets.Unicode().tag(sync=True)
+    author = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        source: pl.DataFrame | pl.LazyFrame | Ledger | SimulationRun,
+        policy: Policy | None = None,
+        *,
+        author: str = "",
+        follow: float | None = 1.0,
+        **options: Any,
+    ) -> None:
+        if follow is not None and not follow > 0:
+            raise ParameterError(Problem("follow is out of range", got=follow, expected="seconds above 0, or None"))
+        self.state = ExplorerState(source, policy, **options)
+        super().__init__(
+            title=f"Dossiers under {self.state.policy.name}",
+            author=author,
+            people=self._people(),
+            said=self._said(),
+            detail=self._detail(),
+        )
+        first = self.detail["cards"][0]["metric"] if self.detail.get("cards") else None
+        if first is not None:
+            self.behind = self._behind(first)
+        self._stop = threading.Event()
+        if self.state.ledger is not None and follow is not None:
+            threading.Thread(target=_followed, args=(weakref.ref(self), self._stop, follow), daemon=True).start()
+
+    # -- what is shown -----------------------------------------------------------------------------------------------------------
+
+    def _people(self, most: int | None = None) -> dict[str, Any]:
+        board = self.state.board if most is None else self.state.board.head(most)
+        kinds = board["actor_kind"].cast(pl.String).fill_null("unknown")
+        return {"actors": board["actor"].to_list(), "kinds": kinds.to_list(), "verdicts": board["verdict"].to_list(),
+                "total": self.state.board.height}  # fmt: skip
+
+    def _said(self) -> str:
+        state = self.state
+        if state.as_of is None:
+            return "No events yet."
+        count = len(state.found(verdict="flag"))
+        live = "; follows the ledger" if state.ledger is not None else ""
+        return f"{count:,} of {state.board.height:,} flagged, {span_of_time(state.window)} up to {state.as_of:%Y-%m-%d %H:%M} UTC{live}."
+
+    def _detail(self) -> dict[str, Any]:
+        state = self.state
+        if state.actor is None:
+            return {}
+        row, banner = state.row, state.banner
+        step, wide = state.series_window
+        series = {name: _line(frame, METRICS[name].unit) for name, frame in state.series.items()}
+        return {
+            "actor": state.actor, "kind": row["actor_kind"] or "kind unknown", "verdict": row["verdict"], "verdict_words": verdict_words(row["verdict"]),
+            "reasons": state.reasons, "warnings": row.get("warnings") or [], "standing": _standing(state.standing), "cards": state.cards,
+            "series": series, "rolling": f"{span_of_time(wide)}, read every {span_of_time(step)}", "thresholds": state.thresholds,
+            "banner": None if banner is None else {"verdict": banner.verdict, "policy": banner.policy, "reasons": list(banner.reasons),
+                                                   "would_clear": list(banner.would_clear)},
+        }  # fmt: skip
+
+    def _behind(self, metric: str, most: int = _ROWS) -> dict[str, Any]:
+        frame = self.state.cases(metric)
+        return {"actor": self.state.actor, "metric": metric, "total": frame.height, **_table(frame.head(most), metric)}
+
+    def _show(self) -> None:
+        """Everything anew, at once."""
+        people, detail, said = self._people(), self._detail(), self._said()
+        metric = self.behind.get("metric")
+        with self.hold_sync():
+            self.people, self.said = people, said
+            if metric is not None and metric in {card["metric"] for card in detail.get("cards", [])}:
+                self.behind = self._behind(metric)
+            self.detail = detail
+
+    def refresh(self) -> int:
+        """Take in and show what was recorded in the ledger since; returns how many events."""
+        with self._busy:
+            count = self.state.refresh()
+            if count:
+                self._show()
+            return count
+
+    def close(self) -> None:
+        """Stop following the ledger, and take the widget away."""
+        if hasattr(self, "_stop"):
+            self._stop.set()
+        super().close()
+
+    # -- what the front end asks for ---------------------------------------------------------------------------------------------
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        if "pick" in asked:
+            self.state.pick(asked["pick"])
+            detail = self._detail()
+            names = [card["metric"] for card in detail["cards"]]
+            metric = asked.get("metric") if asked.get("metric") in names else next(iter(names), None)
+            with self.hold_sync():
+                self.behind = self._behind(metric) if metric is not None else {}
+                self.detail = detail
+        elif "behind" in asked:
+            self.behind = self._behind(asked["behind"])
+        elif "plan" in asked:
+            if asked["plan"] != self.state.actor:
+                raise ParameterError(Problem("another dossier is open", got=asked["plan"], expected=self.state.actor))
+            self._start(asked.get("by", ""), asked.get("days", 60))
+
+    def _start(self, by: str, days: int) -> None:
+        plan = self.state.draft(days)
+        if self.state.ledger is None:
+            said = "A draft: these events are no ledger, so nothing is recorded. Save it, or open the explorer on a ledger."
+        else:
+            name = self.state.start_plan(by, days)
+            standing = self.state.standing or {}
+            waits = "It is a proposal: it holds when somebody else signs it" if standing.get("pending") else "It is in force"
+            said = f"Recorded as {name}. {waits}" + (f" (aura hr approve {name})." if standing.get("pending") else ".")
+        self._show()
+        self.plan = _plan(plan, said)
+
+    # -- without a kernel, without a notebook ------------------------------------------------------------------------------------
+
+    def sentence(self) -> str:
+        """What the widget shows, in words."""
+        return self.state.sentence()
+
+    def picture(self) -> bytes:
+        """Everybody with their intervals, as a PNG picture: override rates, or success where nobody decides."""
+        from aura_analytics import charts
+        from aura_analytics.charts.render import png
+
+        board = self.state.board
+        names = [
+            name
+            for name in ("override_rate", "success_rate", "overridden_rate")
+            if f"{name}_n" in board.columns and board[f"{name}_n"].sum()
+        ]
+        if not names:
+            return png(charts.league(board.head(0), "override_rate", width=420))
+        rows = board.filter(pl.col(f"{names[0]}_n") > 0).head(20)
+        return png(charts.league(rows, names[0], threshold=self.state.thresholds.get(names[0]), width=420))
+
+    def export_html(self, path: str | Path, *, most: int = 50, rows: int = 40) -> Path:
+        """Write the explorer as one page that works from a file, without a kernel or a network.
+
+        Parameters
+        ----------
+        path
+            File to write.
+        most
+            Actors with their whole dossier in it, the gravest verdicts first; the page says how many there are besides.
+        rows
+            Observations behind every number, the latest ones.
+        """
+        held = self.state.actor
+        pages = {}
+        for actor in self._people(most)["actors"]:
+            self.state.pick(actor)
+            detail = self._detail()
+            detail["behind"] = {card["metric"]: self._behind(card["metric"], rows) for card in detail["cards"]}
+            pages[actor] = detail
+        if held is not None:
+            self.state.pick(held)
+        opened = pages.get(str(held)) or next(iter(pages.values()), {})
+        state = {"people": self._people(most), "detail": opened, "behind": {}, "plan": {}, "said": self._said().replace("; follows the ledger", ""),
+                 "author": "", "pages": pages}  # fmt: skip
+        return self._page(path, "explorer", state)
+
+
+def _followed(ref: weakref.ref[DossierExplorer], stop: threading.Event, interval: float) -> None:
+    """Look at the ledger again and again, as long as the widget is there."""
+    while not stop.wait(interval):
+        view = ref()
+        if view is None:
+            return
+        try:
+            view.refresh()
+            if view.failed.get("followed"):
+                view.failed = {}
+        except Exception as error:  # noqa: BLE001  (said in the widget; the next look may do better)
+            view.failed = {"text": f"the ledger cannot be followed: {error}", "followed": True}
+        del view
+
+
+def _line(frame: pl.DataFrame, unit: str) -> dict[str, Any]:
+    """A rolling series as lists: times in milliseconds since 1970."""
+    lists: dict[str, Any] = {name: [None if v is None else round(v, 6) for v in frame[name].to_list()] for name in ("value", "lo", "hi") if name in frame.columns}  # fmt: skip
+    return {"at": frame["as_of"].dt.epoch("ms").to_list(), "unit": unit, **lists}
+
+
+def _standing(row: dict[str, Any] | None) -> str:
+    """Where somebody stands with HR, in words; nothing where there is nothing to say."""
+    if row is None:
+        return ""
+    parts = [_STANDINGS[row["standing"]]] if row["standing"] in _STANDINGS else []
+    parts += [f"{row['pending']} proposal(s) wait for a signature"] if row["pending"] else []
+    parts += [f"{row['contested']} action(s) contested"] if row["contested"] else []
+    return "; ".join(parts)
+
+
+def _table(frame: pl.DataFrame, metric: str) -> dict[str, Any]:
+    """Observations as texts: `columns`, `rows`, and which columns are `numbers`."""
+    one = METRICS[metric]
+    share, survival = isinstance(one, Rate), isinstance(one, Survival)
+    head = (
+        _HITS.get(metric, "counts")
+        if share
+        else "of its limit"
+        if survival
+        else one.unit
+        if one.name != "open_cases"
+        else "hours so far"
+    )
+    columns = ["case", "when (UTC)", head]
+    known = {
+        "recommended": "ai_recommendation",
+        "decided": "human_verdict",
+        "by": "agent",
+        "stars": "stars",
+        "judged right": "truth",
+    }
+    known = {name: column for name, column in known.items() if frame[column].null_count() < frame.height}
+    rows = []
+    for row in frame.iter_rows(named=True):
+        value = row["value"]
+        if share:
+            said = "yes" if value else "no"
+        elif survival:
+            said = f"{value:.0%}" + ("" if row["ended"] else ", still open")
+        else:
+            said = "" if value is None else f"{value:,.1f}" if one.unit in ("hours", "score", "cases") else f"{value:g}"
+        rest = [
+            f"{row[column]:g}" if column == "stars" and row[column] is not None else row[column] or "" for column in known.values()
+        ]
+        rows.append([row["case_id"] or "", f"{row['ts']:%Y-%m-%d %H:%M}" if row["ts"] else "", said, *rest])
+    return {"columns": [*columns, *known], "rows": rows, "numbers": [] if share else [2]}
+
+
+def _plan(plan: ImprovementPlan, said: str) -> dict[str, Any]:
+    body = plan.to_dict()
+    for goal in body["goals"]:
+        goal["shown"] = (
+            "unknown" if goal["now"] is None else f"{figure(goal['now'], METRICS[goal['metric']].unit)}, n = {goal['n']}"
+        )
+    return {"plan": body, "said": said, "html": plan.to_html()}

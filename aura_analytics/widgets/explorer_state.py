@@ -1,0 +1,354 @@
+"""The state of a dossier explorer: pick somebody, read their numbers, what is behind them, and what follows. No front end is needed."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from aura_analytics.cases import check_schema
+from aura_analytics.cases.facts import collect
+from aura_analytics.cases.traced import of_actor
+from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.hr.plans import plan_from
+from aura_analytics.hr.standing import standing
+from aura_analytics.metrics.behind import cases_behind
+from aura_analytics.metrics.dossier import dossiers
+from aura_analytics.metrics.registry import METRICS
+from aura_analytics.metrics.rolling import rolling
+from aura_analytics.metrics.state import DossierState
+from aura_analytics.report.words import cards, readings, span_of_time
+from aura_analytics.rules.engine import applies
+from aura_analytics.rules.grammar import comparisons
+from aura_analytics.rules.history import latest_verdicts
+from aura_analytics.rules.policy import Policy
+from aura_analytics.simulation.run import SimulationRun
+from aura_analytics.times import parse_as_of
+
+if TYPE_CHECKING:
+    from aura_analytics.calendars import Calendar
+    from aura_analytics.hr.plans import ImprovementPlan
+    from aura_analytics.ledger.store import Ledger
+    from aura_analytics.metrics.base import Sla
+
+__all__ = ["Banner", "ExplorerState"]
+
+_RANK = {"flag": 0, "watch": 1, "insufficient": 2, "clear": 3, "not_judged": 4}
+_LATER = {"answered", "right", "final"}  # what only later events tell: no series of these
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What the policy says of somebody, where it says that something is to be done.
+
+    Attributes
+    ----------
+    verdict
+        `flag` (a plan is recommended) or `watch` (it looks so, but not beyond doubt).
+    actor, policy, rules
+        Of whom, by which rules of which policy.
+    reasons
+        The evidence, a sentence for each comparison.
+    would_clear
+        What would clear it, in words.
+    """
+
+    verdict: Literal["flag", "watch"]
+    actor: str
+    policy: str
+    rules: tuple[str, ...]
+    reasons: tuple[str, ...]
+    would_clear: tuple[str, ...]
+
+
+class ExplorerState:
+    """Everybody's dossier, one of them open.
+
+    Parameters
+    ----------
+    source
+        Events on the contract, a ledger (then `refresh` follows it, and plans can be proposed), or a `SimulationRun`.
+    policy
+        Whose verdicts are shown; default the evidence-gated one.
+    as_of
+        Moment of the dossiers; default the last event, which moves on with a ledger.
+    window
+        Of the dossiers; default the policy's own, or 90 days. `all` is the whole log.
+    sla, calendar, roles
+        As in `aura.dossiers`.
+
+    Attributes
+    ----------
+    actor
+        Who is open; None in an empty log.
+    board
+        The dossiers of everybody, with `verdict` (`not_judged` where the policy is not meant for such an actor), the gravest first.
+    verdicts
+        What the policy says, as `Policy.evaluate`.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> state = ExplorerState(aura.sample_log(600, seed=3))
+    >>> state.found("anne")
+    ['officer_anne@sba.gov']
+    >>> state.pick("officer_anne@sba.gov")
+    >>> state.cards[0]["title"], state.cases("override_rate").height == state.row["override_rate_n"]
+    ('Override rate', True)
+    """
+
+    def __init__(
+        self,
+        source: pl.DataFrame | pl.LazyFrame | Ledger | SimulationRun,
+        policy: Policy | None = None,
+        *,
+        as_of: datetime | date | str | None = None,
+        window: str | timedelta | None = None,
+        sla: str | Sla | Mapping[str, str | Sla] | None = None,
+        calendar: Calendar | None = None,
+        roles: Mapping[str, str] | None = None,
+    ) -> None:
+        self.policy = policy or Policy.evidence_gated()
+        chosen = window or self.policy.spec.window or "90d"
+        self.window = None if chosen == "all" else chosen
+        self._as_of = None if as_of is None else parse_as_of(as_of)
+        self._timing: dict[str, Any] = {"sla": sla, "calendar": calendar}
+        self._roles = roles or self.policy.roles
+        self._lock = threading.RLock()
+        self.ledger: Ledger | None = None
+        self._state: DossierState | None = None
+        if isinstance(source, SimulationRun):
+            self.origin = f"scenario {source.scenario.name}, seed {source.seed}, replication {source.replication}"
+            self.events = source.scan()
+        elif isinstance(source, (pl.DataFrame, pl.LazyFrame)):
+            self.origin = "a log"
+            self.events = check_schema(source)
+        else:
+            self.ledger, self.origin = source, "a ledger"
+            seen = source.info().events
+            frame = collect(source.events_upto(seen))
+            self.events = frame.lazy()
+            self._new = source.subscribe(after=seen)
+            self._state = DossierState(frame, **self._timing) if self._as_of is None else None
+        self.actor: str | None = None
+        self._kept: dict[str, Any] = {}
+        self._read()
+        if self.board.height:
+            self.pick(self.board["actor"][0])
+
+    # -- everybody ---------------------------------------------------------------------------------------------------------------
+
+    def _read(self) -> None:
+        """Dossiers and verdicts of everybody, as the events stand."""
+        options: dict[str, Any] = {**self._timing, "roles": self._roles}
+        if self._state is not None:
+            board = self._state.dossiers(None, self.window, policy=self.policy, roles=self._roles)
+        else:
+            board = dossiers(self.events, self._as_of, self.window, policy=self.policy, **options)
+        verdicts = latest_verdicts(self.policy, board, self.events, self.window, **options)
+        judged = pl.Series(applies(board, self.policy.spec))
+        said = verdicts.with_columns(
+            verdict=pl.when(judged).then(pl.col("verdict").cast(pl.String)).otherwise(pl.lit("not_judged"))
+        )
+        rank = pl.col("verdict").replace_strict(_RANK, return_dtype=pl.Int8)
+        ordered = said.select("actor", "verdict", rank=rank).join(board, on="actor")
+        size = [column for column in ("override_rate_n", "overridden_rate_n") if column in ordered.columns]
+        most = pl.max_horizontal(size) if size else pl.lit(0)
+        self.verdicts = verdicts
+        self.board = ordered.sort("rank", most, "actor", descending=[False, True, False]).drop("rank")
+        self._kept = {}
+
+    @property
+    def as_of(self) -> datetime | None:
+        """Moment of the dossiers; None in an empty log."""
+        return None if self.board.is_empty() else parse_as_of(self.board["as_of"][0])
+
+    def found(self, text: str = "", verdict: str | None = None, kind: str | None = None) -> list[str]:
+        """Names that contain a text (in any case), of one verdict, of one kind; the gravest verdicts first."""
+        rows = self.board.filter(pl.col("actor").str.to_lowercase().str.contains(text.lower(), literal=True))
+        if verdict is not None:
+            rows = rows.filter(pl.col("verdict") == verdict)
+        if kind is not None:
+            rows = rows.filter(pl.col("actor_kind").cast(pl.String) == kind)
+        return rows["actor"].to_list()
+
+    def refresh(self) -> int:
+        """Take in what was recorded in the ledger since; returns how many events. Of anything but a ledger, 0."""
+        if self.ledger is None:
+            return 0
+        with self._lock:
+            parts = []
+            while (fresh := self._new.poll()).height:
+                parts.append(fresh)
+            if not parts:
+                return 0
+            new = pl.concat(parts)
+            self.events = pl.concat([collect(self.events), new]).lazy()
+            if self._state is not None:
+                self._state.append(new)
+            self._read()
+            if self.actor is None and self.board.height:
+                self.actor = self.board["actor"][0]
+            return new.height
+
+    # -- one of them -------------------------------------------------------------------------------------------------------------
+
+    def pick(self, actor: str) -> None:
+        """Open somebody's dossier; raises `ParameterError` when nobody has this name in the window."""
+        if actor not in set(self.board["actor"]):
+            hint = close_match(actor, self.board["actor"].to_list())
+            raise ParameterError(Problem("nobody has this name in the window", got=actor, next=hint))
+        self.actor = actor
+        self._kept = {}
+
+    def _open(self) -> str:
+        if self.actor is None:
+            raise ParameterError(Problem("there is nobody in the log", next="record events first"))
+        return self.actor
+
+    @property
+    def row(self) -> dict[str, Any]:
+        """The open dossier, as a row of `aura.dossiers` with `verdict`; only the name of somebody who dropped out of the window."""
+        rows = self.board.filter(pl.col("actor") == self._open())
+        return rows.row(0, named=True) if rows.height else {"actor": self.actor, "verdict": "insufficient", "actor_kind": None}
+
+    @property
+    def cards(self) -> list[dict[str, Any]]:
+        """The numbers that have a value: `metric`, `title`, `value`, `n`, `interval`, `unit`, as texts."""
+        return cards(self.row)
+
+    @property
+    def banner(self) -> Banner | None:
+        """What is to be done, with the evidence and what would clear it; None where nothing is."""
+        verdict = self._verdict()
+        if verdict is None or verdict["verdict"] not in ("flag", "watch"):
+            return None
+        lists = {name: tuple(verdict[name]) for name in ("rules", "reasons", "would_clear")}
+        return Banner(verdict["verdict"], verdict["actor"], f"{self.policy.name} (version {self.policy.spec.version})", **lists)
+
+    def _verdict(self) -> dict[str, Any] | None:
+        rows = self.verdicts.filter(pl.col("actor") == self._open())
+        return rows.row(0, named=True) if rows.height else None
+
+    @property
+    def reasons(self) -> list[str]:
+        """Why the verdict is what it is."""
+        verdict = self._verdict()
+        return [] if verdict is None else list(verdict["reasons"])
+
+    @property
+    def standing(self) -> dict[str, Any] | None:
+        """Where they stand with HR, as a row of `aura.standing`; None when nobody ever acted on them."""
+        if self.as_of is None:
+            return None
+        acted = self.events.filter((pl.col("type") == "HR_ACTION") & (pl.col("actor") == self._open()))
+        found = standing(acted, self._as_of)
+        return found.row(0, named=True) if found.height else None
+
+    @property
+    def own(self) -> pl.DataFrame:
+        """The events that matter for the open dossier."""
+        found: pl.DataFrame = self._once("own", lambda: collect(of_actor(self._until(), self._open())))
+        return found
+
+    def _until(self) -> pl.LazyFrame:
+        return self.events if self._as_of is None else self.events.filter(pl.col("ts") <= self._as_of)
+
+    def _once(self, what: str, make: Any) -> Any:
+        """What is made once while one dossier is open and nothing new has come."""
+        if what not in self._kept:
+            self._kept[what] = make()
+        return self._kept[what]
+
+    @property
+    def series_window(self) -> tuple[str, str]:
+        """Step of the rolling series, and the window that each of its readings looks back on."""
+        first = self._once("first", lambda: collect(self.events.select(pl.col("ts").min())).item())
+        assert self.as_of is not None
+        return readings(first, self.as_of, self.window)
+
+    @property
+    def series(self) -> dict[str, pl.DataFrame]:
+        """Of every number that has one, how it moved: `as_of`, `value`, `n`, and of shares `lo`, `hi`."""
+        return dict(self._once("series", self._series))
+
+    def _series(self) -> dict[str, pl.DataFrame]:
+        row = self.row
+        names = [name for name, one in METRICS.items() if one.rolls and not _LATER & set(one.needs) and row.get(f"{name}_n")]
+        if not names or self.as_of is None:
+            return {}
+        step, wide = self.series_window
+        moved = rolling(self.own, names, window=wide, step=step, end=self.as_of).filter(pl.col("actor") == self.actor)
+        found = {}
+        for name in names:
+            limits = {side: f"{name}_{side}" for side in ("lo", "hi") if f"{name}_{side}" in moved.columns}
+            found[name] = moved.select("as_of", value=name, n=f"{name}_n", **limits).filter(pl.col("value").is_not_null())
+        return found
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """What the policy compares a number with, where it is a plain number."""
+        leaves = [leaf for rule in self.policy.spec.rules for leaf in comparisons(rule.when)]
+        return {leaf.metric: float(leaf.threshold) for leaf in leaves if isinstance(leaf.threshold, (int, float))}
+
+    def cases(self, metric: str) -> pl.DataFrame:
+        """Every observation behind a number, the latest first; see `aura.cases_behind`."""
+        if self.as_of is None:
+            return cases_behind(self.events, "", metric)
+        return cases_behind(self.own, self._open(), metric, self.as_of, self.window, **self._timing)
+
+    # -- what follows ------------------------------------------------------------------------------------------------------------
+
+    def draft(self, days: int = 60) -> ImprovementPlan:
+        """The improvement plan that the verdict asks for, filled in.
+
+        Raises
+        ------
+        ParameterError
+            If the verdict is neither `flag` nor `watch`, or the length is out of range.
+        """
+        verdict = self._verdict()
+        if verdict is None or self.as_of is None:
+            raise ParameterError(Problem("there is no verdict on them in the window", got=self.actor))
+        return plan_from(verdict, str(self.row["actor_kind"] or "officer"), self.policy, self.as_of.date(), days)
+
+    def start_plan(self, by: str, days: int = 60) -> str:
+        """Draft the plan and record it in the ledger: for a person as a proposal, that somebody else signs. Returns the name of the action.
+
+        Raises
+        ------
+        ParameterError
+            If there is no ledger, the verdict asks for no plan, there is a plan or a proposal already, or nobody asks for it.
+        """
+        from aura_analytics.hr.desk import HRDesk
+
+        plan = self.draft(days)
+        if self.ledger is None:
+            problem = Problem("there is no ledger to record a proposal in", got=self.origin, next="open the explorer on a Ledger, or save the draft")  # fmt: skip
+            raise ParameterError(problem)
+        if not by.strip():
+            raise ParameterError(Problem("who asks for the plan?", got=by, expected="a name; somebody else has to sign it"))
+        name = plan.open(HRDesk(self.ledger), by=by)
+        self.refresh()
+        return name
+
+    def save_plan(self, path: str | Path, days: int = 60) -> Path:
+        """Write the draft as `.md` or `.html`."""
+        return self.draft(days).write(path)
+
+    def sentence(self) -> str:
+        """What is open, in words."""
+        if self.actor is None:
+            return "nobody in the log yet"
+        over = span_of_time(self.window)
+        flagged = len(self.found(verdict="flag"))
+        row = self.row
+        return f"{self.actor} ({row['actor_kind'] or 'kind unknown'}): {row['verdict']}; {flagged:,} of {self.board.height:,} flagged by {self.policy.name} over {over}"
+
+    def __repr__(self) -> str:
+        return f"ExplorerState({self.sentence()})"

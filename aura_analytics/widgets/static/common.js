@@ -1,0 +1,83 @@
+// What all widgets share: their look, their frame, and words for numbers. Every widget is this and its own file, as one module that loads nothing.
+
+const VERDICTS = ["insufficient", "clear", "watch", "flag"];
+const MARKS = { insufficient: "■", clear: "●", watch: "◆", flag: "▲", not_judged: "○" };
+
+const LOOK = `
+.aura { --ink: var(--jp-ui-font-color1, #1b1f24); --muted: var(--jp-ui-font-color2, #5b6470); --line: var(--jp-border-color2, #d5d9de);
+  --ground: var(--jp-layout-color0, #fff); --flag: #b34700; --watch: #b07a00; --clear: #0072b2; --insufficient: #7a828c; --not_judged: #7a828c; --alarm: #b3261e; --alarm-ground: #fdecea;
+  color: var(--ink); background: var(--ground); font: 13px/1.45 system-ui, sans-serif; max-width: 980px; padding: 12px; border: 1px solid var(--line); border-radius: 6px; }
+.aura.dark { --flag: #ff8a3d; --watch: #f0b429; --clear: #56b4e9; --insufficient: #98a1ac; --not_judged: #98a1ac; --alarm: #ff8a80; --alarm-ground: #3a1c1a; }
+.aura [hidden] { display: none !important; }
+.aura, .aura * { box-sizing: border-box; }
+.aura h3 { margin: 0 0 2px; font-size: 15px; }
+.aura h4 { margin: 10px 0 2px; font-size: 13px; }
+.aura .said { margin: 0 0 10px; color: var(--muted); }
+.aura .error { color: var(--alarm); font-weight: 600; white-space: pre-wrap; }
+.aura button, .aura select, .aura input:not([type=range]):not([type=checkbox]) { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 4px; padding: 3px 8px; }
+.aura button { cursor: pointer; }
+.aura button:disabled { cursor: default; color: var(--muted); }
+.aura :focus-visible { outline: 2px solid var(--clear); outline-offset: 1px; }
+.aura .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(120px, 1fr)); gap: 8px; margin: 10px 0; }
+.aura .card { border: 1px solid var(--line); border-radius: 5px; padding: 6px 8px; text-align: left; }
+.aura .card b { display: block; font-size: 17px; font-variant-numeric: tabular-nums; }
+.aura .card span { color: var(--muted); }
+.aura table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; color: inherit; }
+.aura th, .aura td { text-align: left; padding: 2px 8px 2px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+.aura th { color: var(--muted); font-weight: normal; }
+.aura td.number, .aura th.number { text-align: right; }
+.aura .scroll { max-height: 240px; overflow: auto; }
+`;
+
+const element = (tag, fields = {}, ...children) => {
+  const made = Object.assign(document.createElement(tag), fields);
+  made.append(...children);
+  return made;
+};
+
+const drawn = (tag, fields = {}, text = null) => {
+  const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(fields)) made.setAttribute(name, value);
+  if (text !== null) made.textContent = text;
+  return made;
+};
+
+const shown = (x, unit) => x === null || x === undefined || Number.isNaN(x) ? "–" : unit === "fraction" ? `${(100 * x).toFixed(x * 100 % 1 ? 1 : 0)} %` : Number.isInteger(x) ? x.toLocaleString("en") : x.toFixed(2);
+
+// Marks of an axis from 0 that reaches a number: round ones, at most six.
+function marks(most) {
+  const rough = (most || 1) / 5, size = 10 ** Math.floor(Math.log10(rough)), step = size * [1, 2, 5, 10].find((each) => size * each >= rough * 0.999);
+  return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(12)));
+}
+
+// The frame of a widget: heading, sentence, place for an error; keys stay inside, and the theme is followed.
+function frame({ model, el }, name, label, style, html, retheme = () => {}) {
+  const root = element("section", { className: `aura aura-${name}` });
+  root.setAttribute("aria-label", label);
+  root.innerHTML = `<style>${LOOK}${style}</style><h3 class="title"></h3><p class="said" role="status" aria-live="polite"></p><p class="error" role="alert" hidden></p>${html}`;
+  // JupyterLab takes keys for itself
+  for (const kind of ["keydown", "keypress", "keyup"]) root.addEventListener(kind, (event) => event.stopPropagation());
+  el.append(root);
+  const dark = () => {
+    const ground = getComputedStyle(root).backgroundColor.match(/[\d.]+/g) || [255, 255, 255];
+    root.classList.toggle("dark", 0.299 * ground[0] + 0.587 * ground[1] + 0.114 * ground[2] < 128);
+  };
+  const theme = () => { dark(); retheme(); };
+  const find = (selector) => root.querySelector(selector);
+  find(".title").textContent = model.get("title");
+  const failed = () => {
+    const text = (model.get("failed") || {}).text || "";
+    find(".error").hidden = !text;
+    find(".error").textContent = text;
+  };
+  failed();
+  model.on("change:failed", failed);
+  dark();
+  const outer = new MutationObserver(theme);
+  for (const node of [document.documentElement, document.body]) outer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "style"] });
+  const scheme = matchMedia("(prefers-color-scheme: dark)");
+  scheme.addEventListener("change", theme);
+  const ask = (message) => { model.set("asked", { ...message, at: Date.now() }); model.save_changes(); };
+  const leave = () => { outer.disconnect(); scheme.removeEventListener("change", theme); };
+  return { root, find, ask, leave };
+}
