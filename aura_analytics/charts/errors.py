@@ -8,16 +8,12 @@ import altair as alt
 import polars as pl
 
 from aura_analytics.charts.theme import LIGHT, Theme, styled
+from aura_analytics.simulation.sweeps import RATE_WORDS
 
 if TYPE_CHECKING:
     from aura_analytics.simulation.sweeps import RuleErrorRates
 
 __all__ = ["comparison", "detection", "error_curves"]
-
-_WORDS = {"false_flags_per_officer_year": "false flags per officer-year", "flips_per_officer_year": "flips per officer-year",
-          "detected": "share of the bad ones found", "delay_days": "days until found", "wrong_verdicts": "share of wrong verdicts",
-          "stars": "stars, mean", "hours": "hours, mean", "plans_per_officer_year": "plans per officer-year",
-          "plans_on_good_per_officer_year": "plans for the others per officer-year"}  # fmt: skip
 
 
 def error_curves(curve: pl.DataFrame, *, title: str = "threshold", theme: Theme = LIGHT, width: int = 560) -> alt.LayerChart:
@@ -84,7 +80,7 @@ def comparison(tables: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: 
     """
     rows = pl.concat([table.select("rate", "value", "lo", "hi").with_columns(rule=pl.lit(name)) for name, table in tables.items()])
     rows = rows.drop_nulls("value").with_columns(
-        pl.col("rate").replace(_WORDS), pl.coalesce("lo", "value").alias("lo"), pl.coalesce("hi", "value").alias("hi")
+        pl.col("rate").replace(RATE_WORDS), pl.coalesce("lo", "value").alias("lo"), pl.coalesce("hi", "value").alias("hi")
     )
     names = list(tables)
     base = alt.Chart().encode(

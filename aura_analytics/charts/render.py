@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["png", "spec_of", "svg"]
 
 
-def spec_of(chart: alt.LayerChart | alt.Chart) -> str:
+def spec_of(chart: alt.LayerChart | alt.FacetChart | alt.Chart) -> str:
     """The Vega-Lite specification of a chart, the same bytes every time."""
     spec = chart.to_dict()
     rows = [len(data) for data in spec.get("datasets", {}).values()]
@@ -27,7 +27,7 @@ def spec_of(chart: alt.LayerChart | alt.Chart) -> str:
     return json.dumps(spec, sort_keys=True, ensure_ascii=False)
 
 
-def svg(chart: alt.LayerChart | alt.Chart) -> str:
+def svg(chart: alt.LayerChart | alt.FacetChart | alt.Chart) -> str:
     """SVG of a chart; a chart in the `INLINE` theme takes its colours from the CSS variables around it."""
     import vl_convert
 
@@ -37,7 +37,7 @@ def svg(chart: alt.LayerChart | alt.Chart) -> str:
     return text
 
 
-def png(chart: alt.LayerChart | alt.Chart, *, scale: float = 1.0) -> bytes:
+def png(chart: alt.LayerChart | alt.FacetChart | alt.Chart, *, scale: float = 1.0) -> bytes:
     """PNG of a chart, at 96 dots per inch times `scale`."""
     import vl_convert
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import polars as pl
 
 from aura_analytics import cases, times
 from aura_analytics.cases import Options
-from aura_analytics.cases.facts import collect
+from aura_analytics.cases.facts import collect, in_memory
 from aura_analytics.cases.traced import of_actor, traced
 from aura_analytics.metrics.base import Context, Mean, Metric, Quantile, Rate, Sla, Survival
 from aura_analytics.metrics.dossier import parse_sla
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["cases_behind"]
 
 _HOUR = 3_600_000_000
+_FEW = 100_000  # rows, up to which starting cost decides
 _SCHEMA = {"case_id": pl.String(), "ts": pl.Datetime("us", "UTC"), "value": pl.Float64(), "ended": pl.Boolean(), "agent": pl.String(),
            "ai_recommendation": pl.String(), "human_verdict": pl.String(), "stars": pl.Float64(), "truth": pl.String()}  # fmt: skip
 
@@ -92,16 +94,14 @@ def cases_behind(
     else:
         end = times.parse_as_of(as_of)
     since = None if window is None else end - times.parse_span(window)
-    own = collect(of_actor(lazy, actor)).lazy()
-    needs = {one.subject, *one.needs} - {"actor", "ts"}
-    table = traced(own, end, since, one.fact, needs, Options(attribution, holding, calendar))
-    context = Context(end, sla=parse_sla(sla), calendar=calendar)
-    if one.subject not in table.columns:
-        return pl.DataFrame(schema=_SCHEMA)
-    rows = _valued(table.filter(pl.col(one.subject) == actor), one, context)
-    return _with_case(rows, own.filter(pl.col("ts") <= end)).sort(
-        "ts", "case_id", "value", descending=[True, False, False], nulls_last=True
-    )
+    own = collect(of_actor(lazy, actor))
+    with in_memory() if own.height < _FEW else nullcontext():
+        needs = {one.subject, *one.needs} - {"actor", "ts"}
+        table = traced(own.lazy(), end, since, one.fact, needs, Options(attribution, holding, calendar))
+        context = Context(end, sla=parse_sla(sla), calendar=calendar)
+        rows = _valued(table.filter(pl.col(one.subject) == actor), one, context)
+        found = _with_case(rows, own.lazy().filter(pl.col("ts") <= end))
+    return found.sort("ts", "case_id", "value", descending=[True, False, False], nulls_last=True)
 
 
 def _valued(table: pl.DataFrame, one: Metric, context: Context) -> pl.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -135,6 +135,7 @@ def simulate(
     ordered: bool = True,
     out: str | Path | None = None,
     most: int = MOST,
+    progress: Callable[[int, int], None] | None = None,
 ) -> SimulationRun:
     """Play a scenario.
 
@@ -156,6 +157,8 @@ def simulate(
         A Parquet file that the events are written to as they come, so that they need not fit into memory.
     most
         Events that may be made; a run that would make more is refused before it starts. With `out` there is no limit.
+    progress
+        Called with how many days are played, and of how many; what it raises ends the run.
 
     Returns
     -------
@@ -189,7 +192,7 @@ def simulate(
                           "is memory for it")  # fmt: skip
         raise ParameterError(problem)
     world = World(chosen, [Streams(seed, replication)])
-    play = _Play(world, policy, ordered=ordered)
+    play = _Play(world, policy, ordered=ordered, progress=progress)
     if out is None:
         events, path = pl.concat(list(play.frames())), None
     else:
@@ -201,11 +204,13 @@ def simulate(
 class _Play:
     """One pass through a world, with who acts in it."""
 
-    def __init__(self, world: World, policy: Policy | None, *, ordered: bool) -> None:
+    def __init__(
+        self, world: World, policy: Policy | None, *, ordered: bool, progress: Callable[[int, int], None] | None = None
+    ) -> None:
         from aura_analytics.hr.severities import SeverityTable
         from aura_analytics.simulation import loop
 
-        self._world, self._ordered = world, ordered
+        self._world, self._ordered, self._progress = world, ordered, progress
         scenario = world.scenario
         self.cases: list[Columns] = []
         hr = scenario.hr
@@ -249,6 +254,8 @@ class _Play:
                 parts = ([], [])
                 yield self._with_actions(emitter.until(world.moment(last), last=last == scenario.days), last)
             first = last
+            if self._progress is not None:
+                self._progress(last, scenario.days)
 
     def _act(self, day: int, arrived: Columns, done: Columns) -> list[Columns]:
         """What HR and the router do at the end of an epoch."""

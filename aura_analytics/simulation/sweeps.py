@@ -19,12 +19,20 @@ from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.rules.policy import Policy
 from aura_analytics.simulation.loop import window_of
 from aura_analytics.simulation.readings import Watch, is_direct, readings
-from aura_analytics.simulation.run import simulate
+from aura_analytics.simulation.run import SimulationRun, simulate
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.world import World
 
-__all__ = ["LoopComparison", "PolicyComparison", "RuleErrorRates", "compare_in_loop", "compare_policies", "rule_error_rates"]
+__all__ = [
+    "LoopComparison",
+    "PolicyComparison",
+    "RuleErrorRates",
+    "compare_in_loop",
+    "compare_policies",
+    "outcome",
+    "rule_error_rates",
+]
 
 _YEAR = 365.25
 _RATES = ("false_flags_per_officer_year", "flips_per_officer_year", "detected", "delay_days")
@@ -32,6 +40,11 @@ _LOOP_RATES = ("wrong_verdicts", "stars", "hours", "plans_per_officer_year", "pl
 # rates of what is counted: the count, and the years that it is counted in
 _COUNTED = {"false_flags_per_officer_year": ("false", "good_years"), "flips_per_officer_year": ("flips", "years"),
             "plans_per_officer_year": ("plans", "years"), "plans_on_good_per_officer_year": ("on_good", "good_years")}  # fmt: skip
+# as people call them
+RATE_WORDS = {"false_flags_per_officer_year": "false flags per officer-year", "flips_per_officer_year": "flips per officer-year",
+          "detected": "share of the bad ones found", "delay_days": "days until found", "wrong_verdicts": "share of wrong verdicts",
+          "stars": "stars, mean", "hours": "hours, mean", "plans_per_officer_year": "plans per officer-year",
+          "plans_on_good_per_officer_year": "plans for the others per officer-year"}  # fmt: skip
 _BATCH = 500_000  # cases of the worlds that are played side by side
 
 
@@ -347,7 +360,14 @@ def _read(
 
 def _lived(scenario: Scenario, policy: Policy, seed: int, number: int) -> dict[str, Any]:
     """One world with the rule in its loop."""
-    run = simulate(scenario, seed, replication=number, policy=policy, ordered=False)
+    return {"replication": number, **outcome(simulate(scenario, seed, replication=number, policy=policy, ordered=False))}
+
+
+def outcome(run: SimulationRun) -> dict[str, Any]:
+    """What became of a world: `wrong_verdicts`, `stars`, `hours`, `plans` and `on_good` (plans of officers who are not made to underperform), their
+    rates as of `LoopComparison`, and the officer-years (`years`, `good_years`); null where nothing was decided, rated or worked on.
+    """
+    scenario = run.scenario
     horizon = datetime.combine(scenario.start, time(), timezone.utc) + timedelta(days=scenario.days)
     cases = run.truth.cases.filter(pl.col("end") <= horizon)
     officers = run.truth.actors.filter(actor_kind="officer")
@@ -358,7 +378,7 @@ def _lived(scenario: Scenario, policy: Policy, seed: int, number: int) -> dict[s
     rated = cases.filter(pl.col("stars") > 0)["stars"]
     hours = (cases["end"] - cases["arrival"]).dt.total_microseconds() / 3.6e9
     return {
-        "replication": number, "wrong_verdicts": _number((~cases["human_right"]).mean()), "stars": _number(rated.mean()),
+        "wrong_verdicts": _number((~cases["human_right"]).mean()), "stars": _number(rated.mean()),
         "hours": _number(hours.mean()), "plans": plans.height, "years": officers.height * years, "on_good": on_good, "good_years": len(good) * years,
         "plans_per_officer_year": plans.height / (officers.height * years) if officers.height else None,
         "plans_on_good_per_officer_year": on_good / (len(good) * years) if len(good) else None,

@@ -60,10 +60,7 @@ class ThresholdTuner(View):
         )  # fmt: skip
 
     def _settings(self) -> list[dict[str, Any]]:
-        return [
-            {"key": one.key, "label": one.label, "unit": one.unit, "low": one.low, "high": one.high, "step": one.step, "value": one.value,
-             "choices": list(one.choices)} for one in self.state.settings
-        ]  # fmt: skip
+        return [one.to_dict() for one in self.state.settings]
 
     def _data(self) -> dict[str, Any]:
         state = self.state

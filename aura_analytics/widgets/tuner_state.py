@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import METRICS
 from aura_analytics.rules import engine
@@ -24,42 +23,17 @@ from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.times import parse_as_of, parse_span
 from aura_analytics.widgets.error_bank import ErrorBank
+from aura_analytics.widgets.setting import Setting, checked
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Setting", "TunerState"]
+__all__ = ["TunerState"]
 
 LEVELS = (0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
 _STEPS = {"fraction": 0.01, "stars": 0.1, "hours": 1.0, "score": 1.0, "cases": 1.0}
 _WORLDS = 40
 _CURVE = ("false_flags", "missed", "false_per_100", "missed_per_100")
-
-
-@dataclass(frozen=True)
-class Setting:
-    """Something that can be set.
-
-    Attributes
-    ----------
-    key
-        Its name, such as `pip.override_rate.threshold`.
-    label, unit
-        In words.
-    low, high, step
-        Range; where there are `choices`, these are what it can be.
-    value
-        What it is now.
-    """
-
-    key: str
-    label: str
-    unit: str
-    low: float
-    high: float
-    step: float
-    value: float | str
-    choices: tuple[float | str, ...] = ()
 
 
 class TunerState:
@@ -184,15 +158,7 @@ class TunerState:
         ParameterError
             If there is no such setting, or the value is out of its range.
         """
-        known = {setting.key: setting for setting in self.settings}
-        if key not in known:
-            raise ParameterError(Problem("no such setting", got=key, expected=", ".join(known), next=close_match(key, list(known))))
-        setting = known[key]
-        if setting.choices:
-            if value not in setting.choices:
-                raise ParameterError(Problem(f"{key} is out of range", got=value, expected=" or ".join(map(str, setting.choices))))
-        elif isinstance(value, bool) or not isinstance(value, (int, float)) or not setting.low <= value <= setting.high:
-            raise ParameterError(Problem(f"{key} is out of range", got=value, expected=f"{setting.low:g} to {setting.high:g}"))
+        checked(self.settings, key, value)
         if key == "window":
             self._window = value
         elif key in ("k", "m"):

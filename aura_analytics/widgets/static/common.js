@@ -18,6 +18,9 @@ const LOOK = `
 .aura button { cursor: pointer; }
 .aura button:disabled { cursor: default; color: var(--muted); }
 .aura :focus-visible { outline: 2px solid var(--clear); outline-offset: 1px; }
+.aura label.set { display: grid; grid-template-columns: 1fr auto; gap: 0 8px; margin: 0 0 8px; }
+.aura label.set output { font-variant-numeric: tabular-nums; font-weight: 600; }
+.aura label.set input[type=range] { grid-column: 1 / 3; width: 100%; margin: 2px 0 0; accent-color: var(--clear); }
 .aura .cards { display: grid; grid-template-columns: repeat(auto-fit, minmax(120px, 1fr)); gap: 8px; margin: 10px 0; }
 .aura .card { border: 1px solid var(--line); border-radius: 5px; padding: 6px 8px; text-align: left; }
 .aura .card b { display: block; font-size: 17px; font-variant-numeric: tabular-nums; }
@@ -48,6 +51,41 @@ const shown = (x, unit) => x === null || x === undefined || Number.isNaN(x) ? "â
 function marks(most) {
   const rough = (most || 1) / 5, size = 10 ** Math.floor(Math.log10(rough)), step = size * [1, 2, 5, 10].find((each) => size * each >= rough * 0.999);
   return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(12)));
+}
+
+// A slider or a list of choices for everything that can be set.
+function settings(box, all, { fixed = () => false, named = String, moved }) {
+  const held = box.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  box.replaceChildren(...all.map((one) => {
+    const label = element("label", { className: "set" }, element("span", { textContent: one.label }));
+    if (one.choices.length) {
+      const select = element("select", { disabled: fixed(one) });
+      select.dataset.key = one.key;
+      for (const choice of one.choices) {
+        const option = new Option(named(choice), JSON.stringify(choice));
+        option.selected = choice === one.value;
+        select.append(option);
+      }
+      select.addEventListener("change", () => moved(one, JSON.parse(select.value)));
+      label.append(select);
+      return label;
+    }
+    const output = element("output", { textContent: shown(one.value, one.unit) });
+    const input = element("input", { type: "range", min: one.low, max: one.high, step: one.step || "any", value: one.value, disabled: fixed(one) });
+    input.dataset.key = one.key;
+    input.setAttribute("aria-label", one.label);
+    input.setAttribute("aria-valuetext", shown(one.value, one.unit));
+    input.addEventListener("input", () => {
+      const value = Number(input.value);
+      output.textContent = shown(value, one.unit);
+      input.setAttribute("aria-valuetext", output.textContent);
+      moved(one, value);
+    });
+    label.append(output, input);
+    return label;
+  }));
+  const again = held && box.querySelector(`[data-key="${held}"]`);
+  if (again) again.focus();
 }
 
 // The frame of a widget: heading, sentence, place for an error; keys stay inside, and the theme is followed.

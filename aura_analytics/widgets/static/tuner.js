@@ -8,9 +8,6 @@ const WEAK = [0, 2, 1, 3, 4];
 const STYLE = `
 .aura-tuner .columns { display: grid; grid-template-columns: minmax(260px, 1fr) minmax(320px, 1.5fr); gap: 18px; }
 @media (max-width: 640px) { .aura-tuner .columns { grid-template-columns: 1fr; } }
-.aura-tuner label { display: grid; grid-template-columns: 1fr auto; gap: 0 8px; margin: 0 0 8px; }
-.aura-tuner label output { font-variant-numeric: tabular-nums; font-weight: 600; }
-.aura-tuner label input[type=range] { grid-column: 1 / 3; width: 100%; margin: 2px 0 0; accent-color: var(--clear); }
 .aura-tuner canvas { width: 100%; height: 300px; display: block; }
 .aura-tuner .changes { max-height: 150px; overflow: auto; margin: 0; padding-left: 18px; }
 .aura-tuner .costs svg { width: 100%; height: auto; display: block; font-size: 11px; }
@@ -64,7 +61,7 @@ function verdictsOf(data, leaves) {
 function render({ model, el }) {
   const { root, find, ask, leave } = frame({ model, el }, "tuner", "Threshold tuner", STYLE, `<div class="columns"><div class="settings"></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
     <div class="cards"></div><h3 class="who"></h3><ul class="changes"></ul>
-    <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
+    <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label class="set"><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
     <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
       <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`, () => paint());
@@ -81,46 +78,18 @@ function render({ model, el }) {
   }
 
   function sliders() {
-    const box = find(".settings");
-    box.replaceChildren();
-    for (const one of model.get("settings")) {
-      const label = document.createElement("label");
-      const name = document.createElement("span");
-      name.textContent = one.label;
-      label.append(name);
-      if (one.choices.length) {
-        const select = document.createElement("select");
-        select.dataset.key = one.key;
-        for (const choice of one.choices) {
-          const option = new Option(typeof choice === "number" ? `${100 * choice} %` : choice, JSON.stringify(choice));
-          option.selected = choice === one.value;
-          select.append(option);
-        }
-        select.disabled = model.get("alone");
-        select.addEventListener("change", () => { tell(one.key, JSON.parse(select.value)); wonder(); });
-        label.append(select);
-      } else {
-        const output = document.createElement("output");
-        output.textContent = shown(one.value, one.unit);
-        const input = document.createElement("input");
-        Object.assign(input, { type: "range", min: one.low, max: one.high, step: one.step || "any", value: one.value });
-        input.dataset.key = one.key;
-        input.disabled = model.get("alone") && (one.key === "k" || one.key === "m");
-        input.setAttribute("aria-label", one.label);
-        input.setAttribute("aria-valuetext", shown(one.value, one.unit));
-        input.addEventListener("input", () => {
-          const value = Number(input.value);
-          output.textContent = shown(value, one.unit);
-          input.setAttribute("aria-valuetext", output.textContent);
-          moved = one.key;
-          follow(one.key, value);
-          tell(one.key, value);
-          wonder();
-        });
-        label.append(output, input);
-      }
-      box.append(label);
-    }
+    const alone = model.get("alone");
+    settings(find(".settings"), model.get("settings"), {
+      fixed: (one) => alone && (one.choices.length > 0 || one.key === "k" || one.key === "m"),
+      named: (choice) => typeof choice === "number" ? `${100 * choice} %` : choice,
+      moved: (one, value) => {
+        if (one.choices.length) { tell(one.key, value); wonder(); return; }
+        moved = one.key;
+        follow(one.key, value);
+        tell(one.key, value);
+        wonder();
+      },
+    });
   }
 
   function follow(key, value) {

@@ -1,0 +1,203 @@
+"""The scenario runner as a widget: it plays in a thread, so that it can be watched and stopped."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import traitlets
+
+from aura_analytics.errors import AuraError, ParameterError, Problem
+from aura_analytics.simulation.sweeps import RATE_WORDS
+from aura_analytics.widgets.runner_state import RunnerState, RunResult
+from aura_analytics.widgets.view import View, script
+
+if TYPE_CHECKING:
+    from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.scenario import Scenario
+
+__all__ = ["ScenarioRunner"]
+
+_OUTCOMES = {"wrong_verdicts": ("wrong verdicts", "share"), "stars": ("stars of citizens", "stars"), "hours": ("hours per case", "hours"),
+             "plans": ("improvement plans", "count"), "on_good": ("plans of officers who do well", "count"), "events": ("events", "count")}  # fmt: skip
+
+
+class ScenarioRunner(View):
+    """Choose a world, change it, play it under one rule or two, and see how often each is wrong.
+
+    Parameters
+    ----------
+    scenario, policies, seed, worlds
+        As `RunnerState`.
+
+    Attributes
+    ----------
+    state
+        The `RunnerState` behind it; `state.result` has the runs and the rates.
+
+    Examples
+    --------
+    >>> ScenarioRunner("fraud_unit")
+    ScenarioRunner: fraud_unit under evidence_gated, not played yet
+    """
+
+    _esm = script("runner")
+    world = traitlets.Dict().tag(sync=True)
+    settings: Any = traitlets.List().tag(sync=True)
+    progress = traitlets.Dict().tag(sync=True)
+    result = traitlets.Dict().tag(sync=True)
+    said = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        scenario: str | Path | Scenario = "loan_forgiveness",
+        policies: Iterable[Policy] = (),
+        *,
+        seed: int = 0,
+        worlds: int = 20,
+    ) -> None:
+        self.state = RunnerState(scenario, policies, seed=seed, worlds=worlds)
+        super().__init__(title="Scenarios", **self._set())
+        self._thread: threading.Thread | None = None
+        self._told = 0.0
+
+    def _set(self) -> dict[str, Any]:
+        state = self.state
+        world = {"scenario": state.scenario.name, "scenarios": state.scenarios, "story": state.scenario.description}
+        said = f"About {state.scenario.cases_expected:,.0f} cases over {state.scenario.days} days."
+        return {"world": world, "settings": [one.to_dict() for one in state.settings], "said": said}
+
+    @property
+    def running(self) -> bool:
+        """Whether a run is going on."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def run(self) -> None:
+        """Run what is set, in a thread; raises `ParameterError` while another run goes on."""
+        if self.running:
+            raise ParameterError(Problem("a run is going on", next="cancel it, or wait for its end"))
+        self.progress = {"share": 0.0, "words": "begun", "running": True}
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def cancel(self, wait: float | None = None) -> None:
+        """Stop the run; what it found stays. With `wait`, for so many seconds at most until it has stopped."""
+        self.state.cancel()
+        if wait is not None and self._thread is not None:
+            self._thread.join(wait)
+
+    def wait(self, timeout: float | None = None) -> None:
+        """Wait for the end of the run."""
+        if self._thread is not None:
+            self._thread.join(timeout)
+
+    def _run(self) -> None:
+        words = "done"
+        try:
+            result = self.state.run(self._tell, self._find)
+            words = "done" if result.complete else "stopped"
+        except AuraError as error:
+            self.failed = {"text": str(error)}
+            words = "failed"
+        except Exception as error:
+            self.failed = {"text": f"{type(error).__name__}: {error}"}
+            words = "failed"
+            raise
+        finally:
+            self.progress = {"share": 1.0 if words == "done" else 0.0, "words": words, "running": False}
+
+    def _tell(self, share: float, words: str) -> None:
+        if time.monotonic() - self._told > 0.1:  # a front end needs no more
+            self._told = time.monotonic()
+            self.progress = {"share": round(share, 4), "words": words, "running": True}
+
+    def _find(self, result: RunResult) -> None:
+        self.result = _shown(result)
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        if asked.get("cancel"):
+            self.cancel()
+            return
+        try:
+            if "scenario" in asked:
+                self.state.choose(asked["scenario"])
+            for key, value in asked.get("values", {}).items():
+                self.state.set(key, value)
+        finally:  # what was refused goes back to what it was
+            told = self._set()
+            with self.hold_sync():
+                for name, value in told.items():
+                    setattr(self, name, value)
+        if asked.get("run"):
+            self.run()
+
+    def sentence(self) -> str:
+        """What is set and found, in words."""
+        return self.state.sentence()
+
+    def picture(self) -> bytes:
+        """The rates of each rule with their limits, as a PNG picture; before a run, an empty one."""
+        from aura_analytics import charts
+        from aura_analytics.charts.render import png
+
+        rates = {} if self.state.result is None else self.state.result.rates
+        tables = {name: one.rates for name, one in rates.items()}
+        empty = pl.DataFrame({"rate": list(RATE_WORDS)[:1], "value": [0.0], "lo": [0.0], "hi": [0.0]})
+        return png(charts.comparison(tables or {"not played yet": empty}))
+
+
+def _shown(result: RunResult) -> dict[str, Any]:
+    """A result as texts and curves."""
+    outcomes = result.outcomes
+    names = outcomes["policy"].to_list()
+    rows = [[label, *(_figure(value, kind) for value in outcomes[key].to_list())] for key, (label, kind) in _OUTCOMES.items()]
+    found: dict[str, Any] = {"policies": names, "outcomes": rows, "seed": result.seed, "worlds": result.worlds, "complete": result.complete,
+                             "days": result.scenario.days}  # fmt: skip
+    if not result.rates:
+        return found
+    table = []
+    for i, (rate, label) in enumerate(zip(result.rates[names[0]].rates["rate"], _labels(result), strict=True)):
+        cells = [_limits(result.rates[name].rates.row(i, named=True), rate) for name in names]
+        if result.differences is not None:
+            cells.append(_limits(result.differences.row(i, named=True), rate, signed=True))
+        table.append([label, *cells])
+    curves = [
+        {"policy": name, **{column: one.detection[column].to_list() for column in ("day", "share", "lo", "hi")}}
+        for name, one in result.rates.items()
+    ]
+    bad = any(group.bad for group in result.scenario.officers)
+    return {**found, "rates": table, "paired": result.differences is not None, "curves": curves if bad else []}
+
+
+def _labels(result: RunResult) -> list[str]:
+    first = next(iter(result.rates.values()))
+    return [RATE_WORDS.get(rate, rate.replace("_", " ")) for rate in first.rates["rate"]]
+
+
+def _figure(value: float | None, kind: str) -> str:
+    if value is None:
+        return "–"
+    return {"share": f"{value:.1%}", "stars": f"{value:.2f}", "hours": f"{value:.1f}", "count": f"{value:,.0f}"}[kind]
+
+
+def _limits(row: dict[str, Any], rate: str, *, signed: bool = False) -> list[str]:
+    """A rate with its limits: number, and a smaller line."""
+    sign = "+" if signed else ""
+
+    def said(value: float) -> str:
+        return (
+            f"{100 * value:{sign}.0f} %"
+            if rate == "detected"
+            else f"{value:{sign}.0f}"
+            if rate == "delay_days"
+            else f"{value:{sign}.3f}"
+        )
+
+    if row["value"] is None:
+        return ["–", "no world has it"]
+    limits = "no limits: all worlds agree" if row["lo"] is None else f"{said(row['lo'])} to {said(row['hi'])}"
+    return [said(row["value"]), limits]
