@@ -197,7 +197,7 @@ class DossierExplorer(View):
             if f"{name}_n" in board.columns and board[f"{name}_n"].sum()
         ]
         if not names:
-            return png(charts.league(board.head(0), "override_rate", width=420))
+            return png(charts.note(self.sentence()))
         rows = board.filter(pl.col(f"{names[0]}_n") > 0).head(20)
         return png(charts.league(rows, names[0], threshold=self.state.thresholds.get(names[0]), width=420))
 

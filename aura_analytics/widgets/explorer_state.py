@@ -17,6 +17,7 @@ from aura_analytics.cases.traced import of_actor
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.hr.plans import plan_from
 from aura_analytics.hr.standing import standing
+from aura_analytics.hr.vocabulary import now
 from aura_analytics.metrics.behind import cases_behind
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import METRICS
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["Banner", "ExplorerState"]
 
 _RANK = {"flag": 0, "watch": 1, "insufficient": 2, "clear": 3, "not_judged": 4}
+_WORK = pl.col("type") != "HR_ACTION"
 _LATER = {"answered", "right", "final"}  # what only later events tell: no series of these
 
 
@@ -76,7 +78,7 @@ class ExplorerState:
     policy
         Whose verdicts are shown; default the evidence-gated one.
     as_of
-        Moment of the dossiers; default the last event, which moves on with a ledger.
+        Moment of the dossiers; default the last event that is work, which moves on with a ledger. What HR does moves nothing.
     window
         Of the dossiers; default the policy's own, or 90 days. `all` is the whole log.
     sla, calendar, roles
@@ -134,7 +136,7 @@ class ExplorerState:
             frame = collect(source.events_upto(seen))
             self.events = frame.lazy()
             self._new = source.subscribe(after=seen)
-            self._state = DossierState(frame, **self._timing) if self._as_of is None else None
+            self._state = DossierState(frame.filter(_WORK), **self._timing) if self._as_of is None else None
         self.actor: str | None = None
         self._kept: dict[str, Any] = {}
         self._read()
@@ -149,7 +151,7 @@ class ExplorerState:
         if self._state is not None:
             board = self._state.dossiers(None, self.window, policy=self.policy, roles=self._roles)
         else:
-            board = dossiers(self.events, self._as_of, self.window, policy=self.policy, **options)
+            board = dossiers(self.events, self._as_of or self._last(), self.window, policy=self.policy, **options)
         verdicts = latest_verdicts(self.policy, board, self.events, self.window, **options)
         judged = pl.Series(applies(board, self.policy.spec))
         said = verdicts.with_columns(
@@ -162,6 +164,10 @@ class ExplorerState:
         self.verdicts = verdicts
         self.board = ordered.sort("rank", most, "actor", descending=[False, True, False]).drop("rank")
         self._kept = {}
+
+    def _last(self) -> datetime | None:
+        last = collect(self.events.filter(_WORK).select(pl.col("ts").max())).item()
+        return None if last is None else parse_as_of(last)
 
     @property
     def as_of(self) -> datetime | None:
@@ -190,7 +196,7 @@ class ExplorerState:
             new = pl.concat(parts)
             self.events = pl.concat([collect(self.events), new]).lazy()
             if self._state is not None:
-                self._state.append(new)
+                self._state.append(new.filter(_WORK))
             self._read()
             if self.actor is None and self.board.height:
                 self.actor = self.board["actor"][0]
@@ -305,7 +311,7 @@ class ExplorerState:
     # -- what follows ------------------------------------------------------------------------------------------------------------
 
     def draft(self, days: int = 60) -> ImprovementPlan:
-        """The improvement plan that the verdict asks for, filled in.
+        """The improvement plan that the verdict asks for, filled in. It starts at the moment of the dossiers; of a ledger that is followed, today.
 
         Raises
         ------
@@ -315,7 +321,9 @@ class ExplorerState:
         verdict = self._verdict()
         if verdict is None or self.as_of is None:
             raise ParameterError(Problem("there is no verdict on them in the window", got=self.actor))
-        return plan_from(verdict, str(self.row["actor_kind"] or "officer"), self.policy, self.as_of.date(), days)
+        followed = self.ledger is not None and self._as_of is None
+        start = max(now().date(), self.as_of.date()) if followed else self.as_of.date()
+        return plan_from(verdict, str(self.row["actor_kind"] or "officer"), self.policy, start, days)
 
     def start_plan(self, by: str, days: int = 60) -> str:
         """Draft the plan and record it in the ledger: for a person as a proposal, that somebody else signs. Returns the name of the action.

@@ -8,7 +8,6 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import traitlets
 
 from aura_analytics.errors import AuraError, ParameterError, Problem
@@ -140,14 +139,14 @@ class ScenarioRunner(View):
         return self.state.sentence()
 
     def picture(self) -> bytes:
-        """The rates of each rule with their limits, as a PNG picture; before a run, an empty one."""
+        """The rates of each rule with their limits, as a PNG picture; before a run, the sentence."""
         from aura_analytics import charts
         from aura_analytics.charts.render import png
 
         rates = {} if self.state.result is None else self.state.result.rates
-        tables = {name: one.rates for name, one in rates.items()}
-        empty = pl.DataFrame({"rate": list(RATE_WORDS)[:1], "value": [0.0], "lo": [0.0], "hi": [0.0]})
-        return png(charts.comparison(tables or {"not played yet": empty}))
+        if not rates:
+            return png(charts.note(self.sentence()))
+        return png(charts.comparison({name: one.rates for name, one in rates.items()}))
 
 
 def _shown(result: RunResult) -> dict[str, Any]:

@@ -220,8 +220,8 @@ class RunnerState:
         RuleError
             If the world would be impossible, such as one with more work than can be done; nothing is changed then.
         """
-        setting = checked(self.settings, key, value)
-        plain = int(value) if setting.step == 1 and not isinstance(value, str) else value
+        checked(self.settings, key, value)
+        plain = int(value) if key in ("seed", "worlds", "days") or key.endswith("/count") else value
         if key in self._run_values:
             self._run_values[key] = plain
             return

@@ -1,0 +1,208 @@
+"""The explorer: its numbers are the dossiers', it follows a ledger, and what it starts is a proposal."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+import aura_analytics as aura
+from aura_analytics import Policy
+from aura_analytics.errors import ParameterError
+from aura_analytics.metrics.base import Count
+from aura_analytics.metrics.registry import METRICS
+from aura_analytics.rules.history import latest_verdicts
+from aura_analytics.widgets import DossierExplorer, ExplorerState
+
+LOG = aura.sample_log(1_500, seed=3)
+ANNE = "officer_anne@sba.gov"
+LASTING = Policy({"name": "lasting", "persistence": {"k": 2, "m": 3, "step": "20d"}, "window": "60d",
+                  "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.3}}]})  # fmt: skip
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Iterator[aura.Ledger]:
+    opened = aura.Ledger(f"sqlite:///{tmp_path}/aura.db", mirror=False)
+    yield opened
+    opened.close()
+
+
+@pytest.mark.parametrize("policy", [None, LASTING], ids=["gate", "lasting"])
+def test_the_board_is_the_dossiers(policy: Policy | None) -> None:
+    state = ExplorerState(LOG, policy, sla="72h")
+    chosen, window = policy or Policy.evidence_gated(), state.window
+    board = aura.dossiers(LOG, window=window, sla="72h", policy=policy)
+    said = latest_verdicts(chosen, board, LOG, window, sla="72h")
+    joined = state.board.sort("actor").join(said.select("actor", want="verdict"), on="actor")
+    judged = joined.filter(pl.col("verdict") != "not_judged")
+    assert judged["verdict"].to_list() == judged["want"].cast(pl.String).to_list() and judged.height
+    assert state.board.sort("actor").drop("verdict").equals(board)
+    ranks = [["flag", "watch", "insufficient", "clear", "not_judged"].index(word) for word in state.board["verdict"]]
+    assert ranks == sorted(ranks)
+
+
+def test_every_card_has_its_cases() -> None:
+    state = ExplorerState(LOG, sla="72h")
+    for actor in (ANNE, state.found(kind="agent")[0]):
+        state.pick(actor)
+        assert len(state.cards) >= 3
+        for card in state.cards:
+            behind, metric = state.cases(card["metric"]), METRICS[card["metric"]]
+            assert behind.height == (state.row[metric.name] if isinstance(metric, Count) else int(card["n"].replace(",", "")))
+
+
+def test_series_end_where_a_dossier_of_that_window_stands() -> None:
+    state = ExplorerState(LOG)
+    state.pick(ANNE)
+    _, wide = state.series_window
+    row = aura.dossiers(LOG, window=wide).filter(actor=ANNE).row(0, named=True)
+    assert {"override_rate", "sat_score_mean"} <= set(state.series)
+    for name, line in state.series.items():
+        last = line.row(-1, named=True)
+        assert last["value"] == pytest.approx(row[name], rel=1e-12) and last["n"] == row[f"{name}_n"]
+        if "lo" in line.columns:
+            assert last["lo"] == pytest.approx(row[f"{name}_lo"]) and last["hi"] == pytest.approx(row[f"{name}_hi"])
+
+
+def test_finding_and_picking() -> None:
+    state = ExplorerState(LOG)
+    assert state.found("ANNE") == [ANNE] and state.found("nobody") == []
+    assert set(state.found(kind="agent")) == {name for name in state.board["actor"] if name.startswith(("claims", "elig"))}
+    assert state.found(verdict="flag") == state.board.filter(verdict="flag")["actor"].to_list()
+    with pytest.raises(ParameterError, match="did you mean|officer_anne"):
+        state.pick("officer_ane@sba.gov")
+    assert state.actor == state.board["actor"][0]
+
+
+def test_the_banner_says_what_would_clear_it() -> None:
+    state = ExplorerState(aura.sample_log(seed=7))
+    state.pick(ANNE)
+    banner = state.banner
+    assert banner is not None and banner.verdict == "flag" and banner.rules == ("pip",)
+    assert any("45.0 %" in reason and "n = 191" in reason for reason in banner.reasons) and banner.would_clear
+    clear = state.found(verdict="clear")[0]
+    state.pick(clear)
+    assert state.banner is None
+    with pytest.raises(ParameterError, match="asks for no plan"):
+        state.draft()
+
+
+def test_following_a_ledger_equals_reading_it_anew(ledger: aura.Ledger) -> None:
+    ordered = LOG.sort("ts", "event_id")
+    ledger.record_events(ordered.head(4_000))
+    state = ExplorerState(ledger, sla="72h")
+    assert state.refresh() == 0
+    for begin, size in ((4_000, 1), (4_001, 700), (4_701, 5_000)):
+        part = ordered.slice(begin, size).sample(fraction=1, shuffle=True, seed=1)
+        ledger.record_events(part)
+        assert state.refresh() == part.height
+        fresh = ExplorerState(ordered.head(begin + size), sla="72h")
+        assert state.board.equals(fresh.board) and state.verdicts.equals(fresh.verdicts)
+        state.pick(ANNE)
+        fresh.pick(ANNE)
+        assert state.cards == fresh.cards and state.cases("override_rate").equals(fresh.cases("override_rate"))
+        assert all(line.equals(fresh.series[name]) for name, line in state.series.items())
+
+
+def test_an_empty_ledger_fills(ledger: aura.Ledger) -> None:
+    explorer = DossierExplorer(ledger, follow=None)
+    assert explorer.detail == {} and "nobody" in repr(explorer) and explorer.picture().startswith(b"\x89PNG")
+    ledger.record_events(LOG)
+    assert explorer.refresh() == LOG.height and explorer.detail["actor"] == explorer.state.actor
+
+
+def test_a_plan_is_a_proposal_that_somebody_else_signs(ledger: aura.Ledger) -> None:
+    ledger.record_events(aura.sample_log(seed=7))
+    explorer = DossierExplorer(ledger, follow=None)
+    assert explorer.state.actor == ANNE
+    explorer.asked = {"plan": ANNE, "by": " ", "days": 60}
+    assert "who asks for the plan" in explorer.failed["text"] and not explorer.plan
+    explorer.asked = {"plan": ANNE, "by": "R. Roe", "days": 45}
+    assert explorer.failed == {}
+    desk = aura.HRDesk(ledger)
+    waiting = desk.pending().row(0, named=True)
+    assert waiting["actor"] == ANNE and waiting["proposed"] == "plan_opened"
+    assert "proposal" in explorer.plan["said"] and waiting["event_id"] in explorer.plan["said"]
+    assert explorer.plan["plan"]["goals"][0]["metric"] == "override_rate" and "45.0 %" in explorer.plan["plan"]["goals"][0]["shown"]
+    assert "1 proposal" in explorer.detail["standing"]
+    with pytest.raises(ParameterError, match="who proposed it"):
+        desk.approve(waiting["event_id"], "r. roe", "because")
+    explorer.asked = {"plan": ANNE, "by": "R. Roe", "days": 46}
+    assert "there is a plan already" in explorer.failed["text"]
+    desk.approve(waiting["event_id"], "A. Lee", "the evidence is there")
+    explorer.refresh()
+    assert explorer.detail["standing"] == "On an improvement plan"
+
+
+def test_without_a_ledger_it_is_a_draft(tmp_path: Path) -> None:
+    explorer = DossierExplorer(aura.sample_log(seed=7))
+    explorer.asked = {"plan": ANNE, "by": "R. Roe", "days": 60}
+    assert "nothing is recorded" in explorer.plan["said"] and ANNE in explorer.plan["html"]
+    assert "Improvement plan" in explorer.state.save_plan(tmp_path / "plan.md").read_text("utf-8")
+    with pytest.raises(ParameterError, match="no ledger"):
+        explorer.state.start_plan("R. Roe")
+
+
+_WRITER = """
+import sys, aura_analytics as aura
+with aura.Ledger(sys.argv[1], mirror=False) as ledger:
+    ledger.record_event({"type": "OVERRIDE", "actor": "officer_new@sba.gov", "actor_kind": "officer", "case_id": "N1", "agent": "gpt",
+                         "ai_recommendation": "APPROVE", "human_verdict": "REJECT", "ts": "2026-06-29T23:59:00Z"})
+"""
+
+
+def test_the_widget_follows_what_another_process_records(ledger: aura.Ledger) -> None:
+    ledger.record_events(LOG)
+    explorer = DossierExplorer(ledger, follow=0.05)
+    before = explorer.said
+    assert "officer_new@sba.gov" not in explorer.people["actors"]
+    subprocess.run([sys.executable, "-c", _WRITER, ledger.url], check=True)
+    limit = time.monotonic() + 20
+    while "officer_new@sba.gov" not in explorer.people["actors"]:
+        assert time.monotonic() < limit, explorer.failed
+        time.sleep(0.02)
+    assert explorer.said != before and explorer.failed == {}
+    explorer.close()
+
+
+def test_what_the_front_end_asks_and_what_fails_is_said() -> None:
+    explorer = DossierExplorer(LOG)
+    agent = explorer.state.found(kind="agent")[0]
+    explorer.asked = {"pick": agent, "metric": "override_rate", "at": 1}
+    assert explorer.detail["actor"] == agent and explorer.behind["metric"] == explorer.detail["cards"][0]["metric"]
+    explorer.asked = {"behind": "overridden_rate", "at": 2}
+    shown = explorer.behind
+    assert shown["total"] == explorer.state.row["overridden_rate_n"] and len(shown["rows"]) == min(200, shown["total"])
+    assert {row[2] for row in shown["rows"]} <= {"yes", "no"}
+    explorer.asked = {"pick": "nobody", "at": 3}
+    assert "nobody has this name" in explorer.failed["text"] and explorer.detail["actor"] == agent
+    explorer.asked = {"pick": ANNE, "at": 4}
+    assert explorer.failed == {} and explorer.detail["actor"] == ANNE
+
+
+def test_the_page_holds_the_gravest_and_says_so(tmp_path: Path) -> None:
+    explorer = DossierExplorer(LOG)
+    explorer.state.pick(explorer.state.board["actor"][2])
+    text = explorer.export_html(tmp_path / "page.html", most=4, rows=3).read_text("utf-8")
+    held = re.search(r'id="state">(.*?)</script>', text, re.DOTALL)
+    assert held is not None
+    state: dict[str, Any] = json.loads(held.group(1))
+    assert state["people"]["actors"] == explorer.state.board["actor"][:4].to_list() == list(state["pages"])
+    assert state["people"]["total"] == explorer.state.board.height and state["detail"]["actor"] == explorer.state.board["actor"][2]
+    assert all(len(one["rows"]) <= 3 for page in state["pages"].values() for one in page["behind"].values())
+    assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text)
+    assert explorer.state.actor == explorer.state.board["actor"][2]  # writing it moves nothing
+
+
+def test_without_a_kernel_a_picture_and_a_sentence_remain() -> None:
+    explorer = DossierExplorer(LOG)
+    data, _ = explorer._repr_mimebundle_()
+    assert data["text/plain"] == repr(explorer) and data["image/png"]
