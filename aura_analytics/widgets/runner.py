@@ -154,7 +154,7 @@ def _shown(result: RunResult) -> dict[str, Any]:
     outcomes = result.outcomes
     names = outcomes["policy"].to_list()
     rows = [[label, *(_figure(value, kind) for value in outcomes[key].to_list())] for key, (label, kind) in _OUTCOMES.items()]
-    found: dict[str, Any] = {"policies": names, "outcomes": rows, "seed": result.seed, "worlds": result.worlds, "complete": result.complete,
+    found: dict[str, Any] = {"policies": names, "outcomes": rows, "seed": result.seed, "worlds": result.worlds, "asked": result.asked, "complete": result.complete,
                              "days": result.scenario.days}  # fmt: skip
     if not result.rates:
         return found

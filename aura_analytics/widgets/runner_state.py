@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,8 @@ class RunResult:
         By name of the policy: how often it is wrong, over `worlds` worlds.
     differences
         Of two policies, second minus first, paired (`PolicyComparison`); None of one.
-    worlds
-        How many worlds there are by now.
-    complete
-        Whether that is all that was asked for.
+    worlds, asked
+        How many worlds there are by now, and how many were asked for.
     """
 
     scenario: Scenario
@@ -52,7 +50,12 @@ class RunResult:
     rates: Mapping[str, RuleErrorRates] = field(default_factory=dict)
     differences: pl.DataFrame | None = None
     worlds: int = 0
-    complete: bool = False
+    asked: int = 0
+
+    @property
+    def complete(self) -> bool:
+        """Whether that is all that was asked for."""
+        return 0 < self.asked <= self.worlds
 
     @property
     def outcomes(self) -> pl.DataFrame:
@@ -261,7 +264,7 @@ class RunnerState:
         scenario, policies = self.scenario, self.policies
         seed, worlds = self._run_values["seed"], self._run_values["worlds"]
         self._stop.clear()
-        result = self.result = RunResult(scenario, seed)
+        result = self.result = RunResult(scenario, seed, asked=worlds)
         parts = 2 * len(policies)
         tell = progress or (lambda _share, _words: None)
 
@@ -283,7 +286,7 @@ class RunnerState:
                     told(number + day / days, f"a world under {name}")
 
                 run = simulate(scenario, seed, policy=policy, progress=played)
-                result = kept(RunResult(scenario, seed, {**result.runs, policy.name: run}))
+                result = kept(replace(result, runs={**result.runs, policy.name: run}))
             chunk = max(2, int(_AT_ONCE // max(scenario.cases_expected, 1)))
             for count in [*range(chunk, worlds, chunk), worlds]:
 
@@ -291,16 +294,14 @@ class RunnerState:
                     share = len(policies) * count / worlds * done / max(total, 1)
                     told(len(policies) + share, f"errors in {count} of {worlds} worlds")
 
-                result = kept(self._rated(result, policies, count, counted, complete=count == worlds))
+                result = kept(self._rated(result, policies, count, counted))
         except _Stopped:
             tell(0.0, "stopped")
         else:
             tell(1.0, "done")
         return result
 
-    def _rated(
-        self, result: RunResult, policies: list[Policy], count: int, progress: Callable[[int, int], None], *, complete: bool
-    ) -> RunResult:
+    def _rated(self, result: RunResult, policies: list[Policy], count: int, progress: Callable[[int, int], None]) -> RunResult:
         """Error rates in so many worlds; those that were counted before are read from the folder."""
         options: dict[str, Any] = {"replications": count, "seed": result.seed, "folder": self._folder.name, "progress": progress}
         options["every_days"] = min(7, result.scenario.days)
@@ -310,7 +311,7 @@ class RunnerState:
         else:
             one = rule_error_rates(policies[0], result.scenario, **options)
             rates, differences = {one.policy: one}, None
-        return RunResult(result.scenario, result.seed, result.runs, rates, differences, count, complete)
+        return replace(result, rates=rates, differences=differences, worlds=count)
 
     def cancel(self) -> None:
         """Stop the run that is going on, soon; what it found stays."""

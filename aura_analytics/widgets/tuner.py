@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["ThresholdTuner"]
 
 _ARRAYS = ("value", "n", "near", "far")
+_LISTED = 200  # of who enters and leaves, how many are listed with their reasons
 
 
 class ThresholdTuner(View):
@@ -47,6 +48,7 @@ class ThresholdTuner(View):
     data = traitlets.Dict().tag(sync=True)
     settings: Any = traitlets.List().tag(sync=True)
     first: Any = traitlets.List().tag(sync=True)
+    leaves: Any = traitlets.List().tag(sync=True)
     result = traitlets.Dict().tag(sync=True)
     curve = traitlets.Dict().tag(sync=True)
     exported = traitlets.Dict().tag(sync=True)
@@ -54,9 +56,10 @@ class ThresholdTuner(View):
     def __init__(self, source: pl.DataFrame | pl.LazyFrame | SimulationRun, policy: Policy | None = None, **options: Any) -> None:
         self.state = TunerState(source, policy, **options)
         self._before = self.state.flagged
-        data = self._data()
+        self._sent = self._seen()
+        settings = self._settings()
         super().__init__(
-            title=f"Thresholds of {self.state.saved.name}", data=data, settings=self._settings(), first=self._settings(), result=self._result(),
+            title=f"Thresholds of {self.state.saved.name}", data=self._data(), leaves=self._leaves(), settings=settings, first=settings, result=self._result(),
         )  # fmt: skip
 
     def _settings(self) -> list[dict[str, Any]]:
@@ -71,15 +74,24 @@ class ThresholdTuner(View):
             low = {"stars": 1.0}.get(leaf["unit"], 0.0)
             high = {"stars": 5.0, "score": 100.0}.get(leaf["unit"])
             ranges[leaf["key"]] = [low, high if high is not None else _round(float(known.max(initial=0)), leaf["unit"])]
-        packed = [{**leaf, **{name: leaf[name].astype("<f8").tobytes() for name in _ARRAYS}} for leaf in leaves]
-        return {"actors": state.actors.to_list(), "silent": state.silent.tolist(), "shape": state.shape(), "leaves": packed, "ranges": ranges,
-                "before": self._before, "plain": state.plain}  # fmt: skip
+        arrays = {leaf["key"]: {name: leaf[name].astype("<f8").tobytes() for name in _ARRAYS} for leaf in leaves}
+        return {"actors": state.actors.to_list(), "silent": state.silent.tolist(), "shape": state.shape(), "arrays": arrays, "ranges": ranges,
+                "before": self._before}  # fmt: skip
+
+    def _leaves(self) -> list[dict[str, Any]]:
+        """The comparisons without their arrays, which change with the window and the confidence alone."""
+        return [{name: value for name, value in leaf.items() if name not in _ARRAYS} for leaf in self.state.comparisons()]
+
+    def _seen(self) -> tuple[Any, ...]:
+        """What the arrays depend on."""
+        return tuple(one.value for one in self.state.settings if one.choices)
 
     def _result(self, at: int = 0) -> dict[str, Any]:
-        changes = self.state.changes
+        changes = self.state.changed(_LISTED)
         reasons = {actor: "; ".join(why) for actor, why in changes.select("actor", "reasons").rows()}
         return {
-            "verdicts": self.state.verdicts.tolist(),
+            "verdicts": self.state.verdicts.astype("u1").tobytes(),
+            "plain": self.state.plain,
             "errors": _plain(self.state.errors),
             "saved": _plain(self.state.saved_errors),
             "confusion": self.state.confusion,
@@ -112,9 +124,11 @@ class ThresholdTuner(View):
         else:
             for key, value in asked["values"].items():
                 self.state.set(key, _whole(value, key))
-        data, result, settings = self._data(), self._result(asked.get("at", 0)), self._settings()
+        seen, result, leaves, settings = self._seen(), self._result(asked.get("at", 0)), self._leaves(), self._settings()
         with self.hold_sync():
-            self.data = data
+            if seen != self._sent:
+                self.data, self._sent = self._data(), seen
+            self.leaves = leaves
             if asked.get("reset"):
                 self.settings = settings
             self.result = result
@@ -135,7 +149,9 @@ class ThresholdTuner(View):
         leaves = self.state.comparisons()
         x, y = leaves[0], leaves[-1]
         words = pl.Series(engine.VERDICTS).gather(pl.Series(self.state.verdicts.astype(np.uint32)))
-        frame = pl.DataFrame({"x": x["value"], "y": y["value"], "verdict": words}).drop_nans().head(MAX_ROWS)
+        frame = pl.DataFrame({"x": x["value"], "y": y["value"], "verdict": words, "code": self.state.verdicts})
+        # of more than a chart may hold, those who are flagged and watched first
+        frame = frame.drop_nans().sort("code", descending=True, maintain_order=True).drop("code").head(MAX_ROWS - 10)
         scale = alt.Scale(domain=list(engine.VERDICTS), range=LIGHT.verdicts)
         points = alt.Chart(frame).mark_point(filled=True, size=45).encode(
             x=alt.X("x:Q", title=x["title"], axis=alt.Axis(format="%" if x["unit"] == "fraction" else "")),
@@ -152,15 +168,18 @@ class ThresholdTuner(View):
         Thresholds and least numbers can be moved there; what needs the log again (window, confidence, persistence) stands as it is set.
         """
         data = self._data()
-        for leaf in data["leaves"]:
-            leaf.update({name: base64.b64encode(leaf[name]).decode() for name in _ARRAYS})
+        for arrays in data["arrays"].values():
+            arrays.update({name: base64.b64encode(packed).decode() for name, packed in arrays.items()})
+        result = self._result()
+        result["verdicts"] = base64.b64encode(result["verdicts"]).decode()
         settings = self._settings()
         curves = {one["key"]: self._curve(one["key"]) for one in settings if one["key"].endswith(".threshold")}
         state = {
             "data": data,
+            "leaves": self._leaves(),
             "settings": settings,
             "first": settings,
-            "result": self._result(),
+            "result": result,
             "curve": {},
             "curves": curves,
             "exported": {},

@@ -302,6 +302,10 @@ class TunerState:
     @property
     def changes(self) -> pl.DataFrame:
         """Who enters and who leaves the flagged set, beside the saved policy: `actor`, `change` (`enters`, `leaves`), `reasons`."""
+        return self.changed()
+
+    def changed(self, most: int | None = None) -> pl.DataFrame:
+        """`changes`, with the reasons of the first `most` only."""
         rules = {rule.id: rule.when for rule in self.saved.spec.rules}
         persistence = self.saved.spec.persistence
         window, self._window = self._window, self.saved.spec.window if self._events is not None else self._window
@@ -313,7 +317,7 @@ class TunerState:
         self._window = window
         after = set(self.flagged)
         rows = [(actor, "enters") for actor in sorted(after - before)] + [(actor, "leaves") for actor in sorted(before - after)]
-        reasons = self._reasons({actor for actor, _ in rows})
+        reasons = self._reasons({actor for actor, _ in rows[:most]})
         schema = pl.Schema({"actor": pl.String(), "change": pl.String(), "reasons": pl.List(pl.String())})
         return pl.DataFrame([(*row, reasons.get(row[0], [])) for row in rows], schema=schema, orient="row")
 

@@ -26,6 +26,7 @@ from tests.benchmarks.decisions import decisions
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
 from tests.benchmarks.simulation import large, sweeps, worlds
+from tests.benchmarks.slider import slider
 from tests.benchmarks.timing import cpu
 from tests.benchmarks.tuner import tuner
 from tests.benchmarks.worlds import make
@@ -213,6 +214,7 @@ BENCHMARKS = {
         sweeps,
         large,
         tuner,
+        slider,
     )
 }
 

@@ -28,6 +28,8 @@ const LOOK = `
 .aura table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; color: inherit; }
 .aura th, .aura td { text-align: left; padding: 2px 8px 2px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 .aura th { color: var(--muted); font-weight: normal; }
+.aura td { overflow-wrap: normal; } .aura .scroll td { white-space: nowrap; }
+.aura a { color: var(--clear); text-decoration: underline; }
 .aura td.number, .aura th.number { text-align: right; }
 .aura .scroll { max-height: 240px; overflow: auto; }
 `;

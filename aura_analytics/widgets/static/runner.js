@@ -76,7 +76,7 @@ function render({ model, el }) {
     const said = model.get("result"), box = find(".found");
     if (!said.outcomes) { box.replaceChildren(element("p", { className: "said", textContent: "Nothing has been played yet." })); return; }
     const parts = [element("h4", { textContent: `One world, seed ${said.seed}, with the rule in its loop` }), table(["", ...said.policies], said.outcomes)];
-    if (said.rates) parts.push(element("h4", { textContent: `How often the rule is wrong: ${said.worlds} worlds${said.complete ? "" : ", more to come"}` }), table(["", ...said.policies, ...(said.paired ? ["difference"] : [])], said.rates));
+    if (said.rates) parts.push(element("h4", { textContent: `How often the rule is wrong: ${said.complete ? said.worlds : `${said.worlds} of ${said.asked}`} worlds` }), table(["", ...said.policies, ...(said.paired ? ["difference"] : [])], said.rates));
     if (said.curves && said.curves.length) parts.push(curves(said));
     box.replaceChildren(...parts);
     root.dataset.worlds = String(said.worlds || 0);

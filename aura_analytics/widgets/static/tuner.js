@@ -19,10 +19,9 @@ const STYLE = `
 .aura-tuner .legend span { margin-right: 12px; white-space: nowrap; } .aura-tuner .legend i { font-style: normal; margin-right: 4px; }
 `;
 
-const floats = (data) => {
-  if (data instanceof DataView) return new Float64Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength));
-  return new Float64Array(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
-};
+// bytes as they come from a kernel, or as text in a page
+const bytes = (data) => data instanceof DataView ? new Uint8Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)) : Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+const floats = (data) => new Float64Array(bytes(data).buffer);
 
 function compare(leaf, i) {
   let value = leaf.value[i];
@@ -66,15 +65,18 @@ function render({ model, el }) {
     <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
       <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`, () => paint());
   const canvas = find("canvas");
-  let leaves = {}, timer = null, waiting = {}, verdicts = new Uint8Array(0), moved = null, curving = null;
+  let leaves = {}, timer = null, waiting = {}, verdicts = new Uint8Array(0), moved = null, curving = null, loaded = null, arrays = {};
 
+  // the arrays come again only when the window or a confidence was changed
   function load() {
-    leaves = {};
-    for (const leaf of model.get("data").leaves) {
-      const arrays = {};
-      for (const name of ["value", "n", "near", "far"]) arrays[name] = floats(leaf[name]);
-      leaves[leaf.key] = { ...leaf, ...arrays };
+    const data = model.get("data");
+    if (data !== loaded) {
+      loaded = data;
+      arrays = {};
+      for (const [key, packed] of Object.entries(data.arrays)) arrays[key] = Object.fromEntries(["value", "n", "near", "far"].map((name) => [name, floats(packed[name])]));
     }
+    leaves = {};
+    for (const leaf of model.get("leaves")) leaves[leaf.key] = { ...leaf, ...arrays[leaf.key] };
   }
 
   function sliders() {
@@ -97,7 +99,7 @@ function render({ model, el }) {
     const leaf = leaves[key.slice(0, cut)], field = key.slice(cut + 1);
     if (!leaf || !(field === "threshold" || field === "min_n")) return;
     leaf[field] = value;
-    if (model.get("data").plain) { verdicts = verdictsOf(model.get("data"), leaves); paint(); words(null); }
+    if (model.get("result").plain) { verdicts = verdictsOf(model.get("data"), leaves); paint(); words(null); }
   }
 
   function tell(key, value) {
@@ -221,13 +223,13 @@ function render({ model, el }) {
       const cut = key.lastIndexOf("."), leaf = leaves[key.slice(0, cut)], field = key.slice(cut + 1);
       if (leaf && (field === "threshold" || field === "min_n")) leaf[field] = value;
     }
-    return Object.keys(waiting).length > 0 && model.get("data").plain;
+    return Object.keys(waiting).length > 0 && model.get("result").plain;
   }
 
   function taken() {
     const result = model.get("result");
     load();
-    verdicts = still() || !result.verdicts ? verdictsOf(model.get("data"), leaves) : Uint8Array.from(result.verdicts);
+    verdicts = still() || !result.verdicts ? verdictsOf(model.get("data"), leaves) : bytes(result.verdicts);
     root.dataset.answered = String(result.at || 0);
     paint();
     words(result);

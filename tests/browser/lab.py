@@ -1,0 +1,68 @@
+"""A real JupyterLab for tests: a server of its own, notebooks, and the first cell run."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nbformat.v4 import new_code_cell, new_notebook
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+
+def write_notebook(path: Path, cells: list[str]) -> None:
+    """A notebook with these cells, for the Python that runs here."""
+    python = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    found = new_notebook(cells=[new_code_cell(text) for text in cells], metadata=python)  # type: ignore[no-untyped-call]
+    path.write_text(json.dumps(found))
+
+
+@contextmanager
+def serving(folder: Path) -> Iterator[str]:
+    """A JupyterLab server over a folder; its address."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    options = [f"--ServerApp.port={port}", "--ServerApp.open_browser=False", "--IdentityProvider.token=", "--ServerApp.allow_root=True",
+               f"--ServerApp.root_dir={folder}", "--LabApp.news_url=", "--LabApp.check_for_updates_class=jupyterlab.NeverCheckForUpdate"]  # fmt: skip
+    home = {
+        **os.environ,
+        "HOME": str(folder / "home"),
+        "JUPYTER_CONFIG_DIR": str(folder / "config"),
+        "JUPYTER_RUNTIME_DIR": str(folder / "run"),
+    }
+    running = subprocess.Popen(
+        [sys.executable, "-m", "jupyterlab", *options], env=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    address = f"http://127.0.0.1:{port}"
+    for _ in range(240):
+        try:
+            urllib.request.urlopen(f"{address}/api/status", timeout=1)
+            break
+        except OSError:
+            time.sleep(0.25)
+    try:
+        yield address
+    finally:
+        running.terminate()
+        running.wait(20)
+
+
+def run_first(page: Page, server: str, name: str, ready: str) -> None:
+    """Open a notebook and run its first cell, until something is there."""
+    page.goto(f"{server}/lab/tree/{name}.ipynb?reset")
+    page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.locator(".jp-Notebook .jp-Cell").first.click()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_selector(ready, timeout=90_000)
