@@ -171,15 +171,15 @@ function render({ model, el }) {
     }
     g.textAlign = "center"; g.fillText(x.title, pad.left + (width - pad.left - pad.right) / 2, height - 4);
     g.save(); g.translate(11, height / 2 - 10); g.rotate(-Math.PI / 2); g.fillText(y.title, 0, 0); g.restore();
-    const colours = VERDICTS.map(ink), order = [0, 1, 2, 3], size = verdicts.length > 3000 ? 1.5 : verdicts.length > 300 ? 2.5 : 4;
-    for (const verdict of order) {
+    const colours = VERDICTS.map(ink), size = verdicts.length > 300 ? 2.5 : 4;
+    if (verdicts.length > 3000) { cloud(g, x, y, px, py, colours, ratio); }
+    else for (let verdict = 0; verdict < 4; verdict++) {
       g.fillStyle = colours[verdict];
       for (let i = 0; i < verdicts.length; i++) {
         if (verdicts[i] !== verdict || Number.isNaN(x.value[i]) || Number.isNaN(y.value[i])) continue;
         const cx = px(x.value[i]), cy = py(y.value[i]);
         // shape as well as colour: a flag is a triangle, watch a diamond, too little known a square
-        if (size < 2) g.fillRect(cx - 1, cy - 1, 2.5, 2.5);
-        else if (verdict === 0) g.fillRect(cx - size + 1, cy - size + 1, 2 * size - 2, 2 * size - 2);
+        if (verdict === 0) g.fillRect(cx - size + 1, cy - size + 1, 2 * size - 2, 2 * size - 2);
         else if (verdict === 3) { g.beginPath(); g.moveTo(cx, cy - size - 1.5); g.lineTo(cx + size + 1.5, cy + size); g.lineTo(cx - size - 1.5, cy + size); g.fill(); }
         else { g.beginPath(); if (verdict === 2) { g.moveTo(cx, cy - size - 1); g.lineTo(cx + size + 1, cy); g.lineTo(cx, cy + size + 1); g.lineTo(cx - size - 1, cy); } else g.arc(cx, cy, size - 0.5, 0, 7); g.fill(); }
       }
@@ -189,6 +189,26 @@ function render({ model, el }) {
     if (y !== x && y.threshold !== null) { g.moveTo(pad.left, py(y.threshold)); g.lineTo(width - pad.right, py(y.threshold)); }
     g.stroke(); g.setLineDash([]);
     root.dataset.painted = String(Number(root.dataset.painted || 0) + 1);
+  }
+
+  // thousands of points: their pixels are set by hand and put down at once, the gravest on top
+  const heap = document.createElement("canvas");
+  function cloud(g, x, y, px, py, colours, ratio) {
+    const width = canvas.width, height = canvas.height, pixels = new Uint32Array(width * height), side = Math.max(2, Math.round(2.5 * ratio));
+    const packed = colours.map((colour) => { g.fillStyle = colour; const rgb = parseInt(g.fillStyle.slice(1), 16); return (0xff000000 | (rgb & 0xff) << 16 | rgb & 0xff00 | rgb >> 16) >>> 0; });
+    // places are straight lines in the values
+    const x0 = px(0) * ratio - side / 2, xs = (px(1) - px(0)) * ratio, y0 = py(0) * ratio - side / 2, ys = (py(1) - py(0)) * ratio;
+    for (let verdict = 0; verdict < 4; verdict++) {
+      for (let i = 0; i < verdicts.length; i++) {
+        if (verdicts[i] !== verdict) continue;
+        const left = Math.round(x0 + xs * x.value[i]), top = Math.round(y0 + ys * y.value[i]);
+        if (!(left >= 0 && top >= 0 && left + side <= width && top + side <= height)) continue;
+        for (let row = top; row < top + side; row++) pixels.fill(packed[verdict], row * width + left, row * width + left + side);
+      }
+    }
+    heap.width = width; heap.height = height;
+    heap.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
+    g.drawImage(heap, 0, 0, width / ratio, height / ratio);
   }
 
   function words(result) {
