@@ -358,7 +358,8 @@ def _same_person(one: str, other: str) -> bool:
 def _skeleton(name: str) -> str:
     plain = unicodedata.normalize("NFKC", name).casefold().translate(_ALIKE)
     kept = "".join(character for character in plain if unicodedata.category(character) not in ("Cf", "Cc", "Mn"))
-    return " ".join(kept.split())
+    # officer_anne, Officer Anne and officer.anne are one name
+    return " ".join(re.sub(r"[_.\-]", " ", kept).split())
 
 
 # letters of other alphabets that look like Latin ones

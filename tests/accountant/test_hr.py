@@ -345,9 +345,15 @@ def test_who_was_ever_a_person_is_one(tmp_path: Path) -> None:
     assert standing(signed)["standing"].item() == "suspended"
 
 
-@pytest.mark.parametrize("approver", ["anne", "ANNE", "an\u200bne", "\u0430nne", "anne@agency.gov", " anne  "])
-def test_spellings_of_oneself(desk: HRDesk, approver: str) -> None:
-    name = desk.act("suspension", "anne", "officer", rule="x", reason="x")
+@pytest.mark.parametrize(
+    ("actor", "approver"),
+    [
+        *[("anne", approver) for approver in ("anne", "ANNE", "an\u200bne", "\u0430nne", "anne@agency.gov", " anne  ")],
+        *[("officer_anne@sba.gov", approver) for approver in ("Officer Anne", "officer.anne", "Officer-Anne@elsewhere.org")],
+    ],
+)
+def test_spellings_of_oneself(desk: HRDesk, actor: str, approver: str) -> None:
+    name = desk.act("suspension", actor, "officer", rule="x", reason="x")
     with pytest.raises(ParameterError, match="own matter"):
         desk.approve(name, approver, "x")
     assert desk.pending().height == 1
