@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import polars as pl
+import pytest
 
 import aura_analytics as aura
 from aura_analytics import charts
@@ -64,3 +66,25 @@ def test_a_chart_in_a_notebook() -> None:
         and "0.30000000000000004" not in text
     )
     assert '"data-0"' in text
+
+
+def test_pictures_are_small_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.charts import render
+
+    board = aura.dossiers(aura.sample_log(800, seed=2)).filter(pl.col("override_rate_n") > 0)
+    small = charts.png(charts.league(board, "override_rate"))
+    monkeypatch.setattr(render, "_packed", lambda picture: picture)
+    large = charts.png(charts.league(board, "override_rate"))
+    assert len(small) < 0.5 * len(large) and _pixels(small) == _pixels(large)
+
+
+def _pixels(picture: bytes) -> tuple[bytes, bytes]:
+    """Header and pixels of a PNG file, its check sums verified."""
+    at, head, data = 8, b"", b""
+    while at < len(picture):
+        size = int.from_bytes(picture[at : at + 4])
+        kind, body = picture[at + 4 : at + 8], picture[at + 8 : at + 8 + size]
+        assert zlib.crc32(kind + body) == int.from_bytes(picture[at + 8 + size : at + 12 + size])
+        head, data = (body, data) if kind == b"IHDR" else (head, data + body) if kind == b"IDAT" else (head, data)
+        at += 12 + size
+    return head, zlib.decompress(data)
