@@ -53,7 +53,7 @@ class DossierExplorer(View):
     --------
     >>> import aura_analytics as aura
     >>> DossierExplorer(aura.sample_log(600, seed=3))
-    DossierExplorer: officer_anne@sba.gov (officer): flag; 1 of 13 flagged by evidence_gated over 90 days
+    DossierExplorer: officer_anne@sba.gov (officer): flag; 1 of 10 flagged by evidence_gated over 90 days
     """
 
     _esm = script("explorer")
@@ -102,9 +102,8 @@ class DossierExplorer(View):
         state = self.state
         if state.as_of is None:
             return "No events yet."
-        count = len(state.found(verdict="flag"))
         live = "; follows the ledger" if state.ledger is not None else ""
-        return f"{count:,} of {state.board.height:,} flagged, {span_of_time(state.window)} up to {state.as_of:%Y-%m-%d %H:%M} UTC{live}."
+        return f"{state.count()}, {span_of_time(state.window)} up to {state.as_of:%Y-%m-%d %H:%M} UTC{live}."
 
     def _detail(self) -> dict[str, Any]:
         state = self.state

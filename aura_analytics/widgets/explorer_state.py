@@ -354,9 +354,13 @@ class ExplorerState:
         if self.actor is None:
             return "nobody in the log yet"
         over = span_of_time(self.window)
-        flagged = len(self.found(verdict="flag"))
         row = self.row
-        return f"{self.actor} ({row['actor_kind'] or 'kind unknown'}): {row['verdict']}; {flagged:,} of {self.board.height:,} flagged by {self.policy.name} over {over}"
+        return f"{self.actor} ({row['actor_kind'] or 'kind unknown'}): {row['verdict'].replace('_', ' ')}; {self.count()} by {self.policy.name} over {over}"
+
+    def count(self) -> str:
+        """How many of those whom the policy judges are flagged, in words."""
+        judged = self.board.filter(pl.col("verdict") != "not_judged").height
+        return f"{len(self.found(verdict='flag')):,} of {judged:,} flagged"
 
     def __repr__(self) -> str:
         return f"ExplorerState({self.sentence()})"
