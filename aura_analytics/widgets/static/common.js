@@ -40,6 +40,9 @@ const element = (tag, fields = {}, ...children) => {
   return made;
 };
 
+// what has the focus, inside a shadow root too
+const focused = (node) => { const active = node.getRootNode().activeElement || document.activeElement; return active && node.contains(active) ? active : null; };
+
 const drawn = (tag, fields = {}, text = null) => {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(fields)) made.setAttribute(name, value);
@@ -57,7 +60,7 @@ function marks(most) {
 
 // A slider or a list of choices for everything that can be set.
 function settings(box, all, { fixed = () => false, named = String, moved }) {
-  const held = box.contains(document.activeElement) ? document.activeElement.dataset.key : null;
+  const held = focused(box) ? focused(box).dataset.key : null;
   box.replaceChildren(...all.map((one) => {
     const label = element("label", { className: "set" }, element("span", { textContent: one.label }));
     if (one.choices.length) {
@@ -91,12 +94,18 @@ function settings(box, all, { fixed = () => false, named = String, moved }) {
 }
 
 // The frame of a widget: heading, sentence, place for an error; keys stay inside, and the theme is followed.
-function frame({ model, el }, name, label, style, html, retheme = () => {}) {
+function frame({ model, el }, name, label, style, html, { retheme = () => {}, pressed = () => {} } = {}) {
   const root = element("section", { className: `aura aura-${name}` });
   root.setAttribute("aria-label", label);
   root.innerHTML = `<style>${LOOK}${style}</style><h3 class="title"></h3><p class="said" role="status" aria-live="polite"></p><p class="error" role="alert" hidden></p>${html}`;
-  // JupyterLab takes keys for itself
-  for (const kind of ["keydown", "keypress", "keyup"]) root.addEventListener(kind, (event) => event.stopPropagation());
+  // notebooks take keys for themselves, some before a widget hears of them: what is pressed in here is kept in here, from the very first on;
+  // what a key does by itself (move a slider, press a button) it does all the same
+  const kinds = ["keydown", "keypress", "keyup"], keep = (event) => {
+    if (!event.composedPath().includes(root)) return;
+    event.stopImmediatePropagation();
+    if (event.type === "keydown") pressed(event);
+  };
+  for (const kind of kinds) window.addEventListener(kind, keep, true);
   el.append(root);
   const dark = () => {
     const ground = getComputedStyle(root).backgroundColor.match(/[\d.]+/g) || [255, 255, 255];
@@ -118,6 +127,6 @@ function frame({ model, el }, name, label, style, html, retheme = () => {}) {
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   scheme.addEventListener("change", theme);
   const ask = (message) => { model.set("asked", { ...message, at: Date.now() }); model.save_changes(); };
-  const leave = () => { outer.disconnect(); scheme.removeEventListener("change", theme); };
+  const leave = () => { for (const kind of kinds) window.removeEventListener(kind, keep, true); outer.disconnect(); scheme.removeEventListener("change", theme); };
   return { root, find, ask, leave };
 }

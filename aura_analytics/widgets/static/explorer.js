@@ -33,7 +33,7 @@ function render({ model, el }) {
     <div class="people"><input type="search" placeholder="Search" aria-label="Search by name"><select class="verdict" aria-label="Of which verdict"></select>
       <select class="kind" aria-label="Of which kind"></select><ul role="listbox" tabindex="0" aria-label="Everybody"></ul><p class="more said"></p></div>
     <div class="dossier"><h3 class="name" tabindex="-1"></h3><p class="said verdict-said"></p><div class="banner" role="region" aria-label="What is recommended" hidden></div><div class="draft" role="region" aria-label="Improvement plan" hidden></div>
-      <ul class="plain warnings"></ul><div class="cards"></div><figure></figure><h4 class="behind-title"></h4><div class="scroll" tabindex="0" role="region" aria-label="Cases behind the number"><table></table></div></div></div>`);
+      <ul class="plain warnings"></ul><div class="cards"></div><figure></figure><h4 class="behind-title"></h4><div class="scroll" tabindex="0" role="region" aria-label="Cases behind the number"><table></table></div></div></div>`, { pressed: (event) => { if (event.composedPath().includes(find(".people ul"))) step(event); } });
   const alone = model.get("alone"), id = `aura-${Math.random().toString(36).slice(2)}`;
   let metric = null, picking = null, listed = [];
 
@@ -95,7 +95,7 @@ function render({ model, el }) {
     const box = find(".banner"), said = detail.banner;
     box.hidden = !said;
     if (!said) return;
-    const author = box.querySelector(".author") ? box.querySelector(".author").value : model.get("author"), typing = box.contains(document.activeElement) ? document.activeElement.className : null;
+    const author = box.querySelector(".author") ? box.querySelector(".author").value : model.get("author"), typing = focused(box) ? focused(box).className : null;
     box.className = `banner ${said.verdict}`;
     const head = said.verdict === "flag" ? `An improvement plan is recommended, by ${said.policy}` : `Watch: it looks so, but not beyond doubt, by ${said.policy}`;
     const lines = (texts) => element("ul", { className: "plain" }, ...texts.map((text) => element("li", { textContent: text })));
@@ -122,7 +122,7 @@ function render({ model, el }) {
 
   function cards(detail) {
     if (!detail.cards.some((card) => card.metric === metric)) metric = detail.cards.length ? detail.cards[0].metric : null;
-    const held = document.activeElement && document.activeElement.dataset && root.contains(document.activeElement) ? document.activeElement.dataset.metric : null;
+    const held = focused(root) ? focused(root).dataset.metric : null;
     find(".cards").replaceChildren(...detail.cards.map((card) => {
       const made = element("button", { className: "card", type: "button" }, element("b", { textContent: `${card.value} ${card.unit}` }), element("span", { textContent: card.title }),
         element("em", { textContent: [card.interval, card.n === null ? null : `n = ${card.n}`].filter(Boolean).join(", ") }));
@@ -192,7 +192,6 @@ function render({ model, el }) {
   find("input[type=search]").addEventListener("input", list);
   find("select.verdict").addEventListener("change", list);
   find("select.kind").addEventListener("change", list);
-  find(".people ul").addEventListener("keydown", step);
   model.on("change:people", () => { choices(); list(); });
   model.on("change:detail", open);
   model.on("change:behind", behind);

@@ -63,7 +63,7 @@ function render({ model, el }) {
     <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label class="set"><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
     <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
-      <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`, () => paint());
+      <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`, { retheme: () => paint() });
   const canvas = find("canvas");
   let leaves = {}, timer = null, waiting = {}, verdicts = new Uint8Array(0), moved = null, curving = null, loaded = null, arrays = {};
 
