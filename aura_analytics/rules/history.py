@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any
+from typing import Any, Literal
 
 import polars as pl
 
@@ -28,8 +28,9 @@ def readings_needed(policy: Policy) -> tuple[int, timedelta]:
 
 
 def latest_verdicts(
-    policy: Policy, board: pl.DataFrame, events: pl.LazyFrame | pl.DataFrame, window: str | timedelta | None, **options: Any
-) -> pl.DataFrame:
+    policy: Policy, board: pl.DataFrame, events: pl.LazyFrame | pl.DataFrame, window: str | timedelta | None,
+    *, texts: Literal["all", "reasons", "none"] = "all", **options: Any,
+) -> pl.DataFrame:  # fmt: skip
     """Verdicts on a board, with the earlier readings that the policy asks for.
 
     Parameters
@@ -40,6 +41,8 @@ def latest_verdicts(
         Dossiers at the present moment.
     events, window, options
         What the board was made of, as in `dossiers`.
+    texts
+        As in `Policy.evaluate`.
 
     Returns
     -------
@@ -57,9 +60,9 @@ def latest_verdicts(
     """
     count, step = readings_needed(policy)
     if count == 1 or board.is_empty():
-        return policy.evaluate(board)
+        return policy.evaluate(board, texts=texts)
     now = times.parse_as_of(board["as_of"][0])
     names = [column for column in board.columns if column not in ("pip_recommended", "pip_status", "pip_reasons", "warnings")]
     earlier = [dossiers(events, now - step * i, window, **options) for i in range(count - 1, 0, -1)]
     stacked = pl.concat([frame.select(names) for frame in [*earlier, board] if frame.height])
-    return policy.evaluate(stacked).tail(board.height)
+    return policy.evaluate(stacked, texts=texts).tail(board.height)

@@ -26,7 +26,7 @@ from aura_analytics.metrics.state import DossierState
 from aura_analytics.report.words import cards, readings, span_of_time
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.grammar import comparisons
-from aura_analytics.rules.history import latest_verdicts
+from aura_analytics.rules.history import latest_verdicts, readings_needed
 from aura_analytics.rules.policy import Policy
 from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.times import parse_as_of
@@ -41,6 +41,7 @@ __all__ = ["Banner", "ExplorerState"]
 
 _RANK = {"flag": 0, "watch": 1, "insufficient": 2, "clear": 3, "not_judged": 4}
 _WORK = pl.col("type") != "HR_ACTION"
+_CHUNKS = 50  # pieces of what was recorded since, before they are put together
 _LATER = {"answered", "right", "final"}  # what only later events tell: no series of these
 
 
@@ -90,8 +91,6 @@ class ExplorerState:
         Who is open; None in an empty log.
     board
         The dossiers of everybody, with `verdict` (`not_judged` where the policy is not meant for such an actor), the gravest first.
-    verdicts
-        What the policy says, as `Policy.evaluate`.
 
     Examples
     --------
@@ -122,6 +121,7 @@ class ExplorerState:
         self._timing: dict[str, Any] = {"sla": sla, "calendar": calendar}
         self._roles = roles or self.policy.roles
         self._lock = threading.RLock()
+        self._said: pl.DataFrame | None = None
         self.ledger: Ledger | None = None
         self._state: DossierState | None = None
         if isinstance(source, SimulationRun):
@@ -133,7 +133,7 @@ class ExplorerState:
         else:
             self.ledger, self.origin = source, "a ledger"
             seen = source.info().events
-            frame = collect(source.events_upto(seen))
+            frame = self._frame = collect(source.events_upto(seen))
             self.events = frame.lazy()
             self._new = source.subscribe(after=seen)
             self._state = DossierState(frame.filter(_WORK), **self._timing) if self._as_of is None else None
@@ -152,7 +152,7 @@ class ExplorerState:
             board = self._state.dossiers(None, self.window, policy=self.policy, roles=self._roles)
         else:
             board = dossiers(self.events, self._as_of or self._last(), self.window, policy=self.policy, **options)
-        verdicts = latest_verdicts(self.policy, board, self.events, self.window, **options)
+        verdicts = latest_verdicts(self.policy, board, self.events, self.window, texts="none", **options)
         judged = pl.Series(applies(board, self.policy.spec))
         said = verdicts.with_columns(
             verdict=pl.when(judged).then(pl.col("verdict").cast(pl.String)).otherwise(pl.lit("not_judged"))
@@ -161,13 +161,21 @@ class ExplorerState:
         ordered = said.select("actor", "verdict", rank=rank).join(board, on="actor")
         size = [column for column in ("override_rate_n", "overridden_rate_n") if column in ordered.columns]
         most = pl.max_horizontal(size) if size else pl.lit(0)
-        self.verdicts = verdicts
+        self._plain, self._said = board, None
         self.board = ordered.sort("rank", most, "actor", descending=[False, True, False]).drop("rank")
         self._kept = {}
 
     def _last(self) -> datetime | None:
         last = collect(self.events.filter(_WORK).select(pl.col("ts").max())).item()
         return None if last is None else parse_as_of(last)
+
+    @property
+    def verdicts(self) -> pl.DataFrame:
+        """What the policy says of everybody, with its texts, as `Policy.evaluate`."""
+        if self._said is None:
+            options: dict[str, Any] = {**self._timing, "roles": self._roles}
+            self._said = latest_verdicts(self.policy, self._plain, self.events, self.window, **options)
+        return self._said
 
     @property
     def as_of(self) -> datetime | None:
@@ -194,7 +202,10 @@ class ExplorerState:
             if not parts:
                 return 0
             new = pl.concat(parts)
-            self.events = pl.concat([collect(self.events), new]).lazy()
+            self._frame = pl.concat([self._frame, new])
+            if self._frame.n_chunks() > _CHUNKS:
+                self._frame = self._frame.rechunk()
+            self.events = self._frame.lazy()
             if self._state is not None:
                 self._state.append(new.filter(_WORK))
             self._read()
@@ -238,7 +249,11 @@ class ExplorerState:
         return Banner(verdict["verdict"], verdict["actor"], f"{self.policy.name} (version {self.policy.spec.version})", **lists)
 
     def _verdict(self) -> dict[str, Any] | None:
-        rows = self.verdicts.filter(pl.col("actor") == self._open())
+        mine = pl.col("actor") == self._open()
+        # where the others and the past do not matter, one row is put into words instead of all
+        leaves = [leaf for rule in self.policy.spec.rules for leaf in comparisons(rule.when)]
+        alone = readings_needed(self.policy)[0] == 1 and all(isinstance(leaf.threshold, float) for leaf in leaves)
+        rows = self.policy.evaluate(self._plain.filter(mine)) if alone else self.verdicts.filter(mine)
         return rows.row(0, named=True) if rows.height else None
 
     @property

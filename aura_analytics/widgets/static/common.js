@@ -10,8 +10,8 @@ const LOOK = `
 .aura.dark { --flag: #ff8a3d; --watch: #f0b429; --clear: #56b4e9; --insufficient: #98a1ac; --not_judged: #98a1ac; --alarm: #ff8a80; --alarm-ground: #3a1c1a; }
 .aura [hidden] { display: none !important; }
 .aura, .aura * { box-sizing: border-box; }
-.aura h3 { margin: 0 0 2px; font-size: 15px; }
-.aura h4 { margin: 10px 0 2px; font-size: 13px; }
+.aura h3 { margin: 0 0 2px; font-size: 15px; font-weight: 600; }
+.aura h4 { margin: 10px 0 2px; font-size: 13px; font-weight: 600; }
 .aura .said { margin: 0 0 10px; color: var(--muted); }
 .aura .error { color: var(--alarm); font-weight: 600; white-space: pre-wrap; }
 .aura button, .aura select, .aura input:not([type=range]):not([type=checkbox]) { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 4px; padding: 3px 8px; }
