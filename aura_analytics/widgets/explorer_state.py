@@ -16,8 +16,8 @@ from aura_analytics.cases.facts import collect
 from aura_analytics.cases.traced import of_actor
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.hr.plans import plan_from
-from aura_analytics.hr.standing import standing
-from aura_analytics.hr.vocabulary import now
+from aura_analytics.hr.standing import proposals, standing
+from aura_analytics.hr.vocabulary import actions_of, now
 from aura_analytics.metrics.behind import cases_behind
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import METRICS
@@ -28,19 +28,19 @@ from aura_analytics.rules.engine import applies
 from aura_analytics.rules.grammar import comparisons
 from aura_analytics.rules.history import latest_verdicts, readings_needed
 from aura_analytics.rules.policy import Policy
-from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.times import parse_as_of
+from aura_analytics.widgets.sources import WORK, last_work, source_of
 
 if TYPE_CHECKING:
     from aura_analytics.calendars import Calendar
     from aura_analytics.hr.plans import ImprovementPlan
     from aura_analytics.ledger.store import Ledger
     from aura_analytics.metrics.base import Sla
+    from aura_analytics.simulation.run import SimulationRun
 
 __all__ = ["Banner", "ExplorerState"]
 
 _RANK = {"flag": 0, "watch": 1, "insufficient": 2, "clear": 3, "not_judged": 4}
-_WORK = pl.col("type") != "HR_ACTION"
 _CHUNKS = 50  # pieces of what was recorded since, before they are put together
 _LATER = {"answered", "right", "final"}  # what only later events tell: no series of these
 
@@ -81,7 +81,7 @@ class ExplorerState:
     as_of
         Moment of the dossiers; default the last event that is work, which moves on with a ledger. What HR does moves nothing.
     window
-        Of the dossiers; default the policy's own, or 90 days. `all` is the whole log.
+        Of the dossiers; default the policy's own. `all` is the whole log.
     sla, calendar, roles
         As in `aura.dossiers`.
 
@@ -115,28 +115,24 @@ class ExplorerState:
         roles: Mapping[str, str] | None = None,
     ) -> None:
         self.policy = policy or Policy.evidence_gated()
-        chosen = window or self.policy.spec.window or "90d"
+        chosen = self.policy.spec.window if window is None else window
         self.window = None if chosen == "all" else chosen
         self._as_of = None if as_of is None else parse_as_of(as_of)
         self._timing: dict[str, Any] = {"sla": sla, "calendar": calendar}
         self._roles = roles or self.policy.roles
         self._lock = threading.RLock()
         self._said: pl.DataFrame | None = None
-        self.ledger: Ledger | None = None
         self._state: DossierState | None = None
-        if isinstance(source, SimulationRun):
-            self.origin = f"scenario {source.scenario.name}, seed {source.seed}, replication {source.replication}"
-            self.events = source.scan()
-        elif isinstance(source, (pl.DataFrame, pl.LazyFrame)):
-            self.origin = "a log"
-            self.events = check_schema(source)
+        opened = source_of(source)
+        self.ledger, self.origin, self.events = opened.ledger, opened.origin, opened.events
+        if self.ledger is None:
+            check_schema(self.events)
         else:
-            self.ledger, self.origin = source, "a ledger"
-            seen = source.info().events
-            frame = self._frame = collect(source.events_upto(seen))
+            seen = self.ledger.info().events
+            frame = self._frame = collect(self.ledger.events_upto(seen))
             self.events = frame.lazy()
-            self._new = source.subscribe(after=seen)
-            self._state = DossierState(frame.filter(_WORK), **self._timing) if self._as_of is None else None
+            self._new = self.ledger.subscribe(after=seen)
+            self._state = DossierState(frame.filter(WORK), **self._timing) if self._as_of is None else None
         self.actor: str | None = None
         self._kept: dict[str, Any] = {}
         self._read()
@@ -151,7 +147,7 @@ class ExplorerState:
         if self._state is not None:
             board = self._state.dossiers(None, self.window, policy=self.policy, roles=self._roles)
         else:
-            board = dossiers(self.events, self._as_of or self._last(), self.window, policy=self.policy, **options)
+            board = dossiers(self.events, self._as_of or last_work(self.events), self.window, policy=self.policy, **options)
         verdicts = latest_verdicts(self.policy, board, self.events, self.window, texts="none", **options)
         judged = pl.Series(applies(board, self.policy.spec))
         said = verdicts.with_columns(
@@ -164,10 +160,6 @@ class ExplorerState:
         self._plain, self._said = board, None
         self.board = ordered.sort("rank", most, "actor", descending=[False, True, False]).drop("rank")
         self._kept = {}
-
-    def _last(self) -> datetime | None:
-        last = collect(self.events.filter(_WORK).select(pl.col("ts").max())).item()
-        return None if last is None else parse_as_of(last)
 
     @property
     def verdicts(self) -> pl.DataFrame:
@@ -207,7 +199,7 @@ class ExplorerState:
                 self._frame = self._frame.rechunk()
             self.events = self._frame.lazy()
             if self._state is not None:
-                self._state.append(new.filter(_WORK))
+                self._state.append(new.filter(WORK))
             self._read()
             if self.actor is None and self.board.height:
                 self.actor = self.board["actor"][0]
@@ -216,10 +208,10 @@ class ExplorerState:
     # -- one of them -------------------------------------------------------------------------------------------------------------
 
     def pick(self, actor: str) -> None:
-        """Open somebody's dossier; raises `ParameterError` when nobody has this name in the window."""
-        if actor not in set(self.board["actor"]):
+        """Open somebody's dossier, or that of somebody who dropped out of the window; raises `ParameterError` when nobody has this name."""
+        if actor not in set(self.board["actor"]) and collect(self.events.filter(pl.col("actor") == actor).head(1)).is_empty():
             hint = close_match(actor, self.board["actor"].to_list())
-            raise ParameterError(Problem("nobody has this name in the window", got=actor, next=hint))
+            raise ParameterError(Problem("nobody has this name", got=actor, next=hint))
         self.actor = actor
         self._kept = {}
 
@@ -232,7 +224,13 @@ class ExplorerState:
     def row(self) -> dict[str, Any]:
         """The open dossier, as a row of `aura.dossiers` with `verdict`; only the name of somebody who dropped out of the window."""
         rows = self.board.filter(pl.col("actor") == self._open())
-        return rows.row(0, named=True) if rows.height else {"actor": self.actor, "verdict": "insufficient", "actor_kind": None}
+        if rows.height:
+            return rows.row(0, named=True)
+        kinds = collect(
+            self.events.filter(pl.col("actor") == self.actor).select(pl.col("actor_kind").cast(pl.String).drop_nulls().unique())
+        )
+        kind = kinds["actor_kind"][0] if kinds.height else None
+        return {"actor": self.actor, "verdict": "insufficient", "actor_kind": kind}
 
     @property
     def cards(self) -> list[dict[str, Any]]:
@@ -260,16 +258,37 @@ class ExplorerState:
     def reasons(self) -> list[str]:
         """Why the verdict is what it is."""
         verdict = self._verdict()
-        return [] if verdict is None else list(verdict["reasons"])
+        if verdict is None:
+            over = (
+                "in the whole log"
+                if self.window is None
+                else f"in the {span_of_time(self.window)} up to {self.as_of:%Y-%m-%d %H:%M} UTC"
+            )
+            return [f"no events {over}"]
+        return list(verdict["reasons"])
 
     @property
     def standing(self) -> dict[str, Any] | None:
-        """Where they stand with HR, as a row of `aura.standing`; None when nobody ever acted on them."""
-        if self.as_of is None:
-            return None
+        """Where they stand with HR, as a row of `aura.standing`: by a ledger now, otherwise at the moment of the dossiers. None when nobody ever
+        acted on them.
+        """
         acted = self.events.filter((pl.col("type") == "HR_ACTION") & (pl.col("actor") == self._open()))
-        found = standing(acted, self._as_of)
+        found = standing(acted, None if self.ledger is not None else self._as_of)
         return found.row(0, named=True) if found.height else None
+
+    @property
+    def waiting(self) -> list[str]:
+        """Names of the proposals on the open dossier that nobody has answered."""
+        acted = self.events.filter((pl.col("type") == "HR_ACTION") & (pl.col("actor") == self._open()))
+        return proposals(actions_of(acted))["event_id"].to_list()
+
+    @property
+    def under_way(self) -> str:
+        """Why no plan can be started, in words; nothing where one can."""
+        row = self.standing
+        if row is None:
+            return ""
+        return "A plan is open already." if row["open_plans"] else "A proposal waits for a signature." if row["pending"] else ""
 
     @property
     def own(self) -> pl.DataFrame:
@@ -304,7 +323,9 @@ class ExplorerState:
         if not names or self.as_of is None:
             return {}
         step, wide = self.series_window
-        moved = rolling(self.own, names, window=wide, step=step, end=self.as_of).filter(pl.col("actor") == self.actor)
+        moved = rolling(self.own, names, window=wide, step=step, end=self.as_of, calendar=self._timing["calendar"]).filter(
+            pl.col("actor") == self.actor
+        )
         found = {}
         for name in names:
             limits = {side: f"{name}_{side}" for side in ("lo", "hi") if f"{name}_{side}" in moved.columns}
@@ -312,10 +333,14 @@ class ExplorerState:
         return found
 
     @property
-    def thresholds(self) -> dict[str, float]:
-        """What the policy compares a number with, where it is a plain number."""
-        leaves = [leaf for rule in self.policy.spec.rules for leaf in comparisons(rule.when)]
-        return {leaf.metric: float(leaf.threshold) for leaf in leaves if isinstance(leaf.threshold, (int, float))}
+    def thresholds(self) -> dict[str, list[float]]:
+        """What the policy compares a number with, where these are plain numbers."""
+        found: dict[str, list[float]] = {}
+        for rule in self.policy.spec.rules:
+            for leaf in comparisons(rule.when):
+                if isinstance(leaf.threshold, (int, float)):
+                    found.setdefault(leaf.metric, []).append(float(leaf.threshold))
+        return {metric: sorted(set(values)) for metric, values in found.items()}
 
     def cases(self, metric: str) -> pl.DataFrame:
         """Every observation behind a number, the latest first; see `aura.cases_behind`."""
@@ -326,7 +351,7 @@ class ExplorerState:
     # -- what follows ------------------------------------------------------------------------------------------------------------
 
     def draft(self, days: int = 60) -> ImprovementPlan:
-        """The improvement plan that the verdict asks for, filled in. It starts at the moment of the dossiers; of a ledger that is followed, today.
+        """The improvement plan that the verdict asks for, filled in. It starts at the moment of the dossiers; on a ledger, today.
 
         Raises
         ------
@@ -336,8 +361,7 @@ class ExplorerState:
         verdict = self._verdict()
         if verdict is None or self.as_of is None:
             raise ParameterError(Problem("there is no verdict on them in the window", got=self.actor))
-        followed = self.ledger is not None and self._as_of is None
-        start = max(now().date(), self.as_of.date()) if followed else self.as_of.date()
+        start = max(now().date(), self.as_of.date()) if self.ledger is not None else self.as_of.date()
         return plan_from(verdict, str(self.row["actor_kind"] or "officer"), self.policy, start, days)
 
     def start_plan(self, by: str, days: int = 60) -> str:

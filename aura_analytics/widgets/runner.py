@@ -60,25 +60,34 @@ class ScenarioRunner(View):
         worlds: int = 20,
     ) -> None:
         self.state = RunnerState(scenario, policies, seed=seed, worlds=worlds)
-        super().__init__(title="Scenarios", **self._set())
         self._thread: threading.Thread | None = None
         self._told = 0.0
+        super().__init__(title="Scenarios", **self._set())
 
     def _set(self) -> dict[str, Any]:
         state = self.state
-        world = {"scenario": state.scenario.name, "scenarios": state.scenarios, "story": state.scenario.description}
+        world = {"scenario": state.chosen, "scenarios": state.scenarios, "story": state.scenario.description}
         said = f"About {state.scenario.cases_expected:,.0f} cases over {state.scenario.days} days."
+        if state.outdated and not self.running:
+            said += " What is shown beside is of other settings: run again."
         return {"world": world, "settings": [one.to_dict() for one in state.settings], "said": said}
 
     @property
     def running(self) -> bool:
         """Whether a run is going on."""
-        return self._thread is not None and self._thread.is_alive()
+        thread = self._thread
+        return thread is not None and thread.is_alive()
+
+    def close(self) -> None:
+        """Stop the run, and take the widget away."""
+        self.state.cancel()
+        super().close()
 
     def run(self) -> None:
         """Run what is set, in a thread; raises `ParameterError` while another run goes on."""
         if self.running:
             raise ParameterError(Problem("a run is going on", next="cancel it, or wait for its end"))
+        self.failed = {}
         self.progress = {"share": 0.0, "words": "begun", "running": True}
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -86,13 +95,14 @@ class ScenarioRunner(View):
     def cancel(self, wait: float | None = None) -> None:
         """Stop the run; what it found stays. With `wait`, for so many seconds at most until it has stopped."""
         self.state.cancel()
-        if wait is not None and self._thread is not None:
-            self._thread.join(wait)
+        if wait is not None:
+            self.wait(wait)
 
     def wait(self, timeout: float | None = None) -> None:
         """Wait for the end of the run."""
-        if self._thread is not None:
-            self._thread.join(timeout)
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
 
     def _run(self) -> None:
         words = "done"
@@ -107,7 +117,9 @@ class ScenarioRunner(View):
             words = "failed"
             raise
         finally:
+            self._thread = None
             self.progress = {"share": 1.0 if words == "done" else 0.0, "words": words, "running": False}
+            self.said = self._set()["said"]
 
     def _tell(self, share: float, words: str) -> None:
         if time.monotonic() - self._told > 0.1:  # a front end needs no more
@@ -154,7 +166,7 @@ def _shown(result: RunResult) -> dict[str, Any]:
     outcomes = result.outcomes
     names = outcomes["policy"].to_list()
     rows = [[label, *(_figure(value, kind) for value in outcomes[key].to_list())] for key, (label, kind) in _OUTCOMES.items()]
-    found: dict[str, Any] = {"policies": names, "outcomes": rows, "seed": result.seed, "worlds": result.worlds, "asked": result.asked, "complete": result.complete,
+    found: dict[str, Any] = {"scenario": result.scenario.name, "policies": names, "outcomes": rows, "seed": result.seed, "worlds": result.worlds, "asked": result.asked, "complete": result.complete,
                              "days": result.scenario.days}  # fmt: skip
     if not result.rates:
         return found

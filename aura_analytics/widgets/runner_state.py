@@ -112,9 +112,19 @@ class RunnerState:
         worlds: int = 20,
     ) -> None:
         self._shipped = shipped()
-        self._policies = {name: policy_named(name) for name in ("evidence_gated", "tracker")} | {one.name: one for one in policies}
+        named = [*(policy_named(name) for name in ("evidence_gated", "tracker")), *policies]
+        self._policies = {one.name: one for one in named}
+        if len(self._policies) < len(named):
+            names = sorted({one.name for one in named if sum(other.name == one.name for other in named) > 1})
+            raise ParameterError(Problem("two policies have one name", got=", ".join(names), next="give one of them another name"))
         self._base = self._read(scenario)
-        self._own = None if self._base.name in self._shipped else self._base
+        self._chosen = self._base.name
+        # a scenario of one's own may have the name of one that comes along, and be another world
+        self._own = None
+        if self._base.name not in self._shipped or self._read(self._base.name) != self._base:
+            self._own = self._base
+            self._chosen = f"{self._base.name} (yours)" if self._base.name in self._shipped else self._base.name
+        self._own_name = self._chosen
         self._values: dict[str, Any] = {}
         self._run_values: dict[str, Any] = {"seed": seed, "worlds": worlds, "policy": "evidence_gated", "other": NONE}
         for key in ("seed", "worlds"):
@@ -133,14 +143,19 @@ class RunnerState:
     @property
     def scenarios(self) -> list[str]:
         """Names to choose from."""
-        return [*self._shipped, *([self._own.name] if self._own is not None else [])]
+        return [*self._shipped, *([self._own_name] if self._own is not None else [])]
+
+    @property
+    def chosen(self) -> str:
+        """Which of them is chosen."""
+        return self._chosen
 
     def choose(self, name: str) -> None:
         """Begin anew with another scenario; raises `ParameterError` when there is none of that name."""
         if name not in self.scenarios:
             raise ParameterError(Problem("no such scenario", got=name, expected=", ".join(self.scenarios)))
-        self._base = self._own if self._own is not None and name == self._own.name else self._read(name)
-        self._values = {}
+        self._base = self._own if self._own is not None and name == self._own_name else self._read(name)
+        self._chosen, self._values = name, {}
 
     @property
     def scenario(self) -> Scenario:
@@ -164,8 +179,9 @@ class RunnerState:
                 data["citizens"]["response"] = value
             elif where:
                 part, number = where[0], int(where[1])
-                if len(where) == 3:  # accuracy by queue
-                    data[part][number][where[2]][name] = value
+                if len(where) == 3:  # accuracy of the queue of that number
+                    shares = data[part][number][where[2]]
+                    shares[list(shares)[int(name)]] = value
                 else:
                     data[part][number][name] = value
         return Scenario.read(data)
@@ -206,7 +222,7 @@ class RunnerState:
             found.append(Setting(f"officers/{i}/overrides_right", f"{name}: right recommendations overridden", "fraction", 0, 1, 0.01, group.overrides_right))  # fmt: skip
         for i, agents in enumerate(now.agents):
             if isinstance(agents.accuracy, dict):
-                found += [Setting(f"agents/{i}/accuracy/{queue}", f"{agents.name}: right in {queue}", "fraction", 0, 1, 0.01, share) for queue, share in agents.accuracy.items()]  # fmt: skip
+                found += [Setting(f"agents/{i}/accuracy/{k}", f"{agents.name}: right in {queue}", "fraction", 0, 1, 0.01, share) for k, (queue, share) in enumerate(agents.accuracy.items())]  # fmt: skip
             else:
                 found.append(Setting(f"agents/{i}/accuracy", f"{agents.name}: right", "fraction", 0, 1, 0.01, agents.accuracy))
         found.append(Setting("response", "Cases that citizens rate", "fraction", 0, 1, 0.01, now.citizens.response))
@@ -313,6 +329,13 @@ class RunnerState:
             rates, differences = {one.policy: one}, None
         return replace(result, rates=rates, differences=differences, worlds=count)
 
+    @property
+    def outdated(self) -> bool:
+        """Whether the result is of other settings than those that are set now."""
+        held = self.result
+        return held is not None and (held.scenario != self.scenario or held.seed != self._run_values["seed"]
+                                     or list(held.runs) != [one.name for one in self.policies])  # fmt: skip
+
     def cancel(self) -> None:
         """Stop the run that is going on, soon; what it found stays."""
         self._stop.set()
@@ -321,12 +344,12 @@ class RunnerState:
         """What is set and found, in words."""
         rules = " and ".join(one.name for one in self.policies)
         if self.result is None or not self.result.rates:
-            return f"{self.scenario.name} under {rules}, not played yet"
+            return f"{self.chosen} under {rules}, not played yet"
         said = []
         for name, rates in self.result.rates.items():
             row = rates.rates.row(0, named=True)
             said.append(f"{name} {row['value']:.3f}" if row["value"] is not None else f"{name} unknown")
-        return f"{self.scenario.name}, {self.result.worlds} worlds: false flags per officer-year: {', '.join(said)}"
+        return f"{self.result.scenario.name}, {self.result.scenario.days} days, {self.result.worlds} worlds: false flags per officer-year: {', '.join(said)}"
 
     def __repr__(self) -> str:
         return f"RunnerState({self.sentence()})"

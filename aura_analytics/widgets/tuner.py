@@ -47,7 +47,6 @@ class ThresholdTuner(View):
     _esm = script("tuner")
     data = traitlets.Dict().tag(sync=True)
     settings: Any = traitlets.List().tag(sync=True)
-    first: Any = traitlets.List().tag(sync=True)
     leaves: Any = traitlets.List().tag(sync=True)
     result = traitlets.Dict().tag(sync=True)
     curve = traitlets.Dict().tag(sync=True)
@@ -56,11 +55,12 @@ class ThresholdTuner(View):
     def __init__(self, source: pl.DataFrame | pl.LazyFrame | SimulationRun, policy: Policy | None = None, **options: Any) -> None:
         self.state = TunerState(source, policy, **options)
         self._before = self.state.flagged
-        self._sent = self._seen()
+        self._sent, self._asking = self._seen(), False
         settings = self._settings()
         super().__init__(
-            title=f"Thresholds of {self.state.saved.name}", data=self._data(), leaves=self._leaves(), settings=settings, first=settings, result=self._result(),
+            title=f"Thresholds of {self.state.saved.name}", data=self._data(), leaves=self._leaves(), settings=settings, result=self._result(),
         )  # fmt: skip
+        self.state.on_change(self._show)
 
     def _settings(self) -> list[dict[str, Any]]:
         return [one.to_dict() for one in self.state.settings]
@@ -106,7 +106,8 @@ class ThresholdTuner(View):
             return {}
         frame = self.state.curve(key)
         lists = {name: frame[name].to_list() for name in ("value", "false_per_100", "missed_per_100")}
-        return {"key": key, "label": setting.label, "unit": setting.unit, **lists}
+        days, worlds = self.state.played
+        return {"key": key, "label": setting.label, "unit": setting.unit, "days": days, "worlds": worlds, **lists}
 
     def _answer(self, asked: dict[str, Any]) -> None:
         if "curve" in asked:
@@ -119,18 +120,27 @@ class ThresholdTuner(View):
                 "at": asked.get("at", 0),
             }
             return
-        if asked.get("reset"):
-            self.state.reset()
-        else:
-            for key, value in asked["values"].items():
-                self.state.set(key, _whole(value, key))
-        seen, result, leaves, settings = self._seen(), self._result(asked.get("at", 0)), self._leaves(), self._settings()
+        self._asking = True
+        try:
+            if asked.get("reset"):
+                self.state.reset()
+            else:
+                for key, value in asked["values"].items():
+                    self.state.set(key, _whole(value, key))
+        finally:  # what was refused goes back to what it was
+            self._asking = False
+            self._show(asked.get("at", 0))
+
+    def _show(self, at: int = 0) -> None:
+        """Everything as the state has it now."""
+        if self._asking:
+            return
+        seen, result, leaves, settings = self._seen(), self._result(at), self._leaves(), self._settings()
         with self.hold_sync():
             if seen != self._sent:
                 self.data, self._sent = self._data(), seen
             self.leaves = leaves
-            if asked.get("reset"):
-                self.settings = settings
+            self.settings = settings
             self.result = result
 
     # -- without a kernel, without a notebook ------------------------------------------------------------------------------------
@@ -143,6 +153,7 @@ class ThresholdTuner(View):
         """The board as a PNG picture: everybody by the first two metrics, with the thresholds."""
         import altair as alt
 
+        from aura_analytics import charts
         from aura_analytics.charts.render import png
         from aura_analytics.charts.theme import LIGHT, MAX_ROWS, styled
 
@@ -151,7 +162,10 @@ class ThresholdTuner(View):
         words = pl.Series(engine.VERDICTS).gather(pl.Series(self.state.verdicts.astype(np.uint32)))
         frame = pl.DataFrame({"x": x["value"], "y": y["value"], "verdict": words, "code": self.state.verdicts})
         # of more than a chart may hold, those who are flagged and watched first
-        frame = frame.drop_nans().sort("code", descending=True, maintain_order=True).drop("code").head(MAX_ROWS - 10)
+        frame = frame.drop_nans()
+        if frame.is_empty():
+            return png(charts.note(self.sentence()))
+        frame = frame.sort("code", descending=True, maintain_order=True).drop("code").head(MAX_ROWS - 10)
         scale = alt.Scale(domain=list(engine.VERDICTS), range=LIGHT.verdicts)
         points = alt.Chart(frame).mark_point(filled=True, size=45).encode(
             x=alt.X("x:Q", title=x["title"], axis=alt.Axis(format="%" if x["unit"] == "fraction" else "")),
@@ -165,7 +179,8 @@ class ThresholdTuner(View):
     def export_html(self, path: str | Path) -> Path:
         """Write the tuner as one page that works from a file, without a kernel or a network.
 
-        Thresholds and least numbers can be moved there; what needs the log again (window, confidence, persistence) stands as it is set.
+        Thresholds and least numbers can be moved there; what needs the log again (window, confidence, persistence, and everything of policies that
+        look at more than one reading or at others) stands as it is set.
         """
         data = self._data()
         for arrays in data["arrays"].values():
@@ -178,7 +193,6 @@ class ThresholdTuner(View):
             "data": data,
             "leaves": self._leaves(),
             "settings": settings,
-            "first": settings,
             "result": result,
             "curve": {},
             "curves": curves,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.metrics.base import Survival
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import METRICS
 from aura_analytics.rules import engine
@@ -19,17 +20,23 @@ from aura_analytics.rules.engine import Board
 from aura_analytics.rules.grammar import All, Condition, Leaf, comparisons
 from aura_analytics.rules.policy import Policy
 from aura_analytics.simulation.readings import is_direct
-from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.times import parse_as_of, parse_span
 from aura_analytics.widgets.error_bank import ErrorBank
 from aura_analytics.widgets.setting import Setting, checked
+from aura_analytics.widgets.sources import last_work, source_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from aura_analytics.calendars import Calendar
+    from aura_analytics.ledger.store import Ledger
+    from aura_analytics.metrics.base import Sla
+    from aura_analytics.simulation.run import SimulationRun
+
 __all__ = ["TunerState"]
 
+WHOLE = "all"  # the window that is no window
 LEVELS = (0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
 _STEPS = {"fraction": 0.01, "stars": 0.1, "hours": 1.0, "score": 1.0, "cases": 1.0}
 _WORLDS = 40
@@ -42,13 +49,15 @@ class TunerState:
     Parameters
     ----------
     source
-        Events on the contract, a ledger's events, a `SimulationRun`, or a dossier frame (then the window cannot be changed).
+        Events on the contract, a ledger, a `SimulationRun`, or a dossier frame (then the window cannot be changed).
     policy
         Where the thresholds begin, and what is compared with; default the evidence-gated one.
     as_of
-        Moment of the dossiers; default the last event.
+        Moment of the dossiers; default the last event that is work (what HR does moves nothing).
     windows
-        Windows to choose from.
+        Windows to choose from; `all` is the whole log.
+    sla, calendar, roles
+        As in `aura.dossiers`; default roles are those that the policy declares.
     scenario
         A world in which errors are counted; of a `SimulationRun` its own.
     worlds, seed
@@ -66,44 +75,55 @@ class TunerState:
 
     def __init__(
         self,
-        source: pl.DataFrame | pl.LazyFrame | SimulationRun,
+        source: pl.DataFrame | pl.LazyFrame | Ledger | SimulationRun,
         policy: Policy | None = None,
         *,
         as_of: datetime | str | None = None,
-        windows: Iterable[str] = ("30d", "60d", "90d", "180d", "365d"),
+        windows: Iterable[str] = ("30d", "60d", "90d", "180d", "365d", WHOLE),
         scenario: Scenario | None = None,
         worlds: int = _WORLDS,
         seed: int = 0,
+        sla: str | Sla | Mapping[str, str | Sla] | None = None,
+        calendar: Calendar | None = None,
+        roles: Mapping[str, str] | None = None,
     ) -> None:
         self.saved = policy or Policy.evidence_gated()
         if any(rule.clear_when is not None for rule in self.saved.spec.rules):
             raise ParameterError(
                 Problem("a policy with clear_when depends on its own past flags, and cannot be tuned", got=self.saved.name)
             )
+        opened = source_of(source)
         self._truth: dict[str, bool] | None = None
-        if isinstance(source, SimulationRun):
-            actors = source.truth.actors
+        if opened.run is not None:
+            actors = opened.run.truth.actors
             self._truth = dict(actors.filter(pl.col("actor_kind") == "officer").select("actor", "bad").rows())
-            scenario = scenario or source.scenario
-            self._origin = f"scenario {source.scenario.name}, seed {source.seed}, replication {source.replication}"
-            source = source.events
-        else:
-            self._origin = "a log"
-        self._events = None if "as_of" in source.collect_schema() else source.lazy()
+            scenario = scenario or opened.run.scenario
+        self._origin = opened.origin
+        self._events = None if "as_of" in opened.events.collect_schema() else opened.events
+        self._options: dict[str, Any] = {"sla": sla, "calendar": calendar, "roles": roles or self.saved.roles}
         self._boards: dict[tuple[str | None, int], Board] = {}
         self._window: str | None = self.saved.spec.window
         self._as_of = None if as_of is None else parse_as_of(as_of)
         if self._events is None:
-            frame = source.lazy().collect()
-            self._boards[self._window, 0] = self._warmed(Board(frame))
-        elif self._as_of is None:
-            last = self._events.select(pl.col("ts").max()).collect().item()
-            if last is None:
+            board = opened.events.collect()
+            if self._options["roles"]:
+                given = self._options["roles"]
+                role = pl.col("actor").replace_strict(list(given), list(given.values()), default=None, return_dtype=pl.String)
+                board = board.with_columns(role=role)
+            self._boards[self._window, 0] = self._warmed(Board(board))
+        else:
+            self._as_of = self._as_of or last_work(self._events)
+            if self._as_of is None:
                 raise ParameterError(Problem("there are no events to tune on"))
-            self._as_of = parse_as_of(last)
-        self._windows = (
-            tuple(dict.fromkeys([*windows, *([self._window] if self._window else [])])) if self._events is not None else ()
-        )
+            late = [name for name in self.saved.metrics if isinstance(METRICS[name], Survival)]
+            if late and sla is None:
+                raise ParameterError(
+                    Problem(f"the policy reads {', '.join(late)}, and no limit is given", next="say sla='48h', for instance")
+                )
+        anytime = any(leaf.anytime is not None for rule in self.saved.spec.rules for leaf in comparisons(rule.when))
+        offered = [WHOLE] if anytime else [*windows, self._window or WHOLE]
+        self._windows = tuple(dict.fromkeys(offered)) if self._events is not None else ()
+        self._heard: list[Callable[[], None]] = []
         persistence = self.saved.spec.persistence
         self._k, self._m = (persistence.k, persistence.m) if persistence else (1, 1)
         self._step = parse_span(persistence.step if persistence else "30d")
@@ -111,7 +131,7 @@ class TunerState:
         self._scenario, self._worlds, self._seed = scenario, worlds, seed
         self._bank: dict[str | None, ErrorBank] = {}
         self._saved_errors: dict[str, float] | None = None
-        self.set("window", self._window) if self._window in self._windows else self._compute()
+        self._compute()
 
     # -- settings ------------------------------------------------------------------------------------------------------------
 
@@ -119,10 +139,11 @@ class TunerState:
     def settings(self) -> list[Setting]:
         """Everything that can be set, with its range."""
         found = []
-        first = {f"{rule.id}.{place}": leaf.threshold for rule in self.saved.spec.rules for place, leaf in _named(rule.when)}
+        saved = {f"{rule.id}.{place}": leaf for rule in self.saved.spec.rules for place, leaf in _named(rule.when)}
+        most = max(6, self.saved.spec.persistence.m if self.saved.spec.persistence else 1)
         for key, leaf in self._leaves():
-            kind, begin = METRICS[leaf.metric], first[key]
-            title = kind.title or leaf.metric
+            kind, begin = METRICS[leaf.metric], saved[key].threshold
+            title = (f"{key.split('.')[0]}: " if len(self._rules) > 1 else "") + (kind.title or leaf.metric)
             if isinstance(leaf.threshold, float):
                 low, high = (
                     kind.low or 0.0,
@@ -139,15 +160,18 @@ class TunerState:
                         leaf.threshold,
                     )
                 )
-            found.append(Setting(f"{key}.min_n", f"{title}, observations at least", "", 0, 100, 1, leaf.min_n))
+            found.append(
+                Setting(f"{key}.min_n", f"{title}, observations at least", "", 0, max(100, 2 * saved[key].min_n), 1, leaf.min_n)
+            )
             if leaf.limit is not None:
+                levels = tuple(sorted({*LEVELS, saved[key].confidence}))
                 found.append(
-                    Setting(f"{key}.confidence", f"{title}, confidence", "", LEVELS[0], LEVELS[-1], 0, leaf.confidence, LEVELS)
+                    Setting(f"{key}.confidence", f"{title}, confidence", "", levels[0], levels[-1], 0, leaf.confidence, levels)
                 )
         if self._windows:
-            found.append(Setting("window", "Window", "", 0, 0, 0, self._window or "", self._windows))
-            found.append(Setting("k", "Readings that must speak, k", "", 1, 6, 1, self._k))
-            found.append(Setting("m", "of the last m", "", 1, 6, 1, self._m))
+            found.append(Setting("window", "Window", "", 0, 0, 0, self._window or WHOLE, self._windows))
+            found.append(Setting("k", "Readings that must speak, k", "", 1, most, 1, self._k))
+            found.append(Setting("m", "of the last m", "", 1, most, 1, self._m))
         return found
 
     def set(self, key: str, value: Any) -> None:
@@ -158,9 +182,13 @@ class TunerState:
         ParameterError
             If there is no such setting, or the value is out of its range.
         """
+        self._set(key, value)
+        self._tell()
+
+    def _set(self, key: str, value: float | str) -> None:
         checked(self.settings, key, value)
         if key == "window":
-            self._window = value
+            self._window = None if value == WHOLE else str(value)
         elif key in ("k", "m"):
             setattr(self, f"_{key}", int(value))
             self._k, self._m = (min(self._k, self._m), self._m) if key == "m" else (self._k, max(self._k, self._m))
@@ -176,6 +204,15 @@ class TunerState:
         self._k, self._m = (persistence.k, persistence.m) if persistence else (1, 1)
         self._window = self.saved.spec.window
         self._compute()
+        self._tell()
+
+    def on_change(self, call: Callable[[], None]) -> None:
+        """Have something called whenever a setting was changed."""
+        self._heard.append(call)
+
+    def _tell(self) -> None:
+        for call in self._heard:
+            call()
 
     @property
     def policy(self) -> Policy:
@@ -248,7 +285,7 @@ class TunerState:
         if key not in self._boards:
             assert self._events is not None and self._as_of is not None
             metrics = self.saved.metrics
-            frame = dossiers(self._events, self._as_of - back * self._step, self._window, metrics=metrics)
+            frame = dossiers(self._events, self._as_of - back * self._step, self._window, metrics=metrics, **self._options)
             self._boards[key] = self._warmed(Board(frame))
         return self._boards[key]
 
@@ -256,7 +293,7 @@ class TunerState:
         """A board with its limits at all levels that can be chosen, so that moving to one of them takes no longer than any other step."""
         for rule in self.saved.spec.rules:
             for _, leaf in _named(rule.when):
-                for level in LEVELS if leaf.limit is not None else ():
+                for level in {*LEVELS, leaf.confidence} if leaf.limit is not None else ():
                     board.limits(leaf.metric, 2 * level - 1)
         return board
 
@@ -333,13 +370,19 @@ class TunerState:
 
     @property
     def errors(self) -> dict[str, float] | None:
-        """In the worlds of the scenario, read every 30 days: `false_flags` and `flags` (new ones) per officer-year, `missed` (share of those made to
-        underperform who are never flagged), `detected`, `false_per_100` (officers flagged wrongly, of 100 in a year), `missed_per_100` (of 100
-        officers, those made to underperform who are never flagged); None without a scenario.
+        """In the worlds of the scenario, read every step of the policy's persistence (30 days without): `false_flags` and `flags` (new ones) per
+        officer-year, `missed` (share of those made to underperform who are never flagged), `detected`; and of 100 officers over all the days of
+        the scenario, how many are flagged wrongly (`false_per_100`) and how many should be flagged and never are (`missed_per_100`).
+        None without a scenario.
 
         `flags` is the case load of HR: how many officers come to be flagged, per officer and year.
         """
         return self._rates(self._rules, self._k, self._m, self._window)
+
+    @property
+    def played(self) -> tuple[int, int]:
+        """Days of the scenario in which errors are counted, and how many worlds of it are played; (0, 0) without one."""
+        return (0, 0) if self._scenario is None else (self._scenario.days, self._worlds)
 
     @property
     def saved_errors(self) -> dict[str, float] | None:
@@ -351,10 +394,13 @@ class TunerState:
         return self._saved_errors
 
     def _rates(self, rules: Mapping[str, Condition], k: int, m: int, window: str | None) -> dict[str, float] | None:
-        if self._scenario is None or not is_direct(self.saved.metrics):
+        alone = self.saved.roles or any(
+            not isinstance(leaf.threshold, float) for rule in rules.values() for leaf in comparisons(rule)
+        )
+        if self._scenario is None or alone or not is_direct(self.saved.metrics):
             return None
         if window not in self._bank:
-            self._bank[window] = ErrorBank(self._scenario, self.saved, window or "3650d", self._worlds, self._seed)
+            self._bank[window] = ErrorBank(self._scenario, self.saved, window, self._step.days or 1, self._worlds, self._seed)
         bank = self._bank[window]
         flagged = np.zeros(len(bank.number), dtype=bool)
         for condition in rules.values():
@@ -363,8 +409,10 @@ class TunerState:
 
     @property
     def confusion(self) -> dict[str, int] | None:
-        """Of a simulated run, officers by truth and verdict: `hit`, `false_flag`, `missed`, `right_not`; None for a real log."""
-        if self._truth is None:
+        """Of a simulated run, officers by truth and verdict: `hit`, `false_flag`, `missed`, `right_not`; None for a real log, and of a policy that
+        is not meant for officers.
+        """
+        if self._truth is None or "officer" not in self.saved.spec.kinds:
             return None
         flagged = set(self.flagged)
         pairs = [(bad, actor in flagged) for actor, bad in self._truth.items()]
@@ -394,7 +442,7 @@ class TunerState:
         rows, kept = [], (dict(self._rules), self._k, self._m)
         try:
             for value in np.linspace(setting.low, setting.high, points).round(6).tolist():
-                self.set(key, int(value) if setting.step == 1 else value)
+                self._set(key, int(value) if setting.step == 1 else value)
                 wrong = self.errors or {}
                 flagged = int((self.verdicts == engine.FLAG).sum())
                 rows.append({"value": value, "flagged": flagged, **{name: wrong.get(name) for name in _CURVE}})
@@ -404,7 +452,7 @@ class TunerState:
         return pl.DataFrame(rows, schema={"value": pl.Float64, "flagged": pl.Int64, **dict.fromkeys(_CURVE, pl.Float64)})
 
     def costs(self, key: str, missed: float = 1.0, points: int = 41) -> pl.DataFrame:
-        """What each value of a threshold costs, in false flags: `curve` with `cost`, per 100 officers in a year.
+        """What each value of a threshold costs, in false flags: `curve` with `cost`, per 100 officers over all the days of the scenario.
 
         Parameters
         ----------
@@ -496,9 +544,10 @@ class TunerState:
         """The policy as it is set, as a file, with where it comes from: who set it, when, on which data and worlds."""
         import yaml
 
-        if not author.strip():
-            raise ParameterError(Problem("who set the thresholds?", got=author, expected="a name"))
-        data = self.policy.spec.model_dump(mode="json", by_alias=True, exclude_none=True, exclude_defaults=True)
+        if not author.strip() or len(author.splitlines()) > 1:
+            raise ParameterError(Problem("who set the thresholds?", got=author, expected="a name, on one line"))
+        # what is at its default is left out; a window of null is not the default
+        data = self.policy.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         data["name"] = name or f"{self.saved.name}_tuned"
         wrong = self.errors
         lines = [f"Tuned from {self.saved.name} version {self.saved.spec.version} by {author.strip()} on {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import warnings
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -82,7 +83,12 @@ class View(anywidget.AnyWidget):
     def _repr_mimebundle_(self, **kwargs: Any) -> Any:
         bundle = super()._repr_mimebundle_(**kwargs)
         data, meta = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/plain": repr(self), "image/png": base64.b64encode(self.picture()).decode()}, meta
+        try:
+            picture = {"image/png": base64.b64encode(self.picture()).decode()}
+        except Exception as error:  # noqa: BLE001  (a picture for those without a kernel keeps nobody from the widget)
+            picture = {}
+            warnings.warn(f"no picture of the widget: {type(error).__name__}: {error}", stacklevel=2)
+        return {**data, "text/plain": repr(self), **picture}, meta
 
     def _page(self, path: str | Path, name: str, state: dict[str, Any]) -> Path:
         """Write one page: the widget's script, what it shows, and a model that lives in the page."""

@@ -38,7 +38,7 @@ def test_fields_change_the_world() -> None:
     state = RunnerState("loan_forgiveness")
     base = aura.Scenario.from_yaml(shipped()["loan_forgiveness"])
     assert state.scenario == base
-    for key, value in (("per_day", 42.5), ("officers/0/overrides_right", 0.2), ("agents/0/accuracy/first_draw", 0.7), ("agents/1/accuracy", 0.6),
+    for key, value in (("per_day", 42.5), ("officers/0/overrides_right", 0.2), ("agents/0/accuracy/0", 0.7), ("agents/1/accuracy", 0.6),
                        ("officers/2/count", 3), ("response", 0.5), ("audited", 0.0), ("days", 90)):  # fmt: skip
         state.set(key, value)
         assert next(one.value for one in state.settings if one.key == key) == value

@@ -93,6 +93,21 @@ function settings(box, all, { fixed = () => false, named = String, moved }) {
   if (again) again.focus();
 }
 
+// What is set elsewhere, or was refused, stands on the sliders again; what is being moved (waiting) stays. False when they are other sliders.
+function resettle(box, all, waiting) {
+  const inputs = [...box.querySelectorAll("[data-key]")];
+  if (all.map((one) => one.key).join() !== inputs.map((input) => input.dataset.key).join()) return false;
+  all.forEach((one, i) => {
+    if (one.key in waiting) return;
+    inputs[i].value = one.choices.length ? JSON.stringify(one.value) : one.value;
+    const output = inputs[i].parentElement.querySelector("output");
+    if (!output) return;
+    output.textContent = shown(one.value, one.unit);
+    inputs[i].setAttribute("aria-valuetext", output.textContent);
+  });
+  return true;
+}
+
 // The frame of a widget: heading, sentence, place for an error; keys stay inside, and the theme is followed.
 function frame({ model, el }, name, label, style, html, { retheme = () => {}, pressed = () => {} } = {}) {
   const root = element("section", { className: `aura aura-${name}` });
@@ -122,11 +137,14 @@ function frame({ model, el }, name, label, style, html, { retheme = () => {}, pr
   failed();
   model.on("change:failed", failed);
   dark();
+  // a widget is made before it is in the page: its ground is known when it has a size
+  const sized = new ResizeObserver(theme);
+  sized.observe(root);
   const outer = new MutationObserver(theme);
   for (const node of [document.documentElement, document.body]) outer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "style"] });
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   scheme.addEventListener("change", theme);
   const ask = (message) => { model.set("asked", { ...message, at: Date.now() }); model.save_changes(); };
-  const leave = () => { for (const kind of kinds) window.removeEventListener(kind, keep, true); outer.disconnect(); scheme.removeEventListener("change", theme); };
+  const leave = () => { for (const kind of kinds) window.removeEventListener(kind, keep, true); outer.disconnect(); sized.disconnect(); scheme.removeEventListener("change", theme); };
   return { root, find, ask, leave };
 }

@@ -35,7 +35,7 @@ function render({ model, el }) {
     <div class="dossier"><h3 class="name" tabindex="-1"></h3><p class="said verdict-said"></p><div class="banner" role="region" aria-label="What is recommended" hidden></div><div class="draft" role="region" aria-label="Improvement plan" hidden></div>
       <ul class="plain warnings"></ul><div class="cards"></div><figure></figure><h4 class="behind-title"></h4><div class="scroll" tabindex="0" role="region" aria-label="Cases behind the number"><table></table></div></div></div>`, { pressed: (event) => { if (event.composedPath().includes(find(".people ul"))) step(event); } });
   const alone = model.get("alone"), id = `aura-${Math.random().toString(36).slice(2)}`;
-  let metric = null, picking = null, listed = [];
+  let metric = null, picking = null, listed = [], typed = null, plan_link = null;
 
   function choices() {
     const people = model.get("people"), kinds = [...new Set(people.kinds)].sort();
@@ -91,21 +91,27 @@ function render({ model, el }) {
     find(".people ul").setAttribute("aria-activedescendant", items[next].id);
   }
 
+  // what is typed stays when the evidence beside it changes
   function banner(detail) {
-    const box = find(".banner"), said = detail.banner;
+    const box = find(".banner"), said = detail.banner, same = box.dataset.actor === detail.actor;
     box.hidden = !said;
-    if (!said) return;
-    const author = box.querySelector(".author") ? box.querySelector(".author").value : model.get("author"), typing = focused(box) ? focused(box).className : null;
+    if (!said) { box.dataset.actor = ""; return; }
+    box.dataset.actor = detail.actor;
     box.className = `banner ${said.verdict}`;
     const head = said.verdict === "flag" ? `An improvement plan is recommended, by ${said.policy}` : `Watch: it looks so, but not beyond doubt, by ${said.policy}`;
     const lines = (texts) => element("ul", { className: "plain" }, ...texts.map((text) => element("li", { textContent: text })));
-    box.replaceChildren(element("b", { textContent: `${MARKS[said.verdict]} ${head}` }), lines(said.reasons), element("span", { textContent: "What would clear it:" }), lines(said.would_clear));
+    const evidence = element("div", { className: "evidence" }, element("b", { textContent: `${MARKS[said.verdict]} ${head}` }), lines(said.reasons), element("span", { textContent: "What would clear it:" }), lines(said.would_clear));
+    if (same && find(".banner .evidence")) find(".banner .evidence").replaceWith(evidence); else box.replaceChildren(evidence);
     if (alone) return;
-    const name = element("input", { className: "author", type: "text", value: author, autocomplete: "name" }), days = element("input", { className: "days", type: "number", min: 1, max: 730, value: 60 });
-    const start = element("button", { className: "start", type: "button", textContent: "Start Improvement Plan" });
-    start.addEventListener("click", () => ask({ plan: detail.actor, by: name.value, days: Number(days.value) }));
-    box.append(element("div", { className: "ask" }, start, element("label", {}, "Asked for by", name), element("label", {}, "Days", days)));
-    if (typing) { const again = box.querySelector(`.${typing}`); if (again) again.focus(); }
+    if (!find(".banner .ask")) {
+      const name = element("input", { className: "author", type: "text", value: typed ?? model.get("author"), autocomplete: "name" }), days = element("input", { className: "days", type: "number", min: 1, max: 730, value: 60 });
+      name.addEventListener("input", () => { typed = name.value; });
+      const start = element("button", { className: "start", type: "button", textContent: "Start Improvement Plan" });
+      start.addEventListener("click", () => ask({ plan: model.get("detail").actor, by: name.value, days: Number(days.value) }));
+      box.append(element("div", { className: "ask" }, start, element("label", {}, "Asked for by", name), element("label", {}, "Days", days), element("span", { className: "way" })));
+    }
+    find(".banner .start").disabled = Boolean(said.under_way);
+    find(".banner .way").textContent = said.under_way || "";
   }
 
   function draft() {
@@ -116,8 +122,9 @@ function render({ model, el }) {
     box.replaceChildren(element("h4", { textContent: `Improvement plan for ${plan.actor}, ${plan.starts} to ${plan.ends}` }), element("p", { className: "recorded", textContent: said.said }),
       element("span", { textContent: "Goals" }), lines(plan.goals.map((goal) => `${goal.title}: ${goal.aim} (now ${goal.shown})`)),
       element("span", { textContent: "What will be done" }), lines(plan.measures), element("span", { textContent: "It ends before its time when" }), lines(plan.exit_criterion));
-    const link = element("a", { textContent: "Save the plan as a page", download: "plan.html", href: URL.createObjectURL(new Blob([said.html], { type: "text/html" })) });
-    box.append(link);
+    if (plan_link) URL.revokeObjectURL(plan_link);
+    plan_link = URL.createObjectURL(new Blob([said.html], { type: "text/html" }));
+    box.append(element("a", { textContent: "Save the plan as a page", download: "plan.html", href: plan_link }));
   }
 
   function cards(detail) {
@@ -137,11 +144,11 @@ function render({ model, el }) {
   function series(detail) {
     const box = find("figure"), card = detail.cards.find((one) => one.metric === metric), line = detail.series[metric];
     if (!card || !line || line.at.length < 2) { box.replaceChildren(...(card ? [element("figcaption", { textContent: `${card.title}: no rolling series of this number.` })] : [])); return; }
-    const width = 660, height = 190, pad = { left: 46, right: 16, top: 10, bottom: 22 }, share = line.unit === "fraction", limit = detail.thresholds[metric];
-    const known = [...line.value, ...(line.lo || []), ...(line.hi || []), ...(limit === undefined ? [] : [limit])].filter((v) => v !== null);
+    const width = 660, height = 190, pad = { left: 46, right: 16, top: 10, bottom: 22 }, share = line.unit === "fraction", limits = detail.thresholds[metric] || [];
+    const known = [...line.value, ...(line.lo || []), ...(line.hi || []), ...limits].filter((v) => v !== null);
     const low = line.unit === "stars" ? 1 : 0, high = share ? 1 : line.unit === "stars" ? 5 : line.unit === "score" ? 100 : marks(Math.max(...known)).pop(), first = line.at[0], last = line.at[line.at.length - 1];
     const px = (v) => pad.left + (v - first) / (last - first) * (width - pad.left - pad.right), py = (v) => height - pad.bottom - (v - low) / (high - low) * (height - pad.top - pad.bottom);
-    const text = `${card.title} over a rolling ${detail.rolling}: ${shown(line.value[0], line.unit)} on ${day(first)}, ${shown(line.value[line.value.length - 1], line.unit)} on ${day(last)}${limit === undefined ? "" : `; the policy's threshold is ${shown(limit, line.unit)}`}.`;
+    const text = `${card.title} over a rolling ${detail.rolling}: ${shown(line.value[0], line.unit)} on ${day(first)}, ${shown(line.value[line.value.length - 1], line.unit)} on ${day(last)}${limits.length ? `; the policy's threshold${limits.length > 1 ? "s are" : " is"} ${limits.map((one) => shown(one, line.unit)).join(" and ")}` : ""}.`;
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text });
     for (let i = 0; i <= 4; i++) {
       const y = low + i / 4 * (high - low), x = first + i / 4 * (last - first);
@@ -150,7 +157,7 @@ function render({ model, el }) {
     }
     if (line.lo) svg.append(drawn("polygon", { points: [...line.hi.map((v, i) => `${px(line.at[i])},${py(v)}`), ...line.lo.map((v, i) => `${px(line.at[i])},${py(v)}`).reverse()].join(" "), fill: "var(--clear)", opacity: 0.18 }));
     svg.append(drawn("polyline", { points: line.value.map((v, i) => `${px(line.at[i])},${py(v)}`).join(" "), fill: "none", stroke: "var(--clear)", "stroke-width": 2 }));
-    if (limit !== undefined) svg.append(drawn("line", { x1: pad.left, x2: width - pad.right, y1: py(limit), y2: py(limit), stroke: "var(--flag)", "stroke-width": 1.5, "stroke-dasharray": "5 4" }));
+    for (const limit of limits) svg.append(drawn("line", { x1: pad.left, x2: width - pad.right, y1: py(limit), y2: py(limit), stroke: "var(--flag)", "stroke-width": 1.5, "stroke-dasharray": "5 4" }));
     box.replaceChildren(svg, element("figcaption", { textContent: text }));
   }
 
@@ -163,8 +170,11 @@ function render({ model, el }) {
     else behind();
   }
 
+  // another view of this widget may have pressed another number: all show the same
   function behind() {
-    const said = model.get("behind"), detail = model.get("detail"), card = detail.cards.find((one) => one.metric === metric), table = root.querySelector(".scroll table");
+    const said = model.get("behind"), detail = model.get("detail");
+    if (said.actor === detail.actor && said.metric && said.metric !== metric && detail.cards.some((one) => one.metric === said.metric)) { metric = said.metric; cards(detail); series(detail); }
+    const card = detail.cards.find((one) => one.metric === metric), table = root.querySelector(".scroll table");
     if (!card || said.metric !== metric || said.actor !== detail.actor) { table.replaceChildren(); find(".behind-title").textContent = ""; return; }
     find(".behind-title").textContent = `Behind ${card.title}: ${said.total.toLocaleString("en")} observations${said.rows.length < said.total ? `, the last ${said.rows.length}` : ""}`;
     table.replaceChildren(element("thead", {}, element("tr", {}, ...said.columns.map((name, i) => { const cell = element("th", { textContent: name, scope: "col" }); if (said.numbers.includes(i)) cell.className = "number"; return cell; }))),
@@ -175,6 +185,7 @@ function render({ model, el }) {
   function open() {
     const detail = model.get("detail");
     if (!detail.actor) { find(".name").textContent = "Nobody in the log yet"; return; }
+    if (model.get("behind").actor === detail.actor && model.get("behind").metric) metric = model.get("behind").metric;
     find(".name").textContent = detail.actor;
     find(".verdict-said").textContent = `${detail.kind}; ${MARKS[detail.verdict]} ${detail.verdict_words}${detail.banner ? "" : detail.reasons.length ? `: ${detail.reasons.join("; ")}` : ""}${detail.standing ? `. ${detail.standing}` : ""}`;
     find(".warnings").replaceChildren(...detail.warnings.map((text) => element("li", { textContent: text })));
@@ -201,7 +212,10 @@ function render({ model, el }) {
   choices();
   list();
   open();
-  return leave;
+  // the ledger is followed as long as somebody looks
+  const beat = model.get("live") ? setInterval(() => { model.set("here", Date.now()); model.save_changes(); }, 15000) : null;
+  if (beat) { model.set("here", Date.now()); model.save_changes(); }
+  return () => { clearInterval(beat); clearTimeout(picking); if (plan_link) URL.revokeObjectURL(plan_link); leave(); };
 }
 
 export default { render };

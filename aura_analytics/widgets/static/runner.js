@@ -31,22 +31,19 @@ function render({ model, el }) {
 
   // what was refused goes back; what is being moved stays
   function refresh() {
-    const all = model.get("settings"), inputs = [...root.querySelectorAll(".settings [data-key]")];
-    if (find(".scenario").value !== model.get("world").scenario || all.map((one) => one.key).join() !== inputs.map((input) => input.dataset.key).join()) { world(); return; }
-    all.forEach((one, i) => {
-      if (one.key in waiting) return;
-      inputs[i].value = one.choices.length ? JSON.stringify(one.value) : one.value;
-      const output = inputs[i].parentElement.querySelector("output");
-      if (output) output.textContent = shown(one.value, one.unit);
-    });
+    if (find(".scenario").value !== model.get("world").scenario || !resettle(find(".settings"), model.get("settings"), waiting)) world();
   }
 
   function progress() {
     const said = model.get("progress");
     find("progress").value = said.share || 0;
     find(".doing").textContent = said.words || "";
-    find(".start").disabled = Boolean(said.running);
-    find(".stop").disabled = !said.running;
+    const [start, stop] = [find(".start"), find(".stop")], held = focused(root);
+    start.disabled = Boolean(said.running);
+    stop.disabled = !said.running;
+    // a button that is switched off loses the focus: the other one gets it
+    if (held === start && said.running) stop.focus();
+    if (held === stop && !said.running) start.focus();
     root.dataset.running = String(Boolean(said.running));
   }
 
@@ -75,7 +72,7 @@ function render({ model, el }) {
   function found() {
     const said = model.get("result"), box = find(".found");
     if (!said.outcomes) { box.replaceChildren(element("p", { className: "said", textContent: "Nothing has been played yet." })); return; }
-    const parts = [element("h4", { textContent: `One world, seed ${said.seed}, with the rule in its loop` }), table(["", ...said.policies], said.outcomes)];
+    const parts = [element("h4", { textContent: `One world of ${said.scenario}, ${said.days} days, seed ${said.seed}, with the rule in its loop` }), table(["", ...said.policies], said.outcomes)];
     if (said.rates) parts.push(element("h4", { textContent: `How often the rule is wrong: ${said.complete ? said.worlds : `${said.worlds} of ${said.asked}`} worlds` }), table(["", ...said.policies, ...(said.paired ? ["difference"] : [])], said.rates));
     if (said.curves && said.curves.length) parts.push(curves(said));
     box.replaceChildren(...parts);

@@ -58,7 +58,7 @@ function verdictsOf(data, leaves) {
 }
 
 function render({ model, el }) {
-  const { root, find, ask, leave } = frame({ model, el }, "tuner", "Threshold tuner", STYLE, `<div class="columns"><div class="settings"></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
+  const { root, find, ask, leave } = frame({ model, el }, "tuner", "Threshold tuner", STYLE, `<div class="columns"><div><div class="settings"></div><p class="said fixed"></p></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
     <div class="cards"></div><h3 class="who"></h3><ul class="changes"></ul>
     <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label class="set"><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
@@ -82,7 +82,7 @@ function render({ model, el }) {
   function sliders() {
     const alone = model.get("alone");
     settings(find(".settings"), model.get("settings"), {
-      fixed: (one) => alone && (one.choices.length > 0 || one.key === "k" || one.key === "m"),
+      fixed: (one) => alone && (!model.get("result").plain || one.choices.length > 0 || one.key === "k" || one.key === "m"),
       named: (choice) => typeof choice === "number" ? `${100 * choice} %` : choice,
       moved: (one, value) => {
         if (one.choices.length) { tell(one.key, value); wonder(); return; }
@@ -99,7 +99,7 @@ function render({ model, el }) {
     const leaf = leaves[key.slice(0, cut)], field = key.slice(cut + 1);
     if (!leaf || !(field === "threshold" || field === "min_n")) return;
     leaf[field] = value;
-    if (model.get("result").plain) { verdicts = verdictsOf(model.get("data"), leaves); paint(); words(null); }
+    if (model.get("result").plain) { verdicts = verdictsOf(model.get("data"), leaves); paint(); words({ ...model.get("result"), reasons: {} }, true); }
   }
 
   function tell(key, value) {
@@ -128,7 +128,7 @@ function render({ model, el }) {
     const cost = curve.value.map((_, i) => curve.false_per_100[i] + weight * curve.missed_per_100[i]);
     const least = Math.min(...cost), best = curve.value.filter((_, i) => cost[i] <= least + 1e-9), now = Number((find(`input[data-key="${curve.key}"]`) || {}).value);
     const range = best.length > 1 ? `from ${shown(best[0], curve.unit)} to ${shown(best[best.length - 1], curve.unit)}` : `at ${shown(best[0], curve.unit)}`;
-    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers in a year, in worlds whose truth is known${model.get("alone") ? " (the other thresholds as they were exported)" : ""}.`;
+    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers over ${curve.days} days, in ${curve.worlds} worlds whose truth is known${model.get("alone") ? " (the other thresholds as they were exported)" : ""}.`;
     find(".cost-said").textContent = text;
     const width = 540, height = 220, pad = { left: 34, right: 22, top: 10, bottom: 40 }, ticks = marks(Math.max(...cost, 1)), most = ticks[ticks.length - 1], first = curve.value[0], last = curve.value[curve.value.length - 1];
     const px = (v) => pad.left + (v - first) / (last - first || 1) * (width - pad.left - pad.right), py = (v) => height - pad.bottom - v / most * (height - pad.top - pad.bottom);
@@ -211,7 +211,8 @@ function render({ model, el }) {
     g.drawImage(heap, 0, 0, width / ratio, height / ratio);
   }
 
-  function words(result) {
+  // what only the kernel can count says of when it was counted, once the sliders have moved on
+  function words(result, moved_on = false) {
     const data = model.get("data"), now = [], before = new Set(data.before);
     for (let i = 0; i < verdicts.length; i++) if (verdicts[i] === 3) now.push(data.actors[i]);
     const after = new Set(now), enters = now.filter((name) => !before.has(name)), leaves_ = data.before.filter((name) => !after.has(name));
@@ -220,16 +221,16 @@ function render({ model, el }) {
     find(".said").textContent = text;
     canvas.setAttribute("aria-label", `Everybody by ${Object.values(leaves).map((leaf) => leaf.title).join(" and ")}. ${text}`);
     find(".who").textContent = enters.length + leaves_.length ? "Who enters, who leaves" : "";
-    const reasons = (result && result.reasons) || {};
+    const reasons = result.reasons || {};
     find(".changes").replaceChildren(...[...enters.map((name) => ["enters", name]), ...leaves_.map((name) => ["leaves", name])].slice(0, 200).map(([what, name]) => {
       const item = document.createElement("li");
       item.textContent = `${name} ${what}${reasons[name] ? `: ${reasons[name]}` : ""}`;
       return item;
     }));
     const cards = [["flagged", counts[3]], ["watched", counts[2]], ["clear", counts[1]], ["too little known", counts[0]]];
-    const wrong = result && result.errors, saved = (result && result.saved) || {}, percent = (x) => x === null || x === undefined ? "–" : `${(100 * x).toFixed(0)} %`;
-    if (wrong) cards.push(["false flags per officer-year", wrong.false_flags.toFixed(3), saved.false_flags.toFixed(3)], ["of the bad ones missed", percent(wrong.missed), percent(saved.missed)], ["new flags per officer-year", wrong.flags.toFixed(2), saved.flags.toFixed(2)]);
-    if (result && result.confusion) for (const [name, label] of [["hit", "flagged rightly"], ["false_flag", "flagged wrongly"], ["missed", "missed"], ["right_not", "rightly not flagged"]]) cards.push([label, result.confusion[name]]);
+    const wrong = result.errors, saved = result.saved || {}, percent = (x) => x === null || x === undefined ? "–" : `${(100 * x).toFixed(0)} %`, when = moved_on ? (model.get("alone") ? ", as exported" : ", before") : "";
+    if (wrong) cards.push([`false flags per officer-year${when}`, wrong.false_flags.toFixed(3), saved.false_flags.toFixed(3)], [`of the bad ones missed${when}`, percent(wrong.missed), percent(saved.missed)], [`new flags per officer-year${when}`, wrong.flags.toFixed(2), saved.flags.toFixed(2)]);
+    if (result.confusion) for (const [name, label] of [["hit", "flagged rightly"], ["false_flag", "flagged wrongly"], ["missed", "missed"], ["right_not", "rightly not flagged"]]) cards.push([label + when, result.confusion[name]]);
     find(".cards").replaceChildren(...cards.map(([label, value, before]) => {
       const card = element("div", { className: "card" }, element("b", { textContent: value }), element("span", { textContent: label }));
       if (before !== undefined) card.append(element("span", { className: "before", textContent: ` (saved: ${before})` }));
@@ -261,10 +262,16 @@ function render({ model, el }) {
     return span;
   }).reverse());
   find(".reset").addEventListener("click", () => {
-    if (!model.get("alone")) { ask({ reset: true }); return; }
-    model.set("settings", model.get("first")); load(); sliders(); verdicts = verdictsOf(model.get("data"), leaves); paint(); words(null);
+    if (!model.get("alone")) { waiting = {}; clearTimeout(timer); ask({ reset: true }); return; }
+    resettle(find(".settings"), model.get("settings"), {});
+    taken();
+    wonder();
   });
-  if (model.get("alone")) for (const part of root.querySelectorAll(".kernel")) part.hidden = true;
+  if (model.get("alone")) {
+    for (const part of root.querySelectorAll(".kernel")) part.hidden = true;
+    find(".reset").textContent = "Back to how it was exported";
+    find(".fixed").textContent = model.get("result").plain ? "Window, confidence and readings stand as they were exported." : "This policy looks at more than one reading, or at others: it can be moved only in a notebook.";
+  }
   find(".weight").addEventListener("input", costs);
   find(".save").addEventListener("click", () => ask({ author: find(".author").value }));
   model.on("change:curve", costs);
@@ -272,16 +279,17 @@ function render({ model, el }) {
     const { yaml, name } = model.get("exported");
     find(".yaml").hidden = find(".download").hidden = !yaml;
     find(".yaml").textContent = yaml || "";
+    if (find(".download").href) URL.revokeObjectURL(find(".download").href);
     Object.assign(find(".download"), { download: name || "", href: URL.createObjectURL(new Blob([yaml || ""], { type: "text/yaml" })) });
   });
   sliders();
   taken();
   wonder();
   model.on("change:result", taken);
-  model.on("change:settings", sliders);
-  const watch = new ResizeObserver(() => paint());
-  watch.observe(canvas);
-  return () => { watch.disconnect(); leave(); };
+  const again = () => { if (!resettle(find(".settings"), model.get("settings"), waiting)) sliders(); };
+  model.on("change:settings", again);
+  model.on("change:failed", again);
+  return () => { clearTimeout(timer); clearTimeout(curving); leave(); };
 }
 
 export default { render };
