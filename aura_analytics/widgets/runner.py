@@ -88,6 +88,7 @@ class ScenarioRunner(View):
         if self.running:
             raise ParameterError(Problem("a run is going on", next="cancel it, or wait for its end"))
         self.failed = {}
+        self.state.ready()
         self.progress = {"share": 0.0, "words": "begun", "running": True}
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
@@ -107,7 +108,7 @@ class ScenarioRunner(View):
     def _run(self) -> None:
         words = "done"
         try:
-            result = self.state.run(self._tell, self._find)
+            result = self.state.go_on(self._tell, self._find)
             words = "done" if result.complete else "stopped"
         except AuraError as error:
             self.failed = {"text": str(error)}

@@ -277,9 +277,15 @@ class RunnerState:
         -----
         Worlds that were counted before, of the same scenario, seed and policy, are not played again.
         """
+        self._stop.clear()
+        return self.go_on(progress, found)
+
+    def go_on(
+        self, progress: Callable[[float, str], None] | None = None, found: Callable[[RunResult], None] | None = None
+    ) -> RunResult:
+        """`run`, unless it was cancelled already: for a thread that starts later than it was asked to."""
         scenario, policies = self.scenario, self.policies
         seed, worlds = self._run_values["seed"], self._run_values["worlds"]
-        self._stop.clear()
         result = self.result = RunResult(scenario, seed, asked=worlds)
         parts = 2 * len(policies)
         tell = progress or (lambda _share, _words: None)
@@ -335,6 +341,10 @@ class RunnerState:
         held = self.result
         return held is not None and (held.scenario != self.scenario or held.seed != self._run_values["seed"]
                                      or list(held.runs) != [one.name for one in self.policies])  # fmt: skip
+
+    def ready(self) -> None:
+        """Forget an earlier `cancel`."""
+        self._stop.clear()
 
     def cancel(self) -> None:
         """Stop the run that is going on, soon; what it found stays."""

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from datetime import date, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,6 +130,16 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
             f"document.querySelectorAll('.aura-explorer .scroll tbody tr').length === {rows + 1}", timeout=20_000
         )
         assert "n = 65" in page.inner_text('.aura-explorer .card[data-metric="sat_score_mean"]')
+        # what is being typed stays as it is, the caret too, while the evidence beside it changes
+        page.fill(".aura-explorer .days", "45")
+        page.fill(".aura-explorer .author", "R. Ro")
+        page.focus(".aura-explorer .author")
+        page.keyboard.press("Home")
+        ledger.record_event({"type": "SAT_SCORE", "case_id": case, "value": 2, "ts": at})
+        page.wait_for_function("/n = 66/.test(document.querySelector('.aura-explorer .evidence').textContent)", timeout=20_000)
+        page.keyboard.type("X")
+        assert page.input_value(".aura-explorer .author") == "XR. Ro" and page.input_value(".aura-explorer .days") == "45"
+        page.fill(".aura-explorer .author", "")
         # without a name it is refused, and said; with one it is a proposal
         page.focus(".aura-explorer .start")
         page.keyboard.press("Enter")
@@ -139,6 +151,8 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
         page.keyboard.press("Enter")
         page.wait_for_selector(".aura-explorer .draft:visible", timeout=20_000)
         waiting = aura.HRDesk(ledger).pending().row(0, named=True)
+        plan = json.loads(waiting["attributes"])["plan"]
+        assert date.fromisoformat(plan["ends"]) - date.fromisoformat(plan["starts"]) == timedelta(days=45)
         assert waiting["actor"] == "officer_anne@sba.gov" and waiting["event_id"] in page.inner_text(".aura-explorer .recorded")
         page.wait_for_function(
             "/1 proposal/.test(document.querySelector('.aura-explorer .verdict-said').textContent)", timeout=20_000
@@ -152,7 +166,15 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
 
 
 def test_the_runner_runs_and_is_stopped(page: Page, server: str, tmp_path: Path) -> None:
+    # in the dark from the start
+    page.goto(f"{server}/lab")
+    page.get_by_role("menuitem", name="Settings", exact=True).click()
+    page.get_by_text("Theme", exact=True).hover()
+    page.get_by_text("JupyterLab Dark", exact=True).click()
+    page.wait_for_selector('body[data-jp-theme-light="false"]', state="attached")
+    page.wait_for_timeout(1_000)  # until the server has kept it
     run_first(page, server, "runner", ".aura-runner[data-running]")
+    page.wait_for_selector(".aura-runner.dark")
     page.select_option('.aura-runner select[data-key="other"]', '"tracker"')
     page.focus('.aura-runner input[data-key="days"]')
     for _ in range(5):
@@ -160,6 +182,7 @@ def test_the_runner_runs_and_is_stopped(page: Page, server: str, tmp_path: Path)
     page.focus(".aura-runner .start")
     page.keyboard.press("Enter")
     page.wait_for_selector('.aura-runner[data-running="true"]')
+    assert page.evaluate("document.activeElement.className") == "stop"  # the keys go on where something can be done
     page.wait_for_function("Number(document.querySelector('.aura-runner').dataset.worlds) > 0", timeout=60_000)
     assert 0 < page.evaluate("document.querySelector('.aura-runner progress').value") < 1
     page.focus(".aura-runner .stop")

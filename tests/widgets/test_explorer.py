@@ -206,3 +206,81 @@ def test_without_a_kernel_a_picture_and_a_sentence_remain() -> None:
     explorer = DossierExplorer(LOG)
     data, _ = explorer._repr_mimebundle_()
     assert data["text/plain"] == repr(explorer) and data["image/png"]
+
+
+def test_a_policy_on_the_whole_log_is_read_over_the_whole_log() -> None:
+    whole = Policy(
+        {
+            "name": "any",
+            "window": None,
+            "rules": [{"id": "pip", "when": {"metric": "override_rate", "above": 0.2, "anytime": 0.05}}],
+        }
+    )
+    state = ExplorerState(LOG, whole)
+    board = aura.dossiers(LOG, window=None)
+    want = whole.evaluate(board)
+    assert state.window is None and state.board.sort("actor").drop("verdict").equals(aura.dossiers(LOG, window=None, policy=whole))
+    judged = state.board.filter(pl.col("verdict") != "not_judged").join(want.select("actor", want="verdict"), on="actor")
+    assert judged["verdict"].to_list() == judged["want"].cast(pl.String).to_list()
+
+
+def test_on_a_day_in_the_past_a_proposal_is_still_a_proposal(ledger: aura.Ledger) -> None:
+    ledger.record_events(aura.sample_log(seed=7))
+    explorer = DossierExplorer(ledger, as_of="2026-06-20", follow=None)
+    explorer.state.pick(ANNE)
+    explorer.asked = {"plan": ANNE, "by": "R. Roe", "days": 30}
+    assert "It is a proposal" in explorer.plan["said"] and "1 proposal" in explorer.detail["standing"]
+    assert explorer.plan["plan"]["starts"] >= aura.HRDesk(ledger).pending()["ts"].dt.date().cast(pl.String).item()
+    assert explorer.detail["banner"]["under_way"] == "A proposal waits for a signature."
+
+
+def test_who_drops_out_of_the_window_is_said_to(ledger: aura.Ledger, tmp_path: Path) -> None:
+    verdict = {
+        "type": "DECISION",
+        "actor_kind": "officer",
+        "agent": "gpt",
+        "ai_recommendation": "APPROVE",
+        "human_verdict": "APPROVE",
+    }
+    ledger.record_event({**verdict, "actor": "zed", "case_id": "Z", "ts": "2026-01-05T10:00:00Z"})
+    explorer = DossierExplorer(ledger, follow=None)
+    explorer.state.pick("zed")
+    ledger.record_event({**verdict, "actor": "amy", "case_id": "A", "ts": "2026-08-05T10:00:00Z"})
+    explorer.refresh()
+    assert (
+        explorer.detail["actor"] == "zed" and explorer.detail["kind"] == "officer" and "no events" in explorer.detail["reasons"][0]
+    )
+    assert "amy" in explorer.export_html(tmp_path / "page.html").read_text("utf-8") and explorer.state.actor == "zed"
+    with pytest.raises(ParameterError, match="no verdict"):
+        explorer.state.draft()
+
+
+def test_a_calendar_counts_in_the_series_too() -> None:
+    office = aura.Calendar(hours=dict.fromkeys(("mon", "tue", "wed", "thu", "fri"), ("09:00", "17:00")))
+    state = ExplorerState(LOG, calendar=office)
+    state.pick(ANNE)
+    _, wide = state.series_window
+    row = aura.dossiers(LOG, window=wide, calendar=office).filter(actor=ANNE).row(0, named=True)
+    assert state.series["avg_processing_hours"]["value"][-1] == pytest.approx(row["avg_processing_hours"], rel=1e-12)
+
+
+def test_nobody_looks_nobody_follows(ledger: aura.Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.widgets import explorer as module
+
+    ledger.record_events(LOG)
+    monkeypatch.setattr(module, "_MINUTE", 0.3)
+    explorer = DossierExplorer(ledger, follow=0.02)
+    thread = explorer._thread
+    assert thread is not None and thread.is_alive()
+    thread.join(10)
+    assert not thread.is_alive() and not explorer.following
+    explorer.here = 1.0  # somebody looks again
+    assert explorer.following and explorer._thread is not None and explorer._thread.is_alive()
+    explorer.close()
+    explorer._thread.join(10)
+    assert not explorer._thread.is_alive()
+
+
+def test_every_threshold_is_drawn() -> None:
+    two = Policy({"name": "two", "rules": [{"id": "low", "when": {"metric": "sat_score_mean", "below": 3}}, {"id": "very", "when": {"metric": "sat_score_mean", "below": 2}}]})  # fmt: skip
+    assert ExplorerState(LOG, two).thresholds == {"sat_score_mean": [2.0, 3.0]}

@@ -130,3 +130,60 @@ def test_a_refused_value_is_said_and_goes_back() -> None:
     assert now["per_day"] == 85.0
     runner.asked = {"scenario": "fraud_unit", "at": 2}
     assert runner.failed == {} and runner.world["scenario"] == "fraud_unit"
+
+
+def test_a_cancel_that_comes_at_once_counts_and_one_before_a_run_does_not() -> None:
+    runner = ScenarioRunner("loan_forgiveness", worlds=500)
+    runner.asked = {"cancel": True, "at": 1}
+    runner.asked = {"run": True, "at": 2}
+    runner.asked = {"cancel": True, "at": 3}
+    _until(lambda: not runner.running, runner)
+    assert runner.progress["words"] == "stopped" and not (runner.state.result and runner.state.result.rates)
+    state = _small(worlds=2)
+    state.cancel()
+    assert state.run().complete
+
+
+def test_closing_stops_the_run_and_a_new_run_forgets_an_old_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = ScenarioRunner("fraud_unit", worlds=2)
+    with monkeypatch.context() as broken:
+        broken.setattr(runner.state, "go_on", lambda *_: (_ for _ in ()).throw(ParameterError("it broke")))
+        runner.run()
+        _until(lambda: not runner.running, runner)
+    assert "it broke" in runner.failed["text"] and runner.progress["words"] == "failed"
+    runner.run()
+    runner.wait(60)
+    assert runner.failed == {} and runner.progress["words"] == "done"
+    busy = ScenarioRunner("loan_forgiveness", worlds=500)
+    busy.run()
+    busy.close()
+    _until(lambda: not busy.running, busy)
+
+
+def test_results_belong_to_what_was_played() -> None:
+    runner = ScenarioRunner("fraud_unit", worlds=2)
+    runner.run()
+    runner.wait(60)
+    said = repr(runner)
+    assert "fraud_unit" in said and runner.result["scenario"] == "fraud_unit" and not runner.state.outdated
+    runner.asked = {"scenario": "loan_forgiveness", "at": 1}
+    assert repr(runner) == said and runner.state.outdated and "other settings" in runner.said
+    runner.asked = {"scenario": "fraud_unit", "at": 2}
+    assert not runner.state.outdated and "other settings" not in runner.said
+
+
+def test_names_are_told_apart() -> None:
+    mine = aura.Scenario.from_yaml(shipped()["fraud_unit"]).for_days(33)
+    state = RunnerState(mine)
+    assert state.chosen == "fraud_unit (yours)"
+    state.choose("fraud_unit")
+    assert state.scenario.days == 100
+    state.choose("fraud_unit (yours)")
+    assert state.scenario == mine
+    with pytest.raises(ParameterError, match="two policies have one name"):
+        RunnerState("fraud_unit", [aura.Policy.tracker()])
+    slashed = aura.Scenario.read({"name": "tiny", "days": 40, "queues": [{"name": "a/b", "per_day": 10}], "agents": [{"name": "model", "accuracy": {"a/b": 0.8}}],
+                                  "officers": [{"name": "officer", "service": {"minutes": 20}, "overrides_wrong": 0.8, "overrides_right": 0.1}]})  # fmt: skip
+    own = RunnerState(slashed)
+    own.set("agents/0/accuracy/0", 0.5)
+    assert own.scenario.agents[0].accuracy == {"a/b": 0.5}

@@ -17,6 +17,8 @@ from aura_analytics import Policy, Scenario
 from aura_analytics.errors import ParameterError
 from aura_analytics.rules.engine import VERDICTS
 from aura_analytics.rules.history import latest_verdicts
+from aura_analytics.simulation.scenario import shipped
+from aura_analytics.widgets import ThresholdTuner
 from aura_analytics.widgets.tuner_state import LEVELS, TunerState
 from tests.simulation.test_loop import HARSH, ONE, STRICT
 
@@ -153,3 +155,95 @@ def test_a_board_alone() -> None:
     started = time.perf_counter()
     state.set("pip.override_rate.threshold", 0.2)
     assert time.perf_counter() - started < 1
+
+
+WHOLE_LOG = Policy(
+    {"name": "any", "window": None, "rules": [{"id": "pip", "when": {"metric": "override_rate", "above": 0.2, "anytime": 0.05}}]}
+)
+LATER = Policy({"name": "later", "window": None, "rules": [{"id": "pip", "when": {"metric": "override_rate", "above": 0.2, "min_n": 150, "limit": "lower", "confidence": 0.85}}]})  # fmt: skip
+ROLES = Policy({"name": "roles", "roles": {"judges": sorted(aura.dossiers(LOG).filter(pl.col("override_rate_n") > 0)["actor"])},
+                "rules": [{"id": "peers", "when": {"metric": "override_rate", "above": {"role_rate_plus": 0.05}, "min_n": 3}}]})  # fmt: skip
+
+
+@pytest.mark.parametrize("policy", [WHOLE_LOG, LATER, ROLES], ids=["anytime", "whole log", "roles"])
+def test_verdicts_and_the_file_are_the_policy_s(policy: Policy, tmp_path: Path) -> None:
+    state = TunerState(LOG, policy)
+    board = aura.dossiers(LOG, window=policy.spec.window, roles=policy.roles)
+    want = policy.evaluate(board)
+    mine = dict(zip(state.actors.to_list(), [VERDICTS[code] for code in state.verdicts], strict=True))
+    assert mine == {
+        actor: str(verdict) for actor, verdict in want.filter(pl.col("actor").is_in(list(mine))).select("actor", "verdict").rows()
+    }
+    assert set(want.filter(verdict="flag")["actor"]) == set(state.flagged)
+    again = Policy.from_yaml(state.save(tmp_path / "tuned.yaml", "R. Roe"))
+    assert again.spec.window == policy.spec.window and again.evaluate(board)["verdict"].equals(want["verdict"])
+    for setting in state.settings:  # what is set lies among what can be set
+        assert setting.value in setting.choices if setting.choices else setting.low <= setting.value <= setting.high  # type: ignore[operator]
+    if "all" in [choice for setting in state.settings if setting.key == "window" for choice in setting.choices]:
+        state.set("window", "all")
+        assert state.policy.spec.window is None
+
+
+@pytest.mark.parametrize(("k", "m", "step"), [(2, 3, "7d"), (2, 3, "30d"), (2, 3, "60d"), (5, 6, "7d")])
+def test_errors_are_those_of_the_step(k: int, m: int, step: str) -> None:
+    rules = [{"id": "rate", "when": {"metric": "override_rate", "above": 0.28, "min_n": 10}}]
+    policy = Policy({"name": "lasting", "persistence": {"k": k, "m": m, "step": step}, "rules": rules})
+    world = Scenario.from_yaml(shipped()["loan_forgiveness"]).changed(hr=None)
+    found = TunerState(aura.sample_log(300, seed=3), policy, scenario=world, worlds=6).errors
+    swept = aura.rule_error_rates(policy, world, 6, 0, every_days=int(step[:-1]))
+    assert found is not None
+    assert found["false_flags"] == pytest.approx(swept.worlds["false_flags_per_officer_year"].mean(), rel=1e-9)
+    assert found["missed"] == pytest.approx(1 - swept.worlds["detected"].mean(), rel=1e-9)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("days", [90, 365, 500])
+def test_both_sides_of_a_cost_are_of_one_time(days: int) -> None:
+    world = Scenario.from_yaml(shipped()["fraud_unit"]).for_days(days)
+    state = TunerState(aura.sample_log(300, seed=3), scenario=world, worlds=4)
+    for key, value in (("pip.override_rate.threshold", 0.0), ("pip.sat_score_mean.threshold", 5.0)):
+        state.set(key, value)
+    wrong = state.errors
+    assert wrong is not None and wrong["false_per_100"] == 50.0  # of two officers one does well, and is flagged
+    assert wrong["false_flags"] == pytest.approx(365.25 / days)
+    state.set("pip.override_rate.threshold", 1.0)
+    assert state.errors is not None and (state.errors["false_per_100"], state.errors["missed_per_100"]) == (0.0, 50.0)
+    costs = state.costs("pip.override_rate.threshold", missed=3, points=3)
+    assert costs["cost"].to_list() == (costs["false_per_100"] + 3 * costs["missed_per_100"]).to_list()
+    assert state.played == (days, 4)
+
+
+def test_what_cannot_be_counted_is_refused_or_left_out(tmp_path: Path) -> None:
+    late = Policy({"name": "late", "rules": [{"id": "sla", "when": {"metric": "sla_breach_rate", "above": 0.2}}]})
+    with pytest.raises(ParameterError, match="no limit is given"):
+        TunerState(LOG, late)
+    state = TunerState(LOG, late, sla="24h")
+    assert set(state.flagged) == set(late.evaluate(aura.dossiers(LOG, sla="24h")).filter(verdict="flag")["actor"]) != set()
+    run = aura.simulate(Scenario.from_yaml(shipped()["fraud_unit"]).for_days(40), 1)
+    machines = Policy(
+        {"name": "machines", "kinds": ["agent"], "rules": [{"id": "r", "when": {"metric": "overridden_rate", "above": 0.3}}]}
+    )
+    assert TunerState(run, machines).confusion is None and TunerState(run).confusion is not None
+    with pytest.raises(ParameterError, match="one line"):
+        TunerState(LOG).to_yaml("Anne\nversion: 7")
+
+
+def test_a_ledger_whatever_hr_did_since(tmp_path: Path) -> None:
+    with aura.Ledger(f"sqlite:///{tmp_path}/aura.db", mirror=False) as ledger:
+        ledger.record_events(LOG)
+        before = TunerState(ledger).flagged
+        aura.HRDesk(ledger).act("suspension", "officer_bob@sba.gov", "officer", rule="x", reason="x", days=3)
+        assert TunerState(ledger).flagged == before == TunerState(LOG).flagged != []
+
+
+def test_the_widget_shows_what_the_state_has() -> None:
+    tuner = ThresholdTuner(LOG)
+    tuner.state.set("pip.override_rate.threshold", 0.05)
+    assert {one["key"]: one["value"] for one in tuner.settings}["pip.override_rate.threshold"] == 0.05
+    assert next(leaf["threshold"] for leaf in tuner.leaves if leaf["key"] == "pip.override_rate") == 0.05
+    assert list(tuner.result["verdicts"]) == tuner.state.verdicts.tolist()
+    tuner.asked = {"values": {"pip.override_rate.threshold": 7}, "at": 1}
+    assert "out of range" in tuner.failed["text"]
+    assert {one["key"]: one["value"] for one in tuner.settings}["pip.override_rate.threshold"] == 0.05
+    # where nothing can be drawn the widget is there all the same
+    bare = ThresholdTuner(LOG.filter(pl.col("type") != "SAT_SCORE"))
+    assert bare._repr_mimebundle_()[0]["image/png"]
