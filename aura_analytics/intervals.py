@@ -18,7 +18,16 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["beta_posterior", "decisions_to_settle", "mean_t", "mixture_e_value", "quantile_ranks", "wilson", "z_value"]
+__all__ = [
+    "beta_posterior",
+    "decisions_to_settle",
+    "mean_t",
+    "mixture_e_value",
+    "poisson_rate",
+    "quantile_ranks",
+    "wilson",
+    "z_value",
+]
 
 
 def z_value(confidence: float) -> float:
@@ -108,6 +117,39 @@ def mean_t(
     flat = (count > 1) & (spread == 0)
     lower, upper = np.where(flat, np.nan, lower), np.where(flat, np.nan, upper)
     return lower, upper
+
+
+def poisson_rate(count: int, exposure: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Exact limits of the rate of a Poisson count.
+
+    Parameters
+    ----------
+    count
+        Events.
+    exposure
+        Time in which they were counted, above 0.
+    confidence
+        Two-sided level in (0, 1).
+
+    Returns
+    -------
+    tuple of floats
+        Lower and upper limit, per unit of exposure.
+
+    References
+    ----------
+    Garwood F (1936) Biometrika 28:437-442.
+
+    Examples
+    --------
+    >>> tuple(round(limit, 3) for limit in poisson_rate(0, 10.0))
+    (0.0, 0.369)
+    """
+    from scipy.special import gammaincinv
+
+    tail = (1 - confidence) / 2
+    low = float(gammaincinv(count, tail)) / exposure if count else 0.0
+    return low, float(gammaincinv(count + 1, 1 - tail)) / exposure
 
 
 def quantile_ranks(n: ArrayLike, q: float, confidence: float = 0.95) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

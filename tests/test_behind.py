@@ -83,13 +83,17 @@ def test_what_is_known_of_the_case_stands_beside_it() -> None:
         {"type": "RESOLVED", "actor": "bert", "case_id": "C1", "ts": at(11)},
         {"type": "SAT_SCORE", "case_id": "C1", "value": 4, "ts": at(12)},
         {"type": "OUTCOME", "case_id": "C1", "outcome": "APPROVE", "ts": at(14)},
+        {"type": "OUTCOME", "case_id": "C2", "outcome": "REJECT", "ts": at(14)},
+        {"type": "OUTCOME", "case_id": "C2", "actor": "gpt", "outcome": "success", "ts": at(15)},
+        {"type": "OVERRIDE", "actor": "cleo", "human_verdict": "REJECT", "ts": at(9), **verdict, "case_id": "C2"},
         {"type": "ADJUDICATION", "case_id": "C1", "outcome": "REJECT", "ts": at(13)}])  # fmt: skip
     anne = aura.cases_behind(log, "anne", "override_rate").row(0, named=True)
     assert (anne["value"], anne["human_verdict"], anne["stars"], anne["truth"]) == (1.0, "REJECT", 4.0, "REJECT")
+    assert aura.cases_behind(log, "cleo")["truth"].item() == "REJECT"  # success is about the work
     closed = aura.cases_behind(log, "bert", "avg_processing_hours")
     assert closed.height == 1 and closed["human_verdict"].item() == "APPROVE" and closed["value"].item() > 0
     agent = aura.cases_behind(log, "gpt", "overridden_rate")
-    assert sorted(agent["value"]) == [0.0, 1.0]
+    assert sorted(agent["value"]) == [0.0, 1.0, 1.0]
     early = aura.cases_behind(log, "anne", "override_rate", "2026-01-05T11:30Z").row(0, named=True)
     assert early["stars"] is None and early["truth"] is None  # nothing after as_of is looked at
 

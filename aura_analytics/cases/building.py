@@ -15,7 +15,7 @@ from aura_analytics.cases import deciders, follow
 from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, collect
 from aura_analytics.events import CLOCK_TYPES, SCHEMA, VERDICT_TYPES
 
-__all__ = ["build", "follow_pass", "last_of", "split_outcomes", "with_hindsight"]
+__all__ = ["build", "follow_pass", "last_of", "last_truth", "split_outcomes", "with_hindsight"]
 
 _K = 10
 _RESULTS = ["success", "failure", "partial", "cancelled"]
@@ -131,13 +131,7 @@ def _with_final(decisions: pl.DataFrame) -> pl.DataFrame:
 
 def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
     """Add `right`: what the last adjudication of the case, or else its last outcome, says of the verdict."""
-    said = past.filter(pl.col("type").is_in(["ADJUDICATION", "OUTCOME"]) & pl.col("outcome").is_not_null())
-    rank = pl.col("type") == "ADJUDICATION"
-    # `success` and its like are about the work, not about which verdict was right
-    about_truth = rank | ~pl.col("outcome").is_in(_RESULTS)
-    truth = collect(said.filter(about_truth).select("case_id", "ts", "outcome", rank=rank))
-    last = truth.sort("case_id", "rank", "ts", "outcome").unique("case_id", keep="last").select("case_id", truth="outcome")
-    judged = decisions.join(last, on="case_id", how="left")
+    judged = decisions.join(last_truth(past), on="case_id", how="left")
     right = (
         pl.when(pl.col("human_verdict").is_null())
         .then(statement=None)
@@ -145,6 +139,16 @@ def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
         .when(pl.col("truth") == pl.col("ai_recommendation")).then(statement=False)
     )  # fmt: skip
     return judged.with_columns(right=right).drop("truth")
+
+
+def last_truth(past: pl.LazyFrame) -> pl.DataFrame:
+    """What is known to be right of each case: `case_id`, `truth` (its last adjudication, or else its last outcome that is about the verdict)."""
+    said = past.filter(pl.col("type").is_in(["ADJUDICATION", "OUTCOME"]) & pl.col("outcome").is_not_null())
+    rank = pl.col("type") == "ADJUDICATION"
+    # `success` and its like are about the work, not about which verdict was right
+    about_truth = rank | ~pl.col("outcome").is_in(_RESULTS)
+    truth = collect(said.filter(about_truth).select("case_id", "ts", "outcome", rank=rank))
+    return truth.sort("case_id", "rank", "ts", "outcome").unique("case_id", keep="last").select("case_id", truth="outcome")
 
 
 def _last_scores(window: pl.LazyFrame) -> pl.DataFrame:

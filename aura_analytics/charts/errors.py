@@ -50,10 +50,7 @@ def detection(rates: list[RuleErrorRates], *, theme: Theme = LIGHT, width: int =
     theme, width
         Look.
     """
-    rows = pl.concat([
-        pl.concat([pl.DataFrame({"day": [0], "share": [0.0], "lo": [0.0], "hi": [0.0]}, schema=one.detection.schema), one.detection]).with_columns(
-            rule=pl.lit(one.policy)) for one in rates
-    ])  # fmt: skip
+    rows = pl.concat([one.detection.with_columns(rule=pl.lit(one.policy)) for one in rates])
     names = [one.policy for one in rates]
     colour = alt.Color(
         "rule:N", scale=alt.Scale(domain=names, range=[theme.flag, theme.accent, theme.watch, theme.muted][: len(names)])

@@ -350,17 +350,24 @@ def _named(value: str, what: str) -> str:
 
 
 def _same_person(one: str, other: str) -> bool:
-    """Whether two names are meant to look alike: however they are written, with or without the part after an @."""
-    first, second = _skeleton(one), _skeleton(other)
-    return first == second or first.split("@")[0] == second.split("@")[0]
+    """Whether two names are meant to look alike: however they are written, in whatever order, with or without the part after an @.
+
+    Rather a stranger of the same name is refused than somebody signs for themselves.
+    """
+    return _alike(_parts(one), _parts(other)) or _alike(_parts(one.split("@")[0]), _parts(other.split("@")[0]))
 
 
-def _skeleton(name: str) -> str:
-    plain = unicodedata.normalize("NFKC", name).casefold().translate(_ALIKE)
+def _alike(one: list[str], other: list[str]) -> bool:
+    """Whether parts of names are the same, run together or in another order."""
+    return bool(one) and ("".join(one) == "".join(other) or sorted(one) == sorted(other))
+
+
+def _parts(name: str) -> list[str]:
+    """What is left of a name without case, accents, separators and invisible characters."""
+    plain = unicodedata.normalize("NFKD", name).casefold().translate(_LOOKALIKES)
     kept = "".join(character for character in plain if unicodedata.category(character) not in ("Cf", "Cc", "Mn"))
-    # officer_anne, Officer Anne and officer.anne are one name
-    return " ".join(re.sub(r"[_.\-]", " ", kept).split())
+    return re.findall(r"[^\W_]+", kept) or kept.split()
 
 
 # letters of other alphabets that look like Latin ones
-_ALIKE = str.maketrans("аеорсухіјѕԁһӏкмтвнοανρτυικ", "aeopcyxijsdhlkmtbhoavptuik")
+_LOOKALIKES = str.maketrans("аеорсухіјѕԁһӏкмтвнοανρτυικ", "aeopcyxijsdhlkmtbhoavptuik")

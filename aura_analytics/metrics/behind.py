@@ -11,6 +11,7 @@ import polars as pl
 
 from aura_analytics import cases, times
 from aura_analytics.cases import Options
+from aura_analytics.cases.building import last_truth
 from aura_analytics.cases.facts import collect, in_memory
 from aura_analytics.cases.traced import of_actor, traced
 from aura_analytics.metrics.base import Context, Mean, Metric, Quantile, Rate, Sla, Survival
@@ -62,7 +63,8 @@ def cases_behind(
         `value`: 1 or 0 for a share, otherwise in the metric's unit, hours waited of an open case, and for the SLA the time
         spent as a multiple of the case's limit; `ended` (false: still open, so the value is what it is so far). Then what is
         known of the case at `as_of`: `agent`, `ai_recommendation` and `human_verdict` (of this verdict where the metric counts verdicts, otherwise of the case's
-        last one), `stars` (last rating) and `truth` (last adjudication, or else outcome).
+        last one), `stars` (last rating) and `truth` (last adjudication, or else
+        last outcome about the verdict: `success` and its like are about the work).
 
     Raises
     ------
@@ -127,14 +129,13 @@ def _valued(table: pl.DataFrame, one: Metric, context: Context) -> pl.DataFrame:
 
 def _with_case(rows: pl.DataFrame, own: pl.LazyFrame) -> pl.DataFrame:
     """Add what is known of the case."""
-    said = collect(own.filter(pl.col("type").is_in(["DECISION", "OVERRIDE", "SAT_SCORE", "ADJUDICATION", "OUTCOME"]) & pl.col("case_id").is_not_null()))  # fmt: skip
+    said = collect(own.filter(pl.col("type").is_in(["DECISION", "OVERRIDE", "SAT_SCORE"]) & pl.col("case_id").is_not_null()))  # fmt: skip
     ordered = said.sort("ts", "event_id")
     about = pl.col("type").is_in(["DECISION", "OVERRIDE"])
     words = ("agent", "ai_recommendation", "human_verdict")
     verdicts = ordered.filter(about).group_by("case_id").agg(pl.col(name).last().alias(f"last_{name}") for name in words)
     stars = ordered.filter(type="SAT_SCORE").group_by("case_id").agg(stars=pl.col("value").last())
-    judged = ordered.filter(pl.col("type").is_in(["ADJUDICATION", "OUTCOME"]) & pl.col("outcome").is_not_null())
-    truth = judged.sort(pl.col("type") == "ADJUDICATION", "ts", "event_id").group_by("case_id", maintain_order=True).agg(truth=pl.col("outcome").last())  # fmt: skip
+    truth = last_truth(own).filter(pl.col("case_id").is_not_null())
     for part in (verdicts, stars, truth):
         rows = rows.join(part, on="case_id", how="left")
     own_words = [pl.col(name) if name in rows.columns else pl.col(f"last_{name}").alias(name) for name in words]

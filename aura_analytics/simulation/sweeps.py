@@ -202,7 +202,7 @@ class LoopComparison:
     ----------
     first, second
         `rate`, `value`, `lo`, `hi` (as of `RuleErrorRates`), `worlds`: `wrong_verdicts` (share of the verdicts up to the horizon), `stars` (mean), `hours`
-        (mean, from arrival to verdict), `plans_per_officer_year`, `plans_on_good_per_officer_year` (of officers who are not made to
+        (mean, from arrival to verdict, of all that arrived), `plans_per_officer_year`, `plans_on_good_per_officer_year` (of officers who are not made to
         underperform).
     differences
         The same of second minus first, paired (Student's t; no limits where all worlds agree).
@@ -376,7 +376,8 @@ def outcome(run: SimulationRun) -> dict[str, Any]:
     years = scenario.days / _YEAR
     on_good = plans.filter(pl.col("actor").is_in(good.implode())).height
     rated = cases.filter(pl.col("stars") > 0)["stars"]
-    hours = (cases["end"] - cases["arrival"]).dt.total_microseconds() / 3.6e9
+    # all that arrived, as they went on after the horizon too: leaving out the late ones flatters
+    hours = (run.truth.cases["end"] - run.truth.cases["arrival"]).dt.total_microseconds() / 3.6e9
     return {
         "wrong_verdicts": _number((~cases["human_right"]).mean()), "stars": _number(rated.mean()),
         "hours": _number(hours.mean()), "plans": plans.height, "years": officers.height * years, "on_good": on_good, "good_years": len(good) * years,
@@ -415,7 +416,7 @@ def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy, win
     worlds = pl.DataFrame([{name: row[name] for name in schema} for row in found], schema=schema)
     all_days = sorted(day for row in found for day in row["days"])
     total = sum(row["bad"] for row in found)
-    marks = sorted(set(all_days))
+    marks = [0, *sorted(set(all_days))] if total else []  # on day 0 nobody, of so many: that is not certain either
     caught = [sum(day <= mark for day in all_days) for mark in marks]
     low, high = wilson(caught, [total] * len(marks)) if marks else ([], [])
     detection = pl.DataFrame(
@@ -436,9 +437,7 @@ _Limits = tuple[float | None, float | None, float | None, int]
 
 def _bounded(name: str, across: _Limits, values: pl.Series, found: list[dict[str, Any]], days: int) -> _Limits:
     """Limits within what is possible, and not of width 0 only because all worlds said the same."""
-    from scipy.special import gammaincinv
-
-    from aura_analytics.intervals import wilson
+    from aura_analytics.intervals import poisson_rate, wilson
 
     mean, low, high, n = across
     if mean is None or low is None or high is None:
@@ -452,7 +451,5 @@ def _bounded(name: str, across: _Limits, values: pl.Series, found: list[dict[str
     if name in _COUNTED:
         count, years = _COUNTED[name]
         k, exposure = sum(row[count] for row in found), sum(row[years] for row in found)
-        # exact limits of a Poisson count (Garwood 1936)
-        lower_limit = float(gammaincinv(k, 0.025)) / exposure if k else 0.0
-        return mean, lower_limit, float(gammaincinv(k + 1, 0.975)) / exposure, n
+        return mean, *poisson_rate(k, exposure), n
     return mean, None, None, n

@@ -122,7 +122,9 @@ class ExplorerState:
         self._roles = roles or self.policy.roles
         self._lock = threading.RLock()
         self._said: pl.DataFrame | None = None
+        self._first: datetime | None = None
         self._state: DossierState | None = None
+        self._frame = pl.DataFrame()
         opened = source_of(source)
         self.ledger, self.origin, self.events = opened.ledger, opened.origin, opened.events
         if self.ledger is None:
@@ -132,6 +134,7 @@ class ExplorerState:
             frame = self._frame = collect(self.ledger.events_upto(seen))
             self.events = frame.lazy()
             self._new = self.ledger.subscribe(after=seen)
+            self._parts: list[pl.DataFrame] = []
             self._state = DossierState(frame.filter(WORK), **self._timing) if self._as_of is None else None
         self.actor: str | None = None
         self._kept: dict[str, Any] = {}
@@ -157,7 +160,7 @@ class ExplorerState:
         ordered = said.select("actor", "verdict", rank=rank).join(board, on="actor")
         size = [column for column in ("override_rate_n", "overridden_rate_n") if column in ordered.columns]
         most = pl.max_horizontal(size) if size else pl.lit(0)
-        self._plain, self._said = board, None
+        self._plain, self._said, self._first = board, None, None
         self.board = ordered.sort("rank", most, "actor", descending=[False, True, False]).drop("rank")
         self._kept = {}
 
@@ -188,18 +191,26 @@ class ExplorerState:
         if self.ledger is None:
             return 0
         with self._lock:
-            parts = []
+            parts = self._parts  # what was fetched before and could not be taken in
             while (fresh := self._new.poll()).height:
                 parts.append(fresh)
             if not parts:
                 return 0
             new = pl.concat(parts)
+            if self._state is None and self._as_of is None:
+                self._state = DossierState(self._frame.filter(WORK), **self._timing)
+            if self._state is not None:
+                try:
+                    self._state.append(new.filter(WORK))
+                except BaseException:
+                    # half of it may have been taken in: the sums are built anew, from everything, at the next look
+                    self._state = None
+                    raise
             self._frame = pl.concat([self._frame, new])
             if self._frame.n_chunks() > _CHUNKS:
                 self._frame = self._frame.rechunk()
+            self._parts = []
             self.events = self._frame.lazy()
-            if self._state is not None:
-                self._state.append(new.filter(WORK))
             self._read()
             if self.actor is None and self.board.height:
                 self.actor = self.board["actor"][0]
@@ -308,9 +319,11 @@ class ExplorerState:
     @property
     def series_window(self) -> tuple[str, str]:
         """Step of the rolling series, and the window that each of its readings looks back on."""
-        first = self._once("first", lambda: collect(self.events.select(pl.col("ts").min())).item())
-        assert self.as_of is not None
-        return readings(first, self.as_of, self.window)
+        if self._first is None:
+            self._first = collect(self.events.select(pl.col("ts").min())).item()
+        if self._first is None or self.as_of is None:
+            return readings(now(), now(), self.window)
+        return readings(min(self._first, self.as_of), self.as_of, self.window)
 
     @property
     def series(self) -> dict[str, pl.DataFrame]:
@@ -395,6 +408,16 @@ class ExplorerState:
         over = span_of_time(self.window)
         row = self.row
         return f"{self.actor} ({row['actor_kind'] or 'kind unknown'}): {row['verdict'].replace('_', ' ')}; {self.count()} by {self.policy.name} over {over}"
+
+    @property
+    def behindhand(self) -> bool:
+        """Whether something that was recorded could not be taken in yet."""
+        return self.ledger is not None and bool(self._parts)
+
+    @property
+    def ahead(self) -> bool:
+        """Whether the moment of the dossiers lies in the future, and nobody asked for that: one event with a wrong date moves it there."""
+        return self._as_of is None and self.ledger is not None and self.as_of is not None and self.as_of > now()
 
     def count(self) -> str:
         """How many of those whom the policy judges are flagged, in words."""

@@ -80,7 +80,8 @@ class ScenarioRunner(View):
 
     def close(self) -> None:
         """Stop the run, and take the widget away."""
-        self.state.cancel()
+        self.cancel(wait=30)
+        self.state.close()
         super().close()
 
     def run(self) -> None:
@@ -167,15 +168,16 @@ def _shown(result: RunResult) -> dict[str, Any]:
     outcomes = result.outcomes
     names = outcomes["policy"].to_list()
     rows = [[label, *(_figure(value, kind) for value in outcomes[key].to_list())] for key, (label, kind) in _OUTCOMES.items()]
-    found: dict[str, Any] = {"scenario": result.scenario.name, "policies": names, "outcomes": rows, "seed": result.seed, "worlds": result.worlds, "asked": result.asked, "complete": result.complete,
+    found: dict[str, Any] = {"scenario": result.scenario.name, "policies": names, "outcomes": rows, "seed": result.seed, "worlds": result.worlds, "asked": result.asked, "complete": result.complete, "every": result.every_days,
                              "days": result.scenario.days}  # fmt: skip
     if not result.rates:
         return found
     table = []
     for i, (rate, label) in enumerate(zip(result.rates[names[0]].rates["rate"], _labels(result), strict=True)):
-        cells = [_limits(result.rates[name].rates.row(i, named=True), rate) for name in names]
+        # limits are those of the number of worlds that was asked for: on the way there they would find differences that are none
+        cells = [_limits(result.rates[name].rates.row(i, named=True), rate, result.complete) for name in names]
         if result.differences is not None:
-            cells.append(_limits(result.differences.row(i, named=True), rate, signed=True))
+            cells.append(_limits(result.differences.row(i, named=True), rate, result.complete, signed=True))
         table.append([label, *cells])
     curves = [
         {"policy": name, **{column: one.detection[column].to_list() for column in ("day", "share", "lo", "hi")}}
@@ -196,7 +198,7 @@ def _figure(value: float | None, kind: str) -> str:
     return {"share": f"{value:.1%}", "stars": f"{value:.2f}", "hours": f"{value:.1f}", "count": f"{value:,.0f}"}[kind]
 
 
-def _limits(row: dict[str, Any], rate: str, *, signed: bool = False) -> list[str]:
+def _limits(row: dict[str, Any], rate: str, complete: bool, *, signed: bool = False) -> list[str]:  # noqa: FBT001
     """A rate with its limits: number, and a smaller line."""
     sign = "+" if signed else ""
 
@@ -211,5 +213,7 @@ def _limits(row: dict[str, Any], rate: str, *, signed: bool = False) -> list[str
 
     if row["value"] is None:
         return ["–", "no world has it"]
+    if not complete:
+        return [said(row["value"]), "so far"]
     limits = "no limits: all worlds agree" if row["lo"] is None else f"{said(row['lo'])} to {said(row['hi'])}"
     return [said(row["value"]), limits]

@@ -6,6 +6,7 @@ import tempfile
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from aura_analytics.widgets.setting import Setting, checked
 __all__ = ["RunResult", "RunnerState"]
 
 NONE = "none"
-_AT_ONCE = 60_000  # cases between two looks at whether to go on
+_AT_ONCE = 500_000  # cases between two looks at whether to go on
 _OUTCOMES = ("wrong_verdicts", "stars", "hours", "plans", "on_good")
 
 
@@ -37,7 +38,8 @@ class RunResult:
     runs
         By name of the policy: the world with that policy in its loop, on the same seed. They can be opened in the explorer and the tuner.
     rates
-        By name of the policy: how often it is wrong, over `worlds` worlds.
+        By name of the policy: how often it is wrong, over `worlds` worlds. Their limits hold for the number of worlds that was asked for: who stops
+        when they look good finds differences where there are none.
     differences
         Of two policies, second minus first, paired (`PolicyComparison`); None of one.
     worlds, asked
@@ -53,11 +55,16 @@ class RunResult:
     asked: int = 0
 
     @property
+    def every_days(self) -> int:
+        """How often the rule is read where its errors are counted."""
+        return min(7, self.scenario.days)
+
+    @property
     def complete(self) -> bool:
         """Whether that is all that was asked for."""
         return 0 < self.asked <= self.worlds
 
-    @property
+    @cached_property
     def outcomes(self) -> pl.DataFrame:
         """Per policy what became of the one world that was played: `policy`, `wrong_verdicts`, `stars`, `hours`, `plans`, `on_good`, `events`."""
         rows = [
@@ -290,8 +297,11 @@ class RunnerState:
         parts = 2 * len(policies)
         tell = progress or (lambda _share, _words: None)
 
+        furthest = [0.0]
+
         def told(done: float, words: str) -> None:
-            tell(done / parts, words)
+            furthest[0] = max(furthest[0], done / parts)  # what was counted before comes again, and is no step back
+            tell(furthest[0], words)
             if self._stop.is_set():
                 raise _Stopped
 
@@ -309,8 +319,10 @@ class RunnerState:
 
                 run = simulate(scenario, seed, policy=policy, progress=played)
                 result = kept(replace(result, runs={**result.runs, policy.name: run}))
-            chunk = max(2, int(_AT_ONCE // max(scenario.cases_expected, 1)))
-            for count in [*range(chunk, worlds, chunk), worlds]:
+            most = max(2, int(_AT_ONCE // max(scenario.cases_expected, 1)))
+            count = 0
+            while count < worlds:  # twice as many each time, as long as a look does not take too long
+                count = min(worlds, count + min(max(count, 2), most))
 
                 def counted(done: int, total: int, count: int = count) -> None:
                     share = len(policies) * count / worlds * done / max(total, 1)
@@ -326,7 +338,7 @@ class RunnerState:
     def _rated(self, result: RunResult, policies: list[Policy], count: int, progress: Callable[[int, int], None]) -> RunResult:
         """Error rates in so many worlds; those that were counted before are read from the folder."""
         options: dict[str, Any] = {"replications": count, "seed": result.seed, "folder": self._folder.name, "progress": progress}
-        options["every_days"] = min(7, result.scenario.days)
+        options["every_days"] = result.every_days
         if len(policies) == 2:
             both: PolicyComparison = compare_policies(policies[0], policies[1], result.scenario, **options)
             rates, differences = {both.first.policy: both.first, both.second.policy: both.second}, both.differences
@@ -349,6 +361,11 @@ class RunnerState:
     def cancel(self) -> None:
         """Stop the run that is going on, soon; what it found stays."""
         self._stop.set()
+
+    def close(self) -> None:
+        """Stop, and forget the worlds that were counted."""
+        self.cancel()
+        self._folder.cleanup()
 
     def sentence(self) -> str:
         """What is set and found, in words."""

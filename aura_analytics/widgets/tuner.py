@@ -11,7 +11,7 @@ import polars as pl
 import traitlets
 
 from aura_analytics.rules import engine
-from aura_analytics.widgets.tuner_state import TunerState
+from aura_analytics.widgets.tuner_state import WHOLE_NUMBERS, TunerState
 from aura_analytics.widgets.view import View, script
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ class ThresholdTuner(View):
             "errors": _plain(self.state.errors),
             "saved": _plain(self.state.saved_errors),
             "confusion": self.state.confusion,
+            "played": list(self.state.played),
             "reasons": reasons,
             "at": at,
         }
@@ -106,7 +107,7 @@ class ThresholdTuner(View):
             return {}
         frame = self.state.curve(key)
         lists = {name: frame[name].to_list() for name in ("value", "false_per_100", "missed_per_100")}
-        days, worlds = self.state.played
+        days, worlds, _ = self.state.played
         return {"key": key, "label": setting.label, "unit": setting.unit, "days": days, "worlds": worlds, **lists}
 
     def _answer(self, asked: dict[str, Any]) -> None:
@@ -210,7 +211,7 @@ def _round(most: float, unit: str) -> float:
 
 
 def _whole(value: Any, key: str) -> Any:
-    return int(value) if key.rsplit(".", 1)[-1] in ("min_n", "k", "m") and not isinstance(value, str) else value
+    return int(value) if key.rsplit(".", 1)[-1] in WHOLE_NUMBERS and not isinstance(value, str) else value
 
 
 def _plain(found: dict[str, float] | None) -> dict[str, float | None] | None:

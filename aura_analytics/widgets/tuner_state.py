@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from aura_analytics import __version__
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.metrics.base import Survival
 from aura_analytics.metrics.dossier import dossiers
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["TunerState"]
 
+WHOLE_NUMBERS = ("min_n", "k", "m")
 WHOLE = "all"  # the window that is no window
 LEVELS = (0.8, 0.9, 0.95, 0.975, 0.99, 0.995)
 _STEPS = {"fraction": 0.01, "stars": 0.1, "hours": 1.0, "score": 1.0, "cases": 1.0}
@@ -105,6 +107,10 @@ class TunerState:
         self._window: str | None = self.saved.spec.window
         self._as_of = None if as_of is None else parse_as_of(as_of)
         if self._events is None:
+            if self.saved.spec.persistence is not None and self.saved.spec.persistence.m > 1:
+                raise ParameterError(
+                    Problem("persistence needs the events: a frame of dossiers is one reading", got=self.saved.name)
+                )
             board = opened.events.collect()
             if self._options["roles"]:
                 given = self._options["roles"]
@@ -370,8 +376,10 @@ class TunerState:
 
     @property
     def errors(self) -> dict[str, float] | None:
-        """In the worlds of the scenario, read every step of the policy's persistence (30 days without): `false_flags` and `flags` (new ones) per
-        officer-year, `missed` (share of those made to underperform who are never flagged), `detected`; and of 100 officers over all the days of
+        """In the worlds of the scenario, read every step of the policy's persistence (30 days without): `false_flags` (officers who do well and are
+        ever flagged) and `flags` (new ones) per officer-year, `missed` (share of those made to underperform who are never flagged), `detected`, with
+        limits at 95 % (`_lo`, `_hi`; exact for the count, Wilson's for the share) where they have any, NaN where there is nobody to count; and of
+        100 officers over all the days of
         the scenario, how many are flagged wrongly (`false_per_100`) and how many should be flagged and never are (`missed_per_100`).
         None without a scenario.
 
@@ -380,9 +388,9 @@ class TunerState:
         return self._rates(self._rules, self._k, self._m, self._window)
 
     @property
-    def played(self) -> tuple[int, int]:
-        """Days of the scenario in which errors are counted, and how many worlds of it are played; (0, 0) without one."""
-        return (0, 0) if self._scenario is None else (self._scenario.days, self._worlds)
+    def played(self) -> tuple[int, int, int]:
+        """Days of the scenario in which errors are counted, how many worlds of it are played, and every how many days they are read; zeros without one."""
+        return (0, 0, 0) if self._scenario is None else (self._scenario.days, self._worlds, self._step.days)
 
     @property
     def saved_errors(self) -> dict[str, float] | None:
@@ -402,10 +410,7 @@ class TunerState:
         if window not in self._bank:
             self._bank[window] = ErrorBank(self._scenario, self.saved, window, self._step.days or 1, self._worlds, self._seed)
         bank = self._bank[window]
-        flagged = np.zeros(len(bank.number), dtype=bool)
-        for condition in rules.values():
-            flagged |= self._codes(condition, bank.board) == engine.FLAG
-        return bank.rates(flagged, k, m)
+        return bank.rates([self._codes(condition, bank.board) == engine.FLAG for condition in rules.values()], k, m)
 
     @property
     def confusion(self) -> dict[str, int] | None:
@@ -442,7 +447,8 @@ class TunerState:
         rows, kept = [], (dict(self._rules), self._k, self._m)
         try:
             for value in np.linspace(setting.low, setting.high, points).round(6).tolist():
-                self._set(key, int(value) if setting.step == 1 else value)
+                self._rules, self._k, self._m = dict(kept[0]), kept[1], kept[2]
+                self._set(key, int(value) if key.rsplit(".", 1)[-1] in WHOLE_NUMBERS else value)
                 wrong = self.errors or {}
                 flagged = int((self.verdicts == engine.FLAG).sum())
                 rows.append({"value": value, "flagged": flagged, **{name: wrong.get(name) for name in _CURVE}})
@@ -550,12 +556,17 @@ class TunerState:
         data = self.policy.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
         data["name"] = name or f"{self.saved.name}_tuned"
         wrong = self.errors
-        lines = [f"Tuned from {self.saved.name} version {self.saved.spec.version} by {author.strip()} on {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC.",
-                 f"Data: {self._origin}; dossiers {self.digest}; {len(self.flagged)} of {self.actors.len()} flagged."]  # fmt: skip
+        at = "" if self._as_of is None else f" as of {self._as_of:%Y-%m-%d %H:%M} UTC, over {self._window or 'the whole log'}"
+        lines = [f"Tuned from {self.saved.name} version {self.saved.spec.version} by {author.strip()} on {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, "
+                 f"aura-analytics {__version__}.",
+                 f"Data: {self._origin}{at}; dossiers {self.digest}; {len(self.flagged)} of {self.actors.len()} flagged."]  # fmt: skip
         if wrong is not None and self._scenario is not None:
-            missed = "nobody there is made to underperform" if np.isnan(wrong["missed"]) else f"{wrong['missed']:.0%} missed"
-            lines.append(f"Worlds: {self._worlds} of {self._scenario.name}, seed {self._seed}: {wrong['false_flags']:.3f} false flags per officer-year, "
-                         f"{missed}.")  # fmt: skip
+            false = f"{wrong['false_flags']:.3f} ({wrong['false_flags_lo']:.3f} to {wrong['false_flags_hi']:.3f}) false flags per officer-year"
+            missed = f"{wrong['missed']:.1%} ({wrong['missed_lo']:.1%} to {wrong['missed_hi']:.1%}) missed"
+            world = hashlib.sha256(self._scenario.model_dump_json().encode()).hexdigest()
+            lines.append(f"Worlds: {self._worlds} of {self._scenario.name} ({self._scenario.days} days, {world}), seed {self._seed}, read every {self._step.days} days: "
+                         f"{'nobody there does well' if np.isnan(wrong['false_flags']) else false}, "
+                         f"{'nobody there is made to underperform' if np.isnan(wrong['missed']) else missed}.")  # fmt: skip
         text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=140)
         return "".join(f"# {line}\n" for line in lines) + text
 

@@ -349,7 +349,11 @@ def test_who_was_ever_a_person_is_one(tmp_path: Path) -> None:
     ("actor", "approver"),
     [
         *[("anne", approver) for approver in ("anne", "ANNE", "an\u200bne", "\u0430nne", "anne@agency.gov", " anne  ")],
-        *[("officer_anne@sba.gov", approver) for approver in ("Officer Anne", "officer.anne", "Officer-Anne@elsewhere.org")],
+        *[
+            ("officer_anne@sba.gov", approver)
+            for approver in ("Officer Anne", "officer.anne", "Officer-Anne@elsewhere.org", "officeranne", "Anne, Officer")
+        ],
+        ("andré.roe", "Andre Roe"),
     ],
 )
 def test_spellings_of_oneself(desk: HRDesk, actor: str, approver: str) -> None:
@@ -357,6 +361,14 @@ def test_spellings_of_oneself(desk: HRDesk, actor: str, approver: str) -> None:
     with pytest.raises(ParameterError, match="own matter"):
         desk.approve(name, approver, "x")
     assert desk.pending().height == 1
+
+
+@pytest.mark.parametrize(
+    ("actor", "approver"), [("dora", "road"), ("@anne", "@bob"), ("_", "-"), ("anne", "anna"), ("anne.lee", "anne.roe")]
+)
+def test_others_sign(desk: HRDesk, actor: str, approver: str) -> None:
+    name = desk.act("suspension", actor, "officer", rule="x", reason="x")
+    assert desk.approve(name, approver, "x")
 
 
 def test_proposers_and_machines_do_not_sign(tmp_path: Path) -> None:

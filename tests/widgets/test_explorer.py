@@ -6,7 +6,9 @@ import json
 import re
 import subprocess
 import sys
+import threading
 import time
+import weakref
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -284,3 +286,74 @@ def test_nobody_looks_nobody_follows(ledger: aura.Ledger, monkeypatch: pytest.Mo
 def test_every_threshold_is_drawn() -> None:
     two = Policy({"name": "two", "rules": [{"id": "low", "when": {"metric": "sat_score_mean", "below": 3}}, {"id": "very", "when": {"metric": "sat_score_mean", "below": 2}}]})  # fmt: skip
     assert ExplorerState(LOG, two).thresholds == {"sat_score_mean": [2.0, 3.0]}
+
+
+def test_a_look_that_fails_loses_nothing_and_stays_said(ledger: aura.Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.widgets.explorer import _followed
+
+    ordered = LOG.sort("ts", "event_id")
+    ledger.record_events(ordered.head(4_000))
+    explorer = DossierExplorer(ledger, follow=None)
+    state = explorer.state
+    ledger.record_events(ordered.slice(4_000, 500))
+    asked, real = [0], ledger.after
+
+    def breaks(*given: Any) -> Any:
+        asked[0] += 1
+        if asked[0] == 2:
+            raise OSError("database is locked")
+        return real(*given)
+
+    with monkeypatch.context() as once:
+        once.setattr(ledger, "after", breaks)
+        with pytest.raises(OSError, match="locked"):
+            explorer.refresh()
+    ledger.record_events(ordered.slice(4_500, 10))
+    with monkeypatch.context() as once:
+        once.setattr(state._state, "append", lambda *_: (_ for _ in ()).throw(MemoryError("full")))
+        with pytest.raises(MemoryError):
+            explorer.refresh()
+    with monkeypatch.context() as once:
+        once.setattr(explorer, "_detail", lambda: (_ for _ in ()).throw(ValueError("not now")))
+        with pytest.raises(ValueError, match="not now"):
+            explorer.refresh()
+    explorer.refresh()
+    fresh = DossierExplorer(ordered.head(4_510), follow=None)
+    assert state.board.equals(fresh.state.board) and explorer.people == fresh.people and explorer.said.split(";")[0] in fresh.said
+    # what a look says of its failure stays until a look succeeds
+    monkeypatch.setattr(state, "refresh", lambda: (_ for _ in ()).throw(OSError("gone")))
+    stop = threading.Event()
+    follower = threading.Thread(target=_followed, args=(weakref.ref(explorer), stop, 0.01))
+    follower.start()
+    limit = time.monotonic() + 10
+    while not explorer.failed and time.monotonic() < limit:
+        time.sleep(0.01)
+    assert "OSError: gone" in explorer.failed["text"]
+    stop.set()
+    follower.join()
+
+
+def test_a_date_in_the_future_is_said(ledger: aura.Ledger) -> None:
+    ledger.record_events(LOG)
+    explorer = DossierExplorer(ledger, follow=None)
+    assert "future" not in explorer.said
+    ledger.record_event({"type": "SAT_SCORE", "case_id": "unknown", "value": 3, "ts": "2062-01-01"})
+    explorer.refresh()
+    assert "dated in the future" in explorer.said
+    for actor in (ANNE, None):  # somebody without events in the window, and an empty board
+        assert explorer.state.board.is_empty() or actor is None or explorer.detail["actor"]
+    assert ExplorerState(aura.events.empty()).found() == []
+
+
+def test_the_picture_shows_the_verdicts_of_the_page() -> None:
+    lasting = Policy(
+        {
+            "name": "two",
+            "persistence": {"k": 1, "m": 3, "step": "20d"},
+            "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.2}}],
+        }
+    )
+    explorer = DossierExplorer(LOG, lasting)
+    board = explorer.state.board
+    assert (board["verdict"] != board["pip_status"].cast(pl.String)).any()  # one reading says other than three
+    assert explorer.picture() != DossierExplorer(LOG).picture()

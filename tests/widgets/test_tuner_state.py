@@ -209,7 +209,7 @@ def test_both_sides_of_a_cost_are_of_one_time(days: int) -> None:
     assert state.errors is not None and (state.errors["false_per_100"], state.errors["missed_per_100"]) == (0.0, 50.0)
     costs = state.costs("pip.override_rate.threshold", missed=3, points=3)
     assert costs["cost"].to_list() == (costs["false_per_100"] + 3 * costs["missed_per_100"]).to_list()
-    assert state.played == (days, 4)
+    assert state.played == (days, 4, 30)
 
 
 def test_what_cannot_be_counted_is_refused_or_left_out(tmp_path: Path) -> None:

@@ -61,19 +61,19 @@ function render({ model, el }) {
     }
     said.curves.forEach((one, k) => {
       const steps = (values) => { const at = [[0, 0]]; one.day.forEach((day, i) => at.push([day, at[at.length - 1][1]], [day, values[i]])); at.push([said.days, at[at.length - 1][1]]); return at.map(([x, y]) => `${px(x)},${py(y)}`); };
-      svg.append(drawn("polygon", { points: [...steps(one.hi), ...steps(one.lo).reverse()].join(" "), fill: colours[k], opacity: 0.15 }),
-        drawn("polyline", { points: steps(one.share).join(" "), fill: "none", stroke: colours[k], "stroke-width": 2, "stroke-dasharray": k ? "6 3" : "" }));
+      if (said.complete) svg.append(drawn("polygon", { points: [...steps(one.hi), ...steps(one.lo).reverse()].join(" "), fill: colours[k], opacity: 0.15 }));
+      svg.append(drawn("polyline", { points: steps(one.share).join(" "), fill: "none", stroke: colours[k], "stroke-width": 2, "stroke-dasharray": k ? "6 3" : "" }));
       const x = pad.left + 200 * k;
       svg.append(drawn("line", { x1: x, x2: x + 20, y1: height - 8, y2: height - 8, stroke: colours[k], "stroke-width": 2, "stroke-dasharray": k ? "6 3" : "" }), drawn("text", { x: x + 25, y: height - 4, fill: "var(--ink)" }, one.policy));
     });
-    return element("figure", {}, svg, element("figcaption", { textContent: "Share of those made to underperform who are flagged, by day, with 95 % limits." }));
+    return element("figure", {}, svg, element("figcaption", { textContent: `Share of those made to underperform who are flagged, by day${said.complete ? ", with 95 % limits" : ""}.` }));
   }
 
   function found() {
     const said = model.get("result"), box = find(".found");
     if (!said.outcomes) { box.replaceChildren(element("p", { className: "said", textContent: "Nothing has been played yet." })); return; }
     const parts = [element("h4", { textContent: `One world of ${said.scenario}, ${said.days} days, seed ${said.seed}, with the rule in its loop` }), table(["", ...said.policies], said.outcomes)];
-    if (said.rates) parts.push(element("h4", { textContent: `How often the rule is wrong: ${said.complete ? said.worlds : `${said.worlds} of ${said.asked}`} worlds` }), table(["", ...said.policies, ...(said.paired ? ["difference"] : [])], said.rates));
+    if (said.rates) parts.push(element("h4", { textContent: `How often the rule is wrong: ${said.complete ? said.worlds : `${said.worlds} of ${said.asked}`} worlds, read every ${said.every} days` }), table(["", ...said.policies, ...(said.paired ? ["difference"] : [])], said.rates));
     if (said.curves && said.curves.length) parts.push(curves(said));
     box.replaceChildren(...parts);
     root.dataset.worlds = String(said.worlds || 0);

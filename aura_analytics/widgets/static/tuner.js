@@ -59,7 +59,7 @@ function verdictsOf(data, leaves) {
 
 function render({ model, el }) {
   const { root, find, ask, leave } = frame({ model, el }, "tuner", "Threshold tuner", STYLE, `<div class="columns"><div><div class="settings"></div><p class="said fixed"></p></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
-    <div class="cards"></div><h3 class="who"></h3><ul class="changes"></ul>
+    <div class="cards"></div><p class="said counted"></p><h3 class="who"></h3><ul class="changes"></ul>
     <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label class="set"><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
     <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
@@ -128,7 +128,7 @@ function render({ model, el }) {
     const cost = curve.value.map((_, i) => curve.false_per_100[i] + weight * curve.missed_per_100[i]);
     const least = Math.min(...cost), best = curve.value.filter((_, i) => cost[i] <= least + 1e-9), now = Number((find(`input[data-key="${curve.key}"]`) || {}).value);
     const range = best.length > 1 ? `from ${shown(best[0], curve.unit)} to ${shown(best[best.length - 1], curve.unit)}` : `at ${shown(best[0], curve.unit)}`;
-    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers over ${curve.days} days, in ${curve.worlds} worlds whose truth is known${model.get("alone") ? " (the other thresholds as they were exported)" : ""}.`;
+    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers over ${curve.days} days. That is the least of ${curve.value.length} values in the same ${curve.worlds} worlds whose truth is known: a neighbour may be as good${model.get("alone") ? " (the other thresholds as they were exported)" : ""}.`;
     find(".cost-said").textContent = text;
     const width = 540, height = 220, pad = { left: 34, right: 22, top: 10, bottom: 40 }, ticks = marks(Math.max(...cost, 1)), most = ticks[ticks.length - 1], first = curve.value[0], last = curve.value[curve.value.length - 1];
     const px = (v) => pad.left + (v - first) / (last - first || 1) * (width - pad.left - pad.right), py = (v) => height - pad.bottom - v / most * (height - pad.top - pad.bottom);
@@ -229,7 +229,12 @@ function render({ model, el }) {
     }));
     const cards = [["flagged", counts[3]], ["watched", counts[2]], ["clear", counts[1]], ["too little known", counts[0]]];
     const wrong = result.errors, saved = result.saved || {}, percent = (x) => x === null || x === undefined ? "–" : `${(100 * x).toFixed(0)} %`, when = moved_on ? (model.get("alone") ? ", as exported" : ", before") : "";
-    if (wrong) cards.push([`false flags per officer-year${when}`, wrong.false_flags.toFixed(3), saved.false_flags.toFixed(3)], [`of the bad ones missed${when}`, percent(wrong.missed), percent(saved.missed)], [`new flags per officer-year${when}`, wrong.flags.toFixed(2), saved.flags.toFixed(2)]);
+    const rate = (x, of = (v) => v.toFixed(3)) => x === null || x === undefined ? "–" : of(x), between = (low, high, of) => low === null || low === undefined ? "" : ` (${rate(low, of)} to ${rate(high, of)})`;
+    if (wrong) {
+      cards.push([`false flags per officer-year${between(wrong.false_flags_lo, wrong.false_flags_hi)}${when}`, rate(wrong.false_flags), rate(saved.false_flags)],
+        [`of the bad ones missed${between(wrong.missed_lo, wrong.missed_hi, percent)}${when}`, percent(wrong.missed), percent(saved.missed)], [`new flags per officer-year${when}`, rate(wrong.flags, (v) => v.toFixed(2)), rate(saved.flags, (v) => v.toFixed(2))]);
+    }
+    find(".counted").textContent = wrong ? `Errors in ${result.played[1]} worlds of ${result.played[0]} days, read every ${result.played[2]} days, with 95 % limits.` : "";
     if (result.confusion) for (const [name, label] of [["hit", "flagged rightly"], ["false_flag", "flagged wrongly"], ["missed", "missed"], ["right_not", "rightly not flagged"]]) cards.push([label + when, result.confusion[name]]);
     find(".cards").replaceChildren(...cards.map(([label, value, before]) => {
       const card = element("div", { className: "card" }, element("b", { textContent: value }), element("span", { textContent: label }));
