@@ -15,6 +15,7 @@ import polars as pl
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import METRICS
+from aura_analytics.rules.history import latest_verdicts
 from aura_analytics.rules.policy import Policy
 from aura_analytics.times import parse_as_of
 
@@ -148,7 +149,7 @@ def _rendered(template: str, plan: ImprovementPlan) -> str:
 
 def draft_plan(
     events: pl.DataFrame | pl.LazyFrame, actor: str, policy: Policy | None = None, *, as_of: datetime | date | str | None = None,
-    window: str | timedelta | None = "90d", days: int = 60,
+    window: str | timedelta | None = None, days: int = 60,
 ) -> ImprovementPlan:  # fmt: skip
     """Draft a plan for an actor from the verdict on their dossier.
 
@@ -161,7 +162,7 @@ def draft_plan(
     policy
         Whose thresholds; default `Policy.evidence_gated()`.
     as_of, window
-        Of the dossier, as `aura.dossiers`.
+        Of the dossier, as `aura.dossiers`; default window the policy's own, `all` is the whole log.
     days
         Length of the plan, at least 1.
 
@@ -176,12 +177,14 @@ def draft_plan(
         If nobody has this name, or the verdict is neither `flag` nor `watch`: there is nothing to improve on evidence.
     """
     chosen = policy or Policy.evidence_gated()
-    board = dossiers(events, as_of=as_of, window=window)
+    span = chosen.spec.window if window is None else None if window == "all" else window
+    board = dossiers(events, as_of=as_of, window=span, roles=chosen.roles)
     mine = board.filter(pl.col("actor") == actor)
     if mine.is_empty():
         hint = close_match(actor, board["actor"].to_list())
         raise ParameterError(Problem("nobody has this name in the window", got=actor, next=hint))
-    verdict = chosen.evaluate(mine).row(0, named=True)
+    # the others and earlier readings count where the policy asks for them
+    verdict = latest_verdicts(chosen, board, events, span, roles=chosen.roles).filter(pl.col("actor") == actor).row(0, named=True)
     start = (parse_as_of(as_of) if as_of is not None else verdict["as_of"]).date()
     return plan_from(verdict, str(mine["actor_kind"].item() or "officer"), chosen, start, days)
 

@@ -9,6 +9,7 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics.errors import ParameterError, RuleError
+from aura_analytics.simulation import sweeps
 from aura_analytics.simulation.scenario import shipped
 from aura_analytics.widgets import RunnerState, ScenarioRunner
 
@@ -77,9 +78,18 @@ def test_a_run_can_be_stopped_and_goes_on_where_it_was() -> None:
 
     result = state.run(found=stop_soon)
     assert not result.complete and 0 < result.worlds < 60 and result.runs
-    begun = time.perf_counter()
-    again = state.run()
-    assert again.complete and again.worlds == 60 and time.perf_counter() > begun
+    played: list[int] = []
+    with pytest.MonkeyPatch.context() as counting:
+        real = sweeps._worlds
+
+        def counted(task: Any) -> Any:
+            played.extend(task[1])
+            return real(task)
+
+        counting.setattr(sweeps, "_worlds", counted)
+        again = state.run()
+    # what was counted before is not played again
+    assert again.complete and again.worlds == 60 and sorted(played) == list(range(result.worlds, 60))
     fresh = aura.rule_error_rates(aura.Policy.evidence_gated(), state.scenario, 60, 0)
     assert again.rates["evidence_gated"].rates.equals(fresh.rates)
 
@@ -119,6 +129,7 @@ def test_the_widget_runs_in_a_thread_and_stops() -> None:
     shown = runner.result
     assert shown["policies"] == ["evidence_gated", "tracker"] and not shown["complete"] and 0 < shown["worlds"] < 500
     assert len(shown["rates"]) == 4 and all(len(row) == 4 for row in shown["rates"])
+    assert all(cell[1] in ("so far", "no world has it") for row in shown["rates"] for cell in row[1:])  # no limits on the way
     assert runner.picture().startswith(b"\x89PNG")
 
 
@@ -165,6 +176,7 @@ def test_results_belong_to_what_was_played() -> None:
     runner.run()
     runner.wait(60)
     said = repr(runner)
+    assert all(" to " in row[1][1] for row in runner.result["rates"] if row[1][0] != "–")
     assert "fraud_unit" in said and runner.result["scenario"] == "fraud_unit" and not runner.state.outdated
     runner.asked = {"scenario": "loan_forgiveness", "at": 1}
     assert repr(runner) == said and runner.state.outdated and "other settings" in runner.said

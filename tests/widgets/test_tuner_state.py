@@ -247,3 +247,55 @@ def test_the_widget_shows_what_the_state_has() -> None:
     # where nothing can be drawn the widget is there all the same
     bare = ThresholdTuner(LOG.filter(pl.col("type") != "SAT_SCORE"))
     assert bare._repr_mimebundle_()[0]["image/png"]
+
+
+def test_the_saved_policy_s_errors_stay_whatever_is_set() -> None:
+    world = Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(90)
+    state = TunerState(aura.sample_log(300, seed=3), scenario=world, worlds=3)
+    saved = state.errors
+    assert state.saved_errors == saved is not None
+    for key, value in (("window", "30d"), ("pip.override_rate.threshold", 0.0), ("pip.sat_score_mean.threshold", 5.0)):
+        state.set(key, value)
+    assert state.saved_errors == saved != state.errors
+    assert TunerState(aura.sample_log(300, seed=3), scenario=world, worlds=3).errors == saved
+
+
+def test_limits_of_errors_are_those_of_what_was_counted() -> None:
+    from scipy.stats import chi2
+
+    world = Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(90)
+    state = TunerState(aura.sample_log(300, seed=3), scenario=world, worlds=3)
+    state.set("pip.override_rate.threshold", 0.1)
+    state.set("pip.sat_score_mean.threshold", 3.3)
+    found = state.errors
+    assert found is not None
+    exposed = 10 * 3 * 90 / 365.25  # ten who do well, three worlds
+    count = round(found["false_flags"] * exposed)
+    assert count > 0 and found["false_flags_lo"] == pytest.approx(chi2.ppf(0.025, 2 * count) / 2 / exposed)
+    assert found["false_flags_hi"] == pytest.approx(chi2.ppf(0.975, 2 * count + 2) / 2 / exposed)
+    assert (
+        found["flags"] >= (count + 9 * (1 - found["missed"])) / (13 * 3 * 90 / 365.25) - 1e-9
+    )  # who is ever flagged comes to be flagged
+
+
+def test_a_curve_is_what_setting_gives() -> None:
+    slow = Policy({"name": "slow", "rules": [{"id": "slow", "when": {"metric": "avg_processing_hours", "above": 31.0}}]})
+    state, other = TunerState(LOG, slow), TunerState(LOG, slow)
+    for value, flagged in state.curve("slow.avg_processing_hours.threshold", 21).select("value", "flagged").rows():
+        other.set("slow.avg_processing_hours.threshold", value)
+        assert len(other.flagged) == flagged, value
+    lasting = Policy({"name": "lasting", "persistence": {"k": 2, "m": 3, "step": "20d"}, "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.2}}]})  # fmt: skip
+    state = TunerState(LOG, lasting)
+    for value, flagged in state.curve("m", 6).select("value", "flagged").rows():
+        other = TunerState(LOG, lasting)
+        other.set("m", int(value))
+        assert len(other.flagged) == flagged, value
+
+
+def test_a_large_office_can_be_tuned() -> None:
+    many = Scenario.read({"name": "large", "days": 120, "queues": [{"name": "claims", "per_day": 480}], "agents": [{"name": "model", "accuracy": 0.85}],
+                          "officers": [{"name": "officer", "count": 100, "service": {"minutes": 30}, "overrides_wrong": 0.8, "overrides_right": 0.1}]})  # fmt: skip
+    found = TunerState(aura.sample_log(300, seed=3), scenario=many, worlds=12).errors
+    assert found is not None and np.isnan(found["missed"]) and found["false_flags_hi"] > found["false_flags"] >= 0
+    with pytest.raises(ParameterError, match="persistence needs the events"):
+        TunerState(aura.dossiers(LOG), Policy({"name": "l", "persistence": {"k": 2, "m": 3, "step": "20d"}, "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.2}}]}))  # fmt: skip

@@ -155,8 +155,14 @@ function render({ model, el }) {
       svg.append(drawn("line", { x1: pad.left, x2: width - pad.right, y1: py(y), y2: py(y), stroke: "var(--line)", "stroke-width": 0.6 }), drawn("text", { x: pad.left - 5, y: py(y) + 4, "text-anchor": "end", fill: "var(--muted)" }, shown(y, line.unit)),
         drawn("text", { x: px(x), y: height - 6, "text-anchor": i === 0 ? "start" : i === 4 ? "end" : "middle", fill: "var(--muted)" }, day(x)));
     }
-    if (line.lo) svg.append(drawn("polygon", { points: [...line.hi.map((v, i) => `${px(line.at[i])},${py(v)}`), ...line.lo.map((v, i) => `${px(line.at[i])},${py(v)}`).reverse()].join(" "), fill: "var(--clear)", opacity: 0.18 }));
-    svg.append(drawn("polyline", { points: line.value.map((v, i) => `${px(line.at[i])},${py(v)}`).join(" "), fill: "none", stroke: "var(--clear)", "stroke-width": 2 }));
+    // where nothing was observed for a while there is a gap, no line across it
+    const apart = line.at.slice(1).map((at, i) => at - line.at[i]), usual = Math.min(...apart), pieces = [[0]];
+    apart.forEach((gap, i) => { if (gap > 1.5 * usual) pieces.push([]); pieces[pieces.length - 1].push(i + 1); });
+    for (const piece of pieces) {
+      const at = (values) => piece.map((i) => `${px(line.at[i])},${py(values[i])}`);
+      if (line.lo) svg.append(drawn("polygon", { points: [...at(line.hi), ...at(line.lo).reverse()].join(" "), fill: "var(--clear)", opacity: 0.18 }));
+      svg.append(piece.length > 1 ? drawn("polyline", { points: at(line.value).join(" "), fill: "none", stroke: "var(--clear)", "stroke-width": 2 }) : drawn("circle", { cx: px(line.at[piece[0]]), cy: py(line.value[piece[0]]), r: 2, fill: "var(--clear)" }));
+    }
     for (const limit of limits) svg.append(drawn("line", { x1: pad.left, x2: width - pad.right, y1: py(limit), y2: py(limit), stroke: "var(--flag)", "stroke-width": 1.5, "stroke-dasharray": "5 4" }));
     box.replaceChildren(svg, element("figcaption", { textContent: text }));
   }
