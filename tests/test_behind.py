@@ -51,15 +51,28 @@ def _check(table: pl.DataFrame, as_of: Any, window: str | None, **options: Any) 
     return numbers
 
 
-@settings(max_examples=40)
-@given(
+ANY = given(
     table=_events(),
     window=st.sampled_from([None, "12h", "40h"]),
     attribution=st.sampled_from(["last_decider", "event_actor", "all_deciders"]),
     holding=st.sampled_from(["closer", "holder"]),
     sla=st.sampled_from([None, "10h"]),
 )
+
+
+@settings(max_examples=12)
+@ANY
 def test_any_number_can_be_counted_again(table: pl.DataFrame, window: str | None, attribution: Any, holding: Any, sla: Any) -> None:
+    if not table.is_empty():
+        _check(table, START + timedelta(hours=50), window, attribution=attribution, holding=holding, sla=sla)
+
+
+@pytest.mark.slow
+@settings(max_examples=150)
+@ANY
+def test_any_number_can_be_counted_again_and_again(
+    table: pl.DataFrame, window: str | None, attribution: Any, holding: Any, sla: Any
+) -> None:
     if not table.is_empty():
         _check(table, START + timedelta(hours=50), window, attribution=attribution, holding=holding, sla=sla)
 

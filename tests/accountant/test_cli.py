@@ -91,6 +91,7 @@ def ledger(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_hr(ledger: Path) -> None:
     shown = run("hr", "status", cwd=ledger).stdout
     assert "anne (officer): good, reputation 100, level 0; 2 proposals waiting" in shown

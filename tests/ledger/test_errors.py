@@ -138,7 +138,7 @@ def test_a_read_only_file(tmp_path: Path) -> None:
             (folder / "aura.db").chmod(0o444)
             folder.chmod(mode_of_folder)
             command = [sys.executable, "-c", READ_ONLY, str(folder / "aura.db"), str(tmp_path / f"{mode_of_folder}.db")]
-            done = subprocess.run(command, capture_output=True, text=True, check=True)
+            done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=20)  # nobody waits for others' locks
             folder.chmod(0o755)
             assert "may not be written" in done.stdout or "cannot be opened" in done.stdout, done
         with Ledger(folder / "aura.db", mirror=False) as ledger:

@@ -69,15 +69,15 @@ def test_what_is_impossible_changes_nothing() -> None:
 
 
 def test_a_run_can_be_stopped_and_goes_on_where_it_was() -> None:
-    state = _small(worlds=60)
-    state.set("days", 365)
+    state = _small(worlds=30)
+    state.set("days", 150)
 
     def stop_soon(found: Any) -> None:
         if found.worlds:
             state.cancel()
 
     result = state.run(found=stop_soon)
-    assert not result.complete and 0 < result.worlds < 60 and result.runs
+    assert not result.complete and 0 < result.worlds < 30 and result.runs
     played: list[int] = []
     with pytest.MonkeyPatch.context() as counting:
         real = sweeps._worlds
@@ -89,8 +89,8 @@ def test_a_run_can_be_stopped_and_goes_on_where_it_was() -> None:
         counting.setattr(sweeps, "_worlds", counted)
         again = state.run()
     # what was counted before is not played again
-    assert again.complete and again.worlds == 60 and sorted(played) == list(range(result.worlds, 60))
-    fresh = aura.rule_error_rates(aura.Policy.evidence_gated(), state.scenario, 60, 0)
+    assert again.complete and again.worlds == 30 and sorted(played) == list(range(result.worlds, 30))
+    fresh = aura.rule_error_rates(aura.Policy.evidence_gated(), state.scenario, 30, 0)
     assert again.rates["evidence_gated"].rates.equals(fresh.rates)
 
 
