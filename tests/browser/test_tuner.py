@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,24 +12,13 @@ from aura_analytics import Policy
 from aura_analytics.widgets import ThresholdTuner
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Page
 
 pytestmark = pytest.mark.browser
 RATE = 'input[data-key="pip.override_rate.threshold"]'
 PLAIN = Policy({"name": "plain", "rules": [
     {"id": "rate", "when": {"any": [{"metric": "override_rate", "above": 0.4}, {"metric": "sat_score_mean", "at_most": 2.5, "missing_as": 5}]}},
     {"id": "slow", "when": {"metric": "avg_processing_hours", "at_least": 40, "min_n": 10}}]})  # fmt: skip
-
-
-@pytest.fixture
-def page(browser: Browser) -> Iterator[Page]:
-    opened = browser.new_page(viewport={"width": 1000, "height": 760})
-    wrong: list[str] = []
-    opened.on("pageerror", lambda error: wrong.append(str(error)))
-    opened.on("request", lambda request: None if request.url.startswith(("file:", "data:", "blob:")) else wrong.append(request.url))
-    yield opened
-    opened.close()
-    assert not wrong
 
 
 def open_page(page: Page, tuner: ThresholdTuner, folder: Path) -> None:
