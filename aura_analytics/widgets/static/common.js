@@ -25,6 +25,7 @@ const LOOK = `
 .aura .card { border: 1px solid var(--line); border-radius: 5px; padding: 6px 8px; text-align: left; }
 .aura .card b { display: block; font-size: 17px; font-variant-numeric: tabular-nums; }
 .aura .card span { color: var(--muted); }
+.aura .card em { display: block; font-style: normal; color: var(--muted); font-size: 12px; font-variant-numeric: tabular-nums; }
 .aura table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; color: inherit; }
 .aura th, .aura td { text-align: left; padding: 2px 8px 2px 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 .aura th { color: var(--muted); font-weight: normal; }

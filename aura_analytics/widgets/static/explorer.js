@@ -19,7 +19,6 @@ const STYLE = `
 .aura-explorer .ask label { display: flex; flex-direction: column; color: var(--muted); } .aura-explorer .ask label input { color: var(--ink); }
 .aura-explorer .cards { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .aura-explorer .card[aria-pressed=true] { border-color: var(--clear); box-shadow: inset 0 0 0 1px var(--clear); }
-.aura-explorer .card em { display: block; font-style: normal; color: var(--muted); font-size: 12px; font-variant-numeric: tabular-nums; }
 .aura-explorer figure { margin: 8px 0; } .aura-explorer figcaption { color: var(--muted); } .aura-explorer svg { width: 100%; height: auto; display: block; font-size: 11px; }
 .aura-explorer .draft { border: 1px solid var(--line); border-radius: 4px; padding: 4px 12px 8px; margin: 8px 0; }
 `;

@@ -229,16 +229,17 @@ function render({ model, el }) {
     }));
     const cards = [["flagged", counts[3]], ["watched", counts[2]], ["clear", counts[1]], ["too little known", counts[0]]];
     const wrong = result.errors, saved = result.saved || {}, percent = (x) => x === null || x === undefined ? "–" : `${(100 * x).toFixed(0)} %`, when = moved_on ? (model.get("alone") ? ", as exported" : ", before") : "";
-    const rate = (x, of = (v) => v.toFixed(3)) => x === null || x === undefined ? "–" : of(x), between = (low, high, of) => low === null || low === undefined ? "" : ` (${rate(low, of)} to ${rate(high, of)})`;
+    const rate = (x, of = (v) => v.toFixed(3)) => x === null || x === undefined ? "–" : of(x), between = (low, high, of) => low === null || low === undefined ? "" : `${rate(low, of)} to ${rate(high, of)}`;
     if (wrong) {
-      cards.push([`false flags per officer-year${between(wrong.false_flags_lo, wrong.false_flags_hi)}${when}`, rate(wrong.false_flags), rate(saved.false_flags)],
-        [`of the bad ones missed${between(wrong.missed_lo, wrong.missed_hi, percent)}${when}`, percent(wrong.missed), percent(saved.missed)], [`new flags per officer-year${when}`, rate(wrong.flags, (v) => v.toFixed(2)), rate(saved.flags, (v) => v.toFixed(2))]);
+      cards.push([`false flags per officer-year${when}`, rate(wrong.false_flags), rate(saved.false_flags), between(wrong.false_flags_lo, wrong.false_flags_hi)],
+        [`of the bad ones missed${when}`, percent(wrong.missed), percent(saved.missed), between(wrong.missed_lo, wrong.missed_hi, percent)], [`new flags per officer-year${when}`, rate(wrong.flags, (v) => v.toFixed(2)), rate(saved.flags, (v) => v.toFixed(2))]);
     }
     find(".counted").textContent = wrong ? `Errors in ${result.played[1]} worlds of ${result.played[0]} days, read every ${result.played[2]} days, with 95 % limits.` : "";
     if (result.confusion) for (const [name, label] of [["hit", "flagged rightly"], ["false_flag", "flagged wrongly"], ["missed", "missed"], ["right_not", "rightly not flagged"]]) cards.push([label + when, result.confusion[name]]);
-    find(".cards").replaceChildren(...cards.map(([label, value, before]) => {
+    find(".cards").replaceChildren(...cards.map(([label, value, before, limits]) => {
       const card = element("div", { className: "card" }, element("b", { textContent: value }), element("span", { textContent: label }));
-      if (before !== undefined) card.append(element("span", { className: "before", textContent: ` (saved: ${before})` }));
+      if (limits) card.append(element("em", { textContent: limits }));
+      if (before !== undefined) card.append(element("em", { className: "before", textContent: `(saved: ${before})` }));
       return card;
     }));
   }
