@@ -31,6 +31,7 @@ def test_pages_of_events(events: Path, tmp_path: Path) -> None:
     assert "exists already" in run("export", events, cwd=tmp_path, code=2).stderr
 
 
+@pytest.mark.slow
 def test_pages_of_ledgers_and_worlds(events: Path, tmp_path: Path) -> None:
     with aura.Ledger(f"sqlite:///{tmp_path}/aura.db", mirror=False) as ledger:
         ledger.record_events(aura.read_events(events))

@@ -121,6 +121,7 @@ def test_hr(ledger: Path) -> None:
     assert "1 proposals waiting" not in run("hr", "status", "gpt", cwd=ledger).stdout
 
 
+@pytest.mark.slow
 def test_plan(tmp_path: Path) -> None:
     with Ledger(tmp_path / "aura.db", mirror=False) as store:
         store.record_events(aura.sample_log())
@@ -131,6 +132,7 @@ def test_plan(tmp_path: Path) -> None:
     assert "1 proposals waiting" in run("hr", "status", "officer_anne@sba.gov", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_route(ledger: Path) -> None:
     (ledger / "m.yaml").write_text("models:\n  - {name: gpt, capabilities: [code]}\n  - {name: new, capabilities: [code, law]}\n")
     assert run("route", "m.yaml", cwd=ledger).stdout.startswith("new (by seed, with a chance of 100.0%, of 1)")
