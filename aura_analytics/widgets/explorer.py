@@ -83,10 +83,11 @@ class DossierExplorer(View):
         super().__init__(
             title=f"Dossiers under {self.state.policy.name}",
             author=author,
+            live=self.state.ledger is not None and follow is not None,
             people=self._people(),
-            said=self._said(),
             detail=self._detail(),
         )
+        self.said = self._said()
         first = self.detail["cards"][0]["metric"] if self.detail.get("cards") else None
         if first is not None:
             self.behind = self._behind(first)
@@ -118,17 +119,17 @@ class DossierExplorer(View):
         return {"actors": board["actor"].to_list(), "kinds": kinds.to_list(), "verdicts": board["verdict"].to_list(),
                 "total": self.state.board.height}  # fmt: skip
 
-    def _said(self) -> str:
-        state = self.state
+    def _said(self, *, live: bool | None = None) -> str:
+        state, followed = self.state, self.live if live is None else live
         if state.as_of is None:
-            return "No events yet."
-        live = "; follows the ledger" if self.live else ""
+            return "No events yet." + (" The ledger is followed." if followed else "")
+        follows = "; follows the ledger" if followed else ""
         ahead = (
             " The last event is dated in the future, and the window ends there: look at its date, or say as_of."
             if state.ahead
             else ""
         )
-        return f"{state.count()}, {span_of_time(state.window)} up to {state.as_of:%Y-%m-%d %H:%M} UTC{live}.{ahead}"
+        return f"{state.count()}, {span_of_time(state.window)} up to {state.as_of:%Y-%m-%d %H:%M} UTC{follows}.{ahead}"
 
     def _detail(self) -> dict[str, Any]:
         state = self.state
@@ -257,7 +258,7 @@ class DossierExplorer(View):
                 if held is not None:
                     self.state.pick(held)
         opened = pages.get(str(held)) or next(iter(pages.values()), {})
-        state = {"people": self._people(most), "detail": opened, "behind": {}, "plan": {}, "said": self._said().replace("; follows the ledger", ""),
+        state = {"people": self._people(most), "detail": opened, "behind": {}, "plan": {}, "said": self._said(live=False),
                  "author": "", "live": False, "here": 0, "pages": pages}  # fmt: skip
         return self._page(path, "explorer", state)
 
@@ -308,9 +309,9 @@ def _table(frame: pl.DataFrame, metric: str) -> dict[str, Any]:
     )
     columns = ["case", "when (UTC)", head]
     known = {
+        "agent": "agent",
         "recommended": "ai_recommendation",
         "decided": "human_verdict",
-        "by": "agent",
         "stars": "stars",
         "judged right": "truth",
     }

@@ -89,6 +89,8 @@ class ExplorerState:
     ----------
     actor
         Who is open; None in an empty log.
+    as_of
+        Moment of the dossiers; None in an empty log.
     board
         The dossiers of everybody, with `verdict` (`not_judged` where the policy is not meant for such an actor), the gravest first.
 
@@ -125,6 +127,7 @@ class ExplorerState:
         self._first: datetime | None = None
         self._state: DossierState | None = None
         self._frame = pl.DataFrame()
+        self.as_of: datetime | None = None
         opened = source_of(source)
         self.ledger, self.origin, self.events = opened.ledger, opened.origin, opened.events
         if self.ledger is None:
@@ -148,9 +151,11 @@ class ExplorerState:
         """Dossiers and verdicts of everybody, as the events stand."""
         options: dict[str, Any] = {**self._timing, "roles": self._roles}
         if self._state is not None:
+            self.as_of = self._state.last
             board = self._state.dossiers(None, self.window, policy=self.policy, roles=self._roles)
         else:
-            board = dossiers(self.events, self._as_of or last_work(self.events), self.window, policy=self.policy, **options)
+            self.as_of = self._as_of or last_work(self.events)
+            board = dossiers(self.events, self.as_of, self.window, policy=self.policy, **options)
         verdicts = latest_verdicts(self.policy, board, self.events, self.window, texts="none", **options)
         judged = pl.Series(applies(board, self.policy.spec))
         said = verdicts.with_columns(
@@ -171,11 +176,6 @@ class ExplorerState:
             options: dict[str, Any] = {**self._timing, "roles": self._roles}
             self._said = latest_verdicts(self.policy, self._plain, self.events, self.window, **options)
         return self._said
-
-    @property
-    def as_of(self) -> datetime | None:
-        """Moment of the dossiers; None in an empty log."""
-        return None if self.board.is_empty() else parse_as_of(self.board["as_of"][0])
 
     def found(self, text: str = "", verdict: str | None = None, kind: str | None = None) -> list[str]:
         """Names that contain a text (in any case), of one verdict, of one kind; the gravest verdicts first."""

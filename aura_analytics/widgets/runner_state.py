@@ -67,10 +67,10 @@ class RunResult:
     @cached_property
     def outcomes(self) -> pl.DataFrame:
         """Per policy what became of the one world that was played: `policy`, `wrong_verdicts`, `stars`, `hours`, `plans`, `on_good`, `events`."""
-        rows = [
-            {"policy": name, **{key: outcome(run)[key] for key in _OUTCOMES}, "events": run.events.height}
-            for name, run in self.runs.items()
-        ]
+        rows = []
+        for name, run in self.runs.items():
+            found = outcome(run)
+            rows.append({"policy": name, **{key: found[key] for key in _OUTCOMES}, "events": run.events.height})
         floats = dict.fromkeys(("wrong_verdicts", "stars", "hours"), pl.Float64)
         return pl.DataFrame(
             rows, schema={"policy": pl.String, **floats, "plans": pl.Int64, "on_good": pl.Int64, "events": pl.Int64}

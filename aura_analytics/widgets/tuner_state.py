@@ -470,7 +470,8 @@ class TunerState:
         Raises
         ------
         ParameterError
-            If there is no scenario whose truth is known, or the weight is not positive.
+            If there is no scenario whose truth is known, the policy's errors cannot be counted in it (it looks at others, or at metrics that need
+            the log), or the weight is not positive.
         """
         if not missed > 0:
             raise ParameterError(Problem("missed is out of range", got=missed, expected="a positive number of false flags"))
@@ -478,6 +479,9 @@ class TunerState:
             raise ParameterError(
                 Problem("costs need a scenario, whose truth is known", next="TunerState(events, policy, scenario=...)")
             )
+        if self.errors is None:
+            raise ParameterError(Problem("errors of this policy cannot be counted in worlds side by side", got=self.saved.name,
+                                         next="aura.rule_error_rates plays them one by one"))  # fmt: skip
         return self.curve(key, points).with_columns(cost=pl.col("false_per_100") + missed * pl.col("missed_per_100").fill_nan(0.0))
 
     def grid(self, first: str, second: str, points: int = 50, min_ns: Iterable[int] = (0, 5, 10, 20, 50)) -> NDArray[np.int64]:

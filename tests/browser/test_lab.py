@@ -157,6 +157,8 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
         page.wait_for_function(
             "/1 proposal/.test(document.querySelector('.aura-explorer .verdict-said').textContent)", timeout=20_000
         )
+        assert page.locator(".aura-explorer .start").is_disabled() and "A proposal waits" in page.inner_text(".aura-explorer .way")
+    assert "follows the ledger" in page.inner_text(".aura-explorer .said >> nth=0")
     page.locator(".aura-explorer").screenshot(path=tmp_path / "explorer.png")
     page.fill(".aura-explorer input[type=search]", "claims")
     page.focus(".aura-explorer .people ul")

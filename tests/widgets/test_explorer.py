@@ -357,3 +357,34 @@ def test_the_picture_shows_the_verdicts_of_the_page() -> None:
     board = explorer.state.board
     assert (board["verdict"] != board["pip_status"].cast(pl.String)).any()  # one reading says other than three
     assert explorer.picture() != DossierExplorer(LOG).picture()
+
+
+def test_a_board_that_one_wrong_date_has_emptied(ledger: aura.Ledger) -> None:
+    verdict = {"type": "DECISION", "actor": "zed", "actor_kind": "officer", "agent": "gpt", "ai_recommendation": "APPROVE"}
+    ledger.record_event({**verdict, "human_verdict": "APPROVE", "case_id": "Z", "ts": "2026-01-05T10:00:00Z"})
+    explorer = DossierExplorer(ledger, follow=None)
+    explorer.state.pick("zed")
+    ledger.record_event({"type": "SAT_SCORE", "case_id": "unknown", "value": 3, "ts": "2062-01-01"})
+    assert explorer.refresh() == 1 and explorer.state.board.is_empty()
+    assert "2062-01-01" in explorer.said and "dated in the future" in explorer.said
+    assert "no events in the 90 days up to 2062-01-01" in explorer.detail["reasons"][0] and explorer.failed == {}
+
+
+def test_what_is_followed_says_so_and_goes_on(ledger: aura.Ledger, tmp_path: Path) -> None:
+    ledger.record_events(LOG)
+    followed, still = DossierExplorer(ledger, follow=5.0), DossierExplorer(ledger, follow=None)
+    # the front end goes on saying that somebody looks
+    assert followed.live and "follows the ledger" in followed.said
+    assert not still.live and "follows" not in still.said and not DossierExplorer(LOG).live
+    assert "follows the ledger" not in followed.export_html(tmp_path / "page.html").read_text("utf-8").split("</script>")[0]
+    followed.close()
+
+
+def test_the_table_tells_who_recommended_and_who_decided() -> None:
+    explorer = DossierExplorer(LOG)
+    explorer.state.pick(ANNE)
+    explorer.asked = {"behind": "override_rate"}
+    columns = explorer.behind["columns"]
+    assert columns[:6] == ["case", "when (UTC)", "override", "agent", "recommended", "decided"]
+    first = explorer.state.cases("override_rate").row(0, named=True)
+    assert explorer.behind["rows"][0][3:6] == [first["agent"], first["ai_recommendation"], first["human_verdict"]]

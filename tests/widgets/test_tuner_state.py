@@ -299,3 +299,15 @@ def test_a_large_office_can_be_tuned() -> None:
     assert found is not None and np.isnan(found["missed"]) and found["false_flags_hi"] > found["false_flags"] >= 0
     with pytest.raises(ParameterError, match="persistence needs the events"):
         TunerState(aura.dossiers(LOG), Policy({"name": "l", "persistence": {"k": 2, "m": 3, "step": "20d"}, "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.2}}]}))  # fmt: skip
+
+
+def test_costs_that_cannot_be_counted_are_refused() -> None:
+    world = Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(60)
+    late = Policy({"name": "late", "rules": [{"id": "sla", "when": {"metric": "sla_breach_rate", "above": 0.2}}]})
+    for state in (TunerState(LOG, late, sla="24h", scenario=world, worlds=2), TunerState(LOG, ROLES, scenario=world, worlds=2)):
+        assert state.errors is None
+        key = next(one.key for one in state.settings if one.key.endswith("min_n"))
+        with pytest.raises(ParameterError, match="cannot be counted"):
+            state.costs(key)
+    with pytest.raises(ParameterError, match="need a scenario"):
+        TunerState(LOG).costs("pip.override_rate.threshold")
