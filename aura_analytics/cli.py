@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aura_analytics.cli_decisions import explain, log_app, query, stats
+from aura_analytics.cli_events import load_events
 from aura_analytics.cli_hr import hr_app, plan
 from aura_analytics.cli_lab import export, lab
 from aura_analytics.cli_learning import learn_app
@@ -20,12 +21,12 @@ from aura_analytics.cli_routing import route
 from aura_analytics.cli_scoring import score
 from aura_analytics.cli_simulate import simulate
 from aura_analytics.console import Json, print_json, progress
-from aura_analytics.errors import AuraError, ConflictError, EventError, ParameterError, Problem
+from aura_analytics.errors import AuraError, ConflictError, ParameterError, Problem
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["app", "load_events", "main"]
+__all__ = ["app", "main"]
 
 app = typer.Typer(
     name="aura",
@@ -58,8 +59,6 @@ Roles = Annotated[Path | None, typer.Option(help="YAML file: role -> list of act
 Quarantine = Annotated[
     Path | None, typer.Option(help="File for lines and rows that break the contract; without it they are an error.")
 ]
-
-_LARGE = 5_000_000  # rows above which a Parquet file is checked row by row but not for doubled ids
 
 
 def _window(text: str | None, policy: Any) -> str | None:
@@ -96,39 +95,6 @@ def _policy(path: Path | None) -> Any:
 def _name(events: str) -> str:
     """What the events come from, in short, and without a password."""
     return opened(events).url if is_ledger(events) else Path(events).name
-
-
-def load_events(source: str, quarantine: Path | None) -> pl.LazyFrame:
-    """Events from a ledger, or from a file with every row checked; bad rows raise or go to the quarantine file."""
-    import polars as pl
-
-    if is_ledger(source):
-        return opened(source).events()
-    path = Path(source)
-
-    from aura_analytics import events, io
-
-    before = quarantine.stat().st_mtime_ns if quarantine is not None and quarantine.exists() else None
-    frame = io.read_events(path, quarantine=quarantine)
-    parquet = io.format_of(io.resolve(path)[0]) == "parquet"
-    if parquet:
-        rows = int(frame.select(pl.len()).collect().item())
-        if rows > _LARGE:
-            bad = frame.filter(events.row_is_bad(frame.collect_schema().names())).head(20).collect(engine="streaming")
-            if bad.height:
-                events.validate(bad)
-            return frame
-    good, report = events.filter(frame)
-    if report:
-        if quarantine is None:
-            hint = "set them aside with --quarantine FILE"
-            raise EventError(f"{path} holds rows that break the contract: {report}; {hint}", problems=report.problems())
-        target = quarantine if parquet else quarantine.with_name(quarantine.stem + "-rows" + quarantine.suffix)
-        report.write(target)
-        typer.echo(f"{report}; set aside in {target}", err=True)
-    if quarantine is not None and not parquet and quarantine.exists() and quarantine.stat().st_mtime_ns != before:
-        typer.echo(f"unreadable lines set aside in {quarantine}", err=True)
-    return good.lazy()
 
 
 # -- tables -----------------------------------------------------------------------------------------------------------------

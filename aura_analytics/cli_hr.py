@@ -201,7 +201,7 @@ def plan(
 ) -> None:
     """Draft an improvement plan from the verdict on an actor, with its evidence, goals and exit criterion."""
     from aura_analytics import settings
-    from aura_analytics.cli import load_events
+    from aura_analytics.cli_events import load_events
     from aura_analytics.cli_ledger import is_ledger
     from aura_analytics.hr import HRDesk, draft_plan
     from aura_analytics.rules.policy import Policy

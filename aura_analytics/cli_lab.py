@@ -75,9 +75,8 @@ def export(
     as_json: Json = False,
 ) -> None:
     """Write the threshold tuner or the dossier explorer as one page that works from a file, for people without Python."""
-    from aura_analytics.cli_ledger import opened
+    from aura_analytics.cli_events import load_events
     from aura_analytics.cli_simulate import scenario_file
-    from aura_analytics.io import read_events
     from aura_analytics.simulation.loop import policy_named
     from aura_analytics.simulation.run import simulate
     from aura_analytics.simulation.scenario import Scenario
@@ -89,10 +88,7 @@ def export(
     world = None if scenario is None else Scenario.from_yaml(scenario_file(scenario))
     rule = policy_named(policy)
     if source:
-        path = Path(source)
-        events: Any = (
-            read_events(path) if path.is_dir() or path.suffix in (".parquet", ".jsonl", ".csv") else opened(source).events()
-        )
+        events: Any = load_events(source)
     elif world is not None:
         events = simulate(world, seed)
     else:

@@ -78,7 +78,7 @@ def _given(events: str, quarantine: Path | None) -> Any:
         return [_event(text, "the argument")]
     if text == "-":
         return [_event(line, f"line {number}") for number, line in enumerate(sys.stdin, 1) if line.strip("\ufeff \r\n\t")]
-    from aura_analytics.cli import load_events
+    from aura_analytics.cli_events import load_events
 
     return load_events(events, quarantine)
 

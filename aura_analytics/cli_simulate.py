@@ -147,14 +147,12 @@ def _refuse(scenario: str, world: str | None, out: Path | None, truth: Path | No
 
 def _fit(log: str | None, out: Path | None, replications: int, seed: int, utc_offset: float, *, as_json: bool) -> None:
     """Read a scenario off a log, play it, and show how well each marginal comes back."""
-    from aura_analytics.cli_ledger import opened
-    from aura_analytics.io import read_events
+    from aura_analytics.cli_events import load_events
     from aura_analytics.simulation.fitting import fit_check, fit_scenario
 
     if log is None:
         raise ParameterError(Problem("a fit needs a log", next="aura simulate fit events.parquet --out scenario.yaml"))
-    file = Path(log).suffix in (".parquet", ".jsonl", ".csv")
-    events = read_events(log) if file else opened(log).events()
+    events = load_events(log)
     fitted = fit_scenario(events, name=Path(log).stem if out is None else out.stem, utc_offset=utc_offset)
     check = fit_check(fitted.scenario, events, replications=replications, seed=seed, utc_offset=utc_offset)
     if out is not None:

@@ -20,7 +20,7 @@ from aura_analytics.metrics.registry import METRICS, metrics_named
 if TYPE_CHECKING:
     from aura_analytics.calendars import Calendar
 
-__all__ = ["rolling", "rolling_facts"]
+__all__ = ["has_series", "rolling", "rolling_facts"]
 
 
 def rolling(
@@ -94,12 +94,17 @@ def rolling(
     return rolling_facts(facts, chosen, last, readings, span, stride, confidence)
 
 
+def has_series(metric: Metric) -> bool:
+    """Whether a metric has a rolling series: its sums add up over time, and nothing that happens later changes an observation."""
+    # what later events tell of a verdict would leak into earlier readings
+    return metric.rolls and not {"answered", "right", "final"} & set(metric.needs)
+
+
 def _additive(metrics: Iterable[str | Metric] | None) -> tuple[Rate | Mean, ...]:
     chosen = metrics_named(["override_rate", "sat_score_mean", "avg_processing_hours"] if metrics is None else metrics)
-    # what later events tell of a verdict would leak into earlier readings
-    wrong = [one.name for one in chosen if not one.rolls or {"answered", "right", "final"} & set(one.needs)]
+    wrong = [one.name for one in chosen if not has_series(one)]
     if wrong:
-        possible = ", ".join(n for n, one in METRICS.items() if one.rolls and not {"answered", "right", "final"} & set(one.needs))
+        possible = ", ".join(name for name, one in METRICS.items() if has_series(one))
         raise ParameterError(Problem("no rolling series of these metrics", got=wrong, expected=possible))
     return tuple(one for one in chosen if isinstance(one, (Rate, Mean)))
 

@@ -25,6 +25,7 @@ from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.world import World
 
 __all__ = [
+    "RATE_WORDS",
     "LoopComparison",
     "PolicyComparison",
     "RuleErrorRates",

@@ -21,7 +21,7 @@ from aura_analytics.hr.vocabulary import actions_of, now
 from aura_analytics.metrics.behind import cases_behind
 from aura_analytics.metrics.dossier import dossiers
 from aura_analytics.metrics.registry import METRICS
-from aura_analytics.metrics.rolling import rolling
+from aura_analytics.metrics.rolling import has_series, rolling
 from aura_analytics.metrics.state import DossierState
 from aura_analytics.report.words import cards, readings, span_of_time
 from aura_analytics.rules.engine import applies
@@ -42,7 +42,6 @@ __all__ = ["Banner", "ExplorerState"]
 
 _RANK = {"flag": 0, "watch": 1, "insufficient": 2, "clear": 3, "not_judged": 4}
 _CHUNKS = 50  # pieces of what was recorded since, before they are put together
-_LATER = {"answered", "right", "final"}  # what only later events tell: no series of these
 
 
 @dataclass(frozen=True)
@@ -133,10 +132,9 @@ class ExplorerState:
         if self.ledger is None:
             check_schema(self.events)
         else:
-            seen = self.ledger.info().events
-            frame = self._frame = collect(self.ledger.events_upto(seen))
+            frame = self._frame = collect(self.events)
             self.events = frame.lazy()
-            self._new = self.ledger.subscribe(after=seen)
+            self._new = self.ledger.subscribe(after=opened.seen)
             self._parts: list[pl.DataFrame] = []
             self._state = DossierState(frame.filter(WORK), **self._timing) if self._as_of is None else None
         self.actor: str | None = None
@@ -283,15 +281,16 @@ class ExplorerState:
         """Where they stand with HR, as a row of `aura.standing`: by a ledger now, otherwise at the moment of the dossiers. None when nobody ever
         acted on them.
         """
-        acted = self.events.filter((pl.col("type") == "HR_ACTION") & (pl.col("actor") == self._open()))
-        found = standing(acted, None if self.ledger is not None else self._as_of)
+        found = standing(self._acted(), None if self.ledger is not None else self._as_of)
         return found.row(0, named=True) if found.height else None
+
+    def _acted(self) -> pl.LazyFrame:
+        return self.events.filter(~WORK & (pl.col("actor") == self._open()))
 
     @property
     def waiting(self) -> list[str]:
         """Names of the proposals on the open dossier that nobody has answered."""
-        acted = self.events.filter((pl.col("type") == "HR_ACTION") & (pl.col("actor") == self._open()))
-        return proposals(actions_of(acted))["event_id"].to_list()
+        return proposals(actions_of(self._acted()))["event_id"].to_list()
 
     @property
     def under_way(self) -> str:
@@ -332,7 +331,7 @@ class ExplorerState:
 
     def _series(self) -> dict[str, pl.DataFrame]:
         row = self.row
-        names = [name for name, one in METRICS.items() if one.rolls and not _LATER & set(one.needs) and row.get(f"{name}_n")]
+        names = [name for name, one in METRICS.items() if has_series(one) and row.get(f"{name}_n")]
         if not names or self.as_of is None:
             return {}
         step, wide = self.series_window

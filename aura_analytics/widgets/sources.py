@@ -23,11 +23,12 @@ WORK = pl.col("type") != "HR_ACTION"
 
 @dataclass(frozen=True)
 class Source:
-    """Events (or a frame of dossiers), where they come from in words, and the ledger or run behind them."""
+    """Events (or a frame of dossiers), where they come from in words, and the ledger (up to `seen`) or the run behind them."""
 
     events: pl.LazyFrame
     origin: str
     ledger: Ledger | None = None
+    seen: int = 0
     run: SimulationRun | None = None
 
 
@@ -38,7 +39,8 @@ def source_of(given: Any) -> Source:
         return Source(given.scan(), origin, run=given)
     if isinstance(given, (pl.DataFrame, pl.LazyFrame)):
         return Source(given.lazy(), "a log")
-    return Source(given.events(), "a ledger", ledger=given)
+    seen = given.info().events
+    return Source(given.events_upto(seen), "a ledger", ledger=given, seen=seen)
 
 
 def last_work(events: pl.LazyFrame) -> datetime | None:

@@ -15,6 +15,7 @@ from aura_analytics.widgets.tuner_state import WHOLE_NUMBERS, TunerState
 from aura_analytics.widgets.view import View, script
 
 if TYPE_CHECKING:
+    from aura_analytics.ledger.store import Ledger
     from aura_analytics.rules.policy import Policy
     from aura_analytics.simulation.run import SimulationRun
 
@@ -52,7 +53,9 @@ class ThresholdTuner(View):
     curve = traitlets.Dict().tag(sync=True)
     exported = traitlets.Dict().tag(sync=True)
 
-    def __init__(self, source: pl.DataFrame | pl.LazyFrame | SimulationRun, policy: Policy | None = None, **options: Any) -> None:
+    def __init__(
+        self, source: pl.DataFrame | pl.LazyFrame | Ledger | SimulationRun, policy: Policy | None = None, **options: Any
+    ) -> None:
         self.state = TunerState(source, policy, **options)
         self._before = self.state.flagged
         self._sent, self._asking = self._seen(), False

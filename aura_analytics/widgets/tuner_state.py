@@ -24,8 +24,10 @@ from aura_analytics.simulation.readings import is_direct
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.times import parse_as_of, parse_span
 from aura_analytics.widgets.error_bank import ErrorBank
+from aura_analytics.widgets.places import named, replaced, shaped
 from aura_analytics.widgets.setting import Setting, checked
 from aura_analytics.widgets.sources import last_work, source_of
+from aura_analytics.widgets.threshold_grid import count_grid
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -131,9 +133,8 @@ class TunerState:
         self._windows = tuple(dict.fromkeys(offered)) if self._events is not None else ()
         self._heard: list[Callable[[], None]] = []
         persistence = self.saved.spec.persistence
-        self._k, self._m = (persistence.k, persistence.m) if persistence else (1, 1)
         self._step = parse_span(persistence.step if persistence else "30d")
-        self._rules = {rule.id: rule.when for rule in self.saved.spec.rules}
+        self._rules, self._k, self._m = self._saved()
         self._scenario, self._worlds, self._seed = scenario, worlds, seed
         self._bank: dict[str | None, ErrorBank] = {}
         self._saved_errors: dict[str, float] | None = None
@@ -145,7 +146,7 @@ class TunerState:
     def settings(self) -> list[Setting]:
         """Everything that can be set, with its range."""
         found = []
-        saved = {f"{rule.id}.{place}": leaf for rule in self.saved.spec.rules for place, leaf in _named(rule.when)}
+        saved = {f"{rule.id}.{place}": leaf for rule in self.saved.spec.rules for place, leaf in named(rule.when)}
         most = max(6, self.saved.spec.persistence.m if self.saved.spec.persistence else 1)
         for key, leaf in self._leaves():
             kind, begin = METRICS[leaf.metric], saved[key].threshold
@@ -200,17 +201,20 @@ class TunerState:
             self._k, self._m = (min(self._k, self._m), self._m) if key == "m" else (self._k, max(self._k, self._m))
         else:
             rule, place, field = key.split(".")
-            self._rules[rule] = _replaced(self._rules[rule], place, field, value)
+            self._rules[rule] = replaced(self._rules[rule], place, field, value)
         self._compute()
 
     def reset(self) -> None:
         """Back to the saved policy."""
-        self._rules = {rule.id: rule.when for rule in self.saved.spec.rules}
-        persistence = self.saved.spec.persistence
-        self._k, self._m = (persistence.k, persistence.m) if persistence else (1, 1)
+        self._rules, self._k, self._m = self._saved()
         self._window = self.saved.spec.window
         self._compute()
         self._tell()
+
+    def _saved(self) -> tuple[dict[str, Condition], int, int]:
+        """Rules, k and m of the saved policy."""
+        persistence = self.saved.spec.persistence
+        return {rule.id: rule.when for rule in self.saved.spec.rules}, *((persistence.k, persistence.m) if persistence else (1, 1))
 
     def on_change(self, call: Callable[[], None]) -> None:
         """Have something called whenever a setting was changed."""
@@ -254,16 +258,7 @@ class TunerState:
 
     def shape(self) -> list[Any]:
         """How the comparisons make rules: per rule nested lists that begin with `all` or `any`, or the key of a comparison."""
-
-        def walk(condition: Condition, names: Any) -> Any:
-            if isinstance(condition, Leaf):
-                return next(names)
-            parts = condition.all if isinstance(condition, All) else condition.any
-            return ["all" if isinstance(condition, All) else "any", *(walk(part, names) for part in parts)]
-
-        return [
-            walk(condition, iter([f"{rule}.{place}" for place, _ in _named(condition)])) for rule, condition in self._rules.items()
-        ]
+        return [shaped(condition, rule) for rule, condition in self._rules.items()]
 
     @property
     def silent(self) -> NDArray[np.bool_]:
@@ -281,7 +276,7 @@ class TunerState:
         return self._m == 1 and all(isinstance(leaf.threshold, float) and leaf.anytime is None for leaf in leaves)
 
     def _leaves(self) -> list[tuple[str, Leaf]]:
-        return [(f"{rule}.{place}", leaf) for rule, condition in self._rules.items() for place, leaf in _named(condition)]
+        return [(f"{rule}.{place}", leaf) for rule, condition in self._rules.items() for place, leaf in named(condition)]
 
     # -- verdicts ------------------------------------------------------------------------------------------------------------
 
@@ -298,7 +293,7 @@ class TunerState:
     def _warmed(self, board: Board) -> Board:
         """A board with its limits at all levels that can be chosen, so that moving to one of them takes no longer than any other step."""
         for rule in self.saved.spec.rules:
-            for _, leaf in _named(rule.when):
+            for _, leaf in named(rule.when):
                 for level in {*LEVELS, leaf.confidence} if leaf.limit is not None else ():
                     board.limits(leaf.metric, 2 * level - 1)
         return board
@@ -349,14 +344,8 @@ class TunerState:
 
     def changed(self, most: int | None = None) -> pl.DataFrame:
         """`changes`, with the reasons of the first `most` only."""
-        rules = {rule.id: rule.when for rule in self.saved.spec.rules}
-        persistence = self.saved.spec.persistence
         window, self._window = self._window, self.saved.spec.window if self._events is not None else self._window
-        before = set(
-            self.actors.filter(
-                pl.Series(self._verdicts(rules, *((persistence.k, persistence.m) if persistence else (1, 1))) == engine.FLAG)
-            )
-        )
+        before = set(self.actors.filter(pl.Series(self._verdicts(*self._saved()) == engine.FLAG)))
         self._window = window
         after = set(self.flagged)
         rows = [(actor, "enters") for actor in sorted(after - before)] + [(actor, "leaves") for actor in sorted(before - after)]
@@ -378,10 +367,9 @@ class TunerState:
     def errors(self) -> dict[str, float] | None:
         """In the worlds of the scenario, read every step of the policy's persistence (30 days without): `false_flags` (officers who do well and are
         ever flagged) and `flags` (new ones) per officer-year, `missed` (share of those made to underperform who are never flagged), `detected`, with
-        limits at 95 % (`_lo`, `_hi`; exact for the count, Wilson's for the share) where they have any, NaN where there is nobody to count; and of
-        100 officers over all the days of
-        the scenario, how many are flagged wrongly (`false_per_100`) and how many should be flagged and never are (`missed_per_100`).
-        None without a scenario.
+        limits at 95 % (`_lo`, `_hi`; exact for the count, Wilson's for the share), NaN where there is nobody to count; and of 100 officers over all
+        the days of the scenario, how many are flagged wrongly (`false_per_100`) and how many should be flagged and never are (`missed_per_100`).
+        None without a scenario, and of policies that look at others or at metrics that need the log.
 
         `flags` is the case load of HR: how many officers come to be flagged, per officer and year.
         """
@@ -396,9 +384,7 @@ class TunerState:
     def saved_errors(self) -> dict[str, float] | None:
         """`errors` of the saved policy."""
         if self._saved_errors is None:
-            spec = self.saved.spec
-            k, m = (spec.persistence.k, spec.persistence.m) if spec.persistence else (1, 1)
-            self._saved_errors = self._rates({rule.id: rule.when for rule in spec.rules}, k, m, spec.window)
+            self._saved_errors = self._rates(*self._saved(), self.saved.spec.window)
         return self._saved_errors
 
     def _rates(self, rules: Mapping[str, Condition], k: int, m: int, window: str | None) -> dict[str, float] | None:
@@ -500,10 +486,6 @@ class TunerState:
         -------
         numpy.ndarray
             Shape (points, points, len(min_ns)).
-
-        Notes
-        -----
-        Every actor is put into the cell of the last pair at which they would still be flagged; cumulative sums do the rest.
         """
         rule = first.split(".")[0]
         condition, leaves = self._rules.get(rule), dict(self._leaves())
@@ -511,42 +493,17 @@ class TunerState:
         if (
             not isinstance(condition, All)
             or len(condition.all) != 2
-            or {f"{rule}.{p}.threshold" for p, _ in _named(condition)} != {first, second}
+            or {f"{rule}.{p}.threshold" for p, _ in named(condition)} != {first, second}
         ):
             raise ParameterError(
                 Problem("a grid needs the two thresholds of one rule with two comparisons", got=f"{first}, {second}")
             )
-        board, levels = self._board(0), sorted(min_ns)
-        silent = self._silent(board)
-        places, least = [], np.full(board.frame.height, np.inf)
-        for key in (first, second):
-            leaf, setting = leaves[key.removesuffix(".threshold")], known[key]
-            value, n, missing = board.numbers(leaf.metric)
-            near = (
-                value
-                if leaf.limit is None
-                else board.limits(leaf.metric, 2 * leaf.confidence - 1)[0 if leaf.limit == "lower" else 1]
-            )
-            at = np.linspace(setting.low, setting.high, points)
-            near = np.where(missing | silent, -np.inf if leaf.side == "high" else np.inf, near)
-            # how many of the thresholds are met, counted from the easy end
-            if leaf.side == "high":
-                met = np.searchsorted(at, near, side="left" if leaf.strict else "right")
-            else:
-                met = points - np.searchsorted(at, near, side="right" if leaf.strict else "left")
-            places.append(np.where(np.isnan(near), 0, met))
-            least = np.minimum(least, n)
-        depth = np.searchsorted(levels, least, side="right")
-        size = points + 1
-        flat = (places[0] * size + places[1]) * (len(levels) + 1) + depth
-        cube = np.bincount(flat, minlength=size * size * (len(levels) + 1)).reshape(size, size, -1)
-        for axis in range(3):
-            cube = np.flip(np.flip(cube, axis).cumsum(axis), axis)
-        cube = cube[1:, 1:, 1:]
-        for axis, key in ((0, first), (1, second)):
-            if leaves[key.removesuffix(".threshold")].side == "low":
-                cube = np.flip(cube, axis)
-        return np.asarray(cube)
+        board = self._board(0)
+        pairs = [
+            (leaves[key.removesuffix(".threshold")], np.linspace(known[key].low, known[key].high, points))
+            for key in (first, second)
+        ]
+        return count_grid(board, self._silent(board), pairs, sorted(min_ns))
 
     # -- what is kept ----------------------------------------------------------------------------------------------------------
 
@@ -591,29 +548,3 @@ class TunerState:
 
     def __repr__(self) -> str:
         return f"TunerState({self.saved.name!r}, {self.actors.len():,} actors, {len(self.flagged):,} flagged)"
-
-
-def _named(condition: Condition) -> list[tuple[str, Leaf]]:
-    """The comparisons of a condition by metric; of several with one metric the later ones are numbered."""
-    found = comparisons(condition)
-    names: list[str] = []
-    for leaf in found:
-        same = sum(name.split("#")[0] == leaf.metric for name in names)
-        names.append(leaf.metric if not same else f"{leaf.metric}#{same + 1}")
-    return list(zip(names, found, strict=True))
-
-
-def _replaced(condition: Condition, place: str, field: str, value: Any) -> Condition:
-    """The condition with another threshold, level or least number at one comparison."""
-    names = iter([name for name, _ in _named(condition)])
-
-    def walk(part: Condition) -> Condition:
-        if isinstance(part, Leaf):
-            if next(names) != place:
-                return part
-            name = part.word.replace(" ", "_") if field == "threshold" else field
-            return part.model_copy(update={name: int(value) if field == "min_n" else float(value)})
-        inner = [walk(each) for each in (part.all if isinstance(part, All) else part.any)]
-        return part.model_copy(update={"all" if isinstance(part, All) else "any": inner})
-
-    return walk(condition)
