@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from aura_analytics import events as contract
-from aura_analytics.cases.facts import FACT_SCHEMAS
+from aura_analytics.cases import FACTS, Fact
+from aura_analytics.dossier.board import dossiers
 from aura_analytics.errors import ContractError, Problem, close_match
-from aura_analytics.metrics.base import Metric
-from aura_analytics.metrics.dossier import dossiers
-from aura_analytics.metrics.registry import metric as named
+from aura_analytics.metrics.catalogue import metric as named
+from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.metrics.units import UNITS
 
 if TYPE_CHECKING:
-    from aura_analytics.simulation.scenario import Scenario
+    from aura_analytics.simulation.scenario import ScenarioLike
 
 __all__ = ["check_metric", "check_scenario"]
 
 _COMPANIONS = ("override_rate", "overridden_rate", "open_cases")
-UNITS = ("fraction", "stars", "hours", "cases", "score")
 
 
 def check_metric(metric: Metric | str, logs: Iterable[pl.DataFrame] | None = None) -> None:
@@ -80,17 +79,15 @@ def _declared(one: Metric) -> Iterable[Problem]:
         yield Problem("the range is empty", got=(one.low, one.high))
     if one.direction not in ("lower", "higher", "neutral"):
         yield Problem("unknown direction", got=one.direction, expected="lower, higher or neutral")
-    if one.fact not in FACT_SCHEMAS:
-        yield Problem(
-            "it reads a table that does not exist",
-            one.fact,
-            ", ".join(FACT_SCHEMAS),
-            next=close_match(one.fact, list(FACT_SCHEMAS)),
-        )
+    facts = [fact.name for fact in FACTS]
+    if not isinstance(one.fact, Fact) and one.fact not in facts:
+        yield Problem("it reads a table that does not exist", one.fact, ", ".join(facts), next=close_match(str(one.fact), facts))
     else:
-        known = list(FACT_SCHEMAS[one.fact])
+        known = list(one.table.schema)
         for name in {one.subject, *one.needs} - set(known):
-            yield Problem(f"it reads a column that {one.fact} does not have", name, ", ".join(known), next=close_match(name, known))
+            yield Problem(
+                f"it reads a column that {one.table.name} does not have", name, ", ".join(known), next=close_match(name, known)
+            )
     if not one.title:
         yield Problem("a metric needs a title for people")
 
@@ -151,7 +148,7 @@ def _empty(one: Metric) -> Iterable[Problem]:
         yield Problem("an empty log has dossiers", got=board.height)
 
 
-def check_scenario(scenario: Scenario | str | Path, *, days: int = 14, seed: int = 1) -> None:
+def check_scenario(scenario: ScenarioLike, *, days: int = 14, seed: int = 1) -> None:
     """Check that a scenario keeps its promises; returns nothing, or raises with everything that is wrong.
 
     The same seed gives the same events; other seeds and replications give others; the events are on the contract; a longer horizon goes on
@@ -179,9 +176,9 @@ def check_scenario(scenario: Scenario | str | Path, *, days: int = 14, seed: int
     >>> check_scenario(shipped()["fraud_unit"], days=5)
     """
     from aura_analytics.simulation.run import simulate
-    from aura_analytics.simulation.scenario import Hr, Queue, Scenario
+    from aura_analytics.simulation.scenario import Hr, Queue, as_scenario
 
-    world = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
+    world = as_scenario(scenario)
     run = simulate(world, seed, days=days)
     problems = []
     if not simulate(world, seed, days=days).events.equals(run.events):

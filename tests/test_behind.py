@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 
 import aura_analytics as aura
 from aura_analytics.errors import ParameterError
-from aura_analytics.metrics.base import Count, Quantile, Survival
-from aura_analytics.metrics.registry import METRICS
-from aura_analytics.metrics.survival import kaplan_meier
+from aura_analytics.metrics import Count, Quantile, Survival
+from aura_analytics.metrics.catalogue import METRICS
+from aura_analytics.statistics.survival import kaplan_meier
 from tests.test_cases import START, _events
 
 
@@ -27,7 +27,7 @@ def _check(table: pl.DataFrame, as_of: Any, window: str | None, **options: Any) 
         for name, metric in METRICS.items():
             if isinstance(metric, Survival) and not options.get("sla"):
                 continue
-            behind = aura.cases_behind(table, row["actor"], name, as_of, window, **options)
+            behind = aura.observations(table, row["actor"], name, as_of, window, **options)
             what = (row["actor"], name, behind)
             if isinstance(metric, Count):
                 assert behind.height == row[name], what
@@ -100,19 +100,19 @@ def test_what_is_known_of_the_case_stands_beside_it() -> None:
         {"type": "OUTCOME", "case_id": "C2", "actor": "gpt", "outcome": "success", "ts": at(15)},
         {"type": "OVERRIDE", "actor": "cleo", "human_verdict": "REJECT", "ts": at(9), **verdict, "case_id": "C2"},
         {"type": "ADJUDICATION", "case_id": "C1", "outcome": "REJECT", "ts": at(13)}])  # fmt: skip
-    anne = aura.cases_behind(log, "anne", "override_rate").row(0, named=True)
+    anne = aura.observations(log, "anne", "override_rate").row(0, named=True)
     assert (anne["value"], anne["human_verdict"], anne["stars"], anne["truth"]) == (1.0, "REJECT", 4.0, "REJECT")
-    assert aura.cases_behind(log, "cleo")["truth"].item() == "REJECT"  # success is about the work
-    closed = aura.cases_behind(log, "bert", "avg_processing_hours")
+    assert aura.observations(log, "cleo")["truth"].item() == "REJECT"  # success is about the work
+    closed = aura.observations(log, "bert", "avg_processing_hours")
     assert closed.height == 1 and closed["human_verdict"].item() == "APPROVE" and closed["value"].item() > 0
-    agent = aura.cases_behind(log, "gpt", "overridden_rate")
+    agent = aura.observations(log, "gpt", "overridden_rate")
     assert sorted(agent["value"]) == [0.0, 1.0, 1.0]
-    early = aura.cases_behind(log, "anne", "override_rate", "2026-01-05T11:30Z").row(0, named=True)
+    early = aura.observations(log, "anne", "override_rate", "2026-01-05T11:30Z").row(0, named=True)
     assert early["stars"] is None and early["truth"] is None  # nothing after as_of is looked at
 
 
 def test_nobody_and_nothing() -> None:
-    assert aura.cases_behind(aura.events.sample(20), "nobody").is_empty()
-    assert aura.cases_behind(aura.events.empty(), "nobody").is_empty()
+    assert aura.observations(aura.events.sample(20), "nobody").is_empty()
+    assert aura.observations(aura.events.empty(), "nobody").is_empty()
     with pytest.raises(ParameterError, match="unknown metric"):
-        aura.cases_behind(aura.events.sample(20), "officer_anne", "override")
+        aura.observations(aura.events.sample(20), "officer_anne", "override")

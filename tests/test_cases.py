@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 import aura_analytics as aura
 from aura_analytics import events
+from aura_analytics.cases import HANDLED
 from tests.reference import mean, slow_dossiers
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
@@ -148,10 +149,10 @@ def test_state_moves_the_window_exactly(log: Any) -> None:
 
 
 def test_running_sums_are_exact_and_say_when_they_cannot_be_kept() -> None:
+    from aura_analytics.dossier.board import collected
+    from aura_analytics.dossier.sums import RunningSums
     from aura_analytics.metrics import Mean, Quantile
-    from aura_analytics.metrics.base import Context
-    from aura_analytics.metrics.dossier import collected
-    from aura_analytics.metrics.running import RunningSums
+    from aura_analytics.metrics.kinds.base import Context
 
     value = pl.col("elapsed")
     metrics = [
@@ -168,7 +169,7 @@ def test_running_sums_are_exact_and_say_when_they_cannot_be_kept() -> None:
     context, left = Context(datetime.min), facts.slice(100).filter(pl.col("actor").is_not_null())
     assert kept.settle() == 10
     actors = left["actor"].unique().sort()
-    full = actors.to_frame().join(collected(left, ("handled", "actor"), list(metrics)), on="actor", maintain_order="left")
+    full = actors.to_frame().join(collected(left, (HANDLED, "actor"), list(metrics)), on="actor", maintain_order="left")
     for one in metrics:
         running, fresh = kept.finish(one, actors.to_numpy().astype(np.int64), context), one.finish(full, context)
         assert pl.DataFrame(running).equals(pl.DataFrame(fresh))
@@ -231,14 +232,13 @@ def test_reopened_case_is_open(log: Any) -> None:
 
 def test_colliding_hashes_are_told_apart(log: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """With every first hash equal, the second hash and the ids keep cases apart."""
-    from aura_analytics.cases import building, deciders, follow, spells
+    from aura_analytics.cases import outcomes, own_events, ratings, spells, window
 
     table = events.sample(300, seed=4)
     expected = aura.dossiers(table)
     everything_collides = pl.when(pl.col("case_id").is_not_null()).then(pl.lit(7, dtype=pl.UInt64)).alias("h")
-    for module in (building, deciders, follow):
-        target = follow if module is follow else module.follow
-        monkeypatch.setattr(target, "case_hash", lambda: everything_collides)
+    for module in (window, ratings, outcomes, own_events):
+        monkeypatch.setattr(module, "case_hash", lambda: everything_collides)
     real = pl.Expr.hash
     monkeypatch.setattr(pl.Expr, "hash", lambda self, seed=0, *more: everything_collides if seed == 11 else real(self, seed, *more))
     assert spells is not None

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parent.parent
 
 def run(*arguments: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "aura_analytics.cli", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False,
+        [sys.executable, "-m", "aura_analytics.cli.app", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
     )  # fmt: skip
     assert done.returncode == code, done.stderr + done.stdout

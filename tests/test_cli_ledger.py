@@ -60,7 +60,7 @@ def test_recording(tmp_path: Path) -> None:
 
 
 def test_recording_from_standard_input(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "aura_analytics.cli", "record", "-", "--ledger", "mine.db", "--json"]
+    command = [sys.executable, "-m", "aura_analytics.cli.app", "record", "-", "--ledger", "mine.db", "--json"]
     lines = EVENT + "\n\n" + '{"type": "SAT_SCORE", "value": 3, "case_id": "C1"}\n'
     done = subprocess.run(
         command, input=lines, capture_output=True, text=True, cwd=tmp_path, check=True, env={"PYTHONPATH": str(ROOT)}

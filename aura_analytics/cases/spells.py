@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from aura_analytics import times
-from aura_analytics.cases.facts import Facts, Options, collect
+from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.options import Options
+from aura_analytics.clock import times
 from aura_analytics.events import CLOCK_TYPES
 
 if TYPE_CHECKING:
@@ -25,15 +26,17 @@ __all__ = ["clock", "follow", "micro"]
 _START, _ASSIGNED, _PAUSED, _RESUMED, _RESOLVED = CLOCK_TYPES
 
 
-def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series | None, *, queue: bool) -> pl.DataFrame:
+def follow(past: pl.LazyFrame, as_of: datetime, options: Options, only: pl.Series | None, *, queue: bool) -> pl.DataFrame:
     """Spells of cases: who held them from when to when.
 
     Parameters
     ----------
     past
         Events up to `as_of`.
-    facts, options
-        The window, and whose time a case is.
+    as_of
+        Until when cases are followed.
+    options
+        Whose time a case is.
     only
         Hashes of the cases to follow; None follows all.
     queue
@@ -52,7 +55,7 @@ def follow(past: pl.LazyFrame, facts: Facts, options: Options, only: pl.Series |
     if only is not None:
         rows = rows.join(pl.LazyFrame({"h": only}), on="h", how="semi")
     log = _Log(collect(rows))
-    found = _by_holder(log, facts) if options.holding == "holder" else _by_closer(log, facts)
+    found = _by_holder(log, as_of) if options.holding == "holder" else _by_closer(log, as_of)
     start, end = found["start"].to_numpy(), found["end"].to_numpy()
     known = start >= 0
     paused, days_off, idle = _paused(log, found, options)
@@ -113,7 +116,7 @@ def clock(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) ->
 
 def working_days(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) -> NDArray[np.int64]:
     """Working days between moments, on the calendar, or else on one without holidays."""
-    from aura_analytics.calendars import Calendar
+    from aura_analytics.clock.calendars import Calendar
 
     return (options.calendar or Calendar()).working_days(start, end)
 
@@ -128,7 +131,7 @@ def _last_resolution(log: _Log) -> pl.DataFrame:
     return detailed.sort("ts", "actor", "row").unique(["h", "g"], keep="last").select("row", "h")
 
 
-def _by_closer(log: _Log, facts: Facts) -> pl.DataFrame:
+def _by_closer(log: _Log, as_of: datetime) -> pl.DataFrame:
     """One spell per case: closed cases under who closed them, open ones under who holds them.
 
     Columns: actor, case (row of the log that stands for it), start (-1 unknown), end, closed, closed_at, open, resolved, row.
@@ -154,7 +157,7 @@ def _by_closer(log: _Log, facts: Facts) -> pl.DataFrame:
         {"actor": actor, "row": rows, "start": start, "end": ends, "closed_at": ends, "start_row": start_row}
     ).filter(pl.Series(done))
     closed = closed.with_columns(closed=pl.lit(value=True), open=pl.lit(value=False), resolved=pl.lit(value=True))
-    waiting = _open_spells(log, facts, given, left_open)
+    waiting = _open_spells(log, as_of, given, left_open)
     return pl.concat([closed, waiting.select(closed.columns)]).with_columns(case="row")
 
 
@@ -183,7 +186,7 @@ def _starts(
     return start, row, again, left_open
 
 
-def _open_spells(log: _Log, facts: Facts, given: pl.DataFrame, left_open: NDArray[np.bool_]) -> pl.DataFrame:
+def _open_spells(log: _Log, as_of: datetime, given: pl.DataFrame, left_open: NDArray[np.bool_]) -> pl.DataFrame:
     held = given.filter(pl.Series(left_open))
     rows = held["row"].to_numpy().astype(np.int64)
     spells = pl.DataFrame(
@@ -191,12 +194,12 @@ def _open_spells(log: _Log, facts: Facts, given: pl.DataFrame, left_open: NDArra
     )
     spells = spells.sort("start", "actor", "row").unique(["h", "g"], keep="last", maintain_order=True)
     return spells.with_columns(
-        end=pl.lit(micro(facts.as_of), dtype=pl.Int64), closed_at=pl.lit(-1, dtype=pl.Int64), closed=pl.lit(value=False),
+        end=pl.lit(micro(as_of), dtype=pl.Int64), closed_at=pl.lit(-1, dtype=pl.Int64), closed=pl.lit(value=False),
         open=pl.lit(value=True), resolved=pl.lit(value=False), start_row=pl.col("row"),
     )  # fmt: skip
 
 
-def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
+def _by_holder(log: _Log, as_of: datetime) -> pl.DataFrame:
     """One spell per assignment, from it to the next one, the resolution, or `as_of`; columns as `_by_closer`."""
     given, resolved = log.rows(_ASSIGNED), _last_resolution(log)
     rows = given["row"].to_numpy().astype(np.int64)
@@ -211,7 +214,7 @@ def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
         last=pl.col("start").max().over(case),
         case=pl.col("row").first().over(case),
     )
-    now = pl.lit(micro(facts.as_of), dtype=pl.Int64)
+    now = pl.lit(micro(as_of), dtype=pl.Int64)
     every = log.rows(_RESOLVED)
     done = pl.DataFrame({"h": every["h"], "g": log.g[every["row"].to_numpy()], "done": log.times(every)}).sort("done")
     # a spell ends at the first resolution after it began, also when the case is opened again later
@@ -231,7 +234,7 @@ def _by_holder(log: _Log, facts: Facts) -> pl.DataFrame:
     )
     columns = ["actor", "row", "start", "end", "closed_at", "closed", "open", "resolved", "case", "start_row"]
     spells = spells.with_columns(start_row=pl.col("row"))
-    never = _by_closer(log, facts)
+    never = _by_closer(log, as_of)
     started = set(spells.select("h").to_series().to_list())
     hashes = pl.Series(log.table["h"].gather(never["row"].to_numpy()))
     unassigned = never.filter(~hashes.is_in(list(started)))

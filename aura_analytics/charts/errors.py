@@ -8,10 +8,10 @@ import altair as alt
 import polars as pl
 
 from aura_analytics.charts.theme import LIGHT, Theme, styled
-from aura_analytics.simulation.sweeps import RATE_WORDS
+from aura_analytics.simulation.rates import RATE_WORDS
 
 if TYPE_CHECKING:
-    from aura_analytics.simulation.sweeps import RuleErrorRates
+    from aura_analytics.simulation.rates import RuleErrorRates
 
 __all__ = ["comparison", "detection", "error_curves"]
 

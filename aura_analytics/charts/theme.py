@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 if TYPE_CHECKING:
     import altair as alt
 
-    from aura_analytics.metrics.base import Metric
+    from aura_analytics.metrics.kinds.base import Metric
 
 __all__ = ["DARK", "INLINE", "LIGHT", "VERDICTS", "Theme", "styled", "title_of", "variables"]
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from aura_analytics.decisions.records import DecisionLog, components_of
 from aura_analytics.errors import ParameterError, Problem, close_match
-from aura_analytics.intervals import wilson
+from aura_analytics.statistics.intervals import wilson
 
 __all__ = ["LEVELS", "explain", "track_record"]
 

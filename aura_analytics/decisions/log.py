@@ -17,9 +17,9 @@ import polars as pl
 
 from aura_analytics.decisions import explain as explaining
 from aura_analytics.decisions.as_events import to_events
-from aura_analytics.decisions.files import moment
+from aura_analytics.decisions.file.log_file import moment
+from aura_analytics.decisions.file.store import OnFile
 from aura_analytics.decisions.learn import compare_versions, multipliers
-from aura_analytics.decisions.on_file import OnFile
 from aura_analytics.decisions.overrides import override_record
 from aura_analytics.decisions.proposals import Proposal, apply_proposal, propose
 from aura_analytics.decisions.records import DecisionLog, OutcomeType, outcome_dict, plain
@@ -31,7 +31,7 @@ from aura_analytics.learning.calibration import CalibrationReport, calibration
 from aura_analytics.learning.comparisons import VersionComparison
 
 if TYPE_CHECKING:
-    from aura_analytics.decisions.on_ledger import OnLedger
+    from aura_analytics.decisions.ledger_store import OnLedger
     from aura_analytics.ledger.store import Ledger
 
 __all__ = ["DEFAULT_LOG", "AccountabilityLogger"]
@@ -534,7 +534,7 @@ class AccountabilityLogger:
 
 
 def _on_ledger(given: str | Ledger) -> OnLedger:
-    from aura_analytics.decisions.on_ledger import OnLedger
+    from aura_analytics.decisions.ledger_store import OnLedger
     from aura_analytics.ledger.store import Ledger
 
     if not isinstance(given, (str, Ledger)):

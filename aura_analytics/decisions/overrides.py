@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from aura_analytics.intervals import wilson
 from aura_analytics.learning.comparisons import difference
 from aura_analytics.learning.multipliers import shrunk
+from aura_analytics.statistics.intervals import wilson
 
 __all__ = ["override_record"]
 

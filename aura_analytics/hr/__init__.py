@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from aura_analytics.hr.desk import HRDesk
+from aura_analytics.hr.folds import standing
 from aura_analytics.hr.ladder import Ladder
 from aura_analytics.hr.plans import ImprovementPlan, draft_plan, plan_progress
 from aura_analytics.hr.severities import Consequence, SeverityTable
-from aura_analytics.hr.standing import standing
 
 __all__ = ["Consequence", "HRDesk", "ImprovementPlan", "Ladder", "SeverityTable", "draft_plan", "plan_progress", "standing"]

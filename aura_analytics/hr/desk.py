@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from aura_analytics.errors import ConflictError, ParameterError, Problem, close_match
-from aura_analytics.hr.standing import effective, proposals, standing
+from aura_analytics.hr.folds import effective, proposals, standing
 from aura_analytics.hr.vocabulary import EFFECTS, MACHINES, action_event, actions_of, digest_of, may_be_a_person, now
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class HRDesk:
         return actions_of(self._ledger.events(type="HR_ACTION"))
 
     def status(self, as_of: datetime | str | None = None) -> pl.DataFrame:
-        """How everybody stands; see `aura_analytics.hr.standing.standing`."""
+        """How everybody stands; see `aura_analytics.hr.folds.standing`."""
         return standing(self._ledger.events(type="HR_ACTION"), as_of)
 
     def actions(self, actor: str | None = None) -> pl.DataFrame:

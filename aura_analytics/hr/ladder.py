@@ -11,13 +11,14 @@ from typing import Any, Literal
 import polars as pl
 from pydantic import Field, field_validator, model_validator
 
+from aura_analytics.clock.times import parse_as_of, parse_span
 from aura_analytics.errors import AuraError
 from aura_analytics.hr.desk import drafted
-from aura_analytics.hr.standing import effective, fold, proposals
+from aura_analytics.hr.folds import effective, fold, proposals
 from aura_analytics.hr.vocabulary import MACHINES, actions_of
-from aura_analytics.intervals import mean_t
-from aura_analytics.times import parse_as_of, parse_span
-from aura_analytics.yaml_files import YamlModel
+from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.statistics.intervals import mean_t
+from aura_analytics.yaml_models import YamlModel
 
 __all__ = ["Ladder"]
 
@@ -77,7 +78,7 @@ class Ladder(YamlModel):
         """Name and version, as actions carry it."""
         return f"{self.name}/{self.version}"
 
-    def evaluate(self, events: pl.DataFrame | pl.LazyFrame, as_of: datetime | date | str) -> pl.DataFrame:
+    def evaluate(self, events: EventsLike, as_of: datetime | date | str) -> pl.DataFrame:
         """Who would move.
 
         Parameters
@@ -94,8 +95,9 @@ class Ladder(YamlModel):
             it), `level`, `suspended`, `move` (`promotion`, `demotion`, `reinstatement`, or null) and `reason`.
         """
         moment = parse_as_of(as_of)
-        past = events.lazy().filter(pl.col("ts") <= moment)
-        everything = actions_of(events)  # what came later stands in the way as well
+        lazy = as_events(events)
+        past = lazy.filter(pl.col("ts") <= moment)
+        everything = actions_of(lazy)  # what came later stands in the way as well
         board = fold(everything.filter(pl.col("ts") <= moment), moment).select("actor", "level", "suspended", "suspended_since")
         windows = self._windows(past, moment, board.filter("suspended").select("actor", "suspended_since"))
         # a move, a suspension, and a proposal of a move (open, signed or refused) are followed by a pause; one that waits is enough
@@ -151,9 +153,7 @@ class Ladder(YamlModel):
             .sort("actor")
         )
 
-    def drafts(
-        self, events: pl.DataFrame | pl.LazyFrame, as_of: datetime | date | str, *, ts: datetime | None = None
-    ) -> list[dict[str, Any]]:
+    def drafts(self, events: EventsLike, as_of: datetime | date | str, *, ts: datetime | None = None) -> list[dict[str, Any]]:
         """The moves as events (on whom may be a person: as proposals), with the scores behind each; the same log and moment give the same ones.
 
         Parameters
@@ -164,10 +164,11 @@ class Ladder(YamlModel):
             When the moves are made; default `as_of`. Standing is as it was before that.
         """
         moment = parse_as_of(as_of)
-        moves = self.evaluate(events, moment).filter(pl.col("move").is_not_null())
+        lazy = as_events(events)
+        moves = self.evaluate(lazy, moment).filter(pl.col("move").is_not_null())
         since = moment - self.m * parse_span(self.window)
         inside = (pl.col("ts") > since) & (pl.col("ts") <= moment) & (pl.col("type") == "EVALUATION")
-        scores = events.lazy().filter(inside & pl.col("actor").is_in(moves["actor"].implode())).collect(engine="in-memory")
+        scores = lazy.filter(inside & pl.col("actor").is_in(moves["actor"].implode())).collect(engine="in-memory")
         made = []
         for row in moves.iter_rows(named=True):
             mine = scores.filter(pl.col("actor") == row["actor"]).sort("ts", "event_id").select("event_id", "ts", "value")

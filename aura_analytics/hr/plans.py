@@ -10,31 +10,30 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
+from aura_analytics.clock.times import parse_as_of
+from aura_analytics.dossier.board import dossiers
+from aura_analytics.dossier.history import latest_verdicts
 from aura_analytics.errors import ParameterError, Problem, close_match
-from aura_analytics.metrics.dossier import dossiers
-from aura_analytics.metrics.registry import METRICS
-from aura_analytics.rules.history import latest_verdicts
-from aura_analytics.rules.policy import Policy
-from aura_analytics.times import parse_as_of
+from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.metrics.catalogue import METRICS
+from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.rules.comparisons import OPERATORS
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 
 if TYPE_CHECKING:
     from aura_analytics.hr.desk import HRDesk
 
 __all__ = ["Goal", "ImprovementPlan", "draft_plan", "plan_from", "plan_progress"]
 
-_MEASURES = {
-    "override_rate": "Review with a colleague a sample of cases in which the recommendation was overridden, and write down why.",
-    "sat_score_mean": "Read the ratings of two stars and fewer with their cases; agree on two things to do otherwise.",
-    "avg_processing_hours": "Look at the ten longest cases together: what was waited for, and by whom?",
-    "sla_breach_rate": "Look at the cases that breached: was it workload, or the order of work?",
-}
-
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to change: a metric, where it stands (`now`, from `n` observations), and where it is to be (`aim`)."""
+    """What is to change: a metric, where it stands (`now`, from `n` observations), and where it is to be (`aim` in words; `operator` and
+    `thresholds` as rules have them).
+    """
 
     metric: str
     title: str
@@ -42,6 +41,14 @@ class Goal:
     n: int | None
     aim: str
     threshold: float | None
+    operator: str | None = None
+    thresholds: tuple[float, ...] = ()
+
+    def is_met(self, value: float | None) -> bool | None:
+        """Whether a value is where it is to be; None where that cannot be said."""
+        if value is None or self.operator is None or self.operator not in OPERATORS or not self.thresholds:
+            return None
+        return bool(OPERATORS[self.operator].met(np.array([value]), self.thresholds)[0])
 
 
 @dataclass(frozen=True)
@@ -87,7 +94,7 @@ class ImprovementPlan:
     @classmethod
     def from_dict(cls, body: Mapping[str, Any]) -> ImprovementPlan:
         """The plan of `to_dict`."""
-        goals = tuple(Goal(**goal) for goal in body["goals"])
+        goals = tuple(Goal(**{**goal, "thresholds": tuple(goal.get("thresholds", ()))}) for goal in body["goals"])
         lists = {name: tuple(body[name]) for name in ("rules", "reasons", "exit_criterion", "measures")}
         return cls(**{**body, **lists, "goals": goals})
 
@@ -122,10 +129,13 @@ class ImprovementPlan:
                         would_clear=clears, until=parse_as_of(self.ends).isoformat(), by=by, plan=self.to_dict())  # fmt: skip
 
 
-def _number(value: float | None, metric: str) -> str:
+def _number(value: float | None, metric: Metric | str) -> str:
     if value is None:
         return "-"
-    return f"{value:.1%}" if METRICS[metric].unit == "fraction" else f"{value:.4g} {METRICS[metric].unit}"
+    found = METRICS.get(metric) if isinstance(metric, str) else metric
+    if found is None:
+        return f"{value:.4g}"
+    return f"{value:.1%}" if found.unit == "fraction" else f"{value:.4g} {found.unit}"
 
 
 @lru_cache(maxsize=1)
@@ -148,7 +158,7 @@ def _rendered(template: str, plan: ImprovementPlan) -> str:
 
 
 def draft_plan(
-    events: pl.DataFrame | pl.LazyFrame, actor: str, policy: Policy | None = None, *, as_of: datetime | date | str | None = None,
+    events: EventsLike, actor: str, policy: PolicyLike = None, *, as_of: datetime | date | str | None = None,
     window: str | timedelta | None = None, days: int = 60,
 ) -> ImprovementPlan:  # fmt: skip
     """Draft a plan for an actor from the verdict on their dossier.
@@ -176,17 +186,27 @@ def draft_plan(
     ParameterError
         If nobody has this name, or the verdict is neither `flag` nor `watch`: there is nothing to improve on evidence.
     """
-    chosen = policy or Policy.evidence_gated()
+    chosen = as_policy(policy)
+    events = as_events(events)
     span = chosen.spec.window if window is None else None if window == "all" else window
-    board = dossiers(events, as_of=as_of, window=span, roles=chosen.roles)
+    board = dossiers(events, as_of=as_of, window=span, metrics=_metrics(chosen), policy=chosen, roles=chosen.roles)
     mine = board.filter(pl.col("actor") == actor)
     if mine.is_empty():
         hint = close_match(actor, board["actor"].to_list())
         raise ParameterError(Problem("nobody has this name in the window", got=actor, next=hint))
     # the others and earlier readings count where the policy asks for them
-    verdict = latest_verdicts(chosen, board, events, span, roles=chosen.roles).filter(pl.col("actor") == actor).row(0, named=True)
+    verdict = (
+        latest_verdicts(chosen, board, events, span, metrics=_metrics(chosen), roles=chosen.roles)
+        .filter(pl.col("actor") == actor)
+        .row(0, named=True)
+    )
     start = (parse_as_of(as_of) if as_of is not None else verdict["as_of"]).date()
     return plan_from(verdict, str(mine["actor_kind"].item() or "officer"), chosen, start, days)
+
+
+def _metrics(policy: Policy) -> tuple[Metric, ...]:
+    """What a dossier is made of: everything, and what the policy reads beyond that."""
+    return tuple({one.name: one for one in (*METRICS.values(), *policy.reads)}.values())
 
 
 def plan_from(verdict: Mapping[str, Any], actor_kind: str, policy: Policy, start: date, days: int) -> ImprovementPlan:
@@ -204,12 +224,8 @@ def plan_from(verdict: Mapping[str, Any], actor_kind: str, policy: Policy, start
         raise ParameterError(
             Problem("the verdict asks for no plan", got=f"{verdict['verdict']} ({said})", expected="flag or watch")
         )
-    goals = tuple(
-        Goal(item["metric"], METRICS[item["metric"]].title, item["value"], item["n"],
-             f"{_opposite(item['comparison'])} {_number(item['threshold'], item['metric'])}", item["threshold"])
-        for item in verdict["evidence"]
-    )  # fmt: skip
-    measures = tuple(dict.fromkeys(_MEASURES[goal.metric] for goal in goals if goal.metric in _MEASURES))
+    goals = tuple(_goal(item, policy.catalogue[item["metric"]]) for item in verdict["evidence"])
+    measures = tuple(dict.fromkeys(measure for goal in goals if (measure := policy.catalogue[goal.metric].measure)))
     return ImprovementPlan(
         actor=verdict["actor"], actor_kind=actor_kind, policy=f"{policy.name}/{policy.spec.version}",
         rules=tuple(verdict["rules"]), as_of=verdict["as_of"].isoformat(), starts=start.isoformat(),
@@ -218,15 +234,26 @@ def plan_from(verdict: Mapping[str, Any], actor_kind: str, policy: Policy, start
     )  # fmt: skip
 
 
-def _opposite(comparison: str | None) -> str:
+def _goal(item: Mapping[str, Any], metric: Metric) -> Goal:
     """What a metric must do to leave a rule whose comparison it meets."""
-    words = {"above": "at most", "at least": "below", "below": "at least", "at most": "above",
-             ">": "at most", ">=": "below", "<": "at least", "<=": "above"}  # fmt: skip
-    return words.get(str(comparison), "away from")
+    opposite = OPERATORS[OPERATORS[item["operator"]].opposite] if OPERATORS[item["operator"]].opposite else None
+    thresholds = tuple(item["thresholds"])
+    shown = " and ".join(_number(number, metric) for number in thresholds) or "-"
+    word = "away from" if opposite is None else opposite.word
+    return Goal(
+        metric=metric.name,
+        title=metric.title,
+        now=item["value"],
+        n=item["n"],
+        aim=f"{word} {shown}",
+        threshold=item["threshold"],
+        operator=None if opposite is None else opposite.key,
+        thresholds=thresholds,
+    )
 
 
 def plan_progress(
-    events: pl.DataFrame | pl.LazyFrame, plan: ImprovementPlan, policy: Policy, as_of: datetime | date | str | None = None
+    events: EventsLike, plan: ImprovementPlan, policy: PolicyLike, as_of: datetime | date | str | None = None
 ) -> pl.DataFrame:
     """How a plan goes: the same metrics since it started, and the same policy's verdict on them.
 
@@ -248,31 +275,21 @@ def plan_progress(
         null without one), and `verdict` of the policy on the time since the start. A value that is there with few observations may be luck: the
         verdict says whether the evidence suffices.
     """
-    lazy = events.lazy()
+    lazy, chosen = as_events(events), as_policy(policy)
     end = parse_as_of(as_of) if as_of is not None else lazy.select(pl.col("ts").max()).collect(engine="in-memory").item()
     start = parse_as_of(plan.starts)
     if end is None or end <= start:
         raise ParameterError(Problem("the plan has not begun by then", got=str(end), expected=f"a moment after {plan.starts}"))
-    board = dossiers(events, as_of=end, window=end - start).filter(pl.col("actor") == plan.actor)
-    verdict = policy.evaluate(board)["verdict"].item() if board.height else "insufficient"
+    board = dossiers(lazy, as_of=end, window=end - start, metrics=_metrics(chosen)).filter(pl.col("actor") == plan.actor)
+    verdict = chosen.evaluate(board)["verdict"].item() if board.height else "insufficient"
     rows = []
     for goal in plan.goals:
         value = board[goal.metric].item() if board.height else None
         n = board[f"{goal.metric}_n"].item() if board.height and f"{goal.metric}_n" in board.columns else None
-        rows.append((goal.metric, goal.now, value, n, goal.aim, _met(value, goal), str(verdict)))
+        rows.append((goal.metric, goal.now, value, n, goal.aim, goal.is_met(value), str(verdict)))
     schema = {"metric": pl.String, "at_start": pl.Float64, "now": pl.Float64, "n": pl.Int64, "aim": pl.String, "met": pl.Boolean,
               "verdict": pl.String}  # fmt: skip
     return pl.DataFrame(rows, schema=schema, orient="row")
-
-
-def _met(value: float | None, goal: Goal) -> bool | None:
-    if value is None or goal.threshold is None:
-        return None
-    for word, holds in (("at most", value <= goal.threshold), ("at least", value >= goal.threshold), ("below", value < goal.threshold),
-                        ("above", value > goal.threshold)):  # fmt: skip
-        if goal.aim.startswith(word):
-            return bool(holds)
-    return None
 
 
 def plan_of(attributes: str) -> ImprovementPlan:

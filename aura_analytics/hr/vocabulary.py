@@ -14,6 +14,8 @@ from typing import Any
 
 import polars as pl
 
+from aura_analytics.io.front_door import EventsLike, as_events
+
 __all__ = ["ACTIONS", "EFFECTS", "MACHINES", "action_event", "actions_of", "binding", "digest_of", "may_be_a_person"]
 
 EFFECTS = (
@@ -54,7 +56,7 @@ def action_event(
     return {name: value for name, value in event.items() if value is not None}
 
 
-def actions_of(events: pl.DataFrame | pl.LazyFrame, *, detail: bool = True) -> pl.DataFrame:
+def actions_of(events: EventsLike, *, detail: bool = True) -> pl.DataFrame:
     """HR actions as a table.
 
     Parameters
@@ -71,7 +73,7 @@ def actions_of(events: pl.DataFrame | pl.LazyFrame, *, detail: bool = True) -> p
         and the `attributes` themselves, in the order of time (at one instant, of their ids). Rows that are neither an action nor points are
         left out.
     """
-    rows = events.lazy().filter(pl.col("type") == "HR_ACTION")
+    rows = as_events(events).filter(pl.col("type") == "HR_ACTION")
     plain = ["event_id", "ts", "actor", "actor_kind", "case_id", "value", "severity", "attributes"]
     text = pl.col("attributes")
     # as `action_event` writes it; whatever else is read as JSON

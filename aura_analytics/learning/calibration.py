@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.intervals import wilson
+from aura_analytics.statistics.intervals import wilson
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

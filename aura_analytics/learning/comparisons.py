@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.intervals import wilson, z_value
+from aura_analytics.statistics.intervals import wilson, z_value
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -21,9 +21,9 @@ import polars as pl
 from sqlalchemy import Connection, select
 
 from aura_analytics.events import SCHEMA
+from aura_analytics.io.locks import locked
 from aura_analytics.ledger import tables
 from aura_analytics.ledger.engines import Engines, translated
-from aura_analytics.ledger.locks import locked
 from aura_analytics.ledger.reading import event_frames, matching
 
 __all__ = ["PARTS", "Mirror", "part_of"]

@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import Connection, Select, select, text
 
-from aura_analytics import times
+from aura_analytics.clock import times
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.events import EVENT_TYPES, empty
 from aura_analytics.ledger import tables

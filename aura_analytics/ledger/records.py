@@ -17,7 +17,7 @@ from typing import Any
 import polars as pl
 
 from aura_analytics import events as contract
-from aura_analytics import times
+from aura_analytics.clock import times
 from aura_analytics.errors import EventError, InputError, Problem
 from aura_analytics.events import ACTOR_KINDS, CLOCK_TYPES, EVENT_TYPES, SCHEMA, SEVERITIES, attributes_text
 from aura_analytics.ledger.heads import damaged

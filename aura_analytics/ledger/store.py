@@ -2,34 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import os
-import threading
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, timezone
+from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import polars as pl
 from sqlalchemy import Connection, Select, func, literal_column, select
 
 from aura_analytics import events as contract
-from aura_analytics import settings, times
-from aura_analytics.errors import AuraError, InputError, LedgerDamagedError, ParameterError, Problem
+from aura_analytics import extensions, settings
+from aura_analytics.errors import AuraError, InputError, ParameterError, Problem
 from aura_analytics.events import SCHEMA
-from aura_analytics.ledger import chain, reading, schema, tables
+from aura_analytics.ledger import reading, schema, tables
 from aura_analytics.ledger.engines import Engines, ledger_address, shown, snapshot, translated
+from aura_analytics.ledger.evidence import Evidence
+from aura_analytics.ledger.feed import Feed
 from aura_analytics.ledger.heads import read_head
 from aura_analytics.ledger.mirror import Mirror
+from aura_analytics.ledger.queries import Queries, moment_of
 from aura_analytics.ledger.records import Row, checked, rows_of, rows_of_records
 from aura_analytics.ledger.subscription import Subscription
-from aura_analytics.ledger.writing import Recorded, append
-
-if TYPE_CHECKING:
-    from aura_analytics.ledger.board import Board
+from aura_analytics.ledger.writing import Recorded, Stored, append
 
 __all__ = ["Ledger", "LedgerInfo", "upgrade_ledger"]
 
@@ -69,7 +67,7 @@ class LedgerInfo:
     recorded_at: datetime | None
 
 
-class Ledger:
+class Ledger(Feed, Queries, Evidence):
     """An append-only store of events in SQLite or PostgreSQL.
 
     Safe for several threads and processes. What a call recorded is durable when the call returns. A process that was forked may go on
@@ -128,10 +126,7 @@ class Ledger:
         self._engines.check_file()
         folder = self._mirror_folder(mirror)
         self._mirror = None if folder is None else Mirror(self._engines, folder, wait)
-        self._board: Board | None = None
-        self._board_lock = threading.Lock()
-        self._woken = threading.Condition()
-        self.recorded_here = 0  # calls of this process that stored something
+        self._begin_feed()
 
     def _mirror_folder(self, given: str | Path | Literal[False] | None) -> Path | None:
         chosen = settings.mirror_folder() if given is None else given
@@ -170,7 +165,7 @@ class Ledger:
 
     # -- writing ---------------------------------------------------------------------------------------------------------
 
-    def record_event(self, event: Mapping[str, Any]) -> dict[str, Any]:
+    def record_event(self, event: Mapping[str, Any]) -> Stored:
         """Store one event.
 
         Parameters
@@ -196,8 +191,10 @@ class Ledger:
         now = time.time_ns() // 1000
         rows, stamped = rows_of_records([event], now)
         done = self._append(lambda: [rows], now=now, stamped=stamped)
-        answer = {"ok": True, "stored_id": rows[0][0]}
-        return answer | {"duplicate": True} if done.duplicates else answer
+        answer = Stored(ok=True, stored_id=rows[0][0])
+        if done.duplicates:
+            answer["duplicate"] = True
+        return answer
 
     def record_events(self, events: pl.DataFrame | pl.LazyFrame | Iterable[Mapping[str, Any]]) -> int:
         """Store events, all or none; returns how many are new.
@@ -332,85 +329,19 @@ class Ledger:
         return self.after(0, seq)[0].lazy() if mirrored is None else mirrored.select(SCHEMA.names())
 
     def lazy(self) -> pl.LazyFrame:
-        """All events, as `events()`: what takes events takes a ledger too."""
+        """All events, as `events()`."""
+        return self.events()
+
+    def __aura_events__(self) -> pl.LazyFrame:
+        """What takes events takes a ledger too."""
         return self.events()
 
     def dossier(
         self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = "90d"
-    ) -> dict[str, Any]:
-        """The dossier of one actor; see `get_dossier`."""
-        with self._board_lock:
-            if self._board is None:
-                from aura_analytics.ledger.board import Board
-
-                self._board = Board(self)
-        return self._board.dossier(actor, as_of, window)
-
-    def after(self, seq: int, most: int | None = None) -> tuple[pl.DataFrame, int]:
-        """The events recorded after a place in the ledger, in order, and the place of the last of them."""
-        column = tables.events.c
-        query = select(*(column[name] for name in tables.COLUMNS), column.seq).where(column.seq > seq).order_by(column.seq)
-        with translated(self._engines.url), self._engines.reader.connect() as connection:
-            frames = list(reading.event_frames(connection, query if most is None else query.limit(most), extra=1))
-        if not frames:
-            return contract.empty(), seq
-        found = pl.concat(frames)
-        return found.drop("seq"), int(found["seq"][-1])
-
-    def agents_after(self, seq: int) -> tuple[set[str], int]:
-        """Who was named as the agent of a decision after a place in the ledger, and the place up to which this holds."""
-        column = tables.events.c
-        with translated(self._engines.url), snapshot(self._engines) as connection:
-            end = read_head(connection)[1]
-            named = select(column.agent).where(column.agent.is_not(None), column.seq > seq).distinct()
-            return set(connection.execute(named).scalars()), end
-
-    def event(self, event_id: str) -> dict[str, Any] | None:
-        """One event by its id, as a dict on the contract; None when there is none."""
-        column = tables.events.c
-        query = select(*(column[name] for name in tables.COLUMNS)).where(column.event_id == event_id)
-        with translated(self._engines.url), self._engines.reader.connect() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            return None
-        found = dict(zip(tables.COLUMNS, row, strict=True))
-        penalties = None if found["penalties"] is None else json.loads(found["penalties"])
-        return found | {"ts": _moment(found["ts"]), "penalties": penalties}
-
-    def kinds_of(self, actor: str) -> set[str]:
-        """The kinds that an actor was ever recorded as."""
-        column = tables.events.c
-        query = select(column.actor_kind).where(column.actor == actor, column.actor_kind.is_not(None)).distinct()
-        with translated(self._engines.url), self._engines.reader.connect() as connection:
-            return set(connection.execute(query).scalars())
-
-    def is_person(self, actor: str) -> bool:
-        """Whether an actor was ever recorded as a person."""
-        column = tables.events.c
-        query = select(column.seq).where(column.actor == actor, column.actor_kind.in_(["officer", "citizen"])).limit(1)
-        with translated(self._engines.url), self._engines.reader.connect() as connection:
-            return connection.execute(query).first() is not None
-
-    def last_of(self, actor: str) -> datetime | None:
-        """The time of an actor's last event."""
-        column = tables.events.c
-        with translated(self._engines.url), self._engines.reader.connect() as connection:
-            found = connection.execute(select(func.max(column.ts)).where(column.actor == actor)).scalar()
-        return None if found is None else _moment(found)
-
-    def cases_of(self, actor: str) -> pl.DataFrame | None:
-        """Everything about the cases that an actor had to do with, and all their own events; None when that is too much to look up."""
-        column = tables.events.c
-        columns = [column[name] for name in tables.COLUMNS]
-        theirs = select(column.case_id).where(column.actor == actor, column.case_id.is_not(None)).distinct()
-        with translated(self._engines.url), snapshot(self._engines) as connection:
-            count = select(column.seq).where(column.actor == actor).limit(_LOOKED_UP + 1).subquery()
-            if connection.execute(select(func.count()).select_from(count)).scalar_one() > _LOOKED_UP:
-                return None
-            own = reading.read_events(connection, select(*columns).where(column.actor == actor))
-            cases = select(*columns).where(column.case_id.in_(theirs)).limit(10 * _LOOKED_UP + 1)
-            others = reading.read_events(connection, cases)
-            return None if others.height > 10 * _LOOKED_UP else pl.concat([own, others]).unique("event_id")
+    ) -> Mapping[str, Any]:
+        """The dossier of one actor, as `aura.get_dossier(actor, ledger=...)` gives it."""
+        found: Mapping[str, Any] = extensions.provided("dossier in a ledger")(actor, as_of=as_of, window=window, ledger=self)
+        return found
 
     def info(self) -> LedgerInfo:
         """What the ledger holds."""
@@ -419,7 +350,7 @@ class Ledger:
             ledger_id, seq, recorded_at, end = read_head(connection)
             first = connection.execute(select(func.min(column.ts))).scalar()
             last = connection.execute(select(func.max(column.ts))).scalar()
-        moments = [None if ts is None else _moment(ts) for ts in (first, last, recorded_at or None)]
+        moments = [None if ts is None else moment_of(ts) for ts in (first, last, recorded_at or None)]
         return LedgerInfo(self.url, ledger_id, schema.REVISION, seq, end.hex(), *moments)
 
     def __bool__(self) -> bool:
@@ -428,68 +359,11 @@ class Ledger:
     def __len__(self) -> int:
         return self.info().events
 
-    # -- evidence --------------------------------------------------------------------------------------------------------
-
-    def verify(self, heads: str | Path | None = None, progress: Callable[[int], None] | None = None) -> chain.Verification:
-        """Check every row against its hash and the chain; what that proves, `aura_analytics.ledger.chain` says.
-
-        Parameters
-        ----------
-        heads
-            File of heads exported earlier, kept where the ledger's writers cannot write.
-        progress
-            Called with the number of events checked so far.
-        """
-        found = chain.verify(self._engines, [] if heads is None else chain.read_heads(Path(heads)), progress)
-        if self._mirror is not None:
-            self._mirror.check()
-        return found
-
-    def export_heads(self, path: str | Path) -> chain.Head:
-        """Add the present head of the chain to a file, one line of JSON each."""
-        target = Path(path)
-        with translated(self._engines.url), snapshot(self._engines) as connection:
-            ledger_id, seq, _, end = read_head(connection)
-            if target.exists() and target.stat().st_size:
-                problem = chain.contradicted(connection, chain.read_heads(target), ledger_id)
-                if problem is not None:
-                    raise LedgerDamagedError(problem)
-        head = chain.Head(ledger_id, seq, end.hex(), datetime.now(timezone.utc).isoformat(timespec="seconds"))
-        with target.open("a", encoding="utf-8") as file:
-            file.write(head.line() + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        return head
-
-    def snapshot(self, path: str | Path) -> Path:
-        """Write a copy for other tools: all events as Parquet, or (of a SQLite ledger) a SQLite file."""
-        target = Path(path)
-        if target.exists():
-            raise ParameterError(Problem("the snapshot exists already", got=str(target), next="choose another name"))
-        if target.suffix not in (".parquet", ".db", ".sqlite", ".sqlite3"):
-            raise ParameterError(Problem("unknown kind of snapshot", got=target.name, expected=".parquet or .db"))
-        with translated(self._engines.url):
-            reading.write_copy(self._engines, target)
-        return target
-
     # -- following -------------------------------------------------------------------------------------------------------
 
     def subscribe(self, after: int | None = None, interval: float = 0.5) -> Subscription:
         """New events as they come, from this process and others; see `Subscription`."""
         return Subscription(self, after, interval)
-
-    def wake(self) -> None:
-        """Wake the subscriptions of this process."""
-        with self._woken:
-            self._woken.notify_all()
-
-    def wait(self, seen: int, seconds: float, closed: threading.Event) -> None:
-        """Wait until this process records something more than it had when `seen` was read."""
-        with self._woken:
-            self._woken.wait_for(lambda: self.recorded_here != seen or closed.is_set(), seconds)
-
-
-_LOOKED_UP = 2_000  # events of one actor that are looked up one case at a time
 
 
 def upgrade_ledger(url: str | Path | None = None, backup: Path | None = None) -> tuple[str, str, Path | None]:
@@ -510,12 +384,6 @@ def upgrade_ledger(url: str | Path | None = None, backup: Path | None = None) ->
     address = ledger_address(settings.ledger_url() if url is None else url)
     before, kept = schema.upgrade(Engines(address, settings.ledger_timeout(), "FULL"), backup)
     return before, schema.REVISION, kept
-
-
-def _moment(ts: object) -> datetime:
-    if type(ts) is not int:
-        raise LedgerDamagedError(Problem("the ledger holds a time that is none", got=ts, next="run: aura ledger verify"))
-    return times.from_epoch_micros(ts)
 
 
 def _sliced(rows: list[Row]) -> Iterator[list[Row]]:

@@ -5,14 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
-
-if TYPE_CHECKING:
-    from aura_analytics.ledger.store import Ledger
+from aura_analytics.ledger.feed import Feed
 
 __all__ = ["Subscription"]
 
@@ -35,13 +32,13 @@ class Subscription:
         Seconds between two looks at the ledger.
     """
 
-    def __init__(self, ledger: Ledger, after: int | None = None, interval: float = 0.5) -> None:
+    def __init__(self, ledger: Feed, after: int | None = None, interval: float = 0.5) -> None:
         if not interval > 0:
             raise ParameterError(Problem("interval must be positive", got=interval, expected="seconds, such as 0.5"))
         self._ledger = ledger
         self._interval = interval
         self._closed = threading.Event()
-        self.seq = ledger.info().events if after is None else after
+        self.seq = ledger.end() if after is None else after
 
     def poll(self) -> pl.DataFrame:
         """What is new since the last call, maybe nothing; never waits."""

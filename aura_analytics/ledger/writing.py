@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Any, NotRequired
 
 from sqlalchemy import Connection, bindparam, literal_column, select, table, update
 from sqlalchemy import column as sql_column
 from sqlalchemy.dialects import postgresql, sqlite
+from typing_extensions import TypedDict
 
 from aura_analytics.errors import ConflictError, LedgerSchemaError, Problem
 from aura_analytics.ledger import schema, tables
@@ -22,12 +23,20 @@ from aura_analytics.ledger.engines import Engines, compiled, translated
 from aura_analytics.ledger.heads import damaged
 from aura_analytics.ledger.records import Row
 
-__all__ = ["Recorded", "append"]
+__all__ = ["Recorded", "Stored", "append"]
 
 _ID, _TS = tables.COLUMNS.index("event_id"), tables.COLUMNS.index("ts")
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 _FEW = 100  # rows, from which on COPY is worth its start
 _LOOKED_UP = 500  # ids in one query
+
+
+class Stored(TypedDict):
+    """What recording an event answers: its id, and whether the very same event was there already."""
+
+    ok: bool
+    stored_id: str
+    duplicate: NotRequired[bool]
 
 
 @dataclass

@@ -1,23 +1,19 @@
 """What is measured about an actor: one idea per file, each declaring its name, unit, range, direction and needed columns."""
 
-from aura_analytics.metrics.base import Count, LastMean, Mean, Metric, Quantile, Rate, Survival
-from aura_analytics.metrics.dossier import dossiers
-from aura_analytics.metrics.registry import DEFAULT, METRICS, metric
-from aura_analytics.metrics.rolling import rolling
-from aura_analytics.metrics.state import DossierState
+from aura_analytics.metrics.catalogue import DEFAULT, METRICS, Catalogue, metric
+from aura_analytics.metrics.kinds import Context, Count, LastMean, Mean, Metric, Quantile, Rate, Survival
 
 __all__ = [
     "DEFAULT",
     "METRICS",
+    "Catalogue",
+    "Context",
     "Count",
-    "DossierState",
     "LastMean",
     "Mean",
     "Metric",
     "Quantile",
     "Rate",
     "Survival",
-    "dossiers",
     "metric",
-    "rolling",
 ]

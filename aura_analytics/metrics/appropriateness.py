@@ -16,7 +16,9 @@ Examples
 
 import polars as pl
 
-from aura_analytics.metrics.base import _AGENTS, Rate
+from aura_analytics.cases import DECISIONS
+from aura_analytics.metrics.kinds.base import MACHINES
+from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["overridden_right_rate", "overrides_right_rate"]
 
@@ -27,11 +29,12 @@ overrides_right_rate = Rate(
     low=0,
     high=1,
     direction="higher",
-    fact="decisions",
+    fact=DECISIONS,
     needs=("override", "right"),
     kinds=("officer",),
     hit=pl.col("right"),
     among=pl.col("override"),
+    hits_are="right",
 )
 
 overridden_right_rate = Rate(
@@ -41,10 +44,12 @@ overridden_right_rate = Rate(
     low=0,
     high=1,
     direction="lower",
-    fact="decisions",
+    fact=DECISIONS,
     needs=("override", "right", "agent"),
-    kinds=_AGENTS,
+    kinds=MACHINES,
     subject="agent",
     hit=pl.col("right"),
     among=pl.col("override"),
+    machine_board=2,
+    hits_are="rightly",
 )

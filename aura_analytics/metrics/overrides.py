@@ -15,7 +15,8 @@ Examples
 
 import polars as pl
 
-from aura_analytics.metrics.base import Rate
+from aura_analytics.cases import DECISIONS
+from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["override_rate"]
 
@@ -26,9 +27,13 @@ override_rate = Rate(
     low=0,
     high=1,
     direction="neutral",
-    fact="decisions",
+    fact=DECISIONS,
     needs=("override",),
     kinds=("officer",),
     hit=pl.col("override"),
     when_empty=0.0,
+    short="Override %",
+    people_board=1,
+    hits_are="override",
+    measure="Review with a colleague a sample of cases in which the recommendation was overridden, and write down why.",
 )

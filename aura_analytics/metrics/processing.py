@@ -16,7 +16,10 @@ Examples
 
 import polars as pl
 
-from aura_analytics.metrics.base import Count, Mean, Quantile
+from aura_analytics.cases import HANDLED, OPEN
+from aura_analytics.metrics.kinds.count import Count
+from aura_analytics.metrics.kinds.mean import Mean
+from aura_analytics.metrics.kinds.quantile import Quantile
 
 __all__ = ["avg_processing_hours", "open_cases", "processing_hours_median", "processing_hours_p90"]
 
@@ -29,11 +32,14 @@ avg_processing_hours = Mean(
     low=0,
     high=None,
     direction="lower",
-    fact="handled",
+    fact=HANDLED,
     needs=("elapsed",),
     value=pl.col("elapsed"),
     per=_HOUR,
     whole=True,
+    short="Mean h",
+    people_board=3,
+    measure="Look at the ten longest cases together: what was waited for, and by whom?",
 )
 
 processing_hours_median = Quantile(
@@ -43,7 +49,7 @@ processing_hours_median = Quantile(
     low=0,
     high=None,
     direction="lower",
-    fact="handled",
+    fact=HANDLED,
     needs=("elapsed",),
     value=pl.col("elapsed"),
     q=0.5,
@@ -57,7 +63,7 @@ processing_hours_p90 = Quantile(
     low=0,
     high=None,
     direction="lower",
-    fact="handled",
+    fact=HANDLED,
     needs=("elapsed",),
     value=pl.col("elapsed"),
     q=0.9,
@@ -71,5 +77,5 @@ open_cases = Count(
     low=0,
     high=None,
     direction="lower",
-    fact="open",
+    fact=OPEN,
 )

@@ -13,7 +13,9 @@ Examples
 
 import polars as pl
 
-from aura_analytics.metrics.base import _AGENTS, Rate
+from aura_analytics.cases import DECISIONS
+from aura_analytics.metrics.kinds.base import MACHINES
+from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["overridden_rate"]
 
@@ -24,9 +26,12 @@ overridden_rate = Rate(
     low=0,
     high=1,
     direction="lower",
-    fact="decisions",
+    fact=DECISIONS,
     needs=("override", "agent"),
-    kinds=_AGENTS,
+    kinds=MACHINES,
     subject="agent",
     hit=pl.col("override"),
+    short="Overridden %",
+    machine_board=1,
+    hits_are="overridden",
 )

@@ -16,7 +16,9 @@ Examples
 
 import polars as pl
 
-from aura_analytics.metrics.base import Mean, Rate
+from aura_analytics.cases import DECISIONS, RATINGS
+from aura_analytics.metrics.kinds.mean import Mean
+from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["sat_low_share", "sat_response_rate", "sat_score_mean"]
 
@@ -27,10 +29,13 @@ sat_score_mean = Mean(
     low=1,
     high=5,
     direction="higher",
-    fact="ratings",
+    fact=RATINGS,
     needs=("value",),
     value=pl.col("value"),
     grain=1.0,
+    short="Stars",
+    people_board=2,
+    measure="Read the ratings of two stars and fewer with their cases; agree on two things to do otherwise.",
 )
 
 sat_low_share = Rate(
@@ -40,9 +45,10 @@ sat_low_share = Rate(
     low=0,
     high=1,
     direction="lower",
-    fact="ratings",
+    fact=RATINGS,
     needs=("value",),
     hit=pl.col("value") <= 2,
+    hits_are="2 stars or fewer",
 )
 
 sat_response_rate = Rate(
@@ -52,8 +58,9 @@ sat_response_rate = Rate(
     low=0,
     high=1,
     direction="neutral",
-    fact="decisions",
+    fact=DECISIONS,
     needs=("answered",),
     kinds=("officer",),
     hit=pl.col("answered"),
+    hits_are="rated",
 )

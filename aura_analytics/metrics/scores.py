@@ -10,7 +10,8 @@ Examples
 (55.0, 10)
 """
 
-from aura_analytics.metrics.base import LastMean
+from aura_analytics.cases import EVALUATIONS
+from aura_analytics.metrics.kinds.mean import LastMean
 
 __all__ = ["score_mean_last10"]
 
@@ -21,6 +22,8 @@ score_mean_last10 = LastMean(
     low=0,
     high=100,
     direction="higher",
-    fact="evaluations",
+    fact=EVALUATIONS,
     needs=("value",),
+    short="Last 10",
+    machine_board=4,
 )

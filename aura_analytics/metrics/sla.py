@@ -14,7 +14,8 @@ Examples
 (0.5, 2)
 """
 
-from aura_analytics.metrics.base import Survival
+from aura_analytics.cases import COHORT
+from aura_analytics.metrics.kinds.survival import Survival
 
 __all__ = ["sla_breach_rate"]
 
@@ -25,6 +26,8 @@ sla_breach_rate = Survival(
     low=0,
     high=1,
     direction="lower",
-    fact="cohort",
+    fact=COHORT,
     needs=("queue", "start", "end", "elapsed", "days_off", "ended"),
+    people_board=4,
+    measure="Look at the cases that breached: was it workload, or the order of work?",
 )

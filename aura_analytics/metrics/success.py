@@ -14,7 +14,8 @@ Examples
 
 import polars as pl
 
-from aura_analytics.metrics.base import Rate
+from aura_analytics.cases import OUTCOMES
+from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["success_rate"]
 
@@ -27,8 +28,11 @@ success_rate = Rate(
     low=0,
     high=1,
     direction="higher",
-    fact="outcomes",
+    fact=OUTCOMES,
     needs=("outcome",),
     hit=pl.col("outcome") == "success",
     among=pl.col("outcome").is_in(_WORDS),
+    short="Success %",
+    machine_board=3,
+    hits_are="success",
 )

@@ -17,7 +17,8 @@ Examples
 
 import polars as pl
 
-from aura_analytics.metrics.base import Rate
+from aura_analytics.cases import DECISIONS
+from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["override_rate_per_suggestion"]
 
@@ -28,9 +29,10 @@ override_rate_per_suggestion = Rate(
     low=0,
     high=1,
     direction="neutral",
-    fact="decisions",
+    fact=DECISIONS,
     needs=("override", "case_id", "ai_recommendation", "final"),
     kinds=("officer",),
     hit=pl.col("override"),
     among=pl.col("final"),
+    hits_are="override",
 )

@@ -3,52 +3,57 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
-from aura_analytics import __version__, cases, charts, times
-from aura_analytics.cases.traced import of_actor
+from aura_analytics import cases, charts
+from aura_analytics.cases import COHORT, RATINGS
+from aura_analytics.cases.own_events import of_actor
 from aura_analytics.charts.theme import DARK, LIGHT, variables
-from aura_analytics.metrics.base import Context, Sla
-from aura_analytics.metrics.dossier import dossiers as make_dossiers
-from aura_analytics.metrics.dossier import parse_sla
-from aura_analytics.metrics.registry import METRICS
-from aura_analytics.metrics.rolling import rolling
-from aura_analytics.metrics.survival import at_limit, kaplan_meier, median_survival
-from aura_analytics.report.words import cards, cell, readings, span_of_time, verdict_words
+from aura_analytics.clock import times
+from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
+from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.clock.times import span_of_time
+from aura_analytics.dossier.board import dossiers as make_dossiers
+from aura_analytics.dossier.history import latest_verdicts
+from aura_analytics.dossier.series import rolling, step_and_window
+from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
+from aura_analytics.metrics.kinds.base import MACHINES, Context, Metric
+from aura_analytics.metrics.kinds.survival import at_limit
+from aura_analytics.metrics.wording import cards
 from aura_analytics.rules.engine import applies
-from aura_analytics.rules.history import latest_verdicts
-from aura_analytics.rules.policy import Policy
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
+from aura_analytics.rules.roles import RolesLike, as_roles
+from aura_analytics.rules.wording import verdict_words
+from aura_analytics.statistics.survival import kaplan_meier, median_survival
+from aura_analytics.version import __version__
 
-if TYPE_CHECKING:
-    from aura_analytics.calendars import Calendar
-
-__all__ = ["report_html", "write_report"]
+__all__ = ["write_report"]
 
 _PAGES = 25  # flagged actors with a page of their own; the rest are in the table
 _ROWS = 200  # rows of the board
 _CASES = 20
 _HOUR = 3.6e9
-_BOARD = ("override_rate", "sat_score_mean", "avg_processing_hours", "sla_breach_rate")
-_AGENT_BOARD = ("overridden_rate", "overridden_right_rate", "success_rate", "score_mean_last10")
 
 
 def write_report(
-    events: pl.LazyFrame | pl.DataFrame,
+    events: EventsLike,
     path: str | Path,
     *,
     as_of: datetime | date | str | None = None,
     window: str | timedelta | None = "90d",
-    policy: Policy | None = None,
-    compare: Policy | None = None,
-    sla: str | Sla | Mapping[str, str | Sla] | None = None,
-    calendar: Calendar | None = None,
-    roles: Mapping[str, str] | None = None,
+    policy: PolicyLike = None,
+    compare: PolicyLike = None,
+    metrics: MetricsLike = None,
+    sla: SlaLike = None,
+    calendar: CalendarLike = None,
+    roles: RolesLike = None,
     title: str = "Oversight report",
     source: str = "",
 ) -> Path:
@@ -57,15 +62,17 @@ def write_report(
     Parameters
     ----------
     events
-        Events on the contract.
+        Whatever holds events: see `aura_analytics.io.as_events`.
     path
         File to write.
     as_of, window, sla, calendar, roles
         As in `dossiers`.
     policy
-        The policy whose verdicts are shown; default the evidence-gated one.
+        The policy whose verdicts are shown: a `Policy`, the name of a shipped one, or a file; default the evidence-gated one.
     compare
         Another policy, set beside it: who each of them flags, and why they differ.
+    metrics
+        What is shown of everybody; default all metrics of the shipped catalogue, and what the policies read.
     title, source
         Heading, and where the events came from.
 
@@ -81,37 +88,48 @@ def write_report(
     >>> "officer_anne@sba.gov" in path.read_text(encoding="utf-8")
     True
     """
-    html = report_html(events, as_of=as_of, window=window, policy=policy, compare=compare, sla=sla, calendar=calendar, roles=roles,
-                       title=title, source=source)  # fmt: skip
+    chosen, other = as_policy(policy), None if compare is None else as_policy(compare)
+    read = [*metrics_named(metrics), *chosen.reads, *(() if other is None else other.reads)]
+    html = _html(
+        as_events(events),
+        as_of=as_of,
+        window=window,
+        chosen=chosen,
+        compare=other,
+        metrics={one.name: one for one in read},
+        sla=sla,
+        calendar=as_calendar(calendar),
+        roles=as_roles(roles) or chosen.roles,
+        title=title,
+        source=source,
+    )
     path = Path(path)
     path.write_text(html, encoding="utf-8")
     return path
 
 
-def report_html(
-    events: pl.LazyFrame | pl.DataFrame,
+def _html(
+    lazy: pl.LazyFrame,
     *,
     as_of: datetime | date | str | None,
     window: str | timedelta | None,
-    policy: Policy | None,
+    chosen: Policy,
     compare: Policy | None,
-    sla: str | Sla | Mapping[str, str | Sla] | None,
+    metrics: dict[str, Metric],
+    sla: SlaLike,
     calendar: Calendar | None,
-    roles: Mapping[str, str] | None,
+    roles: Mapping[str, str],
     title: str,
     source: str,
 ) -> str:
-    """The report's HTML."""
     import jinja2
     import markupsafe
 
-    lazy = cases.check_schema(events)
-    chosen = policy or Policy.evidence_gated()
-    board = make_dossiers(lazy, as_of, window, sla=sla, calendar=calendar, policy=chosen, roles=roles or chosen.roles)
-    options: dict[str, Any] = {"sla": sla, "calendar": calendar, "roles": roles or chosen.roles}
+    options: dict[str, Any] = {"metrics": tuple(metrics.values()), "sla": sla, "calendar": calendar, "roles": roles}
+    board = make_dossiers(lazy, as_of, window, policy=chosen, **options)
     verdicts = latest_verdicts(chosen, board, lazy, window, **options)
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
-    facts = _context(lazy, as_of, window, sla, calendar)
+    facts = _context(lazy, as_of, window, sla, calendar) | {"metrics": metrics}
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in _flagged(verdicts)[:_PAGES]]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
@@ -127,13 +145,14 @@ def report_html(
         policy=chosen.spec,
         facts=facts,
         counts={name: int((judged == name).sum()) for name in ("flag", "watch", "clear", "insufficient")},
-        boards=_boards(board, verdicts),
+        boards=_boards(board, verdicts, metrics),
+        intervals=_intervals(metrics.values()),
         charts=_charts(lazy, board, verdicts, facts),
         pages=pages,
         more_flagged=max(0, len(_flagged(verdicts)) - _PAGES),
         comparison=None
         if compare is None
-        else _comparison(chosen, verdicts, compare, latest_verdicts(compare, board, lazy, window, **options), board),
+        else _comparison(chosen, verdicts, compare, latest_verdicts(compare, board, lazy, window, **options), board, metrics),
     )
 
 
@@ -141,7 +160,7 @@ def _context(
     events: pl.LazyFrame,
     as_of: datetime | date | str | None,
     window: str | timedelta | None,
-    sla: str | Sla | Mapping[str, str | Sla] | None,
+    sla: SlaLike,
     calendar: Calendar | None,
 ) -> dict[str, Any]:
     """What the whole report is about: the window, and how much is in it."""
@@ -156,7 +175,7 @@ def _context(
         n=pl.len(), cases=pl.col("case_id").drop_nulls().n_unique(), first=pl.col("ts").min(),
         ratings=(pl.col("type") == "SAT_SCORE").sum(),
     ).collect(engine="streaming").row(0, named=True)  # fmt: skip
-    rated = cases.build(events, end, since, {"ratings": set()}).ratings
+    rated = cases.build(events, end, since, {RATINGS: set()}).table(RATINGS)
     lost = int(rated["actor"].null_count())
     return {
         "end": end, "since": since, "window": span_of_time(window), "events": counted["n"], "cases": counted["cases"],
@@ -169,13 +188,13 @@ def _flagged(verdicts: pl.DataFrame) -> list[str]:
     return sorted(verdicts.filter(pl.col("verdict") == "flag")["actor"].to_list())
 
 
-def _boards(board: pl.DataFrame, verdicts: pl.DataFrame) -> list[dict[str, Any]]:
+def _boards(board: pl.DataFrame, verdicts: pl.DataFrame, metrics: dict[str, Metric]) -> list[dict[str, Any]]:
     """The tables of people and of machines."""
-    agents = pl.col("actor_kind").cast(pl.String).is_in(["agent", "component", "system"]).fill_null(value=False)
+    agents = pl.col("actor_kind").cast(pl.String).is_in(list(MACHINES)).fill_null(value=False)
     found = []
     for heading, rows, names in (
-        ("Officers", board.filter(~agents), _BOARD),
-        ("Agents and components", board.filter(agents), _AGENT_BOARD),
+        ("Officers", board.filter(~agents), _placed(metrics, "people_board")),
+        ("Agents and components", board.filter(agents), _placed(metrics, "machine_board")),
     ):
         shown = [name for name in names if name in rows.columns and rows[f"{name}_n"].sum() > 0]
         if rows.is_empty() or not shown:
@@ -186,15 +205,26 @@ def _boards(board: pl.DataFrame, verdicts: pl.DataFrame) -> list[dict[str, Any]]
             {
                 "actor": row["actor"],
                 "verdict": row["pip_status"],
-                "cells": [cell(METRICS[name], row) for name in shown],
+                "cells": [metrics[name].cell(row) for name in shown],
                 "open": row.get("open_cases"),
             }
             for row in ordered.head(_ROWS).iter_rows(named=True)
         ]
         judged = heading == "Officers" or verdicts.filter(pl.col("verdict") != "insufficient")["actor"].is_in(rows["actor"]).any()
-        titles = [METRICS[name].title for name in shown]
+        titles = [metrics[name].title for name in shown]
         found.append({"heading": heading, "titles": titles, "rows": lines, "hidden": max(0, rows.height - _ROWS), "judged": judged})
     return found
+
+
+def _placed(metrics: dict[str, Metric], board: str) -> list[str]:
+    """The metrics that say that they stand on a board, in their order."""
+    places = {name: place for name, one in metrics.items() if (place := getattr(one, board)) is not None}
+    return sorted(places, key=lambda name: places[name])
+
+
+def _intervals(metrics: Iterable[Metric]) -> str:
+    """How the intervals of some metrics are made, in words."""
+    return ", ".join(dict.fromkeys(one.interval for one in metrics if one.interval))
 
 
 def _charts(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
@@ -248,7 +278,7 @@ def _figure(heading: str, chart: Any, says: str) -> dict[str, str]:
 
 
 def _series(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
-    step, wide = readings(facts["first"], facts["end"], facts["raw_window"])
+    step, wide = step_and_window(facts["first"], facts["end"], facts["raw_window"])
     flagged = _flagged(verdicts)[:4]
     busy = decided.sort("override_rate_n", descending=True)["actor"].to_list()
     actors = flagged + [actor for actor in busy if actor not in flagged][: max(1, 4 - len(flagged))]
@@ -269,8 +299,8 @@ def _series(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame,
 
 
 def _survival(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
-    built = cases.build(events, facts["end"], facts["since"], {"cohort": set()}, cases.Options(calendar=facts["calendar"]))
-    followed = built.cohort.filter(pl.col("elapsed").is_not_null())
+    built = cases.build(events, facts["end"], facts["since"], {COHORT: set()}, cases.Options(calendar=facts["calendar"]))
+    followed = built.table(COHORT).filter(pl.col("elapsed").is_not_null())
     if followed.is_empty():
         return []
     hours = followed["elapsed"].to_numpy() / _HOUR
@@ -307,14 +337,14 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
     """A flagged actor: the verdict, the numbers behind it, how they moved, and the cases themselves."""
     row = board.filter(pl.col("actor") == actor).row(0, named=True)
     verdict = verdicts.filter(pl.col("actor") == actor).row(0, named=True)
-    step, wide = readings(facts["first"], facts["end"], facts["raw_window"])
+    step, wide = step_and_window(facts["first"], facts["end"], facts["raw_window"])
     until = events.filter(pl.col("ts") <= facts["end"])
     own = of_actor(until, actor).collect(engine="streaming")
     start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
     names = ["override_rate", "sat_score_mean"]
     moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=max(start, times.parse_as_of(facts["first"])))
     pictures = [
-        _figure(METRICS[name].title, charts.series(moved, name, actors=[actor], threshold=limit, theme=charts.INLINE, width=420, height=170),
+        _figure(facts["metrics"][name].title, charts.series(moved, name, actors=[actor], threshold=limit, theme=charts.INLINE, width=420, height=170),
                 f"Rolling {span_of_time(wide)}.")
         for name, limit in (("override_rate", 0.30), ("sat_score_mean", 3.0)) if row.get(f"{name}_n")
     ]  # fmt: skip
@@ -322,7 +352,7 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
         "actor": actor,
         "verdict": verdict,
         "warnings": row.get("warnings") or [],
-        "cards": cards(row),
+        "cards": cards(row, facts["metrics"].values()),
         "charts": pictures,
         "cases": _cases_behind(own, actor, facts),
     }
@@ -339,7 +369,9 @@ def _cases_behind(own: pl.DataFrame, actor: str, facts: dict[str, Any]) -> list[
     return table.select("ts", "case_id", "agent", "ai_recommendation", "human_verdict", "confidence", "stars", "truth").to_dicts()
 
 
-def _comparison(one: Policy, verdicts: pl.DataFrame, other: Policy, second: pl.DataFrame, board: pl.DataFrame) -> dict[str, Any]:
+def _comparison(
+    one: Policy, verdicts: pl.DataFrame, other: Policy, second: pl.DataFrame, board: pl.DataFrame, metrics: dict[str, Metric]
+) -> dict[str, Any]:
     """Two policies on the same dossiers: the lists side by side, and why an actor is on one and not on the other."""
     both = verdicts.select("actor", first="verdict", first_reasons="reasons").join(
         second.select("actor", second="verdict", second_reasons="reasons"), on="actor"
@@ -358,7 +390,7 @@ def _comparison(one: Policy, verdicts: pl.DataFrame, other: Policy, second: pl.D
     rows = [
         {
             "actor": row["actor"], "first": row["first"], "second": row["second"],
-            "rate": cell(METRICS["override_rate"], values[row["actor"]]),
+            "rate": metrics["override_rate"].cell(values[row["actor"]]),
             "why": row["first_reasons"] if row["second"] == "flag" else row["second_reasons"],
         }
         for row in both.filter((pl.col("first") == "flag") | (pl.col("second") == "flag")).sort("actor").iter_rows(named=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aura_analytics.routing.evaluation import PolicyValue, evaluate_policy, routed_choices
+from aura_analytics.routing.evaluation import PolicyValue, evaluate_routing, routed_choices
 from aura_analytics.routing.router import Choice, Model, Router
 
-__all__ = ["Choice", "Model", "PolicyValue", "Router", "evaluate_policy", "routed_choices"]
+__all__ = ["Choice", "Model", "PolicyValue", "Router", "evaluate_routing", "routed_choices"]

@@ -12,13 +12,14 @@ import polars as pl
 
 from aura_analytics.errors import InputError, ParameterError, Problem, close_match
 from aura_analytics.events import is_on_contract
+from aura_analytics.io.front_door import EventsLike, as_events
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     Floats = NDArray[np.float64]
 
-__all__ = ["PolicyValue", "estimated_propensities", "evaluate_policy", "routed_choices", "weighted_means"]
+__all__ = ["PolicyValue", "estimated_propensities", "evaluate_routing", "routed_choices", "weighted_means"]
 
 _FOLDS = 5
 _PRIOR = 2.0  # outcomes that a model of a queue starts with, at its overall rate
@@ -65,7 +66,7 @@ class PolicyValue:
         return "\n".join(lines)
 
 
-def routed_choices(events: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
+def routed_choices(events: EventsLike) -> pl.DataFrame:
     """The choices of a log and what came of them.
 
     Parameters
@@ -79,7 +80,7 @@ def routed_choices(events: pl.DataFrame | pl.LazyFrame) -> pl.DataFrame:
         Per ROUTED event that has a propensity: `case_id`, `ts`, `actor`, `queue`, `propensity`, `candidates`, `propensities`, `reward` (1 for success,
         0 for any other outcome, null while none is known). Of several choices of one case an outcome belongs to the last before it.
     """
-    lazy = events.lazy()
+    lazy = as_events(events)
     routed = (
         lazy.filter(pl.col("type") == "ROUTED").select("case_id", "ts", "actor", "queue", "attributes").collect(engine="in-memory")
     )
@@ -155,8 +156,8 @@ def weighted_means(reward: ArrayLike, propensity: ArrayLike, target: ArrayLike) 
     return float(np.mean(w * r)), float(np.sum(w * r) / np.sum(w)) if w.sum() > 0 else float("nan")
 
 
-def evaluate_policy(
-    log: pl.DataFrame | pl.LazyFrame,
+def evaluate_routing(
+    log: EventsLike,
     policy: str | Mapping[str, float] | Callable[[Mapping[str, Any]], Mapping[str, float]],
     *,
     confidence: float = 0.95,
@@ -199,7 +200,7 @@ def evaluate_policy(
     ----------
     Dudík M, Langford J, Li L (2011) ICML 28:1097-1104. Swaminathan A, Joachims T (2015) NeurIPS 28.
     """
-    lazy = log.lazy()
+    lazy = log.lazy() if isinstance(log, (pl.DataFrame, pl.LazyFrame)) else as_events(log)
     frame = routed_choices(lazy) if is_on_contract(lazy) else lazy.collect(engine="in-memory")
     lacking = {"actor", "propensity", "candidates", "reward"} - set(frame.columns)
     if lacking:

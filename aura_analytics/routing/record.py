@@ -6,12 +6,13 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import polars as pl
 
-from aura_analytics.cases.building import last_of
+from aura_analytics.cases.evaluations import last_of
 from aura_analytics.hr.vocabulary import actions_of, binding
+from aura_analytics.io.front_door import EventsLike, as_events
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
@@ -34,7 +35,7 @@ class Record:
         A ledger (followed as it grows), events on the contract (as they stand), or None (only what is observed by hand).
     """
 
-    def __init__(self, source: Ledger | pl.DataFrame | pl.LazyFrame | None) -> None:
+    def __init__(self, source: Ledger | EventsLike | None) -> None:
         self._ledger: Ledger | None = None
         self._seq = 0
         self._last: dict[str, list[tuple[datetime, float]]] = defaultdict(list)  # the last scores, the oldest first
@@ -43,11 +44,10 @@ class Record:
         self._running: dict[str, list[datetime | None]] = {}  # ends of the suspensions that no reinstatement has ended
         self.scores: dict[str, float] = {}
         self.outcomes: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))  # trials, successes
-        if source is None or isinstance(source, (pl.DataFrame, pl.LazyFrame)):
-            if source is not None:
-                self._take(source.lazy())
-        else:
-            self._ledger = source
+        if hasattr(source, "record_event"):
+            self._ledger = cast("Ledger", source)
+        elif source is not None:
+            self._take(as_events(source))
 
     def refresh(self) -> Record:
         """Take in what was recorded since."""

@@ -8,12 +8,12 @@ import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
-import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem, RoutingError, close_match
+from aura_analytics.io.front_door import EventsLike
 from aura_analytics.routing.record import Record
 from aura_analytics.routing.strategies import STRATEGIES, choice_probabilities, with_floor
 
@@ -93,7 +93,7 @@ class Router:
     def __init__(
         self,
         models: Iterable[Any],
-        ledger: Ledger | pl.DataFrame | pl.LazyFrame | None = None,
+        ledger: Ledger | EventsLike | None = None,
         *,
         strategy: str = "seed",
         exploration: float | None = None,
@@ -117,7 +117,7 @@ class Router:
         if problems:
             raise ParameterError("a router cannot be made", problems=problems)
         self.strategy, self.exploration, self._seed = strategy, chosen, seed
-        self._ledger = ledger if ledger is not None and not isinstance(ledger, (pl.DataFrame, pl.LazyFrame)) else None
+        self._ledger = cast("Ledger", ledger) if hasattr(ledger, "record_event") else None
         self._record = Record(ledger)
         self._lock = threading.RLock()
         self._count = 0

@@ -6,14 +6,29 @@ A policy is data. There is no expression language in it and nothing in it is eve
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, field_validator, model_validator
+from pydantic import (
+    ConfigDict,
+    Discriminator,
+    Field,
+    PrivateAttr,
+    SerializerFunctionWrapHandler,
+    Tag,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 
-from aura_analytics import times
+from aura_analytics.clock import times
 from aura_analytics.errors import close_match
-from aura_analytics.metrics.base import Count, Quantile, Rate
-from aura_analytics.metrics.registry import METRICS
+from aura_analytics.metrics.catalogue import METRICS
+from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.rules.comparisons import OPERATORS, Operator
+from aura_analytics.rules.comparisons.peers import PeerRate
+from aura_analytics.yaml_models import Strict
 
 __all__ = [
     "All",
@@ -21,7 +36,6 @@ __all__ = [
     "Condition",
     "Evidence",
     "Leaf",
-    "PeerRate",
     "Persistence",
     "PolicyFile",
     "RuleSpec",
@@ -32,105 +46,130 @@ __all__ = [
 Verdict = Literal["insufficient", "clear", "watch", "flag"]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+class _Strict(Strict):
+    model_config = ConfigDict(populate_by_name=True)
 
 
-class PeerRate(_Strict):
-    """A threshold taken from the others of the same declared role: their pooled rate plus a margin."""
-
-    role_rate_plus: float = Field(description="margin added to the pooled rate of the other actors of the role")
-    at_least_peers: int = Field(2, ge=1, description="fewer peers than this decide nothing")
-
-
-Threshold = float | PeerRate
+Threshold = float | PeerRate | tuple[float, ...]
 
 
 class Leaf(_Strict):
     """One comparison: a metric (its value, or a confidence limit of it) against a threshold.
 
-    With `limit`, the comparison is decided only when the limit clears the threshold; while the interval straddles it, the value
-    only leans. Without it the value itself decides.
+    In a file the operator is the key of its threshold: `{metric: override_rate, above: 0.3}`. With `limit`, the comparison is
+    decided only when the limit clears the threshold; while the interval straddles it, the value only leans. Without it the value
+    itself decides.
     """
 
     metric: str
-    above: Threshold | None = Field(None, description="greater than")
-    at_least: Threshold | None = None
-    below: Threshold | None = Field(None, description="smaller than")
-    at_most: Threshold | None = None
-    limit: Literal["lower", "upper"] | None = Field(None, description="compare this one-sided confidence limit")
+    operator: str = Field(description="name of the comparison: above, at_least, below, at_most, or one of your own")
+    threshold: Threshold
+    limit: Literal["lower", "upper", "both"] | None = Field(None, description="compare this one-sided confidence limit")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="one-sided level of the limit")
     anytime: float | None = Field(None, gt=0, lt=1, description="error budget of a test that may be read at any time")
     min_n: int = Field(0, ge=0, description="fewer observations decide nothing")
     missing_as: float | None = Field(None, description="what a missing value counts as; by default it decides nothing")
     zero_is_missing: bool = False
+    _kind: Metric = PrivateAttr()
 
-    @field_validator("above", "at_least", "below", "at_most", mode="before")
+    @model_validator(mode="before")
+    @classmethod
+    def _written(cls, data: Any) -> Any:
+        if not isinstance(data, dict) or ("operator" in data and "threshold" in data):
+            return data
+        given = [key for key in data if key in OPERATORS and data[key] is not None]
+        if len(given) != 1:
+            raise ValueError(f"give exactly one of {', '.join(OPERATORS)} (got {', '.join(given) or 'none'})")
+        rest = {key: value for key, value in data.items() if key not in OPERATORS}
+        return {**rest, "operator": given[0], "threshold": data[given[0]]}
+
+    @model_serializer(mode="wrap")
+    def _as_written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        data = handler(self)
+        data.pop("operator", None)
+        threshold = data.pop("threshold")
+        return {"metric": data.pop("metric"), self.operator: threshold, **data}
+
+    @field_validator("threshold", mode="before")
     @classmethod
     def _number(cls, value: Any) -> Any:
         if isinstance(value, bool):
             raise ValueError("a threshold is a number")  # noqa: TRY004  (pydantic collects ValueErrors)
-        return value
+        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("metric")
     @classmethod
-    def _known(cls, name: str) -> str:
-        if name not in METRICS:
-            hint = close_match(name, list(METRICS)) or f"there are {', '.join(METRICS)}"
+    def _known(cls, name: str, info: ValidationInfo) -> str:
+        metrics = _catalogue(info)
+        if name not in metrics:
+            hint = close_match(name, list(metrics)) or f"there are {', '.join(metrics)}"
             raise ValueError(f"unknown metric; {hint}")
         return name
 
     @model_validator(mode="after")
-    def _sound(self) -> Leaf:
-        given = [name for name in ("above", "at_least", "below", "at_most") if getattr(self, name) is not None]
-        if len(given) != 1:
-            raise ValueError(f"give exactly one of above, at_least, below, at_most (got {', '.join(given) or 'none'})")
-        kind = METRICS[self.metric]
-        if self.limit is not None and isinstance(kind, (Count, Quantile)):
-            raise ValueError(f"{self.metric} keeps no numbers for a confidence limit; compare its value")
-        if (self.limit == "lower" and self.side == "low") or (self.limit == "upper" and self.side == "high"):
-            wrong = f"{given[0]} with the {self.limit} limit would accuse for lack of evidence"
-            raise ValueError(f"{wrong}: use limit: lower with above/at_least, limit: upper with below/at_most")
-        if self.anytime is not None and (not isinstance(kind, Rate) or self.above is None or self.limit is not None):
+    def _sound(self, info: ValidationInfo) -> Leaf:
+        self._kind = _catalogue(info)[self.metric]
+        operator, kind = self.op, self._kind
+        if not isinstance(self.threshold, PeerRate) and len(self.numbers) != len(operator.settings):
+            wanted = ", ".join(operator.settings)
+            raise ValueError(f"{operator.word} takes {len(operator.settings)} thresholds ({wanted}), got {len(self.numbers)}")
+        self._check_limit(operator, kind)
+        if self.anytime is not None and (not kind.counts_hits or operator.formula != [">", 0] or self.limit is not None):
             raise ValueError("anytime works for rates with 'above', and takes the place of 'limit'")
-        if self.anytime is not None and isinstance(self.above, PeerRate):
+        if self.anytime is not None and isinstance(self.threshold, PeerRate):
             raise ValueError("anytime needs a fixed threshold, not one taken from peers")
-        if isinstance(self.threshold, float):
-            low, high = kind.low, kind.high
-            if (
-                not math.isfinite(self.threshold)
-                or (low is not None and self.threshold < low)
-                or (high is not None and self.threshold > high)
-            ):
-                percent = "; write 0.30 for 30 %" if kind.unit == "fraction" else ""
-                top = "any" if high is None else f"{high:g}"
-                raise ValueError(f"the threshold lies outside the range of {self.metric}, {low:g} to {top} {kind.unit}{percent}")
-        if isinstance(self.threshold, PeerRate) and not isinstance(kind, Rate):
-            raise ValueError("a threshold from peers works for rates")  # noqa: TRY004  (pydantic collects ValueErrors)
+        if isinstance(self.threshold, PeerRate) and not kind.counts_hits:
+            raise ValueError("a threshold from peers works for rates")
+        for number in self.numbers:
+            _check_range(number, kind)
         return self
 
-    @property
-    def side(self) -> Literal["high", "low"]:
-        """Whether the condition is met at high or at low values."""
-        return "high" if self.above is not None or self.at_least is not None else "low"
+    def _check_limit(self, operator: Operator, kind: Metric) -> None:
+        if self.limit is None:
+            return
+        if not kind.has_limits:
+            raise ValueError(f"{self.metric} keeps no numbers for a confidence limit; compare its value")
+        if self.limit != operator.limits:
+            wrong = f"{operator.key} with the {self.limit} limit would accuse for lack of evidence"
+            use = "use limit: lower with above/at_least, limit: upper with below/at_most, limit: both where both sides count"
+            raise ValueError(f"{wrong}: {use}")
 
     @property
-    def strict(self) -> bool:
-        """Whether the threshold itself does not meet the condition."""
-        return self.above is not None or self.below is not None
+    def kind(self) -> Metric:
+        """The metric itself."""
+        return self._kind
 
     @property
-    def threshold(self) -> Threshold:
-        """The threshold, whichever comparison it stands in."""
-        for value in (self.above, self.at_least, self.below, self.at_most):
-            if value is not None:
-                return value
-        raise AssertionError  # the validator saw to it
+    def op(self) -> Operator:
+        """The operator itself."""
+        return OPERATORS[self.operator]
+
+    @property
+    def numbers(self) -> tuple[float, ...]:
+        """The thresholds; none where they are taken from peers."""
+        if isinstance(self.threshold, PeerRate):
+            return ()
+        return self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
 
     @property
     def word(self) -> str:
         """The comparison in words."""
-        return next(name for name in ("above", "at_least", "below", "at_most") if getattr(self, name) is not None).replace("_", " ")
+        return self.op.word
+
+
+def _catalogue(info: ValidationInfo) -> Mapping[str, Metric]:
+    """The metrics that rules may read: those of the validation's context, or else the default ones."""
+    found: Mapping[str, Metric] = (info.context or {}).get("metrics") or METRICS
+    return found
+
+
+def _check_range(threshold: float, kind: Metric) -> None:
+    low, high = kind.low, kind.high
+    if math.isfinite(threshold) and (low is None or threshold >= low) and (high is None or threshold <= high):
+        return
+    percent = "; write 0.30 for 30 %" if kind.unit == "fraction" else ""
+    bottom, top = ("any" if end is None else f"{end:g}" for end in (low, high))
+    raise ValueError(f"the threshold lies outside the range of {kind.name}, {bottom} to {top} {kind.unit}{percent}")
 
 
 class All(_Strict):
@@ -233,7 +272,7 @@ class PolicyFile(_Strict):
     version: int = Field(1, ge=1)
     description: str = ""
     window: str | None = Field("90d", description="window of the dossiers it is meant for; null is the whole log")
-    kinds: list[Literal["officer", "agent", "component", "citizen", "system"]] = ["officer"]
+    kinds: tuple[Literal["officer", "agent", "component", "citizen", "system"], ...] = ("officer",)
     evidence: Evidence = Evidence()
     roles: dict[str, list[str]] = Field(default_factory=dict, description="declared role -> its actors")
     rules: list[RuleSpec] = Field(min_length=1)

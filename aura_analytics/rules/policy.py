@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Mapping
+from datetime import timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
@@ -14,25 +13,31 @@ import numpy as np
 import polars as pl
 from pydantic import BaseModel, ValidationError
 
-from aura_analytics.errors import ParameterError, Problem, RuleError, close_match
-from aura_analytics.metrics.base import Context, Count, Mean, Metric, Rate
-from aura_analytics.metrics.registry import METRICS
+from aura_analytics.clock.times import parse_span
+from aura_analytics.errors import FileMissingError, ParameterError, Problem, RuleError, close_match
+from aura_analytics.metrics.catalogue import METRICS, Catalogue
+from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules import engine
-from aura_analytics.rules.grammar import All, Condition, Leaf, PolicyFile, RuleSpec, TestCase, comparisons
-from aura_analytics.times import parse_span
-from aura_analytics.yaml_files import load_yaml, problems_of
+from aura_analytics.rules.case_tests import PolicyReport, case_board
+from aura_analytics.rules.comparisons import OPERATORS
+from aura_analytics.rules.comparisons.peers import PeerRate
+from aura_analytics.rules.grammar import PolicyFile, RuleSpec, comparisons
+from aura_analytics.rules.wording import evidence, sentences, unsettled, would_clear
+from aura_analytics.yaml_models import load_yaml, problems_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["Policy", "PolicyReport"]
+__all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
+
+SHIPPED = ("evidence_gated", "tracker")
 
 _Result = tuple["NDArray[np.int8]", list[engine.Answer], "NDArray[np.bool_]"]
 
 _EVIDENCE = pl.Struct(
     {
         "metric": pl.String, "value": pl.Float64, "n": pl.Int64, "bound": pl.Float64, "comparison": pl.String,
-        "threshold": pl.Float64, "answer": pl.String,
+        "threshold": pl.Float64, "answer": pl.String, "operator": pl.String, "thresholds": pl.List(pl.Float64),
     }
 )  # fmt: skip
 _LACK = pl.Struct({"metric": pl.String, "more": pl.Int64})
@@ -45,16 +50,20 @@ VERDICT_SCHEMA = pl.Schema(
 )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class PolicyReport:
-    """How a policy's own tests came out."""
-
-    passed: int
-    failures: tuple[str, ...]
-
-
 class Policy:
     """Rules with thresholds, evidence, persistence and hysteresis.
+
+    Parameters
+    ----------
+    spec
+        The policy as data, or as it was read.
+    metrics
+        Metrics that its rules may read; default the shipped ones, those of installed packages, and those that were added.
+
+    Raises
+    ------
+    RuleError
+        If the data breaks the grammar; all problems at once.
 
     Examples
     --------
@@ -64,12 +73,13 @@ class Policy:
     ['actor', 'as_of', 'policy', 'verdict']
     """
 
-    def __init__(self, spec: PolicyFile | Mapping[str, Any]) -> None:
+    def __init__(self, spec: PolicyFile | Mapping[str, Any], *, metrics: Catalogue | None = None) -> None:
+        self._metrics = METRICS if metrics is None else metrics
         if isinstance(spec, PolicyFile):
             self.spec = spec
             return
         try:
-            self.spec = PolicyFile.model_validate(spec)
+            self.spec = PolicyFile.model_validate(spec, context={"metrics": self._metrics})
         except ValidationError as error:
             raise RuleError("this is not a policy", problems=_explain(error, "policy")) from None
 
@@ -77,8 +87,15 @@ class Policy:
         return f"Policy({self.spec.name!r}, version {self.spec.version}, {len(self.spec.rules)} rules)"
 
     @classmethod
-    def from_yaml(cls, path: str | Path) -> Policy:
+    def from_yaml(cls, path: str | Path, *, metrics: Catalogue | None = None) -> Policy:
         """Read a policy from a YAML file.
+
+        Parameters
+        ----------
+        path
+            The file.
+        metrics
+            Metrics that its rules may read; default the shipped ones, those of installed packages, and those that were added.
 
         Raises
         ------
@@ -86,8 +103,9 @@ class Policy:
             If the file is missing, is no YAML that can be loaded safely, or breaks the grammar; all problems at once.
         """
         data = load_yaml(path, RuleError, "policy")
+        chosen = METRICS if metrics is None else metrics
         try:
-            return cls(PolicyFile.model_validate(data))
+            return cls(PolicyFile.model_validate(data, context={"metrics": chosen}), metrics=chosen)
         except ValidationError as error:
             raise RuleError(f"{path} is not a policy", problems=_explain(error, str(path))) from None
 
@@ -105,6 +123,16 @@ class Policy:
     def name(self) -> str:
         """Name of the policy."""
         return self.spec.name
+
+    @property
+    def catalogue(self) -> Catalogue:
+        """The metrics that its rules may read."""
+        return self._metrics
+
+    @property
+    def reads(self) -> tuple[Metric, ...]:
+        """The metrics that its rules read."""
+        return tuple(self._metrics[name] for name in self.metrics)
 
     @property
     def metrics(self) -> list[str]:
@@ -159,7 +187,7 @@ class Policy:
         return self._worded(dossiers, engine.gravest(codes), codes, results, blocked, foreign, notes, texts)
 
     def _check(self, dossiers: pl.DataFrame) -> None:
-        needed = [*self.metrics, *(f"{name}_n" for name in self.metrics if f"{name}_n" in METRICS[name].columns)]
+        needed = [*self.metrics, *(f"{name}_n" for name in self.metrics if f"{name}_n" in self._metrics[name].columns)]
         if self.spec.evidence.both_verdicts:
             needed.append("agreed_ever")
         problems = [
@@ -285,7 +313,7 @@ class Policy:
         ]
         for (_, leaves, _), mask in zip(results, behind, strict=True):
             shown = pl.Series(mask & ~foreign)
-            parts += [engine.sentences(leaf).zip_with(shown, nobody) for leaf in leaves]
+            parts += [sentences(leaf).zip_with(shown, nobody) for leaf in leaves]
         return _listed(parts)
 
     def _proof(
@@ -303,9 +331,9 @@ class Policy:
         more: list[list[dict[str, Any]]] = []
         for i, (verdict, speaks, is_barred) in enumerate(zip(worst.tolist(), speaking.tolist(), barred.tolist(), strict=True)):
             chosen = [r for r in range(len(results)) if behind[r][i]]
-            proof.append([engine.evidence(one) for r in chosen for one in findings[r][i]])
-            clears.append([text for r in chosen for text in _would_clear(self.spec.rules[r], findings[r][i])] if speaks else [])
-            asked = [lack for r in chosen for one in findings[r][i] if (lack := engine.unsettled(one)) is not None]
+            proof.append([evidence(one) for r in chosen for one in findings[r][i]])
+            clears.append([text for r in chosen for text in would_clear(self.spec.rules[r], findings[r][i])] if speaks else [])
+            asked = [lack for r in chosen for one in findings[r][i] if (lack := unsettled(one)) is not None]
             # a leg that already excludes the rule settles it, whatever the others lack
             more.append([] if is_barred or verdict in (engine.FLAG, engine.CLEAR) else asked)
         return proof, clears, more
@@ -314,7 +342,7 @@ class Policy:
         """Run the cases written beside the rules."""
         failures = []
         for case in self.spec.tests:
-            got = self.evaluate(_case_board(case))
+            got = self.evaluate(case_board(case, self._metrics))
             last = got.row(-1, named=True)
             if last["verdict"] != case.expect:
                 failures.append(f"{case.name}: expected {case.expect}, got {last['verdict']} ({'; '.join(last['reasons'])})")
@@ -351,20 +379,6 @@ def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
     return joined["x"].fill_null(empty.first())
 
 
-def _would_clear(rule: RuleSpec, findings: Iterable[engine.Finding]) -> list[str]:
-    if rule.clear_when is not None:
-        return [f"{rule.id}: {_in_words(rule.clear_when)}"]
-    return [f"{rule.id}: {way}" for way in engine.clearing(rule.when, iter(findings))]
-
-
-def _in_words(condition: Condition) -> str:
-    if isinstance(condition, Leaf):
-        limit = f" at its {condition.limit} limit" if condition.limit else ""
-        return f"{condition.metric} {condition.word} {condition.threshold}{limit}"
-    joint = " and " if isinstance(condition, All) else " or "
-    return joint.join(_in_words(part) for part in (condition.all if isinstance(condition, All) else condition.any))
-
-
 @lru_cache(maxsize=8)
 def _shipped(name: str) -> Policy:
     return Policy.from_yaml(Path(str(resources.files("aura_analytics.rules") / "policies" / f"{name}.yaml")))
@@ -374,68 +388,47 @@ def _explain(error: ValidationError, where: str) -> list[Problem]:
     from aura_analytics.rules import grammar
 
     models: list[type[BaseModel]] = [grammar.PolicyFile, grammar.RuleSpec, grammar.Leaf, grammar.Persistence, grammar.Evidence, grammar.TestCase, grammar.All,
-              grammar.Any_, grammar.PeerRate]  # fmt: skip
-    known = sorted({name for model in models for name in model.model_fields})
+              grammar.Any_, PeerRate]  # fmt: skip
+    named = {name for model in models for name in model.model_fields} - {"operator", "threshold"}
+    known = sorted(named | set(OPERATORS))
     return problems_of(error, where, known)
 
 
-# -- tests written beside the rules -------------------------------------------------------------------------------------------
+PolicyLike = Policy | str | Path | None
 
 
-def _case_board(case: TestCase) -> pl.DataFrame:
-    """Dossier rows from the numbers of a test case, one per reading."""
-    frames = []
-    for i, reading in enumerate(case.steps):
-        columns: dict[str, Any] = {"actor": ["case"], "actor_kind": [reading.get("actor_kind", "officer")]}
-        columns["as_of"] = pl.Series([i], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
-        unknown = [name for name in reading if name not in METRICS and name not in ("agreed_ever", "actor_kind")]
-        if unknown:
-            hints = [
-                Problem("unknown metric in a test", got=n, where=case.name, next=close_match(n, list(METRICS))) for n in unknown
-            ]
-            raise RuleError("a test cannot be read", problems=hints)
-        table = pl.DataFrame(columns)
-        for name, kind in METRICS.items():
-            table = table.with_columns(**_numbers(kind, reading.get(name), case.name))
-        decided = table["override_rate_n"][0] > 0
-        if not isinstance(reading.get("agreed_ever", True), bool):
-            raise RuleError(Problem("agreed_ever is true or false", got=reading["agreed_ever"], where=f"test {case.name!r}"))
-        ever = reading.get("agreed_ever", table["override_rate"][0] < 1 if decided else None)
-        frames.append(table.with_columns(agreed_ever=pl.lit(ever, dtype=pl.Boolean)))
-    return pl.concat(frames)
+def as_policy(policy: PolicyLike) -> Policy:
+    """A policy, from one, from the name of a shipped one, or from a file; the evidence-gated one for None.
 
+    Parameters
+    ----------
+    policy
+        A `Policy`, `evidence_gated`, `tracker`, or the path of a YAML file.
 
-def _numbers(kind: Metric, given: Any, case: str) -> dict[str, pl.Series]:
-    """A metric's columns from the numbers of a test: counts, values, or mean with sd and n."""
-    expected = {Rate: "{hits: 42, of: 100}", Mean: "{values: [2, 3]} or {mean: 2.1, sd: 0.5, n: 9}"}.get(type(kind), "a number")
-    wrong = RuleError(Problem(f"numbers of {kind.name} cannot be read", got=given, expected=expected, where=f"test {case!r}"))
-    try:
-        if isinstance(kind, Rate):
-            k, n = (0, 0) if given is None else (int(given["hits"]), int(given["of"]))
-            if not 0 <= k <= n:
-                raise wrong
-            sums = pl.DataFrame({f"{kind.name}:k": [k], f"{kind.name}:n": [n]})
-        elif isinstance(kind, Count):
-            sums = pl.DataFrame({f"{kind.name}:n": [0 if given is None else int(given)]})
-        else:
-            return _plain_numbers(kind, given)
-    except (KeyError, TypeError, ValueError):
-        raise wrong from None
-    return kind.finish(sums, Context(datetime.min))
+    Raises
+    ------
+    FileMissingError
+        If there is no policy of that name and no such file.
+    RuleError
+        If the file is no policy.
+    ParameterError
+        If it is none of these.
 
-
-def _plain_numbers(kind: Metric, given: Any) -> dict[str, pl.Series]:
-    value, n, sd = None, 0, None
-    if isinstance(given, Mapping) and "values" in given:
-        values = [float(item) for item in given["values"]]
-        n = len(values)
-        value = sum(values) / n if n else None
-        sd = float(np.std(values, ddof=1)) if n > 1 else None
-    elif isinstance(given, Mapping):
-        value, n = float(given["mean"]), int(given["n"])
-        sd = None if given.get("sd") is None else float(given["sd"])
-    elif given is not None:
-        value, n = float(given), 1
-    numbers: dict[str, Any] = {"": value, "_n": n, "_sd": sd, "_n_eff": float(n), "_status": "ok" if n else "no_data"}
-    dtypes = {"_n": pl.Int64, "_status": pl.String}
-    return {kind.name + suffix: pl.Series([numbers.get(suffix)], dtype=dtypes.get(suffix, pl.Float64)) for suffix in kind.suffixes}
+    Examples
+    --------
+    >>> as_policy("tracker").name, as_policy(None).name
+    ('tracker', 'evidence_gated')
+    """
+    if policy is None:
+        return _shipped("evidence_gated")
+    if isinstance(policy, Policy):
+        return policy
+    if isinstance(policy, str) and policy in SHIPPED:
+        return _shipped(policy)
+    if not isinstance(policy, (str, Path)):
+        expected = f"a Policy, {', '.join(SHIPPED)}, or a file"
+        raise ParameterError(Problem("policy cannot be read", got=policy, expected=expected))
+    if not Path(policy).exists():
+        hint = close_match(str(policy), list(SHIPPED)) or f"name one of {', '.join(SHIPPED)}, or the path of a policy file"
+        raise FileMissingError(Problem("no such policy", got=str(policy), next=hint))
+    return Policy.from_yaml(policy)

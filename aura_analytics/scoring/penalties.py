@@ -8,7 +8,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from aura_analytics.yaml_files import Strict, YamlModel
+from aura_analytics.yaml_models import Strict, YamlModel
 
 __all__ = ["SEVERITIES", "Penalty", "PenaltyPolicy"]
 

@@ -6,9 +6,9 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem, close_match
-from aura_analytics.intervals import wilson
 from aura_analytics.scoring.frames import score_frame
 from aura_analytics.scoring.penalties import PenaltyPolicy
+from aura_analytics.statistics.intervals import wilson
 
 __all__ = ["score_quality"]
 

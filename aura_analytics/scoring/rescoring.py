@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.scoring.frames import score_frame
 from aura_analytics.scoring.penalties import PenaltyPolicy
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["rescore", "would_have"]
 
 
-def rescore(events: pl.DataFrame | pl.LazyFrame, policy: PenaltyPolicy) -> pl.DataFrame:
+def rescore(events: EventsLike, policy: PenaltyPolicy) -> pl.DataFrame:
     """Score the evaluations of a log again.
 
     Parameters
@@ -32,7 +33,7 @@ def rescore(events: pl.DataFrame | pl.LazyFrame, policy: PenaltyPolicy) -> pl.Da
         Per evaluation, in the order of time: `event_id`, `ts`, `actor`, `actor_kind`, `case_id`, `score`, `penalties`, `severity` as they were,
         `new_score`, `new_penalties`, `new_severity` (null where `problem` says why they cannot be told, such as an output that was not kept).
     """
-    rows = events.lazy().filter(pl.col("type") == "EVALUATION").collect(engine="in-memory").sort("ts", "event_id")
+    rows = as_events(events).filter(pl.col("type") == "EVALUATION").collect(engine="in-memory").sort("ts", "event_id")
     said = [json.loads(text) if text else {} for text in rows["attributes"]]
     # a text that was not kept whole can still be scored where no word of it is asked for
     texts: list[str | None] = []

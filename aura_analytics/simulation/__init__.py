@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from aura_analytics.simulation.fitting import FittedScenario, fit_check, fit_scenario
+from aura_analytics.simulation.rates import LoopComparison, PolicyComparison, RuleErrorRates
 from aura_analytics.simulation.run import SimulationRun, Truth, simulate
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.sweeps import (
-    LoopComparison,
-    PolicyComparison,
-    RuleErrorRates,
     compare_in_loop,
     compare_policies,
     rule_error_rates,

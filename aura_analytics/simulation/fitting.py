@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from aura_analytics import times
-from aura_analytics.cases.facts import check_schema, collect
+from aura_analytics.cases.collecting import collect
+from aura_analytics.clock import times
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import VERDICT_TYPES
+from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.simulation.run import simulate
-from aura_analytics.simulation.scenario import Scenario, Shift
+from aura_analytics.simulation.scenario import Scenario, ScenarioLike, Shift, as_scenario
 from aura_analytics.simulation.worktime import DAY, HOUR, WorkClock
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class FittedScenario:
     assumed: tuple[str, ...]
 
 
-def fit_scenario(events: pl.DataFrame | pl.LazyFrame, name: str = "fitted", *, utc_offset: float = 0) -> FittedScenario:
+def fit_scenario(events: EventsLike, name: str = "fitted", *, utc_offset: float = 0) -> FittedScenario:
     """Read a scenario off a log.
 
     Parameters
@@ -116,7 +117,7 @@ def fit_scenario(events: pl.DataFrame | pl.LazyFrame, name: str = "fitted", *, u
 # -- what the log says of its cases --------------------------------------------------------------------------------------------
 
 
-def _prepared(events: pl.DataFrame | pl.LazyFrame, utc_offset: float) -> pl.DataFrame:
+def _prepared(events: EventsLike, utc_offset: float) -> pl.DataFrame:
     """The log on people's clocks, with names as scenarios have them."""
     if not -14 <= utc_offset <= 14:
         raise ParameterError(Problem("utc_offset is out of range", got=utc_offset, expected="hours from -14 to 14"))
@@ -124,7 +125,7 @@ def _prepared(events: pl.DataFrame | pl.LazyFrame, utc_offset: float) -> pl.Data
         pl.col(name).str.replace_all(r"[\x00-\x1f\x7f]", " ").str.strip_chars().str.slice(0, 200)
         for name in ("queue", "actor", "agent")
     ]
-    return collect(check_schema(events)).with_columns(*plain, ts=pl.col("ts") + pl.duration(seconds=round(3600 * utc_offset)))
+    return collect(as_events(events)).with_columns(*plain, ts=pl.col("ts") + pl.duration(seconds=round(3600 * utc_offset)))
 
 
 def _busy(log: pl.DataFrame, ended: pl.DataFrame, assumed: list[str]) -> pl.DataFrame:
@@ -448,7 +449,7 @@ def _mean(values: pl.Series, empty: float) -> float:
 
 
 def fit_check(
-    scenario: Scenario, events: pl.DataFrame | pl.LazyFrame, *, replications: int = 20, seed: int = 0, utc_offset: float = 0
+    scenario: ScenarioLike, events: EventsLike, *, replications: int = 20, seed: int = 0, utc_offset: float = 0
 ) -> pl.DataFrame:
     """Play a scenario and compare the simulated logs with the real one, marginal by marginal.
 
@@ -471,12 +472,13 @@ def fit_check(
         total variation distance of a distribution (hours of the day, weekdays, shares of the officers, stars; `real` is then 0), the
         Kolmogorov-Smirnov distance of the processing times.
     """
+    world = as_scenario(scenario)
     if replications < 2:
         raise ParameterError(Problem("replications is out of range", got=replications, expected="at least 2"))
     log = _prepared(events, utc_offset)
     log = _busy(log, _ended(log, []), [])
     real, shapes = _numbers(log), _shapes(log)
-    worlds = [simulate(scenario, seed, replication=number, ordered=False).events for number in range(replications)]
+    worlds = [simulate(world, seed, replication=number, ordered=False).events for number in range(replications)]
     simulated, drawn = [_numbers(world) for world in worlds], [_shapes(world) for world in worlds]
     rows: list[tuple[Any, ...]] = []
     for (name, unit), value in real.items():

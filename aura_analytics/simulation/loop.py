@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
-from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,6 @@ import numpy as np
 import polars as pl
 
 from aura_analytics import events as contract
-from aura_analytics.errors import FileMissingError, Problem, close_match
 from aura_analytics.events import SEVERITIES
 from aura_analytics.hr.desk import drafted
 from aura_analytics.hr.severities import SeverityTable
@@ -26,26 +24,9 @@ if TYPE_CHECKING:
     from aura_analytics.simulation.scenario import Hr, Routing
     from aura_analytics.simulation.world import Columns, World
 
-__all__ = ["Consequences", "OfficerDesk", "RouterDesk", "policy_named", "window_of"]
+__all__ = ["Consequences", "OfficerDesk", "RouterDesk", "window_of"]
 
 _SIGNED = "simulated HR"
-
-
-def policy_named(name: str) -> Policy:
-    """A policy that comes with the package, or of a file.
-
-    Raises
-    ------
-    FileMissingError, RuleError
-        If there is no such policy, or the file cannot be read.
-    """
-    shipped = {"evidence_gated": Policy.evidence_gated, "tracker": Policy.tracker}
-    if name in shipped:
-        return shipped[name]()
-    if not Path(name).exists():
-        hint = close_match(name, list(shipped)) or f"name one of {', '.join(shipped)}, or the path of a policy file"
-        raise FileMissingError(Problem("no such policy", got=name, next=hint))
-    return Policy.from_yaml(name)
 
 
 def window_of(window: str | None, policy: Policy) -> str | None:
@@ -81,7 +62,7 @@ class OfficerDesk(_Desk):
         self._hr, self._policy = hr, policy
         self._watch = Watch(policy, range(hr.every_days, world.scenario.days + hr.every_days, hr.every_days))
         self._needed = set(self._watch.days)
-        self._readings = readings(world, policy.metrics, window_of(hr.window, policy))
+        self._readings = readings(world, policy.reads, window_of(hr.window, policy))
         self._plans: dict[int, tuple[int, str]] = {}  # officer -> day of its end, name
         self._counts: dict[int, int] = {}
         self._away: dict[int, int] = {}

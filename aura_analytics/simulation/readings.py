@@ -16,17 +16,17 @@ import numpy as np
 import polars as pl
 
 from aura_analytics import events as contract
-from aura_analytics.cases.facts import empty_table
+from aura_analytics.cases import DECISIONS, EVALUATIONS, HANDLED, OUTCOMES, RATINGS, Fact
+from aura_analytics.clock.times import parse_span
+from aura_analytics.dossier.board import assembled, grouped, needs_of
+from aura_analytics.dossier.history import readings_needed
+from aura_analytics.dossier.state import DossierState
+from aura_analytics.dossier.sums import RunningSums
 from aura_analytics.events import SCHEMA
-from aura_analytics.metrics.base import Context, Metric
-from aura_analytics.metrics.dossier import assembled, grouped, needs_of
-from aura_analytics.metrics.registry import metrics_named
-from aura_analytics.metrics.running import RunningSums
-from aura_analytics.metrics.state import DossierState
-from aura_analytics.rules.history import readings_needed
+from aura_analytics.metrics.catalogue import metrics_named
+from aura_analytics.metrics.kinds.base import Context, Metric
 from aura_analytics.simulation.emission import Emitter, score_place, scores
 from aura_analytics.simulation.worktime import DAY
-from aura_analytics.times import parse_span
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -36,13 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Readings", "Watch", "is_direct", "readings"]
 
-_KNOWN = {
-    "decisions": {"override"},
-    "ratings": {"value"},
-    "handled": {"elapsed"},
-    "outcomes": {"outcome"},
-    "evaluations": {"value"},
-}
+# what the simulator knows of each fact without asking the log
+_KNOWN = {DECISIONS: {"override"}, RATINGS: {"value"}, HANDLED: {"elapsed"}, OUTCOMES: {"outcome"}, EVALUATIONS: {"value"}}
 _OFFICER, _AGENT = (pl.Series([kind], dtype=SCHEMA["actor_kind"]) for kind in ("officer", "agent"))
 
 
@@ -70,17 +65,17 @@ def is_direct(metrics: Iterable[str | Metric]) -> bool:
     chosen = metrics_named(metrics)
     needs = needs_of(chosen)
     plain = all(fact in _KNOWN and columns <= _KNOWN[fact] for fact, columns in needs.items())
-    return plain and all(RunningSums.suits([one], _nothing(one.fact)) for one in chosen)
+    return plain and all(RunningSums.suits([one], _nothing(one.table)) for one in chosen)
 
 
-def _nothing(fact: str) -> pl.DataFrame:
-    return empty_table(fact).drop("actor").with_columns(actor=pl.lit(None, dtype=pl.UInt32))
+def _nothing(fact: Fact) -> pl.DataFrame:
+    return fact.empty().drop("actor").with_columns(actor=pl.lit(None, dtype=pl.UInt32))
 
 
 class _Track:
     """Facts of one kind: let in when their moment has come, out when they leave the window."""
 
-    def __init__(self, metrics: list[Metric], fact: str, kind: pl.Series | None) -> None:
+    def __init__(self, metrics: list[Metric], fact: Fact, kind: pl.Series | None) -> None:
         self.sums = RunningSums(metrics, _nothing(fact))
         self._kind = kind
         self._coming: list[Columns] = []
@@ -128,7 +123,7 @@ class _Direct:
         self._world, self._metrics = world, metrics
         self._window = 2**61 if window is None else parse_span(window) // timedelta(microseconds=1)
         self._groups = grouped(metrics)
-        kinds = {"decisions": _OFFICER, "handled": _OFFICER, "outcomes": _AGENT, "evaluations": _AGENT, "ratings": None}
+        kinds = {DECISIONS: _OFFICER, HANDLED: _OFFICER, OUTCOMES: _AGENT, EVALUATIONS: _AGENT, RATINGS: None}
         self._tracks = {fact: _Track(members, fact, kinds[fact]) for (fact, _), members in self._groups.items()}
         r = world.replications
         self._officers = r * len(world.officers)
@@ -148,21 +143,21 @@ class _Direct:
         agent = [
             (self._officers + c["replication"] * len(self._world.agents) + c["agent"]).astype(np.uint32) for c in (arrived, done)
         ]
-        if "decisions" in tracks:
+        if DECISIONS in tracks:
             rows = np.flatnonzero(done["decided"])
-            tracks["decisions"].add(ts=done["end"][rows], actor=officer[rows], override=done["override"][rows])
-        if "handled" in tracks:
-            tracks["handled"].add(ts=done["end"], actor=officer, elapsed=done["end"] - done["assigned"])
-        if "ratings" in tracks:
+            tracks[DECISIONS].add(ts=done["end"][rows], actor=officer[rows], override=done["override"][rows])
+        if HANDLED in tracks:
+            tracks[HANDLED].add(ts=done["end"], actor=officer, elapsed=done["end"] - done["assigned"])
+        if RATINGS in tracks:
             rows = np.flatnonzero((done["stars"] > 0) & done["decided"])  # the others are about nobody
-            tracks["ratings"].add(ts=done["rated"][rows], actor=officer[rows], value=done["stars"][rows].astype(float))
-        if "evaluations" in tracks and self._world.scenario.scored:
+            tracks[RATINGS].add(ts=done["rated"][rows], actor=officer[rows], value=done["stars"][rows].astype(float))
+        if EVALUATIONS in tracks and self._world.scenario.scored:
             points = scores()["score"].to_numpy().astype(float)
-            tracks["evaluations"].add(ts=arrived["arrival"], actor=agent[0], value=points[score_place(arrived)])
-        if "outcomes" in tracks:
+            tracks[EVALUATIONS].add(ts=arrived["arrival"], actor=agent[0], value=points[score_place(arrived)])
+        if OUTCOMES in tracks:
             rows = np.flatnonzero(done["audited"])
             words = np.where(done["ai_right"][rows], "success", "failure").astype(object)
-            tracks["outcomes"].add(ts=done["end"][rows] + self._audit, actor=agent[1][rows], outcome=words)
+            tracks[OUTCOMES].add(ts=done["end"][rows] + self._audit, actor=agent[1][rows], outcome=words)
 
     def moved(self, cases: Columns) -> None:
         """Nothing: what is counted of a case says itself when it was assigned."""
@@ -173,7 +168,7 @@ class _Direct:
         known = np.zeros(size, dtype=bool)
         for fact, track in self._tracks.items():
             fresh = track.move(moment - self._window, moment)
-            if fact == "decisions" and fresh is not None:
+            if fact == DECISIONS and fresh is not None:
                 self._agreed[fresh["actor"][~fresh["override"]]] = True
             track.sums.settle()
             known |= track.sums.known(size)[0]
@@ -184,7 +179,7 @@ class _Direct:
             as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(np.where(actors < self._officers, actors, -1))
         )
         context = Context(at, 0.95)
-        board = assembled(board, self._metrics, lambda one: self._tracks[one.fact].sums.finish(one, actors, context))
+        board = assembled(board, self._metrics, lambda one: self._tracks[one.table].sums.finish(one, actors, context))
         if "override_rate_n" in board.columns:
             decided = board["override_rate_n"].to_numpy() > 0
             board = board.with_columns(agreed_ever=pl.Series(self._agreed[actors]).set(pl.Series(~decided), None))

@@ -13,13 +13,13 @@ import polars as pl
 from aura_analytics import events as contract
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import SCHEMA
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.simulation.emission import Emitter, Texts
-from aura_analytics.simulation.scenario import Scenario
+from aura_analytics.simulation.scenario import Scenario, ScenarioLike, as_scenario
 from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.world import STEPS, World, together
 
 if TYPE_CHECKING:
-    from aura_analytics.rules.policy import Policy
     from aura_analytics.simulation.world import Columns
 
 __all__ = ["SimulationRun", "Truth", "simulate"]
@@ -116,6 +116,10 @@ class SimulationRun:
         """The events."""
         return pl.read_parquet(self.path)  # type: ignore[arg-type]
 
+    def __aura_events__(self) -> pl.LazyFrame:
+        """What takes events takes a run too."""
+        return self.scan()
+
     def scan(self) -> pl.LazyFrame:
         """The events as a query; from the file, if there is one."""
         return self.events.lazy() if self.path is None else pl.scan_parquet(self.path)
@@ -126,12 +130,12 @@ class SimulationRun:
 
 
 def simulate(
-    scenario: Scenario | str | Path,
+    scenario: ScenarioLike,
     seed: int = 0,
     *,
     days: int | None = None,
     replication: int = 0,
-    policy: Policy | None = None,
+    policy: PolicyLike = None,
     ordered: bool = True,
     out: str | Path | None = None,
     most: int = MOST,
@@ -142,7 +146,7 @@ def simulate(
     Parameters
     ----------
     scenario
-        A `Scenario`, or the path of a file.
+        A `Scenario`, the name of one that comes along, or the path of a file.
     seed
         The same seed gives the same events, to the last byte; two policies on one seed see the same arrivals, service draws and citizens.
     days
@@ -150,7 +154,7 @@ def simulate(
     replication
         Number of the replication; different ones are independent.
     policy
-        What HR goes by, instead of the scenario's own policy; a scenario without HR gets one.
+        What HR goes by, instead of the scenario's own policy: a `Policy`, the name of a shipped one, or a file; a scenario without HR gets one.
     ordered
         Whether the events come in the order of time; False is faster, and they come by kind, some weeks at a time.
     out
@@ -180,10 +184,10 @@ def simulate(
     >>> run.events.equals(simulate(scenario, seed=1).events)
     True
     """
-    chosen = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
+    chosen, rule = as_scenario(scenario), None if policy is None else as_policy(policy)
     if days is not None:
         chosen = chosen.for_days(days)
-    if policy is not None and chosen.hr is None:
+    if rule is not None and chosen.hr is None:
         chosen = chosen.changed(hr={})
     expected = chosen.events_expected
     if expected > most and out is None:
@@ -192,7 +196,7 @@ def simulate(
                           "is memory for it")  # fmt: skip
         raise ParameterError(problem)
     world = World(chosen, [Streams(seed, replication)])
-    play = _Play(world, policy, ordered=ordered, progress=progress)
+    play = _Play(world, rule, ordered=ordered, progress=progress)
     if out is None:
         events, path = pl.concat(list(play.frames())), None
     else:
@@ -214,7 +218,7 @@ class _Play:
         scenario = world.scenario
         self.cases: list[Columns] = []
         hr = scenario.hr
-        self._officers = None if hr is None else loop.OfficerDesk(world, hr, policy or loop.policy_named(hr.policy))
+        self._officers = None if hr is None else loop.OfficerDesk(world, hr, policy or as_policy(hr.policy))
         self._consequences: Any = None
         if hr is not None and hr.consequences is not None:
             table = SeverityTable.seed() if hr.consequences == "seed" else SeverityTable.from_yaml(hr.consequences)

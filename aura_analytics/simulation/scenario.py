@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from aura_analytics.errors import ParameterError, Problem, close_match
-from aura_analytics.yaml_files import Strict, YamlModel
+from aura_analytics.errors import FileMissingError, ParameterError, Problem, close_match
+from aura_analytics.yaml_models import Strict, YamlModel
 
 __all__ = ["Agents", "Calibration", "Citizens", "Drift", "Hr", "Officers", "Queue", "Routing", "Scenario", "Service", "Shift"]
 
@@ -371,3 +371,42 @@ def shipped() -> dict[str, Path]:
     # in a clone they stand at its top
     folder = packed if packed.is_dir() else Path(__file__).parents[2] / "simulations"
     return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+
+
+ScenarioLike = Scenario | str | Path
+
+
+def as_scenario(scenario: ScenarioLike) -> Scenario:
+    """A scenario, from one, from the name of one that comes along, or from a file.
+
+    Parameters
+    ----------
+    scenario
+        A `Scenario`, a name such as `loan_forgiveness`, or the path of a YAML file.
+
+    Raises
+    ------
+    FileMissingError
+        If there is no scenario of that name and no such file.
+    RuleError
+        If the file is no scenario.
+    ParameterError
+        If it is none of these.
+
+    Examples
+    --------
+    >>> as_scenario("fraud_unit").name
+    'fraud_unit'
+    """
+    if isinstance(scenario, Scenario):
+        return scenario
+    if not isinstance(scenario, (str, Path)):
+        raise ParameterError(Problem("scenario cannot be read", got=scenario, expected="a Scenario, a name, or a file"))
+    path = Path(scenario)
+    if path.suffix in (".yaml", ".yml") or path.exists():
+        return Scenario.from_yaml(path)
+    known = shipped()
+    if str(scenario) not in known:
+        hint = close_match(str(scenario), list(known)) or f"there are {', '.join(known)}, or name a file"
+        raise FileMissingError(Problem("no such scenario", got=str(scenario), next=hint))
+    return Scenario.from_yaml(known[str(scenario)])

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
 from datetime import datetime, time, timedelta, timezone
 from multiprocessing import get_context
 from pathlib import Path
@@ -16,91 +15,23 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.rules.policy import Policy
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.simulation.loop import window_of
+from aura_analytics.simulation.rates import COUNTED, LOOP_RATES, RATES, YEAR, LoopComparison, PolicyComparison, RuleErrorRates
 from aura_analytics.simulation.readings import Watch, is_direct, readings
 from aura_analytics.simulation.run import SimulationRun, simulate
-from aura_analytics.simulation.scenario import Scenario
+from aura_analytics.simulation.scenario import Scenario, ScenarioLike, as_scenario
 from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.world import World
 
-__all__ = [
-    "RATE_WORDS",
-    "LoopComparison",
-    "PolicyComparison",
-    "RuleErrorRates",
-    "compare_in_loop",
-    "compare_policies",
-    "outcome",
-    "rule_error_rates",
-]
+__all__ = ["compare_in_loop", "compare_policies", "outcome", "rule_error_rates"]
 
-_YEAR = 365.25
-_RATES = ("false_flags_per_officer_year", "flips_per_officer_year", "detected", "delay_days")
-_LOOP_RATES = ("wrong_verdicts", "stars", "hours", "plans_per_officer_year", "plans_on_good_per_officer_year")
-# rates of what is counted: the count, and the years that it is counted in
-_COUNTED = {"false_flags_per_officer_year": ("false", "good_years"), "flips_per_officer_year": ("flips", "years"),
-            "plans_per_officer_year": ("plans", "years"), "plans_on_good_per_officer_year": ("on_good", "good_years")}  # fmt: skip
-# as people call them
-RATE_WORDS = {"false_flags_per_officer_year": "false flags per officer-year", "flips_per_officer_year": "flips per officer-year",
-          "detected": "share of the bad ones found", "delay_days": "days until found", "wrong_verdicts": "share of wrong verdicts",
-          "stars": "stars, mean", "hours": "hours, mean", "plans_per_officer_year": "plans per officer-year",
-          "plans_on_good_per_officer_year": "plans for the others per officer-year"}  # fmt: skip
 _BATCH = 500_000  # cases of the worlds that are played side by side
 
 
-@dataclass(frozen=True)
-class RuleErrorRates:
-    """How a rule does in worlds whose truth is known.
-
-    Attributes
-    ----------
-    rates
-        `rate`, `value`, `lo`, `hi` (Student's t across worlds; where all worlds say the same, exact limits of what was counted in all of them
-        together, which for 0 of many is not 0), `worlds` that have it: `false_flags_per_officer_year` (officers who are not made to
-        underperform and are ever flagged, per year of them), `flips_per_officer_year` (changes into and out of the flag, of everybody),
-        `detected` (share of those made to underperform who are ever flagged), `delay_days` (mean days until then, of those detected). Null
-        where no world has it.
-    detection
-        `day`, `share`, `lo`, `hi`: share of those made to underperform who were flagged by then (Wilson 95 %, over officers of all worlds).
-    worlds
-        One row a replication: `replication` and the rates.
-    policy, scenario
-        Names.
-    window
-        Over which the dossiers were read; None is everything up to the reading.
-    """
-
-    rates: pl.DataFrame
-    detection: pl.DataFrame
-    worlds: pl.DataFrame
-    policy: str
-    scenario: str
-    window: str | None
-
-    def __str__(self) -> str:
-        """A few lines for people."""
-        over = "all up to each reading" if self.window is None else f"windows of {self.window}"
-        lines = [f"{self.policy} in {self.worlds.height} worlds of {self.scenario}, {over}"]
-        for row in self.rates.iter_rows(named=True):
-            limits = "" if row["lo"] is None else f" ({row['lo']:.3f} to {row['hi']:.3f})"
-            said = "undefined" if row["value"] is None else f"{row['value']:.3f}{limits}"
-            lines.append(f"  {row['rate'].replace('_', ' ')}: {said}")
-        return "\n".join(lines)
-
-
-@dataclass(frozen=True)
-class PolicyComparison:
-    """Two rules in the same worlds: `differences` has `rate`, `value` (second minus first), `lo`, `hi` (t of the paired differences), `worlds`."""
-
-    first: RuleErrorRates
-    second: RuleErrorRates
-    differences: pl.DataFrame
-
-
 def rule_error_rates(
-    policy: Policy,
-    scenario: Scenario | str | Path,
+    policy: PolicyLike,
+    scenario: ScenarioLike,
     replications: int = 20,
     seed: int = 0,
     *,
@@ -150,8 +81,9 @@ def rule_error_rates(
     >>> found.worlds.height
     2
     """
+    rule = as_policy(policy)
     world = _checked(scenario, days, replications=replications, every_days=every_days, workers=workers).changed(hr=None)
-    alone = bool(policy.roles) or not is_direct(policy.metrics)
+    alone = bool(rule.roles) or not is_direct(rule.reads)
     if world.days < every_days:
         problem = Problem(
             "the rule would never be read",
@@ -159,15 +91,15 @@ def rule_error_rates(
             next="play longer, or read more often",
         )
         raise ParameterError(problem)
-    window = window_of(window, policy)
+    window = window_of(window, rule)
     side = 1 if alone else max(1, int(_BATCH // max(world.cases_expected, 1)))
-    common = ("rates", world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed, every_days, window)
+    common = ("rates", world.model_dump_json(), rule.spec.model_dump_json(by_alias=True), seed, every_days, window)
     found = _collected(common, replications, side, workers, folder, progress)
-    return _summed(found, world, policy, window)
+    return _summed(found, world, rule, window)
 
 
-def _checked(scenario: Scenario | str | Path, days: int | None, **numbers: int) -> Scenario:
-    world = scenario if isinstance(scenario, Scenario) else Scenario.from_yaml(scenario)
+def _checked(scenario: ScenarioLike, days: int | None, **numbers: int) -> Scenario:
+    world = as_scenario(scenario)
     least = {"replications": 2, "every_days": 1, "workers": 1}
     for name, value in numbers.items():
         if value < least[name]:
@@ -176,7 +108,18 @@ def _checked(scenario: Scenario | str | Path, days: int | None, **numbers: int) 
 
 
 def compare_policies(
-    first: Policy, second: Policy, scenario: Scenario | str | Path, replications: int = 20, seed: int = 0, **options: Any
+    first: PolicyLike,
+    second: PolicyLike,
+    scenario: ScenarioLike,
+    replications: int = 20,
+    seed: int = 0,
+    *,
+    days: int | None = None,
+    every_days: int = 7,
+    window: str | None = None,
+    workers: int = 1,
+    folder: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> PolicyComparison:
     """Two rules in the very same worlds, and the difference of each rate, paired.
 
@@ -184,40 +127,48 @@ def compare_policies(
     ----------
     first, second
         The rules.
-    scenario, replications, seed, options
+    scenario, replications, seed, days, every_days, window, workers, folder, progress
         As `rule_error_rates`.
+
+    Returns
+    -------
+    PolicyComparison
+
+    Raises
+    ------
+    ParameterError, RuleError, FileMissingError
+        As `rule_error_rates`.
+
+    Examples
+    --------
+    >>> both = compare_policies("tracker", "evidence_gated", "fraud_unit", replications=2, days=20)
+    >>> both.differences.columns
+    ['rate', 'value', 'lo', 'hi', 'worlds']
     """
-    progress = options.pop("progress", None)
     sides = []
     for number, policy in enumerate((first, second)):
         step = None if progress is None else _shifted(progress, number * replications, 2 * replications)
-        sides.append(rule_error_rates(policy, scenario, replications, seed, progress=step, **options))
-    return PolicyComparison(sides[0], sides[1], _paired(sides[0].worlds, sides[1].worlds, _RATES))
-
-
-@dataclass(frozen=True)
-class LoopComparison:
-    """What two rules bring about in the same worlds.
-
-    Attributes
-    ----------
-    first, second
-        `rate`, `value`, `lo`, `hi` (as of `RuleErrorRates`), `worlds`: `wrong_verdicts` (share of the verdicts up to the horizon), `stars` (mean), `hours`
-        (mean, from arrival to verdict, of all that arrived), `plans_per_officer_year`, `plans_on_good_per_officer_year` (of officers who are not made to
-        underperform).
-    differences
-        The same of second minus first, paired (Student's t; no limits where all worlds agree).
-    """
-
-    first: pl.DataFrame
-    second: pl.DataFrame
-    differences: pl.DataFrame
+        sides.append(
+            rule_error_rates(
+                policy,
+                scenario,
+                replications,
+                seed,
+                progress=step,
+                days=days,
+                every_days=every_days,
+                window=window,
+                workers=workers,
+                folder=folder,
+            )
+        )
+    return PolicyComparison(sides[0], sides[1], _paired(sides[0].worlds, sides[1].worlds, RATES))
 
 
 def compare_in_loop(
-    first: Policy,
-    second: Policy,
-    scenario: Scenario | str | Path,
+    first: PolicyLike,
+    second: PolicyLike,
+    scenario: ScenarioLike,
     replications: int = 20,
     seed: int = 0,
     *,
@@ -238,14 +189,14 @@ def compare_in_loop(
     world = _checked(scenario, days, replications=replications, workers=workers)
     world = world if world.hr is not None else world.changed(hr={})
     sides, rates = [], []
-    for number, policy in enumerate((first, second)):
+    for number, policy in enumerate(map(as_policy, (first, second))):
         common = ("loop", world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed)
         step = None if progress is None else _shifted(progress, number * replications, 2 * replications)
         found = _collected(common, replications, 1, workers, folder, step)
-        frame = pl.DataFrame(found, schema={"replication": pl.Int64, **dict.fromkeys(_LOOP_RATES, pl.Float64)})
+        frame = pl.DataFrame(found, schema={"replication": pl.Int64, **dict.fromkeys(LOOP_RATES, pl.Float64)})
         sides.append(frame)
-        rates.append(_rates([(name, *_bounded(name, _mean(frame[name]), frame[name], found, world.days)) for name in _LOOP_RATES]))
-    return LoopComparison(rates[0], rates[1], _paired(sides[0], sides[1], _LOOP_RATES))
+        rates.append(_rates([(name, *_bounded(name, _mean(frame[name]), frame[name], found, world.days)) for name in LOOP_RATES]))
+    return LoopComparison(rates[0], rates[1], _paired(sides[0], sides[1], LOOP_RATES))
 
 
 def _shifted(progress: Callable[[int, int], None], before: int, total: int) -> Callable[[int, int], None]:
@@ -324,7 +275,7 @@ def _read(
         world.officer_group
     ]  # no rule is meant for machines
     watch = Watch(policy, range(every, scenario.days + 1, every))
-    seen = readings(world, policy.metrics, window)
+    seen = readings(world, policy.reads, window)
     size = len(world.officers)
     first = np.zeros(size * len(numbers), dtype=np.int64)
     flips, flagged = np.zeros(len(numbers), dtype=np.int64), np.zeros(len(first), dtype=bool)
@@ -344,7 +295,7 @@ def _read(
             first[now & (first == 0)] = day
             flagged = now
     bad = np.array([group.bad for group in scenario.officers])[world.officer_group] & person
-    years, good, people = scenario.days / _YEAR, int((person & ~bad).sum()), int(person.sum())
+    years, good, people = scenario.days / YEAR, int((person & ~bad).sum()), int(person.sum())
     rows = []
     for place, number in enumerate(numbers):
         mine = first[place * size : (place + 1) * size]
@@ -374,7 +325,7 @@ def outcome(run: SimulationRun) -> dict[str, Any]:
     officers = run.truth.actors.filter(actor_kind="officer")
     plans = run.actions.filter(pl.col("attributes").str.contains('"action": "plan_opened"', literal=True))
     good = officers.filter(~pl.col("bad"))["actor"]
-    years = scenario.days / _YEAR
+    years = scenario.days / YEAR
     on_good = plans.filter(pl.col("actor").is_in(good.implode())).height
     rated = cases.filter(pl.col("stars") > 0)["stars"]
     # all that arrived, as they went on after the horizon too: leaving out the late ones flatters
@@ -411,9 +362,9 @@ def _rates(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 
 def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy, window: str | None) -> RuleErrorRates:
-    from aura_analytics.intervals import wilson
+    from aura_analytics.statistics.intervals import wilson
 
-    schema = {"replication": pl.Int64, **dict.fromkeys(_RATES, pl.Float64)}
+    schema = {"replication": pl.Int64, **dict.fromkeys(RATES, pl.Float64)}
     worlds = pl.DataFrame([{name: row[name] for name in schema} for row in found], schema=schema)
     all_days = sorted(day for row in found for day in row["days"])
     total = sum(row["bad"] for row in found)
@@ -429,7 +380,7 @@ def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy, win
         },
         schema={"day": pl.Int64, "share": pl.Float64, "lo": pl.Float64, "hi": pl.Float64},
     )
-    rates = [(name, *_bounded(name, _mean(worlds[name]), worlds[name], found, scenario.days)) for name in _RATES]
+    rates = [(name, *_bounded(name, _mean(worlds[name]), worlds[name], found, scenario.days)) for name in RATES]
     return RuleErrorRates(_rates(rates), detection, worlds, policy.name, scenario.name, window)
 
 
@@ -438,7 +389,7 @@ _Limits = tuple[float | None, float | None, float | None, int]
 
 def _bounded(name: str, across: _Limits, values: pl.Series, found: list[dict[str, Any]], days: int) -> _Limits:
     """Limits within what is possible, and not of width 0 only because all worlds said the same."""
-    from aura_analytics.intervals import poisson_rate, wilson
+    from aura_analytics.statistics.intervals import poisson_rate, wilson
 
     mean, low, high, n = across
     if mean is None or low is None or high is None:
@@ -449,8 +400,8 @@ def _bounded(name: str, across: _Limits, values: pl.Series, found: list[dict[str
     if name == "detected":
         lower, upper = wilson([sum(len(row["days"]) for row in found)], [sum(row["bad"] for row in found)])
         return mean, float(lower[0]), float(upper[0]), n
-    if name in _COUNTED:
-        count, years = _COUNTED[name]
+    if name in COUNTED:
+        count, years = COUNTED[name]
         k, exposure = sum(row[count] for row in found), sum(row[years] for row in found)
         return mean, *poisson_rate(k, exposure), n
     return mean, None, None, n

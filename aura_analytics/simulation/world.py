@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from aura_analytics.clock.times import epoch_micros
 from aura_analytics.simulation.distributions import confidences, durations, normal, poisson, right_chances
 from aura_analytics.simulation.queueing import fifo, lines, shared_line
 from aura_analytics.simulation.ring import Ring
 from aura_analytics.simulation.streams import Draws, Streams
 from aura_analytics.simulation.worktime import DAY, WorkClock
-from aura_analytics.times import epoch_micros
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from aura_analytics.widgets.explorer import DossierExplorer
-from aura_analytics.widgets.explorer_state import Banner, ExplorerState
-from aura_analytics.widgets.runner import ScenarioRunner
-from aura_analytics.widgets.runner_state import RunnerState, RunResult
-from aura_analytics.widgets.setting import Setting
-from aura_analytics.widgets.tuner import ThresholdTuner
-from aura_analytics.widgets.tuner_state import TunerState
+from aura_analytics.widgets.explorer.state import Banner, ExplorerState
+from aura_analytics.widgets.explorer.view import DossierExplorer
+from aura_analytics.widgets.runner.state import RunnerState, RunResult
+from aura_analytics.widgets.runner.view import ScenarioRunner
+from aura_analytics.widgets.shared.setting import Setting
+from aura_analytics.widgets.tuner.state import TunerState
+from aura_analytics.widgets.tuner.view import ThresholdTuner
 
 __all__ = [
     "Banner",

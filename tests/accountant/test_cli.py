@@ -13,7 +13,7 @@ import pytest
 import aura_analytics as aura
 from aura_analytics import Accountant, HRDesk, Ledger
 
-CLI = [sys.executable, "-m", "aura_analytics.cli"]
+CLI = [sys.executable, "-m", "aura_analytics.cli.app"]
 
 
 def run(*arguments: object, cwd: Path, code: int = 0, given: str | None = None) -> subprocess.CompletedProcess[str]:

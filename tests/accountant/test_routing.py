@@ -18,7 +18,7 @@ from aura_analytics import Ledger, Model, Router, Scorer
 from aura_analytics.errors import InputError, ParameterError, RoutingError
 from aura_analytics.hr.vocabulary import action_event
 from aura_analytics.learning.comparisons import two_arms
-from aura_analytics.routing import evaluate_policy, routed_choices
+from aura_analytics.routing import evaluate_routing, routed_choices
 from aura_analytics.routing.evaluation import estimated_propensities, weighted_means
 from aura_analytics.routing.record import Record
 from aura_analytics.routing.strategies import best_probabilities, choice_probabilities
@@ -321,7 +321,7 @@ def test_off_policy_limits_cover() -> None:
     for seed in range(500):
         table, values = synthetic(seed)
         for name, policy in policies.items():
-            found = evaluate_policy(table, policy)
+            found = evaluate_routing(table, policy)
             for kind in ("ips", "snips", "dr"):
                 _, low, high = getattr(found, kind)
                 covered[name, kind] += low <= values[name] <= high
@@ -330,16 +330,16 @@ def test_off_policy_limits_cover() -> None:
 
 def test_what_another_way_would_have_achieved() -> None:
     table, values = synthetic(1, 4_000)
-    found = evaluate_policy(table, best)
+    found = evaluate_routing(table, best)
     for kind in ("ips", "snips", "dr"):
         value, low, high = getattr(found, kind)
         assert abs(value - values["best"]) < 0.06 and low < value < high
     assert found.dr[2] - found.dr[1] < found.ips[2] - found.ips[1]  # knowing more helps
     assert 0 < found.ess < found.n == 4_000 and found.logged < found.dr[0] and "effective sample size" in str(found)
-    mixed = evaluate_policy(table, {"a": 0.5, "b": 0.5})
+    mixed = evaluate_routing(table, {"a": 0.5, "b": 0.5})
     assert mixed.snips[1] < mixed.snips[0] < mixed.snips[2]
     assert (
-        evaluate_policy(table.with_columns(reward=pl.when(pl.int_range(pl.len()) % 2 == 0).then("reward")), "a").left_out == 2_000
+        evaluate_routing(table.with_columns(reward=pl.when(pl.int_range(pl.len()) % 2 == 0).then("reward")), "a").left_out == 2_000
     )
 
 
@@ -347,31 +347,31 @@ def test_logs_that_cannot_answer(tmp_path: Path) -> None:
     table, _ = synthetic(2, 200)
     never = table.filter(pl.col("actor") != "c").with_columns(propensities=pl.lit([0.5, 0.5, 0.0]))
     with pytest.raises(InputError, match=r"routed deterministically.*every propensity is 1.*exploration"):
-        evaluate_policy(table.with_columns(propensity=pl.lit(1.0)), "a")
+        evaluate_routing(table.with_columns(propensity=pl.lit(1.0)), "a")
     with pytest.raises(InputError, match="no chance to choose"):
-        evaluate_policy(never, "uniform")
+        evaluate_routing(never, "uniform")
     with pytest.raises(InputError, match="propensities are out of range"):
-        evaluate_policy(table.with_columns(propensity=pl.lit(0.0)), "a")
+        evaluate_routing(table.with_columns(propensity=pl.lit(0.0)), "a")
     with pytest.raises(InputError, match="no choices with chances"):
-        evaluate_policy(table.with_columns(reward=pl.lit(None, dtype=pl.Float64)), "a")
+        evaluate_routing(table.with_columns(reward=pl.lit(None, dtype=pl.Float64)), "a")
     with pytest.raises(ParameterError, match="no such model"):
-        evaluate_policy(table, "d")
+        evaluate_routing(table, "d")
     with pytest.raises(InputError, match="never tries"):
-        evaluate_policy(table, {"d": 1.0})
+        evaluate_routing(table, {"d": 1.0})
     with pytest.raises(InputError, match="chooses nobody"):
-        evaluate_policy(table, {"a": 0.0})
+        evaluate_routing(table, {"a": 0.0})
     with pytest.raises(ParameterError, match="lacks columns"):
-        evaluate_policy(table.drop("reward"), "a")
+        evaluate_routing(table.drop("reward"), "a")
     rare = pl.concat([table.filter(pl.col("actor") == "a"), table.filter(pl.col("actor") == "c").head(2)])
     with pytest.raises(InputError, match=r"too little of this policy: got 'an effective sample size of [0-2]\.\d of"):
-        evaluate_policy(rare, "c")
+        evaluate_routing(rare, "c")
     with Ledger(tmp_path / "d.db", mirror=False) as ledger:
         router = Router([Model("a"), Model("b")], ledger)  # the document's own ranking leaves nothing to chance
         for job in range(5):
             router.route({"job_id": job})
             ledger.record_event({"type": "OUTCOME", "actor": "a", "actor_kind": "agent", "case_id": str(job), "outcome": "success"})
         with pytest.raises(InputError, match="routed deterministically"):
-            evaluate_policy(ledger.lazy(), "b")
+            evaluate_routing(ledger.lazy(), "b")
 
 
 def test_threads_share_a_router(tmp_path: Path) -> None:

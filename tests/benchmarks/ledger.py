@@ -19,6 +19,7 @@ import polars as pl
 import aura_analytics as aura
 from aura_analytics import Ledger
 from aura_analytics.ledger.records import rows_of
+from aura_analytics.operations.client import board_of
 from tests.benchmarks.timing import cpu
 from tests.benchmarks.worlds import make
 
@@ -160,7 +161,7 @@ def ledger(path: Path, rounds: int) -> dict[str, Any]:
         store.events()
         found["mirror_from_database_s"] = time.perf_counter() - started[1]
         started = cpu(), time.perf_counter()
-        store._board.keep()  # type: ignore[union-attr]
+        board_of(store).keep()
         found["sums_first_built_s"] = time.perf_counter() - started[1]
         taken = []
         for _ in range(10 * rounds):

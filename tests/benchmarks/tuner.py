@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from aura_analytics.rules.engine import VERDICTS
-from aura_analytics.widgets.tuner_state import LEVELS, TunerState
+from aura_analytics.widgets.tuner.state import LEVELS, TunerState
 from tests.benchmarks.timing import milliseconds
 from tests.theory.test_gate import ORDINARY, _readings
 

@@ -11,7 +11,7 @@ import pytest
 import aura_analytics as aura
 from aura_analytics.checks import check_metric
 from aura_analytics.metrics import METRICS, Rate
-from aura_analytics.metrics.base import Metric
+from aura_analytics.metrics.kinds.base import Metric
 
 
 @pytest.mark.parametrize("name", sorted(METRICS))

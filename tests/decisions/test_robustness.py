@@ -18,13 +18,13 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics import AccountabilityLogger, Ledger, Outcome, OutcomeType
-from aura_analytics.decisions.files import LogFile
+from aura_analytics.decisions.file.log_file import LogFile
 from aura_analytics.decisions.proposals import read_confidences
 from aura_analytics.errors import AuraError, EventError, FileFormatError, ParameterError
 from tests.conftest import ROOT
 from tests.decisions.conftest import decided
 
-CLI = [sys.executable, "-m", "aura_analytics.cli"]
+CLI = [sys.executable, "-m", "aura_analytics.cli.app"]
 
 
 def test_two_confidences_on_one_line_are_refused(tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics import AccountabilityLogger, Ledger
-from aura_analytics.decisions.segments import Packed, pack
+from aura_analytics.decisions.file.segments import Packed, pack
 from aura_analytics.errors import EventError, FileMissingError, LedgerUnavailableError, ParameterError
 from tests.conftest import ROOT
 from tests.decisions.conftest import decided
@@ -64,7 +64,7 @@ def test_rotation_hides_nothing(log: AccountabilityLogger) -> None:
 
 
 def test_patterns_are_kept_while_they_are_few(log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aura_analytics.decisions import index
+    from aura_analytics.decisions.file import index
 
     def patterns(of: AccountabilityLogger) -> list[tuple[Any, ...]]:
         return sorted(of._store.patterns().rows())
@@ -339,7 +339,7 @@ def test_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_full_disk_while_rotating(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aura_analytics.decisions import files
+    from aura_analytics.decisions.file import log_file as files
 
     log = AccountabilityLogger(tmp_path / "log.jsonl")
     for _ in range(5):

@@ -11,7 +11,9 @@ import pytest
 import aura_analytics as aura
 from aura_analytics import Ledger, events, get_dossier, record_event
 from aura_analytics.errors import ParameterError
-from aura_analytics.ledger import board, store
+from aura_analytics.ledger import store
+from aura_analytics.operations import live_dossiers as board
+from aura_analytics.operations.client import board_of
 
 NUMBERS = ("avg_processing_hours", "avg_processing_hours_n", "sat_score_mean", "sat_score_mean_n", "override_rate_n", "override_rate_lo",
            "override_rate_hi", "pip_recommended", "pip_status", "pip_reasons")  # fmt: skip
@@ -83,7 +85,7 @@ def test_the_dossier_of_one_is_that_of_all(ledger: Ledger, monkeypatch: pytest.M
                 assert found["override_rate"] == round(row["override_rate"], 2)
                 compared += 1
     assert compared >= 24
-    kept = ledger._board
+    kept = board_of(ledger)
     assert kept is not None and (kept._state is None) == (looked_up > 0)
 
 
@@ -93,8 +95,8 @@ def test_the_dossier_as_it_stood(ledger: Ledger) -> None:
     moment = log["ts"][500]
     for keep in (False, True):
         if keep:
-            assert ledger._board is not None
-            ledger._board.keep()
+            assert board_of(ledger) is not None
+            board_of(ledger).keep()
         expected: dict[str, Any] = aura.dossiers(log, moment).filter(actor="officer_bob").row(0, named=True)
         found = ledger.dossier("officer_bob", moment)
         assert {name: found[name] for name in NUMBERS} == {name: expected[name] for name in NUMBERS}

@@ -292,7 +292,7 @@ def test_readings_are_the_dossiers_of_the_log(metrics: list[str]) -> None:
 
 def test_policies_that_look_back() -> None:
     """A rule with persistence flags later than the same rule without, and as `latest_verdicts` says of the log."""
-    from aura_analytics.rules.history import latest_verdicts
+    from aura_analytics.dossier.history import latest_verdicts
 
     rule = {"name": "p", "window": "20d", "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.3}}]}
     lasting = {**rule, "persistence": {"k": 2, "m": 2, "step": "10d"}}

@@ -13,9 +13,9 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics import Policy, Scenario, fit_scenario, simulate
+from aura_analytics.dossier.history import latest_verdicts
 from aura_analytics.errors import FileMissingError, ParameterError, RuleError
-from aura_analytics.rules.history import latest_verdicts
-from aura_analytics.simulation.loop import policy_named
+from aura_analytics.rules.policy import as_policy
 from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.world import World
 from tests.simulation.test_loop import HARSH, did
@@ -176,7 +176,7 @@ def test_names_and_numbers() -> None:
     with pytest.raises(RuleError, match="scored: false leaves nothing"):
         Scenario.read(world(scored=False, routing={"strategy": "seed"}))
     with pytest.raises(FileMissingError, match="did you mean 'tracker'"):
-        policy_named("trackr")
+        as_policy("trackr")
 
 
 @pytest.mark.parametrize("count", [8, 9, 99, 100])

@@ -7,8 +7,8 @@ import polars as pl
 import pytest
 
 import aura_analytics as aura
-from aura_analytics.metrics.base import Context
-from aura_analytics.metrics.registry import METRICS
+from aura_analytics.metrics.catalogue import METRICS
+from aura_analytics.metrics.kinds.base import Context
 
 pytestmark = pytest.mark.slow
 ORDINARY = (0.10, 0.15, 0.22, 0.31, 0.22)  # chances of 1 to 5 stars

@@ -13,9 +13,10 @@ import pytest
 from scipy import stats
 
 import aura_analytics as aura
-from aura_analytics import events, intervals
-from aura_analytics.metrics.dossier import pip_recommended
-from aura_analytics.metrics.survival import kaplan_meier, median_survival
+from aura_analytics import events
+from aura_analytics.dossier.pip import pip_recommended
+from aura_analytics.statistics import intervals
+from aura_analytics.statistics.survival import kaplan_meier, median_survival
 
 CASES = {
     case["id"]: case

@@ -18,10 +18,10 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics import Policy
+from aura_analytics.dossier.history import latest_verdicts
 from aura_analytics.errors import ParameterError
-from aura_analytics.metrics.base import Count
-from aura_analytics.metrics.registry import METRICS
-from aura_analytics.rules.history import latest_verdicts
+from aura_analytics.metrics import Count
+from aura_analytics.metrics.catalogue import METRICS
 from aura_analytics.widgets import DossierExplorer, ExplorerState
 
 LOG = aura.sample_log(1_500, seed=3)
@@ -267,7 +267,7 @@ def test_a_calendar_counts_in_the_series_too() -> None:
 
 
 def test_nobody_looks_nobody_follows(ledger: aura.Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aura_analytics.widgets import explorer as module
+    from aura_analytics.widgets.explorer import view as module
 
     ledger.record_events(LOG)
     monkeypatch.setattr(module, "_MINUTE", 0.3)
@@ -289,7 +289,7 @@ def test_every_threshold_is_drawn() -> None:
 
 
 def test_a_look_that_fails_loses_nothing_and_stays_said(ledger: aura.Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aura_analytics.widgets.explorer import _followed
+    from aura_analytics.widgets.explorer.view import _followed
 
     ordered = LOG.sort("ts", "event_id")
     ledger.record_events(ordered.head(4_000))

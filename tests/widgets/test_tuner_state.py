@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 import aura_analytics as aura
 from aura_analytics import Policy, Scenario
+from aura_analytics.dossier.history import latest_verdicts
 from aura_analytics.errors import ParameterError
 from aura_analytics.rules.engine import VERDICTS
-from aura_analytics.rules.history import latest_verdicts
 from aura_analytics.simulation.scenario import shipped
 from aura_analytics.widgets import ThresholdTuner
-from aura_analytics.widgets.tuner_state import LEVELS, TunerState
+from aura_analytics.widgets.tuner.state import LEVELS, TunerState
 from tests.simulation.test_loop import HARSH, ONE, STRICT
 
 LOG = aura.sample_log(1_500, seed=3)

@@ -1,0 +1,109 @@
+"""The events of a window, and what several facts share of them.
+
+The rows that follow cases are read in one pass and matched by a 64-bit hash of the case id; see `follow` and `deciders` for how
+that stays exact. What needs no case is read from the window alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TypeVar
+
+import polars as pl
+
+from aura_analytics.cases.base import Fact, Facts, Joins
+from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.options import Options
+from aura_analytics.events import CLOCK_TYPES, VERDICT_TYPES
+
+__all__ = ["Window", "build", "case_hash", "follow_pass"]
+
+T = TypeVar("T")
+
+
+def case_hash() -> pl.Expr:
+    """The hash that cases are matched by, as `h`. It lives no longer than one call."""
+    # polars gives null a hash like any other value; events without a case have none in common
+    return pl.when(pl.col("case_id").is_not_null()).then(pl.col("case_id").hash(11)).alias("h")
+
+
+class Window:
+    """The events of a window.
+
+    Parameters
+    ----------
+    events
+        Events on the contract.
+    as_of, since
+        The window `(since, as_of]`; `since` None is the whole log. Nothing after `as_of` is looked at.
+    needs
+        Which facts are asked for, and which of their columns somebody reads.
+    options
+        Attribution and timing.
+
+    Attributes
+    ----------
+    past
+        The events up to `as_of`.
+    inside
+        Those in the window.
+    """
+
+    def __init__(
+        self,
+        events: pl.LazyFrame,
+        as_of: datetime,
+        since: datetime | None,
+        needs: Mapping[Fact, set[str]],
+        options: Options | None = None,
+    ) -> None:
+        self.as_of, self.since, self.needs = as_of, since, needs
+        self.options = options or Options()
+        self.past = events.filter(pl.col("ts") <= as_of)
+        self.inside = self.past if since is None else self.past.filter(pl.col("ts") > since)
+        self._shared: dict[str, object] = {}
+
+    def once(self, name: str, make: Callable[[], T]) -> T:
+        """What several facts share, made when it is first asked for."""
+        if name not in self._shared:
+            self._shared[name] = make()
+        return self._shared[name]  # type: ignore[return-value]
+
+    @property
+    def joins(self) -> Joins:
+        """What the facts that are asked for need of the pass."""
+        asked = self.once("joins", lambda: [fact.joins(self) for fact in self.needs])
+        return Joins(any(j.clock for j in asked), any(j.verdicts for j in asked), any(j.queue for j in asked))
+
+    @property
+    def rows(self) -> pl.DataFrame | None:
+        """The rows that follow cases: type, hash of the case, time, actor; None when no fact needs any."""
+        return self.once("rows", lambda: follow_pass(self.past, self.joins))
+
+
+def follow_pass(past: pl.LazyFrame, joins: Joins) -> pl.DataFrame | None:
+    """The rows that follow cases, in one pass."""
+    types = [*(CLOCK_TYPES[1:] if joins.clock else ()), *(VERDICT_TYPES if joins.verdicts else ())]
+    if not types:
+        return None
+    columns = ["type", "ts", "actor", "actor_kind", *(["queue"] if joins.queue else [])]
+    return collect(past.filter(pl.col("type").is_in(types)).select(*columns, case_hash()))
+
+
+def build(
+    events: pl.LazyFrame,
+    as_of: datetime,
+    since: datetime | None,
+    needs: Mapping[Fact, set[str]],
+    options: Options | None = None,
+) -> Facts:
+    """The facts of a window.
+
+    Parameters
+    ----------
+    events, as_of, since, needs, options
+        As `Window`.
+    """
+    window = Window(events, as_of, since, needs, options)
+    return Facts(as_of, since, {fact: fact.build(window, columns) for fact, columns in needs.items()})

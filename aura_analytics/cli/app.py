@@ -1,0 +1,116 @@
+"""The command `aura`, put together.
+
+An error is said with every one of its problems, on standard error; with `--json` as JSON on standard output. The exit code is then 2.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from aura_analytics.cli.commands import Sections
+from aura_analytics.cli.decisions import explain, log_app, query, stats
+from aura_analytics.cli.demo import demo
+from aura_analytics.cli.dossiers import dossiers_, metrics_, report
+from aura_analytics.cli.hr import hr_app, plan
+from aura_analytics.cli.importing import import_
+from aura_analytics.cli.lab import export, lab
+from aura_analytics.cli.learning import learn_app
+from aura_analytics.cli.ledger import ledger_app, record
+from aura_analytics.cli.routing import route
+from aura_analytics.cli.rules import rules_app
+from aura_analytics.cli.scoring import score
+from aura_analytics.cli.simulate import simulate_app
+from aura_analytics.errors import AuraError, Problem
+from aura_analytics.version import __version__
+
+__all__ = ["app", "main"]
+
+app = typer.Typer(
+    name="aura",
+    cls=Sections,
+    help="Hold AI agents and human officers to account, on one event log.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for _name, _group in (
+    ("rules", rules_app),
+    ("simulate", simulate_app),
+    ("ledger", ledger_app),
+    ("log", log_app),
+    ("learn", learn_app),
+    ("hr", hr_app),
+):
+    app.add_typer(_group, name=_name)
+_named: tuple[tuple[str, Callable[..., None]], ...] = (("dossiers", dossiers_), ("metrics", metrics_), ("import", import_))
+_plain: tuple[Callable[..., None], ...] = (demo, report, record, stats, query, explain, score, plan, route, lab, export)
+for _called, _command in (*_named, *((each.__name__, each) for each in _plain)):
+    app.command(_called)(_command)
+
+
+def _version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"aura {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    *,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Say which version this is.", is_eager=True, callback=lambda value: _version(wanted=value)),
+    ] = False,
+) -> None:
+    """Hold AI agents and human officers to account, on one event log."""
+
+
+def _said(error: AuraError) -> str:
+    """An error with all its problems, a line each."""
+    if len(error.problems) < 2:
+        return " ".join(str(error).split())
+    head = str(error).splitlines()[0]
+    return "\n".join([f"{head}:", *(f"  - {' '.join(str(problem).split())}" for problem in error.problems)])
+
+
+def _as_json(error: AuraError) -> str:
+    problems = error.problems or (Problem(str(error)),)
+    listed = [
+        {
+            "what": problem.what,
+            "got": None if problem.got is None else str(problem.got),
+            "expected": problem.expected,
+            "where": problem.where,
+            "next": problem.next,
+        }
+        for problem in problems
+    ]
+    body = {"ok": False, "error": type(error).__name__, "message": str(error).splitlines()[0], "problems": listed}
+    return json.dumps(body, ensure_ascii=False)
+
+
+def main() -> None:
+    """Entry point of `aura`."""
+    try:
+        app(standalone_mode=True)
+    except AuraError as error:
+        if "--json" in sys.argv[1:]:
+            typer.echo(_as_json(error))
+        typer.echo(f"aura: {_said(error)}", err=True)
+        sys.exit(2)
+    except BrokenPipeError:
+        sys.stderr.close()
+        sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"aura: {where}{error.strerror or error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

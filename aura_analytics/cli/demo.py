@@ -1,0 +1,77 @@
+"""`aura demo`: a simulated year, from events to the report."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aura_analytics.cli.output import Json, print_json, progress
+from aura_analytics.errors import ConflictError, ParameterError, Problem
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["demo"]
+
+
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the ledger, the log, its truth and the report.")] = Path("aura-demo"),
+    scenario: Annotated[str, typer.Option(help="World to play; `aura simulate list` names those there are.")] = "loan_forgiveness",
+    days: Annotated[int, typer.Option(min=1, help="Its horizon.")] = 365,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same log.")] = 7,
+    as_json: Json = False,
+) -> None:
+    """Play a simulated year, record it, and make its dossiers, verdicts and report; needs nothing but the package."""
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("playing a year", total=4)
+        from aura_analytics.cli.board import show_board
+        from aura_analytics.cli.simulate import told
+        from aura_analytics.dossier.board import dossiers
+        from aura_analytics.io.files import write_events
+        from aura_analytics.metrics import METRICS
+        from aura_analytics.report.page import write_report
+        from aura_analytics.simulation.run import simulate
+
+        out.mkdir(parents=True, exist_ok=True)
+        run = simulate(scenario, seed, days=days)
+        log = run.events
+        bar.update(task, advance=1, description="recording")
+        ledger = _recorded(log, out)
+        path = write_events(log, out / "events.parquet")
+        run.truth.cases.write_parquet(out / "truth.parquet")
+        bar.update(task, advance=1, description="dossiers")
+        board = dossiers(log, sla="24h")
+        bar.update(task, advance=1, description="report")
+        source = f"a simulated world: {run.scenario.name}, {run.scenario.days} days, seed {seed}"
+        report = write_report(log, out / "report.html", sla="24h", title=f"A made-up office: {run.scenario.name}", source=source)
+        bar.update(task, advance=1)
+    flagged = board.filter(board["pip_status"].cast(str) == "flag")["actor"].to_list()
+    truth = told(run)
+    if as_json:
+        files = {"ledger": ledger.url, "events": str(path), "truth": str(out / "truth.parquet"), "report": str(report)}
+        print_json({**files, "n_events": log.height, "flagged": flagged, "world": truth, "dossiers": board.to_dicts()})
+        return
+    show_board(
+        board, f"Dossiers of {log.height:,} events, 90 days up to {board['as_of'][0]:%Y-%m-%d}", "evidence_gated", METRICS.values()
+    )
+    bad = run.truth.actors.filter(run.truth.actors["bad"])["actor"].to_list()
+    typer.echo("What only a made-up world knows:")
+    typer.echo(f"  made to underperform: {', '.join(bad) or 'nobody'}")
+    typer.echo(f"  {truth['verdicts_right']:.1%} of the verdicts were right")
+    typer.echo(f"  HR opened {truth['plans']} improvement plans, {truth['plans_for_others']} of them for others")
+    typer.echo(f"Ledger: {ledger.url}\nEvents: {path}\nTruth: {out / 'truth.parquet'}\nReport: {report.resolve()}")
+
+
+def _recorded(log: pl.DataFrame, folder: Path) -> Any:
+    """The ledger of the demo, with the log in it."""
+    from aura_analytics.ledger import Ledger
+
+    ledger = Ledger(f"sqlite:///{folder / 'aura.db'}")
+    try:
+        ledger.record_events(log)
+    except ConflictError:
+        next_ = "choose another folder with --out"
+        raise ParameterError(Problem("the folder holds the ledger of another demo", got=str(folder), next=next_)) from None
+    return ledger

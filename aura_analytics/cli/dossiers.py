@@ -1,0 +1,138 @@
+"""`aura dossiers`, `aura report`, `aura metrics`: who performs how, and how sure one can be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from aura_analytics.cli.inputs import (
+    Actor,
+    AsOf,
+    Events,
+    Out,
+    PolicyName,
+    Quarantine,
+    Roles,
+    SlaOption,
+    Window,
+    load_events,
+    name_of,
+    sla_of,
+    window_of,
+)
+from aura_analytics.cli.output import Json, print_json, progress, write_table
+from aura_analytics.errors import ParameterError, Problem
+
+__all__ = ["dossiers_", "metrics_", "report"]
+
+
+def dossiers_(
+    events: Events,
+    as_of: AsOf = None,
+    window: Window = None,
+    sla: SlaOption = None,
+    policy: PolicyName = None,
+    roles: Roles = None,
+    actor: Actor = None,
+    attribution: Annotated[str, typer.Option(help="last_decider, event_actor or all_deciders.")] = "last_decider",
+    holding: Annotated[str, typer.Option(help="closer or holder.")] = "closer",
+    out: Out = None,
+    quarantine: Quarantine = None,
+    as_json: Json = False,
+) -> None:
+    """Show one row per actor: rates with intervals, and what the policy says."""
+    import polars as pl
+
+    from aura_analytics.cli.board import show_board
+    from aura_analytics.dossier.board import dossiers
+    from aura_analytics.dossier.history import latest_verdicts
+    from aura_analytics.metrics import METRICS
+    from aura_analytics.rules.policy import as_policy
+    from aura_analytics.rules.roles import as_roles
+
+    chosen = as_policy(policy)
+    read = tuple({one.name: one for one in (*METRICS.values(), *chosen.reads)}.values())
+    span = window_of(window, chosen.spec.window)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task(f"reading {name_of(events)}", total=2)
+        log = load_events(events, quarantine)
+        bar.update(task, advance=1, description="dossiers")
+        options: dict[str, Any] = {
+            "metrics": read, "sla": sla_of(sla), "roles": as_roles(roles) or chosen.roles, "attribution": attribution, "holding": holding,
+        }  # fmt: skip
+        board = dossiers(log, as_of, span, policy=chosen, **options)
+        verdicts = latest_verdicts(chosen, board, log, span, **options)
+        board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String), pip_reasons=verdicts["reasons"])
+        bar.update(task, advance=1)
+    if actor:
+        unknown = sorted(set(actor) - set(board["actor"]))
+        if unknown:
+            from aura_analytics.errors import close_match
+
+            problem = Problem("no such actor in the window", got=unknown[0], next=close_match(unknown[0], board["actor"].to_list()))
+            raise ParameterError(problem)
+        board = board.filter(pl.col("actor").is_in(actor))
+    if out is not None:
+        write_table(board, out)
+    if as_json:
+        print_json(board.to_dicts())
+    else:
+        show_board(board, f"Dossiers of {events}", chosen.name, read)
+
+
+def report(
+    events: Events,
+    out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    as_of: AsOf = None,
+    window: Window = None,
+    sla: SlaOption = None,
+    policy: PolicyName = None,
+    compare: Annotated[str | None, typer.Option(help="Another policy, set beside the first.")] = None,
+    roles: Roles = None,
+    title: Annotated[str, typer.Option(help="Heading.")] = "Oversight report",
+    quarantine: Quarantine = None,
+    as_json: Json = False,
+) -> None:
+    """Write the report: one HTML file that opens without a network."""
+    from aura_analytics.report.page import write_report
+    from aura_analytics.rules.policy import as_policy
+
+    chosen = as_policy(policy)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task(f"reading {name_of(events)}", total=2)
+        log = load_events(events, quarantine)
+        bar.update(task, advance=1, description="report")
+        path = write_report(log, out, as_of=as_of, window=window_of(window, chosen.spec.window), policy=chosen, compare=compare, sla=sla_of(sla),
+                            roles=roles, title=title, source=name_of(events))  # fmt: skip
+        bar.update(task, advance=1)
+    if as_json:
+        print_json({"report": str(path), "bytes": path.stat().st_size})
+    else:
+        typer.echo(f"Report: {path.resolve()}")
+
+
+def metrics_(as_json: Json = False) -> None:
+    """List the metrics: unit, range, direction, and what each is about."""
+    from aura_analytics.metrics import METRICS
+
+    rows = [
+        {"name": one.name, "title": one.title, "unit": one.unit, "low": one.low, "high": one.high, "direction": one.direction,
+         "kinds": list(one.kinds)}
+        for one in METRICS.values()
+    ]  # fmt: skip
+    if as_json:
+        print_json(rows)
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table()
+    for name in ("Metric", "Meaning", "Unit", "Range", "Better"):
+        table.add_column(name, overflow="fold")
+    for row in rows:
+        low = "" if row["low"] is None else f"{row['low']:g}"
+        high = "" if row["high"] is None else f"{row['high']:g}"
+        table.add_row(str(row["name"]), str(row["title"]), str(row["unit"]), f"{low}-{high}", str(row["direction"]))
+    Console().print(table)

@@ -1,0 +1,47 @@
+"""`aura import`: foreign logs through a mapping."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aura_analytics.cli.inputs import Quarantine
+from aura_analytics.cli.output import Json, print_json, progress
+from aura_analytics.errors import ParameterError, Problem
+
+__all__ = ["import_"]
+
+
+def import_(
+    log: Annotated[Path, typer.Argument(help="Foreign log: .parquet, .csv, .jsonl, .xes or .xes.gz.", show_default=False)],
+    mapping: Annotated[Path, typer.Option(help="Mapping file (YAML).", show_default=False)],
+    out: Annotated[Path, typer.Option(help="Events to write: .parquet, .jsonl or .csv.", show_default=False)],
+    quarantine: Quarantine = None,
+    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Turn a foreign log into events, by a mapping."""
+    from aura_analytics.io.files import format_of, write_events
+    from aura_analytics.io.foreign import import_log_report
+
+    format_of(out)
+    if out.exists() and not force:
+        raise ParameterError(Problem("the file exists already", got=str(out), next="choose another name, or --force"))
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task(f"importing {log.name}", total=2)
+        table, report = import_log_report(log, mapping)
+        report.set_aside(log, quarantine)
+        bar.update(task, advance=1, description=f"writing {out.name}")
+        write_events(table, out)
+        bar.update(task, advance=1)
+    if as_json:
+        print_json({
+            "out": str(out), "rows": report.rows, "events": report.events, "by_type": report.by_type, "unused": report.unused,
+            "undecided": report.undecided, "unanswered": report.unanswered, "refused": len(report.refused), "unreadable": len(report.unreadable),
+            "repeats": report.refused.duplicates, "quarantine": str(quarantine) if report.refused or report.unreadable else None,
+        })  # fmt: skip
+        return
+    typer.echo(str(report))
+    typer.echo(f"Events: {out}" + (f"\nSet aside: {quarantine}" if report.refused or report.unreadable else ""))

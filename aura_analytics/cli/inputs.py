@@ -1,0 +1,117 @@
+"""What commands take: events, ledgers, policies, limits. Every command takes them in the same words."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from aura_analytics.ledger import Ledger
+
+__all__ = [
+    "Actor",
+    "AsOf",
+    "Events",
+    "LedgerUrl",
+    "Out",
+    "PolicyName",
+    "Quarantine",
+    "Roles",
+    "SlaOption",
+    "Url",
+    "Window",
+    "is_ledger",
+    "load_events",
+    "name_of",
+    "opened",
+    "sla_of",
+    "unused",
+    "window_of",
+]
+
+_EVENTS = "Events: .parquet, .jsonl, .csv, a folder, a glob, or a ledger (URL or .db file)."
+LEDGER_HELP = "Ledger: sqlite:///FILE, postgresql+psycopg://..., or a SQLite file; default AURA_LEDGER, else aura.db here."
+Events = Annotated[str, typer.Argument(help=_EVENTS, show_default=False)]
+AsOf = Annotated[str | None, typer.Option(help="End of the window, ISO 8601; default the last event.")]
+Window = Annotated[str | None, typer.Option(help="Length of the window, such as 90d, or 'all'; default the policy's.")]
+PolicyName = Annotated[
+    str | None, typer.Option("--policy", help="Policy: evidence_gated, tracker, or a file (YAML).", show_default="evidence_gated")
+]
+SlaOption = Annotated[
+    list[str] | None, typer.Option("--sla", help="Limit of a case: 72h, '20 working days', or QUEUE=LIMIT; repeatable.")
+]
+Roles = Annotated[Path | None, typer.Option(help="YAML file: role -> list of actors.")]
+Quarantine = Annotated[
+    Path | None, typer.Option(help="File for lines and rows that break the contract; without it they are an error.")
+]
+Actor = Annotated[list[str] | None, typer.Option(help="Only this actor; repeatable.")]
+Out = Annotated[Path | None, typer.Option(help="Write the dossiers as .parquet, .csv or .jsonl too.")]
+Url = Annotated[str | None, typer.Argument(metavar="LEDGER", help=LEDGER_HELP, show_default=False)]
+LedgerUrl = Annotated[str | None, typer.Option("--ledger", help="Ledger; default AURA_LEDGER, else aura.db here.")]
+
+
+def is_ledger(text: str) -> bool:
+    """Whether a command's argument names a ledger rather than a file of events."""
+    from aura_analytics.io.front_door import is_ledger_address
+
+    return is_ledger_address(text)
+
+
+def opened(text: str | None, *, create: bool = False) -> Ledger:
+    """The ledger that a command's argument names."""
+    from aura_analytics.ledger import Ledger
+
+    return Ledger(text, create=create)
+
+
+def load_events(source: str, quarantine: Path | None = None) -> pl.LazyFrame:
+    """Events from whatever an argument names; what was set aside is said on standard error."""
+    from aura_analytics.io.checked import QuarantineWarning
+    from aura_analytics.io.front_door import as_events
+
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", QuarantineWarning)
+        frame = as_events(source, quarantine=quarantine)
+    for one in said:
+        if issubclass(one.category, QuarantineWarning):
+            typer.echo(str(one.message), err=True)
+        else:
+            warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
+    return frame
+
+
+def name_of(events: str) -> str:
+    """What the events come from, in short, and without a password."""
+    return opened(events).url if is_ledger(events) else Path(events).name
+
+
+def window_of(text: str | None, policy_window: str | None) -> str | None:
+    """The window asked for, or else the one that the policy is meant for."""
+    return policy_window if text is None else None if text == "all" else text
+
+
+def sla_of(options: list[str] | None) -> dict[str, str] | None:
+    """Limits of cases by queue, from the options of a command."""
+    if not options:
+        return None
+    return {(parts := one.rpartition("="))[0] or "default": parts[2] for one in options}
+
+
+def unused(path: Path | None) -> Path | None:
+    """A file to write that is not there yet.
+
+    Raises
+    ------
+    ParameterError
+        If it is.
+    """
+    from aura_analytics.errors import ParameterError, Problem
+
+    if path is not None and path.exists():
+        raise ParameterError(Problem("the file exists already", got=str(path), next="choose another name"))
+    return path

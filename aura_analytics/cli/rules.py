@@ -1,0 +1,60 @@
+"""`aura rules`: policy files checked and tested."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from aura_analytics.cli.output import Json, print_json
+from aura_analytics.errors import ParameterError, Problem
+
+__all__ = ["rules_app"]
+
+rules_app = typer.Typer(help="Check and test policy files.", no_args_is_help=True)
+
+
+@rules_app.command("check")
+def rules_check(
+    file: Annotated[Path, typer.Argument(help="Policy file (YAML).", show_default=False)], as_json: Json = False
+) -> None:
+    """Say everything that is wrong with a policy file, at once."""
+    from aura_analytics.errors import RuleError
+    from aura_analytics.rules.policy import Policy
+
+    try:
+        policy = Policy.from_yaml(file)
+        policy.test()  # a case that cannot be read is a mistake too; whether it passes is for `rules test`
+    except RuleError as error:
+        if as_json:
+            print_json({"ok": False, "problems": [str(problem) for problem in error.problems]})
+        else:
+            for problem in error.problems:
+                typer.echo(str(problem))
+        raise typer.Exit(2) from None
+    if as_json:
+        print_json({"ok": True, "name": policy.name, "rules": [rule.id for rule in policy.spec.rules], "metrics": policy.metrics})
+    else:
+        typer.echo(f"{file}: {policy.name} is a policy of {len(policy.spec.rules)} rules on {', '.join(policy.metrics)}")
+
+
+@rules_app.command("test")
+def rules_test(
+    file: Annotated[Path, typer.Argument(help="Policy file (YAML).", show_default=False)], as_json: Json = False
+) -> None:
+    """Run the cases written beside the rules; exit code 1 when one fails."""
+    from aura_analytics.rules.policy import Policy
+
+    policy = Policy.from_yaml(file)
+    if not policy.spec.tests:
+        raise ParameterError(Problem("the policy has no tests", got=str(file), next="write cases under 'tests:' beside the rules"))
+    result = policy.test()
+    if as_json:
+        print_json({"passed": result.passed, "failed": len(result.failures), "failures": list(result.failures)})
+    else:
+        for failure in result.failures:
+            typer.echo(f"FAILED {failure}")
+        typer.echo(f"{result.passed} passed, {len(result.failures)} failed")
+    if result.failures:
+        raise typer.Exit(1)

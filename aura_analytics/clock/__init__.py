@@ -1,0 +1,1 @@
+"""Time: moments and spans, business calendars, limits of cases."""

@@ -1,0 +1,180 @@
+"""Times: from text and naive clocks to UTC microseconds, and the spans that windows are written in."""
+
+from __future__ import annotations
+
+import re
+from datetime import date, datetime, timedelta, timezone
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from aura_analytics.errors import ParameterError, Problem
+
+__all__ = [
+    "Ambiguous",
+    "check_ambiguous",
+    "check_zone",
+    "epoch_micros",
+    "from_epoch_micros",
+    "micros",
+    "parse_as_of",
+    "parse_span",
+    "span_of_time",
+    "to_utc",
+]
+
+Ambiguous = Literal["reject", "earliest", "latest"]
+UTC = pl.Datetime("us", "UTC")
+
+_OFFSET = r"[T ]\S*?([+-]\d{2}:?\d{2}|[Zz])$"
+_OFFSET_TAIL = r"([+-]\d{2}:?\d{2}|[Zz])$"
+_LONGEST = 100 * 366 * 86_400
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 7 * 86_400}
+
+
+def check_zone(zone: str) -> str:
+    """The zone itself when it is an IANA name; `ParameterError` otherwise."""
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError):
+        problem = Problem("unknown time zone", got=zone, expected="an IANA name such as 'Europe/Amsterdam'")
+        raise ParameterError(problem) from None
+    return zone
+
+
+def check_ambiguous(choice: str) -> None:
+    """`ParameterError` unless it says what a time that happened twice means."""
+    if choice not in ("reject", "earliest", "latest"):
+        raise ParameterError(Problem("unknown choice for ambiguous times", got=choice, expected="reject, earliest or latest"))
+
+
+def _localize(naive: pl.Expr, zone: str, ambiguous: Ambiguous) -> pl.Expr:
+    """Naive wall-clock times of `zone` in UTC; null for a time that never was, or (with `reject`) was twice."""
+    if zone == "UTC":
+        return naive.dt.replace_time_zone("UTC")
+    twice: Literal["earliest", "latest", "null"] = "null" if ambiguous == "reject" else ambiguous
+    return naive.dt.replace_time_zone(zone, ambiguous=twice, non_existent="null").dt.convert_time_zone("UTC")
+
+
+def to_utc(column: pl.Expr, dtype: pl.DataType, zone: str = "UTC", ambiguous: Ambiguous = "reject") -> pl.Expr:
+    """Expression for a column of times as `Datetime("us", "UTC")`; null where a time cannot be read.
+
+    Text is ISO 8601, date alone allowed, offsets may differ from row to row; times without an offset are wall-clock times of
+    `zone`.
+    """
+    if isinstance(dtype, pl.Datetime):
+        micro = column.dt.cast_time_unit("us")
+        return micro.dt.convert_time_zone("UTC") if dtype.time_zone else _localize(micro, zone, ambiguous)
+    if dtype == pl.Date:
+        return _localize(column.cast(pl.Datetime("us")), zone, ambiguous)
+    text = column.cast(pl.String).str.strip_chars()
+    offset = text.str.extract(_OFFSET, 1)
+    body = (
+        pl.when(offset.is_null()).then(text).otherwise(text.str.replace(_OFFSET_TAIL, ""))
+        .str.replace(" ", "T", literal=True).str.strip_chars()
+    )  # fmt: skip
+    naive = pl.coalesce(
+        body.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False),
+        body.str.to_datetime("%Y-%m-%dT%H:%M", time_unit="us", strict=False),
+        body.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")),
+    )
+    sign = pl.when(offset.str.starts_with("-")).then(-1).otherwise(1)
+    hours = offset.str.slice(1, 2).cast(pl.Int64, strict=False)
+    minutes = offset.str.slice(-2).cast(pl.Int64, strict=False)
+    known = (hours <= 18) & (minutes < 60)  # the widest offset ISO 8601 clocks use is 14 hours
+    shift = pl.when(offset.str.to_uppercase() == "Z").then(0).when(known).then(sign * (hours * 60 + minutes))
+    shifted = (naive - pl.duration(minutes=shift)).dt.replace_time_zone("UTC")
+    return pl.when(offset.is_null()).then(_localize(naive, zone, ambiguous)).otherwise(shifted)
+
+
+def parse_span(text: str | timedelta, *, name: str = "window") -> timedelta:
+    """A length of time: `timedelta`, or text such as `90d`, `12h`, `2w`.
+
+    Raises
+    ------
+    ParameterError
+        If the text is not a positive number and a unit (s, m, h, d, w).
+
+    Examples
+    --------
+    >>> parse_span("90d").days
+    90
+    """
+    if isinstance(text, timedelta):
+        span = text
+    else:
+        found = re.fullmatch(r"\s*(\d+)\s*([smhdw])\s*", text) if isinstance(text, str) else None
+        if not found:
+            raise ParameterError(Problem(f"{name} is not a span of time", got=text, expected="such as '90d', '12h' or '2w'"))
+        seconds = int(found[1]) * _UNITS[found[2]]
+        if seconds > _LONGEST:
+            raise ParameterError(Problem(f"{name} is too long", got=text, expected="at most 100 years"))
+        span = timedelta(seconds=seconds)
+    if span <= timedelta(0):
+        raise ParameterError(Problem(f"{name} must be longer than nothing", got=str(text)))
+    return span
+
+
+def parse_as_of(as_of: datetime | date | str, *, name: str = "as_of") -> datetime:
+    """A moment in UTC: `datetime` (naive = UTC), `date` (its first moment) or ISO 8601 text.
+
+    Examples
+    --------
+    >>> parse_as_of("2026-03-31").isoformat()
+    '2026-03-31T00:00:00+00:00'
+    """
+    if isinstance(as_of, str):
+        try:
+            as_of = datetime.fromisoformat(as_of)
+        except ValueError:
+            problem = Problem(f"{name} is not a time", got=as_of, expected="ISO 8601, such as 2026-03-31 or 2026-03-31T17:00:00Z")
+            raise ParameterError(problem) from None
+    elif not isinstance(as_of, datetime):
+        as_of = datetime(as_of.year, as_of.month, as_of.day, tzinfo=timezone.utc)
+    if not 1970 <= as_of.year < 2200:
+        raise ParameterError(Problem(f"{name} is not a plausible time", got=str(as_of), expected="a year from 1970 to 2199"))
+    return as_of.replace(tzinfo=timezone.utc) if as_of.tzinfo is None else as_of.astimezone(timezone.utc)
+
+
+def micros(span: timedelta) -> int:
+    """A span in whole microseconds."""
+    return span // timedelta(microseconds=1)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def epoch_micros(moment: datetime) -> int:
+    """Microseconds since 1970 of a moment; a naive one is UTC.
+
+    Examples
+    --------
+    >>> epoch_micros(datetime(1970, 1, 2))
+    86400000000
+    """
+    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+    return (aware - _EPOCH) // timedelta(microseconds=1)
+
+
+def from_epoch_micros(count: int) -> datetime:
+    """The moment so many microseconds after 1970, in UTC."""
+    return _EPOCH + timedelta(microseconds=count)
+
+
+def span_of_time(span: str | timedelta | None) -> str:
+    """A window in words.
+
+    Examples
+    --------
+    >>> span_of_time("90d"), span_of_time("1d"), span_of_time(None)
+    ('90 days', '1 day', 'the whole log')
+    """
+    if span is None:
+        return "the whole log"
+    if isinstance(span, timedelta):
+        whole_days = span % timedelta(days=1) == timedelta(0)
+        span = f"{span.days}d" if whole_days else f"{span // timedelta(hours=1)}h"
+    unit = {"d": "day", "h": "hour", "w": "week", "m": "minute", "s": "second"}[span.strip()[-1]]
+    count = int(span.strip()[:-1])
+    return f"{count} {unit}{'' if count == 1 else 's'}"

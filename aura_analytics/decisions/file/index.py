@@ -1,0 +1,392 @@
+"""An index of the decision log, so that nothing reads the whole file twice: a SQLite file beside it that can be deleted at any time.
+
+It takes in what was added since it last looked, remembers where every entry is, and keeps tallies: how many decisions there are of
+every combination of components, bin of confidence and outcome. An amendment moves its decision from one tally to another: the last
+outcome counts.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from aura_analytics.decisions.file.log_file import MARKS, Line, LogFile, Place, parsed
+from aura_analytics.decisions.records import DecisionLog
+from aura_analytics.decisions.tables import (
+    Conditions,
+    decision_table,
+    entry_facts,
+    entry_of,
+    outcome_facts,
+    pattern_table,
+    served,
+    tally_table,
+)
+from aura_analytics.errors import LedgerUnavailableError, Problem
+
+__all__ = ["Index"]
+
+_FORM = 5
+_HELD = 10_000
+_PATTERNS = 50_000  # more kinds of decisions than that are counted when somebody asks
+_TABLES = """
+CREATE TABLE about (name TEXT PRIMARY KEY, value);
+CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INTEGER, at INTEGER, size INTEGER, ts INTEGER,
+                      confidence REAL, bin INTEGER, components TEXT, served TEXT, covariates TEXT, outcome TEXT, micros INTEGER, ended INTEGER,
+                      amendment INTEGER);
+CREATE TABLE notes (n INTEGER PRIMARY KEY, kind TEXT, request_id TEXT, segment INTEGER, at INTEGER, size INTEGER);
+CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER, timed INTEGER,
+                      micros INTEGER, UNIQUE (components, served, bin, outcome));
+CREATE TABLE patterns (n INTEGER PRIMARY KEY, served TEXT, covariates TEXT, outcome TEXT, decisions INTEGER,
+                       UNIQUE (served, covariates, outcome));
+CREATE TABLE skipped (segment INTEGER, at INTEGER, why TEXT);
+CREATE INDEX entries_ts ON entries (ts);
+CREATE INDEX entries_outcome ON entries (outcome);
+CREATE INDEX notes_id ON notes (request_id, kind);
+"""
+
+
+class Index:
+    """The index of a log file.
+
+    Parameters
+    ----------
+    log
+        The file.
+    """
+
+    def __init__(self, log: LogFile) -> None:
+        self._log = log
+        self._path = log.path.with_name(log.path.name + ".index")
+        self._connection: sqlite3.Connection | None = None
+        self._process = os.getpid()
+        self._own: tempfile.TemporaryDirectory[str] | None = None
+        self._lock = threading.RLock()
+
+    def close(self) -> None:
+        """Close the file of the index."""
+        with self._lock:
+            if self._connection is not None and self._process == os.getpid():
+                self._connection.close()
+            self._connection = None
+
+    def forget(self) -> None:
+        """Have everything read anew by whoever looks next: the log was repaired or cut."""
+        with self._lock:
+            self._refreshed().execute("UPDATE about SET value = 0 WHERE name = 'form'")
+
+    def _asked(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
+        """The answer of a query, with everything in the index that the log holds by now. One thread at a time."""
+        with self._lock:
+            return self._refreshed().execute(query, values).fetchall()
+
+    def _refreshed(self) -> sqlite3.Connection:
+        try:
+            return self._refresh()
+        except (sqlite3.DatabaseError, PermissionError) as error:
+            self.close()
+            if _cannot_write(error):
+                self._elsewhere()
+            elif isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
+                raise LedgerUnavailableError(
+                    Problem("the index of the decision log is in use", where=str(self._path), next="try again")
+                ) from None
+            else:
+                # it holds nothing that the log does not: whatever is wrong with it, it is made anew
+                for path in (self._path, *(Path(f"{self._path}{end}") for end in ("-wal", "-shm"))):
+                    path.unlink(missing_ok=True)
+            return self._refresh()
+
+    def _elsewhere(self) -> None:
+        """Go on with a copy of one's own: the log may be read, but nothing may be written beside it."""
+        self._own = tempfile.TemporaryDirectory(prefix="aura-index-")
+        target = Path(self._own.name) / "index"
+        for end in ("", "-wal"):
+            with contextlib.suppress(OSError):
+                shutil.copyfile(f"{self._path}{end}", f"{target}{end}")
+        self._path = target
+
+    def _refresh(self) -> sqlite3.Connection:
+        connection = self._opened()
+        about = dict(connection.execute("SELECT name, value FROM about"))
+        number, size, changed = self._log.end()
+        if about.get("form") == _FORM and (about["segment"], about["end"], about["changed"]) == (number, size, changed):
+            return connection
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            about = dict(connection.execute("SELECT name, value FROM about"))
+            if about.get("form") != _FORM or not self._continues(about):
+                for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
+                    if table != "about":
+                        connection.execute(f"DELETE FROM {table}")  # noqa: S608
+                about = {
+                    "form": _FORM,
+                    "segment": 0,
+                    "end": 0,
+                    "last": "",
+                    "last_segment": 0,
+                    "last_at": 0,
+                    "last_size": 0,
+                    "patterns": 1,
+                }
+            self._take_in(connection, about)
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+        return connection
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._process != os.getpid():
+            self._connection, self._process = None, os.getpid()  # of the parent
+        if self._connection is None:
+            if self._own is None:
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = OFF")
+            connection.execute("PRAGMA cache_size = -65536")
+            connection.execute("BEGIN IMMEDIATE")
+            held = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
+            if "about" in held and dict(connection.execute("SELECT name, value FROM about")).get("form", _FORM) not in (0, _FORM):
+                for name in held - {"about"}:
+                    connection.execute(f"DROP TABLE IF EXISTS {name}" if not name.startswith("sqlite_") else "SELECT 1")
+                connection.execute("DROP TABLE about")
+                held = set()
+            if "about" not in held:
+                for statement in _TABLES.split(";"):
+                    connection.execute(statement)
+            connection.execute("COMMIT")
+            if self._own is None and self._log.path.exists():
+                self._path.chmod(self._log.path.stat().st_mode & 0o777)
+            self._connection = connection
+        return self._connection
+
+    def _continues(self, about: dict[str, Any]) -> bool:
+        """Whether the log is the one that was indexed, with something added."""
+        if about["first"] != min(self._log.segments(), default=1):
+            return False  # something was deleted
+        number, size, changed = self._log.end()
+        if (about["segment"], about["end"]) == (number, size) and about["changed"] not in (-1, changed):
+            return False  # as long as before, but written since: somebody edited it
+        if not about["last"]:
+            return True
+        try:
+            return bool(about["last"] == _digest(self._log.read((about["last_segment"], about["last_at"], about["last_size"]))))
+        except FileNotFoundError:
+            return False
+
+    def _take_in(self, connection: sqlite3.Connection, about: dict[str, Any]) -> None:
+        number, size, changed = self._log.end()
+        about["first"] = min(self._log.segments(), default=1)
+        raw = None
+        taker = _Taker(connection, patterns=bool(about["patterns"]))
+        for line in self._log.lines((about["segment"], about["end"])):
+            if not line.complete and line.segment >= number and isinstance(parsed(line.raw), str):
+                break  # maybe somebody is just writing it
+            about["segment"], about["end"] = line.segment, line.offset + len(line.raw) + int(line.complete)
+            about["last_segment"], about["last_at"], about["last_size"] = line.segment, line.offset, len(line.raw)
+            raw = line.raw
+            taker.take(line)
+        taker.flush()
+        about["patterns"] = int(taker.patterns)
+        if raw is None and about["segment"] < number:
+            about["segment"], about["end"] = number, 0  # rotated, and nothing added since
+        if raw is not None:
+            about["last"] = _digest(raw)
+        # the time belongs to the size that was seen with it; if more was read, the next look finds another
+        about["changed"] = changed if (about["segment"], about["end"]) == (number, size) else -1
+        connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", list(about.items()))
+
+    # -- asking ----------------------------------------------------------------------------------------------------------
+
+    def components(self, request_id: str) -> list[str] | None:
+        """The components that serve a decision by now, None when there is none such."""
+        rows = self._asked("SELECT served FROM entries WHERE request_id = ?", (request_id,))
+        return list(json.loads(rows[0][0])) if rows else None
+
+    def entries(self, conditions: Conditions, limit: int | None, *, newest_first: bool) -> Iterator[DecisionLog]:
+        """Entries that meet all conditions, with their last outcome."""
+        where, values = [], []
+        for test, value in (("request_id = ?", conditions.request_id), ("ts >= ?", conditions.since),
+                            ("ts <= ?", conditions.until), ("outcome = ?", conditions.outcome)):  # fmt: skip
+            if value is not None:
+                where.append(f"e.{test}")
+                values.append(value)
+        if conditions.has_outcome is not None:
+            where.append(f"e.outcome IS {'NOT ' if conditions.has_outcome else ''}NULL")
+        condition = f"WHERE {' AND '.join(where)}" if where else ""
+        order = "e.ts DESC, e.n DESC" if newest_first else "e.n"
+        joined = (
+            "SELECT e.segment, e.at, e.size, a.segment, a.at, a.size FROM entries AS e LEFT JOIN notes AS a ON a.n = e.amendment"
+        )
+        most = -1 if limit is None else min(limit, 2**62)
+        rows = self._asked(f"{joined} {condition} ORDER BY {order} LIMIT ?", (*values, most))
+        own = self._log.read_many(row[:3] for row in rows)
+        later = self._log.read_many(row[3:] for row in rows if row[3] is not None)
+        for row, raw in zip(rows, own, strict=True):
+            yield entry_of(json.loads(raw), json.loads(next(later)) if row[3] is not None else None)
+
+    def notes(self, kind: str, request_id: str | None = None) -> list[dict[str, Any]]:
+        """Outcomes, overrides or approvals that were added, the first first."""
+        where, values = "kind = ?", [kind]
+        if request_id is not None:
+            where, values = f"{where} AND request_id = ?", [kind, request_id]
+        places = self._asked(f"SELECT segment, at, size FROM notes WHERE {where} ORDER BY n", values)  # noqa: S608
+        return [json.loads(raw) for raw in self._log.read_many(places)]
+
+    def raw(self, request_id: str) -> dict[str, Any] | None:
+        """The line of a decision as it was written."""
+        rows = self._asked("SELECT segment, at, size FROM entries WHERE request_id = ?", (request_id,))
+        return dict(json.loads(self._log.read(rows[0]))) if rows else None
+
+    def skipped(self) -> dict[tuple[int, int], str]:
+        """Why lines that can be read do not count, by segment and offset."""
+        return {(segment, at): why for segment, at, why in self._asked("SELECT segment, at, why FROM skipped")}
+
+    def tallies(self) -> pl.DataFrame:
+        """How many decisions there are of every combination of components, bin of confidence and outcome."""
+        return tally_table(self._asked(
+            "SELECT components, served, nullif(bin, -1), nullif(outcome, ''), decisions, timed, micros FROM tallies WHERE decisions > 0"
+            " ORDER BY n"
+        ))  # fmt: skip
+
+    def table(self) -> pl.DataFrame:
+        """One row a decision."""
+        return decision_table(self._asked(
+            "SELECT request_id, ts, confidence, components, served, covariates, outcome, micros, ended FROM entries ORDER BY n"
+        ))  # fmt: skip
+
+    def patterns(self) -> pl.DataFrame:
+        """Decisions with outcomes, those that are alike together."""
+        kept = "SELECT served, covariates, outcome, decisions FROM patterns WHERE decisions > 0 ORDER BY n"
+        counted = (
+            "SELECT served, covariates, outcome, count(*) FROM entries WHERE outcome IS NOT NULL GROUP BY 1, 2, 3 ORDER BY min(n)"
+        )
+        with self._lock:
+            few = self._asked("SELECT value FROM about WHERE name = 'patterns'")
+            return pattern_table(self._asked(kept if few and few[0][0] else counted))
+
+
+class _Taker:
+    """Takes lines in, many in one statement."""
+
+    def __init__(self, connection: sqlite3.Connection, *, patterns: bool) -> None:
+        self._connection = connection
+        self.patterns = patterns
+        self._patterns: dict[tuple[str, str, str], int] = {}
+        self._entries: dict[str, dict[str, Any]] = {}
+        self._tallies: dict[tuple[str, str, int, str], list[int]] = {}
+
+    def take(self, line: Line) -> None:
+        found = parsed(line.raw) if line.raw.strip() else ""
+        if isinstance(found, str):
+            return  # `faults` reports it
+        place = line.segment, line.offset, len(line.raw)
+        for mark, kind in MARKS.items():
+            if mark in found:
+                self._note(kind, found, str(found[mark]), place)
+                return
+        self._enter(found, place)
+
+    def _enter(self, entry: dict[str, Any], place: Place) -> None:
+        name = entry["request_id"]
+        held = self._connection.execute("SELECT 1 FROM entries WHERE request_id = ?", (name,))
+        if name in self._entries or held.fetchone() is not None:
+            self._skip(place, "a second entry with this request_id: the first one counts")
+            return
+        self._entries[name] = row = (
+            dict(zip(("segment", "at", "size"), place, strict=True)) | entry_facts(entry) | {"amendment": None}
+        )
+        self._tally(row, 1)
+        if len(self._entries) >= _HELD:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is held."""
+        columns = (
+            "request_id, segment, at, size, ts, confidence, bin, components, served, covariates, outcome, micros, ended, amendment"
+        )
+        values = ", ".join(f":{name}" for name in columns.split(", "))
+        self._connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({values})", self._entries.values())  # noqa: S608
+        self._entries.clear()
+        self._connection.executemany(
+            "INSERT INTO tallies (components, served, bin, outcome, decisions, timed, micros) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO"
+            " UPDATE SET decisions = decisions + excluded.decisions, timed = timed + excluded.timed, micros = micros + excluded.micros",
+            [(*key, *counts) for key, counts in self._tallies.items()],
+        )
+        self._tallies.clear()
+        if not self.patterns:
+            return
+        self._connection.executemany(
+            "INSERT INTO patterns (served, covariates, outcome, decisions) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
+            " decisions = decisions + excluded.decisions",
+            [(*key, count) for key, count in self._patterns.items()],
+        )
+        self._patterns.clear()
+        if (self._connection.execute("SELECT max(n) FROM patterns").fetchone()[0] or 0) > _PATTERNS:
+            self.patterns = False
+            self._connection.execute("DELETE FROM patterns")
+
+    def _tally(self, row: Mapping[str, Any], sign: int) -> None:
+        key = (row["components"], row["served"], -1 if row["bin"] is None else row["bin"], row["outcome"] or "")
+        held = self._tallies.setdefault(key, [0, 0, 0])
+        held[0] += sign
+        held[1] += sign * int(row["micros"] is not None)
+        held[2] += sign * (row["micros"] or 0)
+        if self.patterns and row["outcome"] is not None:
+            pattern = row["served"], row["covariates"], row["outcome"]
+            self._patterns[pattern] = self._patterns.get(pattern, 0) + sign
+
+    def _note(self, kind: str, found: dict[str, Any], name: str, place: Place) -> None:
+        made = "INSERT INTO notes (kind, request_id, segment, at, size) VALUES (?, ?, ?, ?, ?)"
+        if kind == "approval":
+            self._connection.execute(made, (kind, name, *place))
+            return
+        row = self._entries.get(name) or self._stored(name)
+        if row is None:
+            self._skip(place, "it says something of a decision that is not in the log")
+            return
+        number = self._connection.execute(made, (kind, name, *place)).lastrowid
+        self._tally(row, -1)
+        if kind == "outcome":
+            row |= outcome_facts(found["outcome"], found.get("logged_at")) | {"amendment": number}
+        else:
+            row["served"] = json.dumps(served(json.loads(row["served"]), found["override"]))
+        self._tally(row, 1)
+        if name not in self._entries:
+            self._connection.execute(
+                "UPDATE entries SET served = :served, outcome = :outcome, micros = :micros, ended = :ended, amendment = :amendment"
+                " WHERE n = :n",
+                row,
+            )
+
+    def _skip(self, place: Place, why: str) -> None:
+        self._connection.execute("INSERT INTO skipped VALUES (?, ?, ?)", (*place[:2], why))
+
+    def _stored(self, name: str) -> dict[str, Any] | None:
+        columns = ("n", "components", "served", "covariates", "bin", "outcome", "micros", "ended", "amendment")
+        row = self._connection.execute(f"SELECT {', '.join(columns)} FROM entries WHERE request_id = ?", (name,)).fetchone()  # noqa: S608
+        return None if row is None else dict(zip(columns, row, strict=True))
+
+
+def _cannot_write(error: Exception) -> bool:
+    said = str(error)
+    return isinstance(error, PermissionError) or any(
+        word in said for word in ("unable to open", "readonly", "read-only", "attempt to write")
+    )
+
+
+def _digest(raw: bytes) -> str:
+    return hashlib.blake2b(raw, digest_size=16).hexdigest()

@@ -1,0 +1,475 @@
+"""The decision log's file: JSON Lines that are only ever added to, by several processes at once.
+
+Four kinds of line: a decision (the form of the accountability layer's document), and three that say more of one:
+`{"amends": request_id, "outcome": ...}` what became of it, `{"overrides": request_id, ...}` what a user put in the place of a component,
+`{"approves": proposal, ...}` who let a proposal of the learning be applied. A line counts when its end is there; a line that a crash
+cut off is closed by the next writer, reported by `faults`, and never taken for an entry.
+
+The log is a row of segments. The last, which grows, has the log's own name; the ones before were renamed by a rotation, with a date and
+a number, and compressed. A place in the log is a segment's number and an offset, and stays what it is.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from aura_analytics.clock import times
+from aura_analytics.decisions.file.segments import Packed, pack
+from aura_analytics.errors import EventError, FileFormatError, LedgerUnavailableError, ParameterError, Problem
+from aura_analytics.io.locks import locked
+
+__all__ = ["MARKS", "Line", "LogFile", "Place", "moment", "parsed"]
+
+_BLOCK = 1 << 20
+_WAIT = 30.0  # seconds for another writer
+_TRIES = 100
+MARKS = {"amends": "outcome", "overrides": "override", "approves": "approval"}
+Place = tuple[int, int, int]  # segment, offset, length
+
+
+def moment(text: object) -> int | None:
+    """Microseconds since 1970 of an ISO 8601 time; naive is UTC; None when it is none."""
+    if not isinstance(text, str):
+        return None
+    try:
+        return times.epoch_micros(datetime.fromisoformat(text))
+    except ValueError:
+        return None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line of the log: where it is, and what it holds."""
+
+    segment: int
+    offset: int
+    raw: bytes
+    complete: bool = True
+
+
+def parsed(raw: bytes) -> dict[str, Any] | str:
+    """The object of a line, or why it is none."""
+    try:
+        found = json.loads(raw)
+        if b"\\ud" in raw.lower():
+            json.dumps(found, ensure_ascii=False).encode()  # half of a character, which no file can hold
+    except UnicodeError:
+        return "not UTF-8"
+    except ValueError as error:
+        return f"not JSON ({error})"
+    except RecursionError:
+        return "nested too deeply"
+    if not isinstance(found, dict):
+        return "not a JSON object"
+    for mark, holds in MARKS.items():
+        if mark in found:
+            return found if isinstance(found.get(holds), dict) else f"one that {mark} but has no {holds}"
+    if not isinstance(found.get("request_id"), str):
+        return "an entry without request_id"
+    if not isinstance(found.get("outcome"), (dict, type(None))):
+        return "an entry whose outcome is no object"
+    return found
+
+
+class LogFile:
+    """A file of lines, and the segments before it.
+
+    Parameters
+    ----------
+    path
+        Where it is; its folder is made when the first line is written.
+    sync
+        Whether a line is on the disk when `append` returns (the loss of power loses nothing), or with the operating system (the
+        loss of the process loses nothing).
+    rotate_bytes, rotate_age
+        Size or age of its first line from which `append` starts a new file; None is never.
+    """
+
+    def __init__(
+        self, path: Path, *, sync: bool = False, rotate_bytes: int | None = None, rotate_age: timedelta | None = None
+    ) -> None:
+        path = Path(os.path.realpath(path))  # a link and its target are one log
+        if path.suffix == ".gz":
+            raise ParameterError(Problem("a segment is not a log", got=str(path), next="name the log that it was rotated from"))
+        if rotate_bytes is not None and (isinstance(rotate_bytes, bool) or not isinstance(rotate_bytes, int) or rotate_bytes < 1):
+            raise ParameterError(
+                Problem("rotate_bytes is out of range", got=rotate_bytes, expected="a whole number of bytes, at least 1")
+            )
+        if rotate_age is not None and not isinstance(rotate_age, timedelta):
+            raise ParameterError(Problem("rotate_age is no time", got=rotate_age, expected="a timedelta"))
+        self.path = path
+        self._checked: tuple[int, int] | None = None
+        self._sync = sync
+        self._lock = path.with_name(path.name + ".lock")
+        self._rotate_bytes, self._rotate_age = rotate_bytes, rotate_age
+        self._name = re.compile(rf"{re.escape(path.stem)}-\d{{4}}-\d\d-\d\d\.(\d{{6,}}){re.escape(path.suffix)}(\.gz)?")
+        self._packed: dict[tuple[Any, ...], Packed] = {}
+
+    # -- writing ---------------------------------------------------------------------------------------------------------
+
+    def append(self, entry: dict[str, Any], unless: Callable[[], bool] | None = None) -> bool:
+        """Add a line; with `unless`, only where that is false while nobody else writes. Returns whether it was added.
+
+        Raises
+        ------
+        LedgerUnavailableError
+            If it cannot be written; then nothing was.
+        """
+        try:
+            raw = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        except UnicodeEncodeError as error:
+            problem = Problem(
+                "a text holds half of a character", got=error.object[error.start : error.end], expected="text that is Unicode"
+            )
+            raise EventError(problem) from None
+        due = False
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            with locked(self._lock, _WAIT), self.path.open("ab", buffering=0) as file:
+                self._check_kind()
+                if unless is not None and unless():
+                    return False
+                due = self._due(os.fstat(file.fileno()).st_size)
+                self._write(file.fileno(), raw)
+        except OSError as error:
+            raise self._explained(error) from None
+        if due:
+            self.rotate(min_bytes=self._rotate_bytes, min_age=self._rotate_age)
+        return True
+
+    def _check_kind(self) -> None:
+        """`FileFormatError` for a file that is no text: what else has this name is left as it is."""
+        try:
+            with self.path.open("rb") as file:
+                about = os.fstat(file.fileno())
+                if self._checked == (about.st_dev, about.st_ino):
+                    return
+                head = file.read(4096)
+        except FileNotFoundError:
+            return
+        except OSError as error:
+            raise FileFormatError(Problem("the decision log cannot be read", got=error.strerror, where=str(self.path))) from None
+        if b"\0" in head or head.startswith(b"\x1f\x8b"):
+            kind = "a SQLite database" if head.startswith(b"SQLite format 3") else "a binary file"
+            hint = f"for a ledger say --log-file sqlite:///{self.path.name}" if head.startswith(b"SQLite") else "name another file"
+            raise FileFormatError(
+                Problem("this is no decision log", got=kind, expected="JSON Lines", where=str(self.path), next=hint)
+            )
+        self._checked = (about.st_dev, about.st_ino)
+
+    def _write(self, file: int, raw: bytes) -> None:
+        end = os.fstat(file).st_size
+        if end and not self._ends(end):
+            raw = b"\n" + raw  # a crash cut the last line off
+        try:
+            written = os.write(file, raw)
+            if written < len(raw):
+                raise OSError(28, "No space left on device")
+        except OSError:
+            os.ftruncate(file, end)  # half a line is none
+            raise
+        if self._sync:
+            os.fdatasync(file)
+
+    def _ends(self, size: int) -> bool:
+        with self.path.open("rb") as file:
+            file.seek(size - 1)
+            return file.read(1) == b"\n"
+
+    def _explained(self, error: OSError) -> LedgerUnavailableError:
+        if isinstance(error, LedgerUnavailableError):
+            return error
+        advice = {
+            13: "give write permission to the folder",
+            28: "free some space; nothing was stored",
+            30: "the file system is read-only",
+        }
+        problem = Problem(
+            "the decision log cannot be written", got=error.strerror, where=str(self.path), next=advice.get(error.errno or 0)
+        )
+        return LedgerUnavailableError(problem)
+
+    # -- segments --------------------------------------------------------------------------------------------------------
+
+    def segments(self) -> dict[int, Path]:
+        """The closed segments by number; of one that is just being compressed the compressed one."""
+        found: dict[int, Path] = {}
+        try:
+            with os.scandir(self.path.parent) as entries:
+                names = [(match, entry.name) for entry in entries if (match := self._name.fullmatch(entry.name))]
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise FileFormatError(Problem("the decision log cannot be read", got=error.strerror, where=str(self.path))) from None
+        for match, name in sorted(names, key=lambda item: item[1]):  # x.jsonl before x.jsonl.gz
+            found[int(match[1])] = self.path.with_name(name)
+        return dict(sorted(found.items()))
+
+    def end(self) -> tuple[int, int, int]:
+        """Number and bytes of the segment that grows, and when it was last changed (nanoseconds)."""
+        for _ in range(_TRIES):
+            number = max(self.segments(), default=0) + 1
+            try:
+                about = self.path.stat()
+                size, changed = about.st_size, about.st_mtime_ns
+            except FileNotFoundError:
+                size = changed = 0
+            if number == max(self.segments(), default=0) + 1:
+                return number, size, changed
+        raise self._restless()
+
+    def _restless(self) -> LedgerUnavailableError:
+        return LedgerUnavailableError(Problem("the decision log is rotated all the time", where=str(self.path), next="try again"))
+
+    def _open(self, number: int) -> BinaryIO | Packed:
+        """A segment by number; FileNotFoundError when there is none."""
+        for _ in range(_TRIES):
+            closed = self.segments()
+            active = max(closed, default=0) + 1
+            path = self.path if number == active else closed.get(number)
+            if path is None:
+                raise FileNotFoundError(number)
+            try:
+                if path.suffix == ".gz":
+                    return self._unpacked(path)
+                file = path.open("rb")
+            except FileNotFoundError:
+                if number == active == max(self.segments(), default=0) + 1:
+                    raise
+                continue  # it has just been rotated or compressed
+            # a rotation between the look and the opening would have given another segment
+            if number < active or max(self.segments(), default=0) + 1 == active:
+                return file
+            file.close()
+        raise self._restless()
+
+    def _unpacked(self, path: Path) -> Packed:
+        stat = path.stat()
+        key = (path, stat.st_ino, stat.st_size, stat.st_mtime_ns)
+        if key not in self._packed:
+            self._packed[key] = Packed(path)
+        return self._packed[key]
+
+    def _due(self, size: int) -> bool:
+        if self._rotate_bytes is not None and size >= self._rotate_bytes:
+            return True
+        return self._rotate_age is not None and size > 0 and self._age() >= self._rotate_age
+
+    def _age(self) -> timedelta:
+        """Time since the first line of the file that grows."""
+        with self.path.open("rb") as file:
+            first = parsed(file.readline())
+        since = moment(first.get("timestamp") or first.get("logged_at")) if isinstance(first, dict) else None
+        born = self.path.stat().st_mtime if since is None else since / 1e6
+        return timedelta(seconds=datetime.now(timezone.utc).timestamp() - born)
+
+    def rotate(self, *, min_bytes: int | None = None, min_age: timedelta | None = None) -> list[Path]:
+        """Close the file that grows, when it is big or old enough, and compress what is closed.
+
+        Parameters
+        ----------
+        min_bytes, min_age
+            From which size, or which age of its first line, on; either suffices; with neither, whenever it holds a line.
+
+        Returns
+        -------
+        list of Path
+            The segments that were compressed now.
+
+        Raises
+        ------
+        LedgerUnavailableError
+            If a segment cannot be written; everything is then still readable.
+        """
+        self._check_kind()
+        try:
+            with locked(self._lock, _WAIT):
+                size = self.path.stat().st_size if self.path.exists() else 0
+                always = min_bytes is None and min_age is None
+                big = min_bytes is not None and size >= min_bytes
+                if size and (always or big or (min_age is not None and self._age() >= min_age)):
+                    number = max(self.segments(), default=0) + 1
+                    day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
+                    self.path.rename(self.path.with_name(f"{self.path.stem}-{day}.{number:06d}{self.path.suffix}"))
+            if not self.path.parent.exists():
+                return []
+            # writers go on meanwhile; one process compresses at a time
+            with locked(self.path.with_name(self.path.name + ".rotating"), _WAIT):
+                return [self._compressed(path) for path in self._plain()]
+        except OSError as error:
+            raise self._explained(error) from None
+
+    def _plain(self) -> list[Path]:
+        names = sorted(path for path in self.path.parent.iterdir() if (m := self._name.fullmatch(path.name)) and not m[2])
+        left = []
+        for path in names:
+            if path.with_name(path.name + ".gz").exists():
+                path.unlink()  # it was complete when it got this name; a crash came before this line
+            else:
+                left.append(path)
+        return left
+
+    def _compressed(self, path: Path) -> Path:
+        target = path.with_name(path.name + ".gz")
+        part = path.with_name(f".{target.name}.part")
+        with path.open("rb") as file:
+            pack((line.raw for line in _split(_blocks(file), 0, 0)), part, path.stat().st_mode)
+        part.replace(target)
+        path.unlink()
+        return target
+
+    def retain(self, keep: timedelta) -> list[Path]:
+        """Delete closed segments whose last line is older than this; returns them. The file that grows stays."""
+        border = times.epoch_micros(datetime.now(timezone.utc) - keep)
+        gone = []
+        with locked(self._lock, _WAIT):
+            for number, path in self.segments().items():
+                newest = None
+                for line in self.lines((number, 0), number):
+                    found = parsed(line.raw)
+                    at = moment(found.get("logged_at") or found.get("timestamp")) if isinstance(found, dict) else None
+                    newest = at if newest is None else max(newest, at or newest)
+                if newest is None or newest >= border:
+                    break  # later ones still amend what is here
+                path.unlink()
+                gone.append(path)
+        return gone
+
+    # -- reading ---------------------------------------------------------------------------------------------------------
+
+    def lines(self, start: tuple[int, int] = (0, 0), last: int | None = None) -> Iterator[Line]:
+        """The lines from a place on, through all segments (up to `last`); the last one may be without its end."""
+        number, offset = start
+        self._check_kind()
+        closed = self.segments()
+        # the one after the last closed one, which grows or has just been closed as well: either way it has this number
+        numbers = [n for n in (*closed, max(closed, default=0) + 1) if n >= number and (last is None or n <= last)]
+        for each in numbers:
+            begin = offset if each == number else 0
+            try:
+                with closing(self._open(each)) as file:
+                    if isinstance(file, Packed):
+                        yield from _split(file.pieces(begin), each, begin)
+                    else:
+                        file.seek(begin)
+                        yield from _split(_blocks(file), each, begin)
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                problem = Problem("the decision log cannot be read", got=error.strerror, where=str(self.path))
+                raise FileFormatError(problem) from None
+
+    def read(self, place: Place) -> bytes:
+        """The bytes of a line."""
+        return next(self.read_many([place]))
+
+    def read_many(self, places: Iterable[Place]) -> Iterator[bytes]:
+        """The bytes of several lines."""
+        held: dict[int, BinaryIO | Packed] = {}
+        with ExitStack() as stack:
+            for number, offset, length in places:
+                if number not in held:
+                    held[number] = stack.enter_context(closing(self._open(number)))
+                file = held[number]
+                if isinstance(file, Packed):
+                    yield file.read_at(offset, length)
+                else:
+                    file.seek(offset)
+                    yield file.read(length)
+
+    # -- looking after ---------------------------------------------------------------------------------------------------
+
+    def faults(self, skipped: Mapping[tuple[int, int], str] | None = None) -> list[Problem]:
+        """Lines that are no entries: what is wrong with each, and where.
+
+        Parameters
+        ----------
+        skipped
+            Why entries that can be read do not count, by segment and offset; they are reported as well.
+        """
+        found = []
+        names = {**self.segments(), self.end()[0]: self.path}
+        number, segment = 0, -1
+        for line in self.lines():
+            number, segment = (number + 1 if line.segment == segment else 1), line.segment
+            said = parsed(line.raw) if line.raw.strip() else ""
+            if isinstance(said, str) and said:
+                torn = "" if line.complete else ", cut off at the end of the file"
+                found.append(Problem(f"a line is {said}{torn}", got=line.raw[:60].decode("utf-8", "replace"),
+                                     where=f"{names.get(segment, self.path)}, line {number}",
+                                     next="aura log repair sets it aside"))  # fmt: skip
+            elif skipped and (line.segment, line.offset) in skipped:
+                found.append(Problem(skipped[line.segment, line.offset], got=line.raw[:60].decode("utf-8", "replace"),
+                                     where=f"{names.get(segment, self.path)}, line {number}"))  # fmt: skip
+        return found
+
+    def repair(self) -> tuple[int, Path | None]:
+        """Take the lines that are no entries out of the file and its segments, and keep their bytes in another beside it.
+
+        Returns
+        -------
+        tuple
+            How many lines, and the file that holds them (None when there were none).
+        """
+        with locked(self._lock, _WAIT):
+            bad, good = [], 0
+            for line in self.lines():
+                if line.raw.strip():
+                    if isinstance(parsed(line.raw), str):
+                        bad.append(line)
+                    else:
+                        good += 1
+            if not bad:
+                return 0, None
+            if not good:
+                problem = Problem(
+                    "no line of the file is an entry", where=str(self.path), expected="a decision log", next="it is left as it is"
+                )
+                raise FileFormatError(problem)
+            stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
+            aside = self.path.with_name(f"{self.path.name}.aside-{stamp}")
+            mode = self.path.stat().st_mode if self.path.exists() else 0o600
+            _written((line.raw for line in bad), aside, mode)
+            closed = self.segments()
+            for number in sorted({line.segment for line in bad}):
+                wrong = {line.offset for line in bad if line.segment == number}
+                path = closed.get(number, self.path)
+                part = path.with_name(f".{path.name}.repaired")
+                kept = (line.raw for line in self.lines((number, 0), number) if line.offset not in wrong and line.raw.strip())
+                (pack if path.suffix == ".gz" else _written)(kept, part, path.stat().st_mode)
+                part.replace(path)
+            return len(bad), aside
+
+
+def _blocks(file: Any) -> Iterator[bytes]:
+    while block := file.read(_BLOCK):
+        yield block
+
+
+def _split(pieces: Iterable[bytes], segment: int, at: int) -> Iterator[Line]:
+    rest = b""
+    for piece in pieces:
+        raws = (rest + piece).split(b"\n")
+        rest = raws.pop()
+        for raw in raws:
+            yield Line(segment, at, raw)
+            at += len(raw) + 1
+    if rest:
+        yield Line(segment, at, rest, complete=False)
+
+
+def _written(lines: Iterable[bytes], path: Path, mode: int) -> None:
+    with path.open("wb") as file:
+        path.chmod(mode & 0o777)  # whoever may not read the log may not read this
+        for raw in lines:
+            file.write(raw + b"\n")
+        file.flush()
+        os.fsync(file.fileno())

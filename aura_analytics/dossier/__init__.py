@@ -1,0 +1,1 @@
+"""Dossiers: one row per actor, every number with its n, its interval and its status."""

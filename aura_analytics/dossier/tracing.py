@@ -1,0 +1,126 @@
+"""What stands behind a number: every observation that a metric of an actor rests on, so that anybody can count again."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from datetime import date, datetime, timedelta
+
+import polars as pl
+
+from aura_analytics import cases
+from aura_analytics.cases import Options, Window
+from aura_analytics.cases.collecting import FEW, collect, in_memory
+from aura_analytics.cases.own_events import of_actor
+from aura_analytics.cases.truth import last_truth
+from aura_analytics.clock import times
+from aura_analytics.clock.calendars import CalendarLike, as_calendar
+from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.metrics.catalogue import metrics_named
+from aura_analytics.metrics.kinds.base import Context, Metric
+
+__all__ = ["observations"]
+
+_SCHEMA = {
+    "case_id": pl.String(),
+    "ts": pl.Datetime("us", "UTC"),
+    "value": pl.Float64(),
+    "ended": pl.Boolean(),
+    "agent": pl.String(),
+    "ai_recommendation": pl.String(),
+    "human_verdict": pl.String(),
+    "stars": pl.Float64(),
+    "truth": pl.String(),
+}
+
+
+def observations(
+    events: EventsLike,
+    actor: str,
+    metric: str | Metric = "override_rate",
+    as_of: datetime | date | str | None = None,
+    window: str | timedelta | None = "90d",
+    *,
+    attribution: cases.Attribution = "last_decider",
+    holding: cases.Holding = "closer",
+    calendar: CalendarLike = None,
+    sla: SlaLike = None,
+) -> pl.DataFrame:
+    """Every observation behind a number of an actor's dossier.
+
+    Parameters
+    ----------
+    events
+        Whatever holds events: see `aura_analytics.io.as_events`.
+    actor
+        Whose number.
+    metric
+        Which number, by name or your own metric.
+    as_of, window, attribution, holding, calendar, sla
+        As in `aura.dossiers`.
+
+    Returns
+    -------
+    polars.DataFrame
+        One row per observation, the latest first; as many as the dossier's `<name>_n` says (of `open_cases`: as its value says).
+        `case_id`; `ts` (of the verdict, rating, score, outcome or resolution; of an open case and for the SLA, when its clock started);
+        `value`: 1 or 0 for a share, otherwise in the metric's unit, hours waited of an open case, and for the SLA the time
+        spent as a multiple of the case's limit; `ended` (false: still open, so the value is what it is so far). Then what is
+        known of the case at `as_of`: `agent`, `ai_recommendation` and `human_verdict` (of this verdict where the metric counts verdicts, otherwise of the case's
+        last one), `stars` (last rating) and `truth` (last adjudication, or else
+        last outcome about the verdict: `success` and its like are about the work).
+
+    Raises
+    ------
+    ParameterError
+        If there is no such metric.
+    InputError, SchemaError, EventError
+        As `aura.dossiers`.
+
+    Notes
+    -----
+    Means and shares of `value` are the dossier's number, quantiles of it its quantiles; Kaplan-Meier of (`value`, `ended`) at 1 is one less the
+    SLA breach rate. Somebody without observations has none here.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> log = aura.events.sample(400, seed=1)
+    >>> found = aura.observations(log, "officer_anne", "override_rate")
+    >>> found.height, found["value"].mean()
+    (22, 0.3181818181818182)
+    """
+    (one,) = metrics_named(metric)
+    hours, limits = as_calendar(calendar), parse_sla(sla)
+    lazy = as_events(events)
+    if as_of is None:
+        last = collect(lazy.select(pl.col("ts").max())).item()
+        if last is None:
+            return pl.DataFrame(schema=_SCHEMA)
+        end = times.parse_as_of(last)
+    else:
+        end = times.parse_as_of(as_of)
+    since = None if window is None else end - times.parse_span(window)
+    own = collect(of_actor(lazy, actor))
+    with in_memory() if own.height < FEW else nullcontext():
+        needs = {one.subject, *one.needs} - {"actor", "ts"}
+        fact = one.table
+        table = fact.trace(Window(own.lazy(), end, since, {fact: needs}, Options(attribution, holding, hours)), needs)
+        rows = one.observed(table.filter(pl.col(one.subject) == actor), Context(end, sla=limits, calendar=hours))
+        found = _with_case(rows, own.lazy().filter(pl.col("ts") <= end))
+    return found.sort("ts", "case_id", "value", descending=[True, False, False], nulls_last=True)
+
+
+def _with_case(rows: pl.DataFrame, own: pl.LazyFrame) -> pl.DataFrame:
+    """Add what is known of the case."""
+    said = collect(own.filter(pl.col("type").is_in(["DECISION", "OVERRIDE", "SAT_SCORE"]) & pl.col("case_id").is_not_null()))  # fmt: skip
+    ordered = said.sort("ts", "event_id")
+    about = pl.col("type").is_in(["DECISION", "OVERRIDE"])
+    words = ("agent", "ai_recommendation", "human_verdict")
+    verdicts = ordered.filter(about).group_by("case_id").agg(pl.col(name).last().alias(f"last_{name}") for name in words)
+    stars = ordered.filter(type="SAT_SCORE").group_by("case_id").agg(stars=pl.col("value").last())
+    truth = last_truth(own).filter(pl.col("case_id").is_not_null())
+    for part in (verdicts, stars, truth):
+        rows = rows.join(part, on="case_id", how="left")
+    own_words = [pl.col(name) if name in rows.columns else pl.col(f"last_{name}").alias(name) for name in words]
+    return rows.with_columns(own_words).select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items())

@@ -1,0 +1,1 @@
+"""Files: events as they stand in files, and foreign logs through a mapping."""

@@ -1,0 +1,62 @@
+"""Event files whose every row is checked."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import polars as pl
+
+from aura_analytics import events
+from aura_analytics.errors import EventError
+from aura_analytics.io.files import format_of, read_events, resolve
+
+__all__ = ["QuarantineWarning", "checked_events"]
+
+_LARGE = 5_000_000  # rows above which a Parquet file is checked row by row but not for doubled ids
+
+
+class QuarantineWarning(UserWarning):
+    """Lines or rows of a file were set aside."""
+
+
+def checked_events(path: str | Path | Sequence[str | Path], quarantine: str | Path | None = None) -> pl.LazyFrame:
+    """Events of files, every row checked.
+
+    Parameters
+    ----------
+    path
+        As `read_events`.
+    quarantine
+        File for lines and rows that break the contract. What is put there is said by a `QuarantineWarning`.
+
+    Raises
+    ------
+    EventError
+        If rows break the contract and there is no `quarantine`.
+    FileMissingError, FileFormatError, SchemaError, ParameterError
+        As `read_events`.
+    """
+    aside = None if quarantine is None else Path(quarantine)
+    before = aside.stat().st_mtime_ns if aside is not None and aside.exists() else None
+    frame = read_events(path, quarantine=aside)
+    parquet = format_of(resolve(path)[0]) == "parquet"
+    if parquet:
+        rows = int(frame.select(pl.len()).collect().item())
+        if rows > _LARGE:
+            bad = frame.filter(events.row_is_bad(frame.collect_schema().names())).head(20).collect(engine="streaming")
+            if bad.height:
+                events.validate(bad)
+            return frame
+    good, report = events.filter(frame)
+    if report:
+        if aside is None:
+            hint = "set them aside with quarantine= (command line: --quarantine FILE)"
+            raise EventError(f"{path} holds rows that break the contract: {report}; {hint}", problems=report.problems())
+        target = aside if parquet else aside.with_name(aside.stem + "-rows" + aside.suffix)
+        report.write(target)
+        warnings.warn(f"{report}; set aside in {target}", QuarantineWarning, stacklevel=2)
+    if aside is not None and not parquet and aside.exists() and aside.stat().st_mtime_ns != before:
+        warnings.warn(f"unreadable lines set aside in {aside}", QuarantineWarning, stacklevel=2)
+    return good.lazy()

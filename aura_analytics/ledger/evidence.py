@@ -1,0 +1,65 @@
+"""What a ledger proves, and copies of it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timezone
+from pathlib import Path
+
+from aura_analytics.errors import LedgerDamagedError, ParameterError, Problem
+from aura_analytics.ledger import chain, reading
+from aura_analytics.ledger.engines import Engines, snapshot, translated
+from aura_analytics.ledger.heads import read_head
+from aura_analytics.ledger.mirror import Mirror
+
+__all__ = ["Evidence"]
+
+
+class Evidence:
+    """The hash chain of a ledger checked, its head exported, its events copied."""
+
+    _engines: Engines
+    _mirror: Mirror | None
+
+    def verify(self, heads: str | Path | None = None, progress: Callable[[int], None] | None = None) -> chain.Verification:
+        """Check every row against its hash and the chain; what that proves, `aura_analytics.ledger.chain` says.
+
+        Parameters
+        ----------
+        heads
+            File of heads exported earlier, kept where the ledger's writers cannot write.
+        progress
+            Called with the number of events checked so far.
+        """
+        found = chain.verify(self._engines, [] if heads is None else chain.read_heads(Path(heads)), progress)
+        if self._mirror is not None:
+            self._mirror.check()
+        return found
+
+    def export_heads(self, path: str | Path) -> chain.Head:
+        """Add the present head of the chain to a file, one line of JSON each."""
+        target = Path(path)
+        with translated(self._engines.url), snapshot(self._engines) as connection:
+            ledger_id, seq, _, end = read_head(connection)
+            if target.exists() and target.stat().st_size:
+                problem = chain.contradicted(connection, chain.read_heads(target), ledger_id)
+                if problem is not None:
+                    raise LedgerDamagedError(problem)
+        head = chain.Head(ledger_id, seq, end.hex(), datetime.now(timezone.utc).isoformat(timespec="seconds"))
+        with target.open("a", encoding="utf-8") as file:
+            file.write(head.line() + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        return head
+
+    def snapshot(self, path: str | Path) -> Path:
+        """Write a copy for other tools: all events as Parquet, or (of a SQLite ledger) a SQLite file."""
+        target = Path(path)
+        if target.exists():
+            raise ParameterError(Problem("the snapshot exists already", got=str(target), next="choose another name"))
+        if target.suffix not in (".parquet", ".db", ".sqlite", ".sqlite3"):
+            raise ParameterError(Problem("unknown kind of snapshot", got=target.name, expected=".parquet or .db"))
+        with translated(self._engines.url):
+            reading.write_copy(self._engines, target)
+        return target

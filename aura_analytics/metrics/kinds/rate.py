@@ -1,0 +1,110 @@
+"""A share of observations that are hits."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from aura_analytics.metrics.kinds.base import Context, Metric, array_of
+from aura_analytics.statistics import intervals
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Rate"]
+
+
+@dataclass(frozen=True)
+class Rate(Metric):
+    """A share: how many of the facts (where `among` holds) are a `hit`. Interval: Wilson.
+
+    Parameters
+    ----------
+    hit, among
+        Boolean expressions over the facts; rows where `among` is false or `hit` is null do not count.
+    when_empty
+        Value for an actor without observations; None leaves it undefined.
+    hits_are
+        What the hits are, in a word, as the heading of a list of observations.
+    """
+
+    hit: pl.Expr = field(default_factory=lambda: pl.lit(value=False))
+    among: pl.Expr | None = None
+    when_empty: float | None = None
+    hits_are: str = field(default="counts", kw_only=True)
+
+    series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
+    has_limits: ClassVar[bool] = True
+    counts_hits: ClassVar[bool] = True
+    interval: ClassVar[str] = "Wilson for rates"
+    test_form: ClassVar[str] = "{hits: 42, of: 100}"
+
+    def _counted(self) -> pl.Expr:
+        counted = self.hit.is_not_null()
+        return counted if self.among is None else counted & self.among.fill_null(value=False)
+
+    def collect(self) -> list[pl.Expr]:
+        counted = self._counted()
+        hits = (counted & self.hit.fill_null(value=False)).sum().cast(pl.Int64)
+        return [hits.alias(self.part("k")), counted.sum().cast(pl.Int64).alias(self.part("n"))]
+
+    def per_row(self) -> dict[str, pl.Expr]:
+        counted = self._counted()
+        return {"k": (counted & self.hit.fill_null(value=False)).cast(pl.Int64), "n": counted.cast(pl.Int64)}
+
+    def finish(self, sums: pl.DataFrame, context: Context) -> dict[str, pl.Series]:
+        k, n = array_of(sums, self.part("k")), array_of(sums, self.part("n"))
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = k / n
+        columns = self._columns(value, n, *intervals.wilson(k, n, context.confidence))
+        if self.when_empty is not None:
+            columns[self.name] = columns[self.name].fill_null(self.when_empty)
+        return columns
+
+    def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
+        n = array_of(dossiers, f"{self.name}_n")
+        return intervals.wilson(np.round(array_of(dossiers, self.name) * n), n, confidence)
+
+    def in_series(self, totals: Mapping[str, NDArray[np.int64]], confidence: float) -> dict[str, Floats]:
+        k, n = totals["k"], totals["n"]
+        with np.errstate(invalid="ignore", divide="ignore"):
+            value = k / n
+        low, high = intervals.wilson(k, n, confidence)
+        return {"": value, "_lo": low, "_hi": high}
+
+    def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:
+        parts = self.per_row()
+        counted = table.with_columns(value=parts["k"].cast(pl.Float64), counted=parts["n"]).filter(pl.col("counted") > 0)
+        return counted.with_columns(ended=pl.lit(value=True))
+
+    def from_test(self, given: Any) -> dict[str, pl.Series]:
+        k, n = (0, 0) if given is None else (int(given["hits"]), int(given["of"]))
+        if not 0 <= k <= n:
+            raise ValueError("more hits than observations")
+        return self.finish(pl.DataFrame({self.part("k"): [k], self.part("n"): [n]}), Context(datetime.min))
+
+    def observations_to_settle(self, value: float, n: float, threshold: float, level: float) -> int | None:
+        total = float(intervals.decisions_to_settle([value], threshold, level)[0])
+        return None if math.isnan(total) else math.ceil(total - n)
+
+    def observations_to_leave(self, value: float, n: float, threshold: float, *, strict: bool) -> int | None:
+        if threshold <= 1e-9:
+            return None
+        k = round(value * n)
+        total = math.ceil(k / threshold - 1e-9) if strict else math.floor(k / threshold + 1e-9) + 1
+        return max(1, total - round(n))
+
+    @property
+    def observation_heading(self) -> str:
+        return self.hits_are
+
+    def observation_text(self, value: float | None, *, ended: bool) -> str:
+        return "yes" if value else "no"

@@ -1,0 +1,138 @@
+"""The chance of outlasting a limit, with cases that are not over yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+import polars as pl
+
+from aura_analytics.clock.calendars import Calendar
+from aura_analytics.events import SCHEMA
+from aura_analytics.metrics.kinds.base import NO_DATA, NO_TARGET, NOT_FOLLOWED, OK, Context, Metric, array_of
+from aura_analytics.statistics import intervals
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Survival", "at_limit", "spent_and_limit"]
+
+_HOUR = 3.6e9
+_PARTS = ("queue", "start", "end", "elapsed", "days_off", "ended")
+
+
+@dataclass(frozen=True)
+class Survival(Metric):
+    """Probability of still being unresolved at the SLA's limit, by Kaplan-Meier: open cases count for as long as they waited.
+
+    Its interval is Wilson's with the effective sample size S(1-S)/Var(S), Var by Greenwood; without censoring that is the
+    ordinary interval of a proportion. Where no case was followed up to its limit the rate is undefined (`not_followed`).
+    """
+
+    suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_n_eff")
+    has_limits: ClassVar[bool] = True
+    needs_sla: ClassVar[bool] = True
+    interval: ClassVar[str] = "Kaplan–Meier for cases that are still open"
+
+    def collect(self) -> list[pl.Expr]:
+        columns: list[Any] = [pl.col(name).alias(self.part(name)) for name in _PARTS]
+        return columns
+
+    def finish(self, sums: pl.DataFrame, context: Context) -> dict[str, pl.Series]:
+        size = sums.height
+        if not context.sla:
+            nothing = np.full(size, np.nan)
+            columns = self._columns(nothing, np.zeros(size), nothing, nothing, _n_eff=nothing)
+            return columns | {f"{self.name}_status": pl.Series(np.full(size, NO_TARGET, dtype=np.uint8))}
+        value, n, effective = at_limit(sums, self.part, context)
+        low, high = intervals.wilson(value * effective, effective, context.confidence)
+        columns = self._columns(value, n, low, high, _n_eff=effective)
+        status = np.where(n == 0, NO_DATA, np.where(np.isnan(value), NOT_FOLLOWED, OK)).astype(np.uint8)
+        return columns | {f"{self.name}_status": pl.Series(status)}
+
+    def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
+        effective = array_of(dossiers, f"{self.name}_n_eff")  # 0, and so no limits, where the rate is not known
+        return intervals.wilson(array_of(dossiers, self.name) * effective, effective, confidence)
+
+    def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:
+        limit, spent = spent_and_limit(table, context)
+        ratio = pl.Series(spent / limit, dtype=pl.Float64, nan_to_null=True)
+        return table.with_columns(ts=pl.col("start").cast(SCHEMA["ts"]), value=ratio).filter(pl.col("value").is_not_null())
+
+    @property
+    def observation_heading(self) -> str:
+        return "of its limit"
+
+    def observation_text(self, value: float | None, *, ended: bool) -> str:
+        return f"{value:.0%}" + ("" if ended else ", still open")
+
+
+def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -> tuple[Floats, Floats, Floats]:
+    """Survival at each case's own limit, per actor: value (NaN where nobody was followed that far), cases, effective number.
+
+    A case's time is taken relative to the limit of its queue, so that queues with different limits share one curve.
+    """
+    lengths = sums[part("elapsed")].list.len().fill_null(0).to_numpy().astype(np.int64)
+    size = sums.height
+    owner = np.repeat(np.arange(size), lengths)
+    flat = {
+        name: sums[part(name)].explode(empty_as_null=False, keep_nulls=False)
+        for name in ("queue", "start", "end", "elapsed", "days_off", "ended")
+    }
+    limit, spent = spent_and_limit(flat, context)
+    kept = ~np.isnan(limit) & ~np.isnan(spent)
+    owner, ratio, over = owner[kept], spent[kept] / limit[kept], flat["ended"].to_numpy()[kept].astype(bool)
+    n = np.bincount(owner, minlength=size).astype(float)
+    # only ends up to the limit matter: product of (1 - d/at risk) over the distinct times <= 1
+    order = np.lexsort((ratio, owner))
+    owner, ratio, over = owner[order], ratio[order], over[order]
+    first = np.concatenate([[True], (owner[1:] != owner[:-1]) | (ratio[1:] != ratio[:-1])]) if len(owner) else np.zeros(0, bool)
+    group = np.cumsum(first) - 1
+    count = int(group[-1]) + 1 if len(group) else 0
+    d = np.bincount(group, weights=over, minlength=count)
+    leaving = np.bincount(group, minlength=count)
+    who, when = owner[first], ratio[first]
+    starts = np.concatenate([[0.0], np.cumsum(n)[:-1]]) if size else n
+    gone_before = np.concatenate([[0], np.cumsum(leaving)[:-1]]) if count else leaving
+    risk = n[who] - (gone_before - starts[who])
+    counted = (when <= 1) & (d > 0)
+    reached = np.bincount(owner, weights=ratio >= 1, minlength=size)
+    fate = np.bincount(owner, weights=(ratio >= 1) | over, minlength=size)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log_s = np.bincount(who[counted], weights=np.log1p(-d[counted] / risk[counted]), minlength=size)
+        more = counted & (risk > d)
+        green = np.bincount(who[more], weights=d[more] / (risk[more] * (risk[more] - d[more])), minlength=size)
+        value = np.exp(log_s)
+        variance = value**2 * green
+        effective = value * (1 - value) / variance
+    # nobody is late, or everybody: the evidence are the cases whose fate at the limit is known
+    nothing_left = value < 1e-12
+    effective = np.where(variance > 0, effective, fate)
+    # while some are left and none was watched up to the limit, the rate there is not known
+    known = (n > 0) & ((reached > 0) | nothing_left)
+    value = np.where(nothing_left, 0.0, value)
+    return np.where(known, value, np.nan), n, np.where(known, np.minimum(effective, n), np.nan)
+
+
+def spent_and_limit(flat: Mapping[str, pl.Series] | pl.DataFrame, context: Context) -> tuple[Floats, Floats]:
+    """Limit and time spent of every case, in the unit of its queue's SLA; NaN where the queue has none."""
+    queue = flat["queue"].fill_null("default").to_list()
+    chosen = [context.sla.get(name) or context.sla.get("default") for name in queue]
+    limit = np.full(len(queue), np.nan)
+    spent = np.full(len(queue), np.nan)
+    in_hours = np.array([sla is not None and sla.hours is not None for sla in chosen], dtype=bool)
+    in_days = np.array([sla is not None and sla.working_days is not None for sla in chosen], dtype=bool)
+    elapsed = flat["elapsed"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
+    limit[in_hours] = [sla.hours for sla in chosen if sla is not None and sla.hours is not None]
+    spent[in_hours] = elapsed[in_hours] / _HOUR
+    if in_days.any():
+        calendar = context.calendar or Calendar()
+        start, end = flat["start"].to_numpy()[in_days], flat["end"].to_numpy()[in_days]
+        limit[in_days] = [sla.working_days for sla in chosen if sla is not None and sla.working_days is not None]
+        days = calendar.working_days(np.maximum(start, 0), end) - flat["days_off"].to_numpy()[in_days]
+        spent[in_days] = np.where(start >= 0, days, np.nan)
+    return limit, spent

@@ -1,0 +1,1 @@
+"""Use cases that join what is stored and what is counted."""

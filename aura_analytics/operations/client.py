@@ -1,0 +1,110 @@
+"""The tracker's client: two functions on the default ledger."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from aura_analytics import settings
+from aura_analytics.ledger.store import Ledger
+from aura_analytics.ledger.writing import Stored
+from aura_analytics.operations.live_dossiers import Board, Dossier
+
+__all__ = ["board_of", "default_ledger", "get_dossier", "record_event"]
+
+_lock = threading.Lock()
+_ledgers: dict[str, Ledger] = {}
+_boards: WeakKeyDictionary[Ledger, Board] = WeakKeyDictionary()
+
+
+def default_ledger() -> Ledger:
+    """The ledger that `AURA_LEDGER` names, opened once."""
+    url = settings.ledger_url()
+    with _lock:
+        if url not in _ledgers:
+            _ledgers[url] = Ledger(url)
+        return _ledgers[url]
+
+
+def record_event(event: Mapping[str, Any]) -> Stored:
+    """Record one event in the default ledger (`AURA_LEDGER`, by default `aura.db` in the working directory).
+
+    Parameters
+    ----------
+    event
+        A dict on the event contract; only `type` is required. Without `event_id` and `ts` it gets a new id and the present
+        moment; fields that the contract does not know are kept in `attributes`.
+
+    Returns
+    -------
+    dict
+        `{"ok": True, "stored_id": ...}`; with `duplicate: True` when the very same event was there already.
+
+    Raises
+    ------
+    EventError
+        If it breaks the contract; the message lists every problem.
+    ConflictError
+        If its id is taken by other content.
+    LedgerUnavailableError
+        If it cannot be stored; then nothing was.
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> os.environ["AURA_LEDGER"] = f"sqlite:///{folder.name}/aura.db"
+    >>> record_event({"type": "OVERRIDE", "actor": "test@agency.gov"})["ok"]
+    True
+    >>> get_dossier("test@agency.gov")["override_rate"]
+    1.0
+    >>> default_ledger().close(); folder.cleanup(); del os.environ["AURA_LEDGER"]
+    """
+    return default_ledger().record_event(event)
+
+
+def get_dossier(
+    actor: str,
+    *,
+    as_of: datetime | date | str | None = None,
+    window: str | timedelta | None = "90d",
+    ledger: Ledger | None = None,
+) -> Dossier:
+    """The dossier of one actor in the default ledger.
+
+    Parameters
+    ----------
+    actor
+        Whose.
+    as_of
+        End of the window; default the time of the last event in the ledger.
+    window
+        Its length; None is everything up to `as_of`.
+    ledger
+        Another ledger than the default one.
+
+    Returns
+    -------
+    dict
+        As the tracker has it: `override_rate` (rounded to two places; 0.0 without decisions), `avg_processing_hours`,
+        `sat_score_mean` (None without any), `pip_recommended` (the tracker's rule on the unrounded rate; False for somebody
+        unknown). Of a known actor also how sure that is: `override_rate_n`, `_lo`, `_hi`, `avg_processing_hours_n`,
+        `sat_score_mean_n`, `pip_status`, `pip_reasons`, `as_of`.
+
+    Examples
+    --------
+    See `record_event`.
+    """
+    return board_of(default_ledger() if ledger is None else ledger).dossier(actor, as_of, window)
+
+
+def board_of(ledger: Ledger) -> Board:
+    """The sums that are kept for single dossiers of a ledger, made when they are first asked for."""
+    with _lock:
+        board = _boards.get(ledger)
+        if board is None:
+            board = _boards[ledger] = Board(ledger)
+        return board

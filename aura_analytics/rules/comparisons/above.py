@@ -1,0 +1,7 @@
+"""Greater than a threshold."""
+
+from aura_analytics.rules.comparisons.base import Operator
+
+__all__ = ["above"]
+
+above = Operator("above", "at_most", [">", 0])

@@ -1,0 +1,89 @@
+"""Rates of errors: what they are called, and how they are held together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+__all__ = ["COUNTED", "LOOP_RATES", "RATES", "RATE_WORDS", "YEAR", "LoopComparison", "PolicyComparison", "RuleErrorRates"]
+
+YEAR = 365.25
+RATES = ("false_flags_per_officer_year", "flips_per_officer_year", "detected", "delay_days")
+LOOP_RATES = ("wrong_verdicts", "stars", "hours", "plans_per_officer_year", "plans_on_good_per_officer_year")
+# rates of what is counted: the count, and the years that it is counted in
+COUNTED = {"false_flags_per_officer_year": ("false", "good_years"), "flips_per_officer_year": ("flips", "years"),
+            "plans_per_officer_year": ("plans", "years"), "plans_on_good_per_officer_year": ("on_good", "good_years")}  # fmt: skip
+# as people call them
+RATE_WORDS = {"false_flags_per_officer_year": "false flags per officer-year", "flips_per_officer_year": "flips per officer-year",
+          "detected": "share of the bad ones found", "delay_days": "days until found", "wrong_verdicts": "share of wrong verdicts",
+          "stars": "stars, mean", "hours": "hours, mean", "plans_per_officer_year": "plans per officer-year",
+          "plans_on_good_per_officer_year": "plans for the others per officer-year"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class RuleErrorRates:
+    """How a rule does in worlds whose truth is known.
+
+    Attributes
+    ----------
+    rates
+        `rate`, `value`, `lo`, `hi` (Student's t across worlds; where all worlds say the same, exact limits of what was counted in all of them
+        together, which for 0 of many is not 0), `worlds` that have it: `false_flags_per_officer_year` (officers who are not made to
+        underperform and are ever flagged, per year of them), `flips_per_officer_year` (changes into and out of the flag, of everybody),
+        `detected` (share of those made to underperform who are ever flagged), `delay_days` (mean days until then, of those detected). Null
+        where no world has it.
+    detection
+        `day`, `share`, `lo`, `hi`: share of those made to underperform who were flagged by then (Wilson 95 %, over officers of all worlds).
+    worlds
+        One row a replication: `replication` and the rates.
+    policy, scenario
+        Names.
+    window
+        Over which the dossiers were read; None is everything up to the reading.
+    """
+
+    rates: pl.DataFrame
+    detection: pl.DataFrame
+    worlds: pl.DataFrame
+    policy: str
+    scenario: str
+    window: str | None
+
+    def __str__(self) -> str:
+        """A few lines for people."""
+        over = "all up to each reading" if self.window is None else f"windows of {self.window}"
+        lines = [f"{self.policy} in {self.worlds.height} worlds of {self.scenario}, {over}"]
+        for row in self.rates.iter_rows(named=True):
+            limits = "" if row["lo"] is None else f" ({row['lo']:.3f} to {row['hi']:.3f})"
+            said = "undefined" if row["value"] is None else f"{row['value']:.3f}{limits}"
+            lines.append(f"  {row['rate'].replace('_', ' ')}: {said}")
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True)
+class PolicyComparison:
+    """Two rules in the same worlds: `differences` has `rate`, `value` (second minus first), `lo`, `hi` (t of the paired differences), `worlds`."""
+
+    first: RuleErrorRates
+    second: RuleErrorRates
+    differences: pl.DataFrame
+
+
+@dataclass(frozen=True)
+class LoopComparison:
+    """What two rules bring about in the same worlds.
+
+    Attributes
+    ----------
+    first, second
+        `rate`, `value`, `lo`, `hi` (as of `RuleErrorRates`), `worlds`: `wrong_verdicts` (share of the verdicts up to the horizon), `stars` (mean), `hours`
+        (mean, from arrival to verdict, of all that arrived), `plans_per_officer_year`, `plans_on_good_per_officer_year` (of officers who are not made to
+        underperform).
+    differences
+        The same of second minus first, paired (Student's t; no limits where all worlds agree).
+    """
+
+    first: pl.DataFrame
+    second: pl.DataFrame
+    differences: pl.DataFrame

@@ -1,0 +1,1 @@
+"""The statistics that metrics, rules and learning share."""

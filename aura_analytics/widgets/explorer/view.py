@@ -1,0 +1,336 @@
+"""The dossier explorer as a widget, and as one self-contained page."""
+
+from __future__ import annotations
+
+import threading
+import time
+import weakref
+from collections.abc import Mapping
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+import traitlets
+
+from aura_analytics.clock.calendars import CalendarLike
+from aura_analytics.clock.sla import SlaLike
+from aura_analytics.clock.times import span_of_time
+from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.io.front_door import EventsLike
+from aura_analytics.metrics.catalogue import MetricsLike
+from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.metrics.wording import figure
+from aura_analytics.rules.policy import PolicyLike
+from aura_analytics.rules.roles import RolesLike
+from aura_analytics.rules.wording import verdict_words
+from aura_analytics.widgets.explorer.state import ExplorerState
+from aura_analytics.widgets.shared.view import View, script
+
+if TYPE_CHECKING:
+    from aura_analytics.hr.plans import ImprovementPlan
+
+__all__ = ["DossierExplorer"]
+
+_MINUTE = 60.0  # seconds that a ledger is followed after the widget was last looked at
+_ROWS = 200  # cases behind a number that are shown at once
+_STANDINGS = {"suspended": "Suspended", "under_review": "Under review", "on_plan": "On an improvement plan"}
+
+
+class DossierExplorer(View):
+    """Everybody's dossier: search, pick, see what is behind every number, and start the plan that follows from it.
+
+    Parameters
+    ----------
+    source, policy, options
+        As `ExplorerState`. Of a ledger the explorer shows what is recorded as it comes, and records the plans that are started as proposals.
+    author
+        Who asks for plans, as the field in the banner is filled in.
+    follow
+        Seconds between two looks at the ledger, as long as somebody looks at the widget; None follows nothing (`refresh` looks once).
+
+    Attributes
+    ----------
+    state
+        The `ExplorerState` behind it.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> DossierExplorer(aura.sample_log(600, seed=3))
+    DossierExplorer: officer_anne@sba.gov (officer): flag; 1 of 10 flagged by evidence_gated over 90 days
+    """
+
+    _esm = script("explorer")
+    people = traitlets.Dict().tag(sync=True)
+    detail = traitlets.Dict().tag(sync=True)
+    behind = traitlets.Dict().tag(sync=True)
+    plan = traitlets.Dict().tag(sync=True)
+    said = traitlets.Unicode().tag(sync=True)
+    here = traitlets.Float().tag(sync=True)
+    live = traitlets.Bool(default_value=False).tag(sync=True)
+    author = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        source: EventsLike,
+        policy: PolicyLike = None,
+        *,
+        as_of: datetime | date | str | None = None,
+        window: str | timedelta | None = None,
+        metrics: MetricsLike = None,
+        sla: SlaLike = None,
+        calendar: CalendarLike = None,
+        roles: RolesLike = None,
+        author: str = "",
+        follow: float | None = 1.0,
+    ) -> None:
+        if follow is not None and not follow > 0:
+            raise ParameterError(Problem("follow is out of range", got=follow, expected="seconds above 0, or None"))
+        self.state = ExplorerState(
+            source, policy, as_of=as_of, window=window, metrics=metrics, sla=sla, calendar=calendar, roles=roles
+        )
+        super().__init__(
+            title=f"Dossiers under {self.state.policy.name}",
+            author=author,
+            live=self.state.ledger is not None and follow is not None,
+            people=self._people(),
+            detail=self._detail(),
+        )
+        self.said = self._said()
+        first = self.detail["cards"][0]["metric"] if self.detail.get("cards") else None
+        if first is not None:
+            self.behind = self._behind(first)
+        self._stop, self._interval, self._behindhand = threading.Event(), follow, False
+        self._thread: threading.Thread | None = None
+        self._seen = time.monotonic()
+        self.observe(self._look, names="here")
+        self._look()
+
+    def _look(self, _change: Any = None) -> None:
+        """Somebody looks at the widget: the ledger is followed for a while."""
+        self._seen = time.monotonic()
+        if self.state.ledger is None or self._interval is None or self._stop.is_set():
+            return
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(target=_followed, args=(weakref.ref(self), self._stop, self._interval), daemon=True)
+            self._thread.start()
+
+    @property
+    def following(self) -> bool:
+        """Whether the ledger is followed: for a minute after it was last looked at, until `close`."""
+        return not self._stop.is_set() and time.monotonic() - self._seen < _MINUTE
+
+    # -- what is shown -----------------------------------------------------------------------------------------------------------
+
+    def _people(self, most: int | None = None) -> dict[str, Any]:
+        board = self.state.board if most is None else self.state.board.head(most)
+        kinds = board["actor_kind"].cast(pl.String).fill_null("unknown")
+        return {"actors": board["actor"].to_list(), "kinds": kinds.to_list(), "verdicts": board["verdict"].to_list(),
+                "total": self.state.board.height}  # fmt: skip
+
+    def _said(self, *, live: bool | None = None) -> str:
+        state, followed = self.state, self.live if live is None else live
+        if state.as_of is None:
+            return "No events yet." + (" The ledger is followed." if followed else "")
+        follows = "; follows the ledger" if followed else ""
+        ahead = (
+            " The last event is dated in the future, and the window ends there: look at its date, or say as_of."
+            if state.ahead
+            else ""
+        )
+        return f"{state.count()}, {span_of_time(state.window)} up to {state.as_of:%Y-%m-%d %H:%M} UTC{follows}.{ahead}"
+
+    def _detail(self) -> dict[str, Any]:
+        state = self.state
+        if state.actor is None:
+            return {}
+        row, banner = state.row, state.banner
+        step, wide = state.series_window
+        series = {name: _line(frame, state.metrics[name].unit) for name, frame in state.series.items()}
+        return {
+            "actor": state.actor, "kind": row["actor_kind"] or "kind unknown", "verdict": row["verdict"], "verdict_words": verdict_words(row["verdict"]),
+            "reasons": state.reasons, "warnings": row.get("warnings") or [], "standing": _standing(state.standing), "cards": state.cards,
+            "series": series, "rolling": f"{span_of_time(wide)}, read every {span_of_time(step)}", "thresholds": state.thresholds,
+            "banner": None if banner is None else {"verdict": banner.verdict, "policy": banner.policy, "reasons": list(banner.reasons),
+                                                   "would_clear": list(banner.would_clear), "under_way": state.under_way},
+        }  # fmt: skip
+
+    def _behind(self, metric: str, most: int = _ROWS) -> dict[str, Any]:
+        frame = self.state.cases(metric)
+        return {
+            "actor": self.state.actor,
+            "metric": metric,
+            "total": frame.height,
+            **_table(frame.head(most), self.state.metrics[metric]),
+        }
+
+    def _show(self) -> None:
+        """Everything anew, at once."""
+        people, detail, said = self._people(), self._detail(), self._said()
+        metric = self.behind.get("metric")
+        with self.hold_sync():
+            self.people, self.said = people, said
+            if metric is not None and metric in {card["metric"] for card in detail.get("cards", [])}:
+                self.behind = self._behind(metric)
+            self.detail = detail
+
+    def refresh(self) -> int:
+        """Take in and show what was recorded in the ledger since; returns how many events."""
+        with self._busy:
+            count = self.state.refresh()
+            self._behindhand = self._behindhand or count > 0  # until it was shown
+            if self._behindhand:
+                self._show()
+                self._behindhand = False
+            return count
+
+    def close(self) -> None:
+        """Stop following the ledger, and take the widget away."""
+        if hasattr(self, "_stop"):
+            self._stop.set()
+        super().close()
+
+    # -- what the front end asks for ---------------------------------------------------------------------------------------------
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        if "pick" in asked:
+            self.state.pick(asked["pick"])
+            detail = self._detail()
+            names = [card["metric"] for card in detail["cards"]]
+            metric = asked.get("metric") if asked.get("metric") in names else next(iter(names), None)
+            with self.hold_sync():
+                self.behind = self._behind(metric) if metric is not None else {}
+                self.detail = detail
+        elif "behind" in asked:
+            self.behind = self._behind(asked["behind"])
+        elif "plan" in asked:
+            if asked["plan"] != self.state.actor:
+                raise ParameterError(Problem("another dossier is open", got=asked["plan"], expected=self.state.actor))
+            self._start(asked.get("by", ""), asked.get("days", 60))
+
+    def _start(self, by: str, days: int) -> None:
+        plan = self.state.draft(days)
+        if self.state.ledger is None:
+            said = "A draft: these events are no ledger, so nothing is recorded. Save it, or open the explorer on a ledger."
+        else:
+            name = self.state.start_plan(by, days)
+            waits = name in set(self.state.waiting)
+            held = (
+                f"It is a proposal: it holds when somebody else signs it (aura hr approve {name})." if waits else "It is in force."
+            )
+            said = f"Recorded as {name}. {held}"
+        self._show()
+        self.plan = _plan(plan, said, self.state.metrics)
+
+    # -- without a kernel, without a notebook ------------------------------------------------------------------------------------
+
+    def sentence(self) -> str:
+        """What the widget shows, in words."""
+        return self.state.sentence()
+
+    def picture(self) -> bytes:
+        """Everybody with their intervals, as a PNG picture: override rates, or success where nobody decides."""
+        from aura_analytics import charts
+        from aura_analytics.charts.render import png
+
+        board = self.state.board
+        seen = {name for name in self.state.metrics if f"{name}_n" in board.columns and board[f"{name}_n"].sum()}
+        names = [name for name in ("override_rate", "success_rate", "overridden_rate", *sorted(seen)) if name in seen]
+        if not names:
+            return png(charts.note(self.sentence()))
+        judged = pl.col("verdict").replace("not_judged", "insufficient")
+        rows = board.filter(pl.col(f"{names[0]}_n") > 0).head(20).with_columns(pip_status=judged)
+        limits = self.state.thresholds.get(names[0], [])
+        return png(charts.league(rows, names[0], threshold=limits[0] if limits else None, width=420))
+
+    def export_html(self, path: str | Path, *, most: int = 50, rows: int = 40) -> Path:
+        """Write the explorer as one page that works from a file, without a kernel or a network.
+
+        Parameters
+        ----------
+        path
+            File to write.
+        most
+            Actors with their whole dossier in it, the gravest verdicts first; the page says how many there are besides. Each takes about 20 kB, and
+            a fifth of a second in a log of a million events.
+        rows
+            Observations behind every number, the latest ones.
+        """
+        with self._busy:
+            held = self.state.actor
+            pages = {}
+            try:
+                for actor in self._people(most)["actors"]:
+                    self.state.pick(actor)
+                    detail = self._detail()
+                    detail["behind"] = {card["metric"]: self._behind(card["metric"], rows) for card in detail["cards"]}
+                    pages[actor] = detail
+            finally:
+                if held is not None:
+                    self.state.pick(held)
+        opened = pages.get(str(held)) or next(iter(pages.values()), {})
+        state = {"people": self._people(most), "detail": opened, "behind": {}, "plan": {}, "said": self._said(live=False),
+                 "author": "", "live": False, "here": 0, "pages": pages}  # fmt: skip
+        return self._page(path, "explorer", state)
+
+
+def _followed(ref: weakref.ref[DossierExplorer], stop: threading.Event, interval: float) -> None:
+    """Look at the ledger again and again, as long as the widget is there."""
+    while not stop.wait(interval):
+        view = ref()
+        if view is None or not view.following:
+            return
+        try:
+            view.refresh()
+            if view.failed.get("followed") and not view.state.behindhand:
+                view.failed = {}
+        except Exception as error:  # noqa: BLE001  (said in the widget; the next look may do better)
+            view.failed = {"text": f"the ledger cannot be followed: {type(error).__name__}: {error}", "followed": True}
+        del view
+
+
+def _line(frame: pl.DataFrame, unit: str) -> dict[str, Any]:
+    """A rolling series as lists: times in milliseconds since 1970."""
+    lists: dict[str, Any] = {name: [None if v is None else round(v, 6) for v in frame[name].to_list()] for name in ("value", "lo", "hi") if name in frame.columns}  # fmt: skip
+    return {"at": frame["as_of"].dt.epoch("ms").to_list(), "unit": unit, **lists}
+
+
+def _standing(row: dict[str, Any] | None) -> str:
+    """Where somebody stands with HR, in words; nothing where there is nothing to say."""
+    if row is None:
+        return ""
+    parts = [_STANDINGS[row["standing"]]] if row["standing"] in _STANDINGS else []
+    parts += [f"{row['pending']} proposal(s) wait for a signature"] if row["pending"] else []
+    parts += [f"{row['contested']} action(s) contested"] if row["contested"] else []
+    return "; ".join(parts)
+
+
+def _table(frame: pl.DataFrame, metric: Metric) -> dict[str, Any]:
+    """Observations as texts: `columns`, `rows`, and which columns are `numbers`."""
+    columns = ["case", "when (UTC)", metric.observation_heading]
+    known = {
+        "agent": "agent",
+        "recommended": "ai_recommendation",
+        "decided": "human_verdict",
+        "stars": "stars",
+        "judged right": "truth",
+    }
+    known = {name: column for name, column in known.items() if frame[column].null_count() < frame.height}
+    rows = []
+    for row in frame.iter_rows(named=True):
+        said = metric.observation_text(row["value"], ended=row["ended"])
+        rest = [
+            f"{row[column]:g}" if column == "stars" and row[column] is not None else row[column] or "" for column in known.values()
+        ]
+        rows.append([row["case_id"] or "", f"{row['ts']:%Y-%m-%d %H:%M}" if row["ts"] else "", said, *rest])
+    return {"columns": [*columns, *known], "rows": rows, "numbers": [] if metric.counts_hits else [2]}
+
+
+def _plan(plan: ImprovementPlan, said: str, metrics: Mapping[str, Metric]) -> dict[str, Any]:
+    body = plan.to_dict()
+    for goal in body["goals"]:
+        goal["shown"] = (
+            "unknown" if goal["now"] is None else f"{figure(goal['now'], metrics[goal['metric']].unit)}, n = {goal['n']}"
+        )
+    return {"plan": body, "said": said, "html": plan.to_html()}

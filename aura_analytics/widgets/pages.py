@@ -1,0 +1,80 @@
+"""Widgets as pages: which there are, and how each is written. One of an installed package is found by its entry point."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from aura_analytics import extensions
+from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.io.front_door import EventsLike
+from aura_analytics.rules.policy import PolicyLike
+
+__all__ = ["PageMaker", "page_of", "pages"]
+
+
+@dataclass(frozen=True)
+class PageMaker:
+    """How a widget is written as a page.
+
+    Parameters
+    ----------
+    name
+        Of the page.
+    make
+        Called with events, a policy, the path, and options; returns the file, what it shows in a sentence, and who is flagged.
+    options
+        Names of the options that it takes: `as_of`, `scenario`, `seed`, `window`, `sla`, `most`.
+    """
+
+    name: str
+    make: Callable[..., tuple[Path, str, list[str]]]
+    options: tuple[str, ...] = ("as_of",)
+
+    def write(self, events: EventsLike, policy: PolicyLike, path: Path, **options: Any) -> tuple[Path, str, list[str]]:
+        """Write the page."""
+        return self.make(events, policy, path, **options)
+
+
+def _tuner(events: EventsLike, policy: PolicyLike, path: Path, **options: Any) -> tuple[Path, str, list[str]]:
+    from aura_analytics.widgets.tuner.view import ThresholdTuner
+
+    tuner = ThresholdTuner(events, policy, **options)
+    return tuner.export_html(path), tuner.sentence(), tuner.state.flagged
+
+
+def _explorer(events: EventsLike, policy: PolicyLike, path: Path, *, most: int = 50, **options: Any) -> tuple[Path, str, list[str]]:
+    from aura_analytics.widgets.explorer.view import DossierExplorer
+
+    explorer = DossierExplorer(events, policy, follow=None, **options)
+    return explorer.export_html(path, most=most), explorer.sentence(), explorer.state.found(verdict="flag")
+
+
+def pages() -> dict[str, PageMaker]:
+    """The pages that can be written, by name."""
+    found = {
+        "tuner": PageMaker("tuner", _tuner, ("as_of", "scenario", "seed")),
+        "explorer": PageMaker("explorer", _explorer, ("as_of", "window", "sla", "most")),
+    }
+    for name, offered in extensions.extensions("widgets"):
+        if not isinstance(offered, PageMaker) or offered.name in found:
+            extensions.refuse("widgets", name, "it is no PageMaker, or its name is taken")
+            continue
+        found[offered.name] = offered
+    return found
+
+
+def page_of(name: str) -> PageMaker:
+    """The page of a name.
+
+    Raises
+    ------
+    ParameterError
+        If there is none.
+    """
+    known = pages()
+    if name not in known:
+        raise ParameterError(Problem("no such page", got=name, expected=", ".join(known), next=close_match(name, list(known))))
+    return known[name]

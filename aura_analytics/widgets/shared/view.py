@@ -1,0 +1,118 @@
+"""What all widgets share: one script, questions that are answered or whose failure is said, and what remains without a kernel."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+import warnings
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import anywidget
+import traitlets
+
+from aura_analytics.errors import AuraError
+from aura_analytics.metrics.units import UNITS
+
+__all__ = ["View", "script"]
+
+_FILES = Path(str(resources.files("aura_analytics.widgets")))
+_LAST = "export default { render };"
+
+
+def script(name: str | Path) -> str:
+    """The ES module of a widget: the units, what all share, and its own; it loads nothing.
+
+    Parameters
+    ----------
+    name
+        Name of a widget that comes along, or the file of the module of one of your own.
+    """
+    own = Path(name) if isinstance(name, Path) else _FILES / name / f"{name}.js"
+    table = {unit.name: {"percent": unit.percent, "decimals": unit.exact} for unit in UNITS.values()}
+    units = f"const UNITS = {json.dumps(table)};"
+    return "\n".join([units, *(path.read_text("utf-8") for path in (_FILES / "shared" / "common.js", own))])
+
+
+class View(anywidget.AnyWidget):
+    """A thin view of a state: the front end asks by `asked`, answers are traits, what goes wrong is said in `failed`.
+
+    Attributes
+    ----------
+    title
+        Heading.
+    alone
+        Whether there is no kernel behind it.
+    asked, failed
+        What the front end asks for; the message (`text`) when that failed.
+    """
+
+    title = traitlets.Unicode().tag(sync=True)
+    alone = traitlets.Bool(default_value=False).tag(sync=True)
+    asked = traitlets.Dict().tag(sync=True)
+    failed = traitlets.Dict().tag(sync=True)
+
+    def __init__(self, **traits: Any) -> None:
+        self._busy = threading.RLock()
+        super().__init__(**traits)
+        self.observe(self._hear, names="asked")
+
+    def _hear(self, change: Any) -> None:
+        asked = change["new"]
+        try:
+            with self._busy:
+                self._answer(asked)
+        except AuraError as error:
+            self.failed = {"text": str(error), "at": asked.get("at", 0)}
+            return
+        except Exception as error:
+            self.failed = {"text": f"{type(error).__name__}: {error}", "at": asked.get("at", 0)}
+            raise
+        if self.failed:
+            self.failed = {}
+
+    def _answer(self, asked: dict[str, Any]) -> None:
+        """Do what the front end asks for."""
+        raise NotImplementedError
+
+    # -- without a kernel, without a notebook ------------------------------------------------------------------------------------
+
+    def sentence(self) -> str:
+        """What the widget shows, in words."""
+        raise NotImplementedError
+
+    def picture(self) -> bytes:
+        """What the widget shows, as a PNG picture."""
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}: {self.sentence()}"
+
+    def _repr_mimebundle_(self, **kwargs: Any) -> Any:
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, meta = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        try:
+            picture = {"image/png": base64.b64encode(self.picture()).decode()}
+        except Exception as error:  # noqa: BLE001  (a picture for those without a kernel keeps nobody from the widget)
+            picture = {}
+            warnings.warn(f"no picture of the widget: {type(error).__name__}: {error}", stacklevel=2)
+        return {**data, "text/plain": repr(self), **picture}, meta
+
+    def _page(self, path: str | Path, name: str | Path, state: dict[str, Any]) -> Path:
+        """Write one page: the widget's script, what it shows, and a model that lives in the page."""
+        import jinja2
+
+        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(_FILES / "shared")), autoescape=True)
+        # nothing in the state can end the element that it stands in
+        packed = json.dumps({**state, "title": self.title, "alone": True, "failed": {}}, allow_nan=False).replace("<", "\\u003c")
+        text = environment.get_template("page.html.j2").render(
+            title=self.title,
+            sentence=self.sentence(),
+            state=packed,
+            script=script(name).replace(_LAST, ""),
+        )
+        target = Path(path)
+        target.write_text(text, encoding="utf-8")
+        return target
