@@ -11,16 +11,19 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 from aura_analytics import extensions
-from aura_analytics.version import __version__
+from aura_analytics.version import __version__ as __version__
 
 # name -> module that it lives in; None is the module itself
 _LAZY: dict[str, str | None] = {
     "AccountabilityLogger": "aura_analytics.decisions.log",
     "Accountant": "aura_analytics.operations.accountant",
+    "AuraError": "aura_analytics.errors",
     "Calendar": "aura_analytics.clock.calendars",
+    "Catalogue": "aura_analytics.metrics.catalogue",
     "DecisionLog": "aura_analytics.decisions.records",
     "DossierState": "aura_analytics.dossier.state",
     "ErrorClassifier": "aura_analytics.scoring.records",
+    "EventsLike": "aura_analytics.io.front_door",
     "HRDesk": "aura_analytics.hr.desk",
     "Ledger": "aura_analytics.ledger.store",
     "LogMapping": "aura_analytics.io.mapping",
@@ -30,12 +33,21 @@ _LAZY: dict[str, str | None] = {
     "PenaltyPolicy": "aura_analytics.scoring.penalties",
     "Policy": "aura_analytics.rules.policy",
     "Router": "aura_analytics.routing.router",
+    "Scenario": "aura_analytics.simulation.scenario",
     "ScoreResult": "aura_analytics.scoring.records",
     "Scorer": "aura_analytics.scoring.records",
     "SeverityTable": "aura_analytics.hr.severities",
-    "observations": "aura_analytics.dossier.tracing",
+    "SimulationRun": "aura_analytics.simulation.run",
+    "as_events": "aura_analytics.io.front_door",
+    "cases": None,
+    "charts": None,
     "checks": None,
+    "clock": None,
+    "compare_in_loop": "aura_analytics.simulation.sweeps",
+    "compare_policies": "aura_analytics.simulation.sweeps",
     "compare_versions": "aura_analytics.decisions.learn",
+    "decisions": None,
+    "dossier": None,
     "dossiers": "aura_analytics.dossier.board",
     "errors": None,
     "evaluate_routing": "aura_analytics.routing.evaluation",
@@ -43,30 +55,61 @@ _LAZY: dict[str, str | None] = {
     "fit_check": "aura_analytics.simulation.fitting",
     "fit_scenario": "aura_analytics.simulation.fitting",
     "get_dossier": "aura_analytics.operations.client",
+    "hr": None,
     "import_log": "aura_analytics.io.foreign",
     "import_log_report": "aura_analytics.io.foreign",
+    "io": None,
     "learn_from_outcomes": "aura_analytics.decisions.learn",
-    "Scenario": "aura_analytics.simulation.scenario",
-    "SimulationRun": "aura_analytics.simulation.run",
+    "learning": None,
+    "ledger": None,
     "metrics": None,
+    "observations": "aura_analytics.dossier.tracing",
+    "operations": None,
     "read_events": "aura_analytics.io.files",
     "record_event": "aura_analytics.operations.client",
+    "report": None,
     "rescore": "aura_analytics.scoring.rescoring",
     "rolling": "aura_analytics.dossier.series",
+    "routing": None,
+    "rule_error_rates": "aura_analytics.simulation.sweeps",
+    "rules": None,
     "sample_log": "aura_analytics.events.samples",
     "score_frame": "aura_analytics.scoring.frames",
     "score_quality": "aura_analytics.scoring.quality",
-    "compare_in_loop": "aura_analytics.simulation.sweeps",
-    "compare_policies": "aura_analytics.simulation.sweeps",
-    "rule_error_rates": "aura_analytics.simulation.sweeps",
+    "scoring": None,
     "simulate": "aura_analytics.simulation.run",
+    "simulation": None,
     "standing": "aura_analytics.hr.folds",
+    "statistics": None,
+    "widgets": None,
     "write_events": "aura_analytics.io.files",
     "write_report": "aura_analytics.report.page",
 }
 
 if TYPE_CHECKING:
-    from aura_analytics import checks, errors, events, metrics
+    from aura_analytics import (
+        cases,
+        charts,
+        checks,
+        clock,
+        decisions,
+        dossier,
+        errors,
+        events,
+        hr,
+        io,
+        learning,
+        ledger,
+        metrics,
+        operations,
+        report,
+        routing,
+        rules,
+        scoring,
+        simulation,
+        statistics,
+        widgets,
+    )
     from aura_analytics.clock.calendars import Calendar
     from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
     from aura_analytics.decisions.log import AccountabilityLogger
@@ -75,14 +118,17 @@ if TYPE_CHECKING:
     from aura_analytics.dossier.series import rolling
     from aura_analytics.dossier.state import DossierState
     from aura_analytics.dossier.tracing import observations
+    from aura_analytics.errors import AuraError
     from aura_analytics.events.samples import sample_log
     from aura_analytics.hr.desk import HRDesk
     from aura_analytics.hr.folds import standing
     from aura_analytics.hr.severities import SeverityTable
     from aura_analytics.io.files import read_events, write_events
     from aura_analytics.io.foreign import import_log, import_log_report
+    from aura_analytics.io.front_door import EventsLike, as_events
     from aura_analytics.io.mapping import LogMapping
     from aura_analytics.ledger.store import Ledger
+    from aura_analytics.metrics.catalogue import Catalogue
     from aura_analytics.operations.accountant import Accountant
     from aura_analytics.operations.client import get_dossier, record_event
     from aura_analytics.report.page import write_report
@@ -102,10 +148,13 @@ if TYPE_CHECKING:
 __all__ = [
     "AccountabilityLogger",
     "Accountant",
+    "AuraError",
     "Calendar",
+    "Catalogue",
     "DecisionLog",
     "DossierState",
     "ErrorClassifier",
+    "EventsLike",
     "HRDesk",
     "Ledger",
     "LogMapping",
@@ -120,11 +169,16 @@ __all__ = [
     "Scorer",
     "SeverityTable",
     "SimulationRun",
-    "__version__",
+    "as_events",
+    "cases",
+    "charts",
     "checks",
+    "clock",
     "compare_in_loop",
     "compare_policies",
     "compare_versions",
+    "decisions",
+    "dossier",
     "dossiers",
     "errors",
     "evaluate_routing",
@@ -132,21 +186,33 @@ __all__ = [
     "fit_check",
     "fit_scenario",
     "get_dossier",
+    "hr",
     "import_log",
     "import_log_report",
+    "io",
     "learn_from_outcomes",
+    "learning",
+    "ledger",
     "metrics",
     "observations",
+    "operations",
     "read_events",
     "record_event",
+    "report",
     "rescore",
     "rolling",
+    "routing",
     "rule_error_rates",
+    "rules",
     "sample_log",
     "score_frame",
     "score_quality",
+    "scoring",
     "simulate",
+    "simulation",
     "standing",
+    "statistics",
+    "widgets",
     "write_events",
     "write_report",
 ]

@@ -70,12 +70,13 @@ def _root(
     """Hold AI agents and human officers to account, on one event log."""
 
 
-def _said(error: AuraError) -> str:
-    """An error with all its problems, a line each."""
+def _said(error: AuraError, *, terminal: bool) -> str:
+    """An error with all its problems: a line each for people, one line for a pipe."""
     if len(error.problems) < 2:
         return " ".join(str(error).split())
+    problems = [" ".join(str(problem).split()) for problem in error.problems]
     head = str(error).splitlines()[0]
-    return "\n".join([f"{head}:", *(f"  - {' '.join(str(problem).split())}" for problem in error.problems)])
+    return "\n".join([f"{head}:", *(f"  - {one}" for one in problems)]) if terminal else f"{head}: {'; '.join(problems)}"
 
 
 def _as_json(error: AuraError) -> str:
@@ -101,7 +102,7 @@ def main() -> None:
     except AuraError as error:
         if "--json" in sys.argv[1:]:
             typer.echo(_as_json(error))
-        typer.echo(f"aura: {_said(error)}", err=True)
+        typer.echo(f"aura: {_said(error, terminal=sys.stderr.isatty())}", err=True)
         sys.exit(2)
     except BrokenPipeError:
         sys.stderr.close()

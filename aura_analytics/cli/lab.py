@@ -94,7 +94,8 @@ def export(
     if wrong:
         others = sorted({name for name in ("tuner", "explorer") if all(w[2:] in page_of(name).options for w in wrong)})
         hint = f"--page {others[0]} takes them" if others else "leave them out"
-        raise ParameterError(Problem(f"the page {page!r} takes no {' and '.join(wrong)}", next=hint))
+        belongs = f"{' and '.join(wrong)} {'belongs' if len(wrong) == 1 else 'belong'}"
+        raise ParameterError(Problem(f"{belongs} to the {others[0] if others else 'other pages'}", next=hint))
     assert target is not None
     target.parent.mkdir(parents=True, exist_ok=True)
     written, said, flagged = maker.write(events, policy, target, **asked)

@@ -111,8 +111,9 @@ class RunningSums:
 
         sums = pl.DataFrame({one.part(name): part(name) for name in one.per_row()})
         for name, squared in one.squares.items():
-            a, b, c = (part(f"{name}:{which}").cast(pl.Int128) for which in _SQUARES)
-            squares = (a * (1 << 2 * _HALF) + b * (2 << _HALF) + c).alias(one.part(squared))
+            halves = pl.DataFrame({which: part(f"{name}:{which}") for which in _SQUARES})
+            a, b, c = (pl.col(which).cast(pl.Int128) for which in _SQUARES)
+            squares = halves.select((a * (1 << 2 * _HALF) + b * (2 << _HALF) + c).alias(one.part(squared))).to_series()
             sums = sums.with_columns(pl.col(one.part(name)).cast(pl.Int128), squares)
         return one.finish(sums, context)
 

@@ -11,7 +11,7 @@ import pytest
 import aura_analytics as aura
 from aura_analytics import Ledger, events, get_dossier, record_event
 from aura_analytics.errors import ParameterError
-from aura_analytics.ledger import store
+from aura_analytics.ledger import queries
 from aura_analytics.operations import live_dossiers as board
 from aura_analytics.operations.client import board_of
 
@@ -72,7 +72,7 @@ def test_ten_overrides_and_ten_approvals(default: None) -> None:
 
 @pytest.mark.parametrize("looked_up", [20_000, 0], ids=["by case", "from sums"])
 def test_the_dossier_of_one_is_that_of_all(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, looked_up: int) -> None:
-    monkeypatch.setattr(store, "_LOOKED_UP", looked_up)
+    monkeypatch.setattr(queries, "_LOOKED_UP", looked_up)
     log = events.sample(1_500, seed=3).sort("ts")
     compared = 0
     for cut in (1_000, 1_250, 1_500):
@@ -127,7 +127,7 @@ def test_sums_are_kept_through_threads(ledger: Ledger) -> None:
 
 @pytest.mark.parametrize("looked_up", [20_000, 0], ids=["by case", "from sums"])
 def test_kinds_are_those_of_the_board(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, looked_up: int) -> None:
-    monkeypatch.setattr(store, "_LOOKED_UP", looked_up)
+    monkeypatch.setattr(queries, "_LOOKED_UP", looked_up)
     rows: list[dict[str, Any]] = []
     for bot, told in (
         ("claims-bot", {"type": "EVALUATION", "actor_kind": "agent", "value": 50.0}),
@@ -162,5 +162,5 @@ def test_somebody_without_events_in_the_window_is_not_unknown(ledger: Ledger) ->
 def test_a_ledger_goes_wherever_events_go(ledger: Ledger) -> None:
     log = events.sample(300, seed=3)
     ledger.record_events(log)
-    assert aura.dossiers(ledger).equals(aura.dossiers(log))  # type: ignore[arg-type]
-    assert aura.DossierState(ledger).dossiers().equals(aura.dossiers(log))  # type: ignore[arg-type]
+    assert aura.dossiers(ledger).equals(aura.dossiers(log))
+    assert aura.DossierState(ledger).dossiers().equals(aura.dossiers(log))

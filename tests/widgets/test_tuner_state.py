@@ -239,7 +239,7 @@ def test_the_widget_shows_what_the_state_has() -> None:
     tuner = ThresholdTuner(LOG)
     tuner.state.set("pip.override_rate.threshold", 0.05)
     assert {one["key"]: one["value"] for one in tuner.settings}["pip.override_rate.threshold"] == 0.05
-    assert next(leaf["threshold"] for leaf in tuner.leaves if leaf["key"] == "pip.override_rate") == 0.05
+    assert next(leaf["thresholds"] for leaf in tuner.leaves if leaf["key"] == "pip.override_rate") == [0.05]
     assert list(tuner.result["verdicts"]) == tuner.state.verdicts.tolist()
     tuner.asked = {"values": {"pip.override_rate.threshold": 7}, "at": 1}
     assert "out of range" in tuner.failed["text"]
