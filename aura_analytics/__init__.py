@@ -15,7 +15,7 @@ from aura_analytics.version import __version__ as __version__
 
 # name -> module that it lives in; None is the module itself
 _LAZY: dict[str, str | None] = {
-    "AccountabilityLogger": "aura_analytics.decisions.log",
+    "AccountabilityLogger": "aura_analytics.decisions.accountability",
     "Accountant": "aura_analytics.operations.accountant",
     "AuraError": "aura_analytics.errors",
     "Calendar": "aura_analytics.clock.calendars",
@@ -111,8 +111,8 @@ if TYPE_CHECKING:
         widgets,
     )
     from aura_analytics.clock.calendars import Calendar
+    from aura_analytics.decisions.accountability import AccountabilityLogger
     from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
-    from aura_analytics.decisions.log import AccountabilityLogger
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.series import rolling

@@ -29,7 +29,7 @@ def learn(
     if context.invoked_subcommand is not None:
         return
     log = opened(log_file)
-    found: Any = log.learn_from_outcomes(method)  # type: ignore[call-overload]
+    found: Any = log.learn_from_outcomes(method)
     if as_json:
         print_json(found if isinstance(found, dict) else found.to_dicts())
         return

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from aura_analytics.decisions.log import AccountabilityLogger
+from aura_analytics.decisions.accountability import AccountabilityLogger
 from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
 
 __all__ = ["AccountabilityLogger", "DecisionLog", "Outcome", "OutcomeType"]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias, overload
 
 import polars as pl
 
+from aura_analytics.decisions.log import LoggedDecisions
 from aura_analytics.decisions.records import DecisionLog
 from aura_analytics.decisions.statistics import component_counts
 from aura_analytics.decisions.tables import entries_table
@@ -16,18 +17,48 @@ from aura_analytics.learning.adjusted import adjusted
 from aura_analytics.learning.comparisons import VersionComparison, compare
 from aura_analytics.learning.multipliers import from_counts, shrunk
 
-if TYPE_CHECKING:
-    from aura_analytics.decisions.log import AccountabilityLogger
+__all__ = ["METHODS", "Decisions", "compare_versions", "learn_from_outcomes"]
 
-    Decisions: TypeAlias = AccountabilityLogger | str | Path | pl.DataFrame | Iterable[DecisionLog | Mapping[str, Any]]
+Decisions: TypeAlias = LoggedDecisions | str | Path | pl.DataFrame | Iterable[DecisionLog | Mapping[str, Any]]
+_OPTIONS: dict[str, tuple[str, ...]] = {
+    "seed": (),
+    "shrunk": ("prior", "confidence"),
+    "adjusted": ("covariates", "confidence", "least", "spread"),
+}
+METHODS = tuple(_OPTIONS)
 
-__all__ = ["METHODS", "compare_versions", "learn_from_outcomes", "multipliers"]
 
-METHODS = ("seed", "shrunk", "adjusted")
-
-
+@overload
+def learn_from_outcomes(decisions: Decisions, method: Literal["seed"] = "seed") -> dict[str, float]: ...
+@overload
 def learn_from_outcomes(
-    decisions: Decisions, method: Literal["seed", "shrunk", "adjusted"] = "seed", **options: Any
+    decisions: Decisions,
+    method: Literal["shrunk"],
+    *,
+    prior: tuple[float, float] | None = None,
+    confidence: float | None = None,
+) -> pl.DataFrame: ...
+@overload
+def learn_from_outcomes(
+    decisions: Decisions,
+    method: Literal["adjusted"],
+    *,
+    covariates: list[str] | None = None,
+    confidence: float | None = None,
+    least: int | None = None,
+    spread: float | None = None,
+) -> pl.DataFrame: ...
+@overload
+def learn_from_outcomes(decisions: Decisions, method: str) -> dict[str, float] | pl.DataFrame: ...
+def learn_from_outcomes(
+    decisions: Decisions,
+    method: str = "seed",
+    *,
+    prior: tuple[float, float] | None = None,
+    covariates: list[str] | None = None,
+    confidence: float | None = None,
+    least: int | None = None,
+    spread: float | None = None,
 ) -> dict[str, float] | pl.DataFrame:
     """What outcomes suggest for the confidence in each component.
 
@@ -36,13 +67,18 @@ def learn_from_outcomes(
     decisions
         An `AccountabilityLogger`, the path of its file, entries as a query returns them (or dicts of that form), or a table with
         `components` (list of text), `outcome` and, for `adjusted`, `covariates` (JSON text).
-    method, options
+    method, prior, covariates, confidence, least, spread
         As `AccountabilityLogger.learn_from_outcomes` has them.
 
     Returns
     -------
     dict or polars.DataFrame
         `seed`: multiplier by component. Otherwise a table with intervals.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown method, an option that the method does not take, or a table without these columns.
 
     Examples
     --------
@@ -51,55 +87,62 @@ def learn_from_outcomes(
     >>> {name: round(value, 3) for name, value in learn_from_outcomes(entries).items()}
     {'agent:b': 1.0, 'agent:a': 1.0}
     """
-    decisions = _opened(decisions)
-    table = _table(decisions)
-    if table is None:
-        return decisions.learn_from_outcomes(method, **options)  # type: ignore[union-attr]
+    given = {"prior": prior, "covariates": covariates, "confidence": confidence, "least": least, "spread": spread}
+    options = {name: value for name, value in given.items() if value is not None}
+    found = _opened(decisions)
+    if isinstance(found, LoggedDecisions):
+        return _multipliers(found.tallies(), found.patterns, method, options)
+    table = _table(found)
     weight = pl.col("n") if "n" in table.columns else pl.lit(1)
     counted = table.with_columns(decisions=weight.cast(pl.Int64), served=pl.col("components"))
     tallies = counted.group_by("components", "served", "outcome", maintain_order=True).agg(pl.col("decisions").sum())
-    return multipliers(tallies, lambda: table.filter(pl.col("outcome").is_not_null()), method, **options)
+    return _multipliers(tallies, lambda: table.filter(pl.col("outcome").is_not_null()), method, options)
 
 
-def multipliers(tallies: pl.DataFrame, patterns: Any, method: str, **options: Any) -> dict[str, float] | pl.DataFrame:
+def _multipliers(
+    tallies: pl.DataFrame, patterns: Callable[[], pl.DataFrame], method: str, options: dict[str, Any]
+) -> dict[str, float] | pl.DataFrame:
     """The multipliers of a log's tallies (`patterns` is called where they are not enough)."""
+    if method not in _OPTIONS:
+        hint = close_match(str(method), list(METHODS))
+        raise ParameterError(Problem("unknown method", got=method, expected=", ".join(METHODS), next=hint))
+    if method == "seed" and options:
+        raise ParameterError(Problem("the document's method has no options", got=", ".join(options)))
+    wrong = [name for name in options if name not in _OPTIONS[method]]
+    if wrong:
+        expected = ", ".join(_OPTIONS[method])
+        raise ParameterError(Problem(f"the method {method!r} does not take that", got=", ".join(wrong), expected=expected))
     if method == "seed":
-        if options:
-            raise ParameterError(Problem("the document's method has no options", got=", ".join(options)))
         ended = tallies.filter(pl.col("outcome").is_not_null())
         total = int(ended["decisions"].sum())
         won = int(ended.filter(pl.col("outcome") == "success")["decisions"].sum())
         return from_counts(component_counts(tallies, "components"), won / total) if total else {}
     if method == "shrunk":
         return shrunk(component_counts(tallies, "served"), **options)
-    if method == "adjusted":
-        return adjusted(patterns(), **options)
-    hint = close_match(str(method), list(METHODS))
-    raise ParameterError(Problem("unknown method", got=method, expected=", ".join(METHODS), next=hint))
+    return adjusted(patterns(), **options)
 
 
-def _opened(decisions: Any) -> Any:
-    """The log of a path."""
-    from aura_analytics.decisions.log import AccountabilityLogger
-
-    return AccountabilityLogger(decisions) if isinstance(decisions, (str, Path)) else decisions
-
-
-def _table(decisions: Any) -> pl.DataFrame | None:
-    """The table of decisions; None of a log, which knows its own."""
-    from aura_analytics.decisions.log import AccountabilityLogger
-
-    if isinstance(decisions, AccountabilityLogger):
-        return None
-    if isinstance(decisions, pl.DataFrame):
-        lacking = {"components", "outcome"} - set(decisions.columns)
-        if lacking:
-            problem = Problem(
-                "a table of decisions lacks columns", got=", ".join(decisions.columns), expected=", ".join(sorted(lacking))
-            )
-            raise ParameterError(problem)
+def _opened(decisions: Decisions) -> LoggedDecisions | pl.DataFrame | list[DecisionLog | Mapping[str, Any]]:
+    """The log of a path; anything else as it is."""
+    if isinstance(decisions, (str, Path)):
+        return LoggedDecisions(decisions)
+    if isinstance(decisions, (LoggedDecisions, pl.DataFrame)):
         return decisions
-    return entries_table(decisions)
+    if not isinstance(decisions, Iterable) or isinstance(decisions, (bytes, Mapping)):
+        expected = "an AccountabilityLogger, its path, entries, or a table"
+        raise ParameterError(Problem("that holds no decisions", got=type(decisions), expected=expected))
+    return list(decisions)
+
+
+def _table(decisions: pl.DataFrame | list[DecisionLog | Mapping[str, Any]]) -> pl.DataFrame:
+    """The table of decisions."""
+    if not isinstance(decisions, pl.DataFrame):
+        return entries_table(decisions)
+    lacking = {"components", "outcome"} - set(decisions.columns)
+    if lacking:
+        got, expected = ", ".join(decisions.columns), ", ".join(sorted(lacking))
+        raise ParameterError(Problem("a table of decisions lacks columns", got=got, expected=expected))
+    return decisions
 
 
 def compare_versions(
@@ -145,13 +188,14 @@ def compare_versions(
 
 
 def _side(decisions: Any, component: str | None, pair_by: str | None) -> pl.DataFrame:
-    decisions = _opened(decisions)
-    table = _table(decisions)
-    if table is None:
-        table = decisions.table()
+    opened = _opened(decisions)
+    if isinstance(opened, LoggedDecisions):
+        table = opened.table()
         if pair_by == "user_request":
-            asked = {entry.request_id: entry.user_request for entry in decisions.query_decisions(limit=None)}
+            asked = {entry.request_id: entry.user_request for entry in opened.query_decisions(limit=None)}
             table = table.with_columns(user_request=pl.col("request_id").replace_strict(asked, return_dtype=pl.String))
+    else:
+        table = _table(opened)
     if pair_by is not None and pair_by not in table.columns:
         problem = Problem("there is no such column to pair by", got=pair_by, expected=", ".join(table.columns))
         raise ParameterError(problem)

@@ -1,4 +1,4 @@
-"""`AccountabilityLogger`: log a decision, log what became of it, ask, count, learn.
+"""The decision log itself: log a decision, log what became of it, ask, count.
 
 The calls and the numbers are those of the accountability layer's document. The file is only ever added to: an outcome is a line of
 its own, and the last one of a decision counts.
@@ -11,37 +11,29 @@ import uuid
 from dataclasses import asdict
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, overload
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from aura_analytics.decisions import explain as explaining
-from aura_analytics.decisions.as_events import to_events
 from aura_analytics.decisions.file.log_file import moment
 from aura_analytics.decisions.file.store import OnFile
-from aura_analytics.decisions.learn import compare_versions, multipliers
-from aura_analytics.decisions.overrides import override_record
-from aura_analytics.decisions.proposals import Proposal, apply_proposal, propose
 from aura_analytics.decisions.records import DecisionLog, OutcomeType, outcome_dict, plain
-from aura_analytics.decisions.statistics import component_counts, statistics
-from aura_analytics.decisions.tables import Conditions, decision_table
+from aura_analytics.decisions.statistics import statistics
+from aura_analytics.decisions.tables import Conditions
 from aura_analytics.errors import EventError, ParameterError, Problem, close_match
-from aura_analytics.learning import anomalies as watching
-from aura_analytics.learning.calibration import CalibrationReport, calibration
-from aura_analytics.learning.comparisons import VersionComparison
 
 if TYPE_CHECKING:
     from aura_analytics.decisions.ledger_store import OnLedger
     from aura_analytics.ledger.store import Ledger
 
-__all__ = ["DEFAULT_LOG", "AccountabilityLogger"]
+__all__ = ["DEFAULT_LOG", "LoggedDecisions", "moment_of", "now_text"]
 
 DEFAULT_LOG = ".claude-loop/orchestrator-decisions.jsonl"
 _ORDER = ("user_request", "diagnosis", "decisions", "outcome", "logged_at")
 
 
-class AccountabilityLogger:
-    """A log of decisions, in a JSON Lines file or in a ledger's database.
+class LoggedDecisions:
+    """Decisions and what became of them, in a JSON Lines file or in a ledger's database: the log's own calls.
 
     Several processes may log at once, and one that is killed loses nothing that a call has returned from.
 
@@ -59,18 +51,6 @@ class AccountabilityLogger:
     rotate_bytes, rotate_age
         Files only: size of the file, or age of its first line, from which the next entry closes it and has it compressed; that one call
         takes longer. Default: never by itself (`rotate`).
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> log = AccountabilityLogger(f"{folder.name}/decisions.jsonl")
-    >>> name = log.log_decision("build a login", {"complexity": 7}, {"execution_order": ["agent:security-auditor"]})
-    >>> log.log_outcome(name, {"outcome_type": "success", "time_taken_seconds": 45.3})
-    True
-    >>> log.get_decision_statistics()["success_rate"]
-    100.0
-    >>> log.close(); folder.cleanup()
     """
 
     def __init__(
@@ -136,7 +116,7 @@ class AccountabilityLogger:
         tries = 1 if request_id is not None else 1_000
         for _ in range(tries):
             name = request_id or self._new_id()
-            whole = {"request_id": name, "timestamp": _now(), **{key: entry[key] for key in _ORDER}}
+            whole = {"request_id": name, "timestamp": now_text(), **{key: entry[key] for key in _ORDER}}
             if self._store.add_decision(whole, own_id=request_id is not None or self._short_ids):
                 return name
         if self._on_duplicate == "first" and request_id is not None:
@@ -170,7 +150,7 @@ class AccountabilityLogger:
         LedgerUnavailableError
             If the file cannot be written; then nothing was.
         """
-        return self._store.add_note({"amends": str(request_id), "outcome": outcome_dict(outcome), "logged_at": _now()})
+        return self._store.add_note({"amends": str(request_id), "outcome": outcome_dict(outcome), "logged_at": now_text()})
 
     def outcome_history(self, request_id: str) -> list[dict[str, Any]]:
         """All outcomes of a decision, the first first: `outcome` and `logged_at` of each."""
@@ -229,14 +209,14 @@ class AccountabilityLogger:
         if problems:
             raise EventError("the override cannot be logged", problems=problems)
         said = plain({"component": component, "replacement": replacement, "by": by, "reason": str(reason)})
-        return self._store.add_note({"overrides": str(request_id), "override": said, "logged_at": _now()})
+        return self._store.add_note({"overrides": str(request_id), "override": said, "logged_at": now_text()})
 
     def log_acceptance(self, request_id: str, *, by: str, reason: str = "") -> bool:
         """Log that a user saw a decision and let it stand; False when there is no such decision."""
         if not isinstance(by, str) or not by.strip():
             raise EventError(Problem("an acceptance needs a user", got=by, expected="who accepted it"))
         said = plain({"accepted": True, "by": by, "reason": str(reason)})
-        return self._store.add_note({"overrides": str(request_id), "override": said, "logged_at": _now()})
+        return self._store.add_note({"overrides": str(request_id), "override": said, "logged_at": now_text()})
 
     def override_history(self, request_id: str | None = None) -> list[dict[str, Any]]:
         """What users changed or accepted, of one decision or of all, the first first."""
@@ -276,8 +256,8 @@ class AccountabilityLogger:
             )
         conditions = Conditions(
             request_id=None if request_id is None else str(request_id),
-            since=None if start_time is None else _moment(start_time),
-            until=None if end_time is None else _moment(end_time),
+            since=None if start_time is None else moment_of(start_time),
+            until=None if end_time is None else moment_of(end_time),
             outcome=None if outcome_type is None else _kind(outcome_type),
             has_outcome=has_outcome,
         )
@@ -295,196 +275,23 @@ class AccountabilityLogger:
         """
         return statistics(self._store.tallies())
 
-    @overload
-    def learn_from_outcomes(self, method: Literal["seed"] = "seed") -> dict[str, float]: ...
-    @overload
-    def learn_from_outcomes(self, method: Literal["shrunk", "adjusted"], **options: Any) -> pl.DataFrame: ...
-    def learn_from_outcomes(self, method: str = "seed", **options: Any) -> dict[str, float] | pl.DataFrame:
-        """What outcomes suggest for the confidence in each component.
+    def tallies(self) -> pl.DataFrame:
+        """Counts of decisions by components, those that served, and outcome; see `tables.tally_table`."""
+        return self._store.tallies()
 
-        Parameters
-        ----------
-        method
-            `seed`: the document's multipliers, rate of the component over the rate of all, within 0.7 and 1.3, from 3 outcomes on.
-            `shrunk`: rates pulled towards that of all by how few they rest on. `adjusted`: allows for what the diagnosis said of the
-            task, and for the components beside it. The last two have intervals and a status, and count what served after overrides.
-        options
-            Of `shrunk`: `prior`, `confidence`. Of `adjusted`: `covariates`, `confidence`, `least`, `spread`.
+    def patterns(self) -> pl.DataFrame:
+        """Decisions with outcomes, alike ones counted together; see `tables.pattern_table`."""
+        return self._store.patterns()
 
-        Returns
-        -------
-        dict or polars.DataFrame
-            `seed`: multiplier by component. Otherwise as `aura_analytics.learning.multipliers.shrunk` or `.adjusted.adjusted`.
-        """
-        return multipliers(self._store.tallies(), self._store.patterns, method, **options)
-
-    def component_outcomes(self) -> pl.DataFrame:
-        """Per component: how often it was `chosen`, how many of these decisions have `outcomes`, and how many `successes`."""
-        return component_counts(self._store.tallies(), "components")
+    def notes(self, kind: str, request_id: str | None = None) -> list[dict[str, Any]]:
+        """What was said of decisions: `outcome`, `override`, or `approval`, of one or of all, the first first."""
+        return self._store.notes(kind, request_id)
 
     def table(self) -> pl.DataFrame:
         """One row a decision: `request_id`, `ts`, `confidence` (total; null when it is none), `components` (those that served after users'
         overrides), `covariates` (JSON text of the diagnosis's plain fields), `outcome`, `seconds`, `ended` (when the outcome was logged).
         """
         return self._store.table()
-
-    def learn_from_overrides(self, confidence: float = 0.95) -> pl.DataFrame:
-        """Per component how often users overrode it, what became of it, and what that suggests; see `overrides.override_record`."""
-        lines = self.override_history()
-        names = list(dict.fromkeys(str(line["overrides"]) for line in lines))
-        overridden = self.table().filter(pl.col("request_id").is_in(names)) if names else decision_table([])
-        counts = component_counts(self._store.tallies(), "components", once=True)
-        return override_record(counts, lines, overridden, confidence)
-
-    def calibration_report(self, component: str | None = None, **options: Any) -> CalibrationReport:
-        """Whether the total confidence of decisions means anything; see `learning.calibration.calibration`.
-
-        Parameters
-        ----------
-        component
-            Only decisions that this component served.
-        options
-            `bins`, `binning`, `level`, `seed`.
-        """
-        found = self.table().filter(pl.col("outcome").is_not_null() & pl.col("confidence").is_not_null())
-        if component is not None:
-            found = found.filter(pl.col("components").list.contains(component))
-        return calibration(found["confidence"].to_numpy(), (found["outcome"] == "success").to_numpy(), **options)
-
-    def compare_versions(
-        self, at: datetime | str, *, component: str | None = None, margin: float = 0.05, confidence: float = 0.95
-    ) -> VersionComparison:
-        """Whether decisions from a moment on end worse than those before it; see `decisions.learn.compare_versions`."""
-        border = pl.lit(_moment(at)).cast(pl.Datetime("us", "UTC"))
-        table = self.table()
-        sides = table.filter(pl.col("ts") < border), table.filter(pl.col("ts") >= border)
-        return compare_versions(*sides, component=component, margin=margin, confidence=confidence)
-
-    def anomalies(
-        self,
-        rate: Literal["success", "override"] = "success",
-        *,
-        false_alarms_per_year: float = 1.0,
-        chart: Literal["cusum", "ewma"] = "cusum",
-    ) -> pl.DataFrame:
-        """Days on which a component's rate has left what it was; see `learning.anomalies.anomalies`.
-
-        Parameters
-        ----------
-        rate
-            `success`: of its outcomes, on the day they were logged. `override`: of its decisions, on the day they were made.
-        false_alarms_per_year, chart
-            As there.
-        """
-        if rate not in ("success", "override"):
-            raise ParameterError(Problem("unknown rate", got=rate, expected="success or override"))
-        table = self.table().with_columns(component=pl.col("components").list.unique())
-        if rate == "success":
-            day = pl.coalesce("ended", "ts").dt.date()
-            ended = table.filter(pl.col("outcome").is_not_null())
-            rows = ended.select("component", day=day, hit=pl.col("outcome") == "success").explode("component", empty_as_null=False)
-        else:
-            kept = pl.col("components").list.contains(pl.col("component"))
-            decided = table.with_columns(component=pl.col("decided").list.unique()).explode("component", empty_as_null=False)
-            rows = decided.select("component", day=pl.col("ts").dt.date(), hit=~kept)
-        days = (
-            rows.drop_nulls("day").group_by("component", "day").agg(n=pl.len().cast(pl.Int64), k=pl.col("hit").sum().cast(pl.Int64))
-        )
-        return watching.anomalies(days, false_alarms_per_year=false_alarms_per_year, chart=chart)
-
-    def propose_adjustments(
-        self,
-        confidence_file: str | Path,
-        *,
-        method: Literal["adjusted", "shrunk"] = "adjusted",
-        out: str | Path | None = None,
-        confidence: float = 0.95,
-    ) -> Proposal:
-        """Propose changes of a file of confidences: a diff with its evidence, for review. Nothing is applied.
-
-        Parameters
-        ----------
-        confidence_file
-            YAML: a mapping of components to confidences, at the top or under `confidence`.
-        method
-            How to learn; the document's own multipliers have no intervals, and are refused.
-        out
-            Where to write the proposal; default nowhere.
-        confidence
-            Level for all components of the file together, at one look. Who asks again after every few outcomes until something is proposed
-            errs more often: look at fixed times.
-
-        Returns
-        -------
-        Proposal
-            A change only where the interval excludes 1, from 10 outcomes on. The new value is the one before all approved changes times the
-            multiplier (within 0.7 and 1.3): changes do not compound, and nothing is proposed twice on the same outcomes.
-
-        Raises
-        ------
-        FileMissingError, FileFormatError, ParameterError
-            If the file cannot be read, or `out` exists.
-        """
-        if method not in ("adjusted", "shrunk"):
-            problem = Problem("nothing can be proposed by this method", got=method, expected="adjusted or shrunk",
-                              next="the document's multipliers say nothing of how sure they are")  # fmt: skip
-            raise ParameterError(problem)
-        approved = [line["approval"] for line in self._store.notes("approval")]
-        same = [item for item in approved if Path(str(item.get("file"))).resolve() == Path(confidence_file).resolve()]
-        last = {change["component"]: change["n"] for item in same for change in item.get("changes") or []}
-        made = propose(
-            confidence_file,
-            lambda level: self.learn_from_outcomes(method, confidence=level),
-            method=method,
-            outcomes=self.get_decision_statistics()["decisions_with_outcomes"],
-            confidence=confidence,
-            overrides=self.learn_from_overrides(),
-            last_n=last,
-        )
-        if out is not None:
-            made.write(out)
-        return made
-
-    def apply_adjustments(self, proposal: str | Path, approver: str, reason: str = "") -> Proposal:
-        """Apply a proposal that a named person approves; the approval is logged first, and is an event (`to_events`).
-
-        Raises
-        ------
-        ParameterError
-            Without an approver, or where the file of confidences has changed since.
-        FileMissingError, FileFormatError
-            If the proposal cannot be read, or was changed.
-        """
-        names = [str(line["approves"]) for line in self._store.notes("approval")]
-
-        def record(name: str, approval: dict[str, Any]) -> None:
-            self._store.add_note({"approves": name, "approval": approval, "logged_at": _now()})
-
-        return apply_proposal(proposal, approver, reason, record, names)
-
-    def explain(self, request_id: str, level: Literal["silent", "brief", "detailed", "full"] = "detailed") -> str:
-        """Say what was decided and why, at one of four levels; see `decisions.explain.explain`.
-
-        Raises
-        ------
-        ParameterError
-            If there is no such decision, or no such level.
-        """
-        name = str(request_id)
-        found = self.query_decisions(request_id=name)
-        if not found:
-            raise ParameterError(Problem("no such decision", got=name, where=self.log_file, next="aura query lists the last ones"))
-        overrides = self.override_history(name)
-        if level != "full":
-            return explaining.explain(found[0], level, overrides=overrides)
-        table = self.table()
-        own = table.filter(pl.col("request_id") == name).row(0, named=True)
-        record = explaining.track_record(table, own["components"], own["ts"])
-        return explaining.explain(found[0], level, outcomes=self.outcome_history(name), overrides=overrides, record=record)
-
-    def to_events(self) -> pl.DataFrame:
-        """The log as events, so that dossiers, rules and the report work for components; see `decisions.as_events.to_events`."""
-        return to_events(self.query_decisions(limit=None), self.override_history(), self._store.notes("approval"))
 
     def export_jsonl(self, path: str | Path) -> int:
         """Write one line per decision, with its last outcome, as the document's file has it; returns how many."""
@@ -542,7 +349,8 @@ def _on_ledger(given: str | Ledger) -> OnLedger:
     return OnLedger(Ledger(given) if isinstance(given, str) else given)
 
 
-def _now() -> str:
+def now_text() -> str:
+    """The present moment as the log writes it."""
     return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
 
 
@@ -553,7 +361,8 @@ def _dict(value: Any, name: str) -> dict[str, Any]:
     return found
 
 
-def _moment(given: datetime | str) -> int:
+def moment_of(given: datetime | str) -> int:
+    """A moment in microseconds since 1970; naive is UTC."""
     found = moment(given.isoformat() if isinstance(given, datetime) else given)
     if found is None:
         raise ParameterError(Problem("a time cannot be read", got=given, expected="a datetime, or ISO 8601"))

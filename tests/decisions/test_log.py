@@ -100,7 +100,7 @@ def test_queries(any_log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch)
     names = []
     for i in range(10):
         moment = start + timedelta(hours=i)
-        monkeypatch.setattr(module, "_now", lambda moment=moment: moment.isoformat())
+        monkeypatch.setattr(module, "now_text", lambda moment=moment: moment.isoformat())
         names.append(decided(log, "agent:a", ended=["success", "failure", None][i % 3]))
 
     def ids(**conditions: Any) -> list[str]:

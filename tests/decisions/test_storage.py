@@ -132,7 +132,7 @@ def test_retention_is_explicit_and_counts_follow(log: AccountabilityLogger, monk
 
     now = datetime.now(timezone.utc)
     for days in (40, 20, 0):
-        monkeypatch.setattr(module, "_now", lambda days=days: (now - timedelta(days=days)).isoformat())
+        monkeypatch.setattr(module, "now_text", lambda days=days: (now - timedelta(days=days)).isoformat())
         for _ in range(5):
             decided(log, f"agent:{days}", ended="success")
         log.rotate()
@@ -382,7 +382,7 @@ def test_learning_takes_any_form(log: AccountabilityLogger, tmp_path: Path) -> N
                 shown = [frame.sort("component").with_columns(pl.selectors.float().round(9)) for frame in (found, want)]
                 assert shown[0].equals(shown[1])
     with pytest.raises(ParameterError, match="did you mean 'shrunk'"):
-        aura.learn_from_outcomes(log, method="shrunken")  # type: ignore[arg-type]
+        aura.learn_from_outcomes(log, method="shrunken")
     with pytest.raises(ParameterError, match="lacks columns"):
         aura.learn_from_outcomes(pl.DataFrame({"x": [1]}))
     assert aura.compare_versions(entries, log, pair_by="user_request").verdict in ("not_worse", "inconclusive")
