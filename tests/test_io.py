@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import aura_analytics as aura
 from aura_analytics import events
 from aura_analytics.errors import EventError, FileFormatError, FileMissingError, ParameterError, SchemaError
-from aura_analytics.io import lines
+from aura_analytics.io.readers import jsonl
 
 GOOD = '{"type": "OVERRIDE", "ts": "2026-01-05T10:00:00Z", "actor": "anne"}\n'
 
@@ -65,7 +65,7 @@ def test_broken_lines_go_to_quarantine_and_nothing_is_lost(tmp_path: Path) -> No
 
 
 def test_a_line_without_end_is_refused_in_bounded_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lines, "MAX_LINE_BYTES", 1_000)
+    monkeypatch.setattr(jsonl, "MAX_LINE_BYTES", 1_000)
     path, aside = tmp_path / "log.jsonl", tmp_path / "aside.jsonl"
     path.write_text(GOOD + '{"type": "' + "x" * 50_000 + '"}\n' + GOOD)
     with pytest.raises(EventError, match=r"log.jsonl:2: line_too_long: got 50,013 bytes, expected at most 1,000"):

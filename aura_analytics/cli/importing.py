@@ -15,7 +15,9 @@ __all__ = ["import_"]
 
 
 def import_(
-    log: Annotated[Path, typer.Argument(help="Foreign log: .parquet, .csv, .jsonl, .xes or .xes.gz.", show_default=False)],
+    log: Annotated[
+        str, typer.Argument(help="Foreign log: .parquet, .csv, .jsonl, .xes or .xes.gz, a folder or a glob.", show_default=False)
+    ],
     mapping: Annotated[Path, typer.Option(help="Mapping file (YAML).", show_default=False)],
     out: Annotated[Path, typer.Option(help="Events to write: .parquet, .jsonl or .csv.", show_default=False)],
     quarantine: Quarantine = None,
@@ -23,14 +25,15 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Turn a foreign log into events, by a mapping."""
-    from aura_analytics.io.files import format_of, write_events
+    from aura_analytics.io.files import write_events
     from aura_analytics.io.foreign import import_log_report
+    from aura_analytics.io.readers.registry import readers
 
-    format_of(out)
+    readers().of(out, events=True)
     if out.exists() and not force:
         raise ParameterError(Problem("the file exists already", got=str(out), next="choose another name, or --force"))
     with progress(quiet=as_json) as bar:
-        task = bar.add_task(f"importing {log.name}", total=2)
+        task = bar.add_task(f"importing {Path(log).name}", total=2)
         table, report = import_log_report(log, mapping)
         report.set_aside(log, quarantine)
         bar.update(task, advance=1, description=f"writing {out.name}")

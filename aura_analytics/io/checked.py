@@ -10,7 +10,7 @@ import polars as pl
 
 from aura_analytics import events
 from aura_analytics.errors import EventError
-from aura_analytics.io.files import format_of, read_events, resolve
+from aura_analytics.io.files import has_columns, read_events
 
 __all__ = ["QuarantineWarning", "checked_events"]
 
@@ -41,8 +41,8 @@ def checked_events(path: str | Path | Sequence[str | Path], quarantine: str | Pa
     aside = None if quarantine is None else Path(quarantine)
     before = aside.stat().st_mtime_ns if aside is not None and aside.exists() else None
     frame = read_events(path, quarantine=aside)
-    parquet = format_of(resolve(path)[0]) == "parquet"
-    if parquet:
+    columns = has_columns(path)
+    if columns:
         rows = int(frame.select(pl.len()).collect().item())
         if rows > _LARGE:
             bad = frame.filter(events.row_is_bad(frame.collect_schema().names())).head(20).collect(engine="streaming")
@@ -54,9 +54,9 @@ def checked_events(path: str | Path | Sequence[str | Path], quarantine: str | Pa
         if aside is None:
             hint = "set them aside with quarantine= (command line: --quarantine FILE)"
             raise EventError(f"{path} holds rows that break the contract: {report}; {hint}", problems=report.problems())
-        target = aside if parquet else aside.with_name(aside.stem + "-rows" + aside.suffix)
+        target = aside if columns else aside.with_name(aside.stem + "-rows" + aside.suffix)
         report.write(target)
         warnings.warn(f"{report}; set aside in {target}", QuarantineWarning, stacklevel=2)
-    if aside is not None and not parquet and aside.exists() and aside.stat().st_mtime_ns != before:
+    if aside is not None and not columns and aside.exists() and aside.stat().st_mtime_ns != before:
         warnings.warn(f"unreadable lines set aside in {aside}", QuarantineWarning, stacklevel=2)
     return good.lazy()

@@ -6,8 +6,6 @@ the reading with an error that names its line, or, with `quarantine=`, is set as
 
 from __future__ import annotations
 
-import csv
-import json
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -18,21 +16,25 @@ from polars.io.plugins import register_io_source
 
 from aura_analytics import events
 from aura_analytics.clock import times
-from aura_analytics.errors import EventError, FileFormatError, FileMissingError, ParameterError, Problem
-from aura_analytics.io.lines import Item, Unreadable, csv_items, jsonl_items
+from aura_analytics.errors import EventError, FileMissingError, ParameterError, Problem
 from aura_analytics.io.quarantine import Quarantine
+from aura_analytics.io.readers.base import Reader, Unreadable
+from aura_analytics.io.readers.registry import readers
 
-__all__ = ["FORMATS", "read_events", "resolve", "write_events"]
-
-
-FORMATS = {".parquet": "parquet", ".pq": "parquet", ".jsonl": "jsonl", ".ndjson": "jsonl", ".csv": "csv"}
-
+__all__ = ["has_columns", "read_events", "resolve", "write_events"]
 
 _BATCH = 50_000
 
 
-def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
-    """The files that a path names: a file, a folder of event files, a glob, or a list of these.
+def resolve(path: str | Path | Sequence[str | Path], *, events: bool = True) -> list[Path]:
+    """The files that a path names.
+
+    Parameters
+    ----------
+    path
+        A file, a folder (every file in it of a kind that is read), a glob, or a list of these.
+    events
+        Whether only files that may be on the event contract count in a folder.
 
     Raises
     ------
@@ -40,10 +42,11 @@ def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
         If nothing is there.
     """
     if not isinstance(path, (str, Path)):
-        return [file for one in path for file in resolve(one)]
+        return [file for one in path for file in resolve(one, events=events)]
     one = Path(path)
     if one.is_dir():
-        found = sorted(file for file in one.rglob("*") if file.suffix.lower() in FORMATS)
+        kinds = ((file, readers().find(file)) for file in sorted(one.rglob("*")) if file.is_file())
+        found = [file for file, reader in kinds if reader is not None and (reader.holds_events or not events)]
     elif one.exists():
         found = [one]
     else:
@@ -51,33 +54,31 @@ def resolve(path: str | Path | Sequence[str | Path]) -> list[Path]:
         cut = next((i for i, part in enumerate(parts) if any(mark in part for mark in "*?[")), None)
         found = [] if cut is None else sorted(Path(*parts[:cut]).glob(str(Path(*parts[cut:]))))
     if not found:
-        expected = "an existing file, folder or glob of " + ", ".join(FORMATS)
-        raise FileMissingError(Problem("no events there", got=str(path), expected=expected))
+        expected = "an existing file, folder or glob of " + ", ".join(readers().suffixes(events=events))
+        raise FileMissingError(Problem("no events there" if events else "no log there", got=str(path), expected=expected))
     return found
 
 
-def format_of(path: Path) -> str:
-    """`parquet`, `jsonl` or `csv`, by the file's suffix."""
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        problem = Problem("unknown kind of event file", got=path.suffix or path.name, expected=", ".join(FORMATS), where=str(path),
-                          next="foreign logs come in through import_log with a mapping")  # fmt: skip
-        raise FileFormatError(problem)
-    return kind
+def has_columns(path: str | Path | Sequence[str | Path]) -> bool:
+    """Whether a path names files whose columns have types (Parquet), rather than files of records.
+
+    Parameters
+    ----------
+    path
+        As `read_events`.
+
+    Raises
+    ------
+    FileMissingError, FileFormatError
+        As `read_events`.
+    """
+    first = resolve(path)[0]
+    return readers().of(first, events=True).scan(first) is not None
 
 
-def _items(path: Path) -> Iterator[Item]:
-    if format_of(path) == "jsonl":
-        with path.open("rb") as handle:
-            yield from jsonl_items(handle)
-        return
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-        yield from csv_items(text, str(path))
-
-
-def _batches(path: Path, zone: str, ambiguous: times.Ambiguous, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+def _batches(path: Path, reader: Reader, zone: str, ambiguous: times.Ambiguous, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
     seen: Counter[str] = Counter()
-    items = _items(path)
+    items = reader.items(path)
     while True:
         records: list[dict[str, Any]] = []
         lines: list[int] = []
@@ -102,14 +103,16 @@ def _batches(path: Path, zone: str, ambiguous: times.Ambiguous, quarantine: Quar
         yield events.assign_ids(table.filter(~is_bad), seen).select(events.SCHEMA.names())
 
 
-def _scan_text(paths: list[Path], zone: str, ambiguous: times.Ambiguous, quarantine: Path | None) -> pl.LazyFrame:
+def _scan_records(
+    paths: list[Path], reader: Reader, zone: str, ambiguous: times.Ambiguous, quarantine: Path | None
+) -> pl.LazyFrame:
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         left = n_rows
         sink = Quarantine(quarantine)
         for path in paths:
-            for batch in _batches(path, zone, ambiguous, sink):
+            for batch in _batches(path, reader, zone, ambiguous, sink):
                 out = batch if left is None else batch.head(left)
                 left = None if left is None else left - out.height
                 out = out if predicate is None else out.filter(predicate)
@@ -120,16 +123,10 @@ def _scan_text(paths: list[Path], zone: str, ambiguous: times.Ambiguous, quarant
     return register_io_source(source, schema=events.SCHEMA, validate_schema=True)
 
 
-def _scan_parquet(paths: list[Path], zone: str, ambiguous: times.Ambiguous) -> pl.LazyFrame:
+def _scan_columns(scanned: list[tuple[Path, pl.LazyFrame]], zone: str, ambiguous: times.Ambiguous) -> pl.LazyFrame:
     frames = []
-    for path in paths:
-        try:
-            frame = pl.scan_parquet(path)
-            on_contract = events.is_on_contract(frame)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            text = str(error).splitlines()[0]
-            raise FileFormatError(Problem("this is not a Parquet file", got=text, where=str(path))) from None
-        if on_contract:
+    for path, frame in scanned:
+        if events.is_on_contract(frame):
             frames.append(frame.select(events.SCHEMA.names()))
             continue
         table = events.conform(frame, zone=zone, ambiguous=ambiguous, keep_raw=True)
@@ -197,30 +194,35 @@ def read_events(
     times.check_zone(zone)
     times.check_ambiguous(ambiguous)
     paths = resolve(path)
-    kinds = {format_of(one) for one in paths}
+    kinds = {(reader := readers().of(one, events=True)).name: reader for one in paths}
     if len(kinds) > 1:
         raise ParameterError(Problem("files of different formats in one call", got=sorted(kinds), expected="one format"))
-    if kinds == {"parquet"}:
-        return _scan_parquet(paths, zone, ambiguous)
+    (reader,) = kinds.values()
+    scanned = [(one, frame) for one in paths if (frame := reader.scan(one)) is not None]
+    if scanned:
+        return _scan_columns(scanned, zone, ambiguous)
     for one in paths:
-        _check_head(one)
+        if columns := reader.head(one):
+            events.conform(pl.LazyFrame({name: pl.Series([], dtype=pl.String) for name in columns}))  # raises: these are no events
     if quarantine is not None and any(Path(quarantine).resolve() == one.resolve() for one in paths):
         raise ParameterError(Problem("the quarantine file is the log itself", got=str(quarantine), next="name another file"))
-    return _scan_text(paths, zone, ambiguous, None if quarantine is None else Path(quarantine))
-
-
-def _check_head(path: Path) -> None:
-    """Raise at once for a CSV whose header has no events in it; an empty file is an empty log."""
-    if format_of(path) != "csv" or path.stat().st_size == 0:
-        return
-    with path.open(encoding="utf-8-sig", errors="replace", newline="") as handle:
-        first = next(csv.reader([handle.readline(1_000_000)]), [])
-    if first:
-        events.conform(pl.LazyFrame({name: pl.Series([], dtype=pl.String) for name in dict.fromkeys(first)}))
+    return _scan_records(paths, reader, zone, ambiguous, None if quarantine is None else Path(quarantine))
 
 
 def write_events(table: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
-    """Write events as Parquet, JSON Lines or CSV, by the suffix; `read_events` gives the same table back.
+    """Write events in the format that the suffix names; `read_events` gives the same table back.
+
+    Parameters
+    ----------
+    table
+        Events on the contract.
+    path
+        The file to write: `.parquet`, `.jsonl`, `.csv`, or another format that is written.
+
+    Returns
+    -------
+    Path
+        The file.
 
     Raises
     ------
@@ -228,17 +230,5 @@ def write_events(table: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
         For any other suffix.
     """
     path = Path(path)
-    kind = format_of(path)
-    frame = table.lazy().select(events.SCHEMA.names())
-    if kind == "parquet":
-        frame.sink_parquet(path, compression="zstd", statistics=True)
-        return path
-    text = frame.collect().with_columns(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
-    if kind == "csv":
-        lists = pl.col("penalties").map_elements(lambda items: json.dumps(items.to_list()), return_dtype=pl.String)
-        text.with_columns(lists).write_csv(path)
-        return path
-    with path.open("w", encoding="utf-8") as out:
-        for row in text.iter_rows(named=True):
-            out.write(json.dumps({k: v for k, v in row.items() if v is not None}, ensure_ascii=False) + "\n")
+    readers().of(path, events=True).write(table.lazy().select(events.SCHEMA.names()), path)
     return path

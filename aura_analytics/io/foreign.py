@@ -2,67 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from aura_analytics import events
 from aura_analytics.clock import times
-from aura_analytics.errors import FileFormatError, FileMissingError, MappingError, Problem, close_match
+from aura_analytics.errors import MappingError, Problem, close_match
 from aura_analytics.events import FailureReport
 from aura_analytics.io.import_report import ImportReport
-from aura_analytics.io.lines import Item, Unreadable, csv_items, jsonl_items
+from aura_analytics.io.log_table import log_table
 from aura_analytics.io.mapping import Act, LogMapping, Matching
-from aura_analytics.io.readers.xes import xes_records
 
 __all__ = ["import_log", "import_log_report"]
-
-
-_READABLE = ".parquet, .csv, .jsonl, .ndjson, .xes, .xes.gz"
-
-
-def _read(path: Path, unreadable: list[Unreadable]) -> pl.DataFrame:
-    """The log as text columns (Parquet keeps the types it has); lines that are no records go to `unreadable`."""
-    name = path.name.lower()
-    if name.endswith((".xes", ".xes.gz")):
-        return _records_frame(xes_records(path))
-    if name.endswith((".jsonl", ".ndjson")):
-        with path.open("rb") as handle:
-            return _records_frame(_records(jsonl_items(handle), unreadable))
-    if name.endswith(".csv"):
-        with path.open(encoding="utf-8-sig", errors="replace", newline="") as text:
-            return _records_frame(_records(csv_items(text, str(path)), unreadable))
-    if name.endswith((".parquet", ".pq")):
-        try:
-            return pl.read_parquet(path)
-        except (pl.exceptions.PolarsError, OSError) as error:
-            text_of = str(error).splitlines()[0]
-            raise FileFormatError(Problem("this is not a Parquet file", got=text_of, where=str(path))) from None
-    raise FileFormatError(Problem("unknown kind of log", got=path.name, expected=_READABLE))
-
-
-def _records(items: Iterator[Item], unreadable: list[Unreadable]) -> Iterator[dict[str, object]]:
-    for item in items:
-        if isinstance(item, Unreadable):
-            unreadable.append(item)
-        else:
-            yield item[1]
-
-
-def _records_frame(records: Iterator[dict[str, object]]) -> pl.DataFrame:
-    """Text columns of any records, batch by batch; a key that a record lacks is null there."""
-    frames = []
-    while batch := list(itertools.islice(records, 100_000)):
-        keys = dict.fromkeys(key for record in batch for key in record)
-        columns = {key: pl.Series([_text(record.get(key)) for record in batch], dtype=pl.String) for key in keys}
-        frames.append(pl.DataFrame(columns))
-    return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
-
-
-def _text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else str(value)
 
 
 def _check_columns(log: pl.DataFrame, mapping: LogMapping, where: str) -> None:
@@ -174,7 +127,7 @@ def _verdicts(base: pl.DataFrame, mapping: LogMapping) -> tuple[pl.DataFrame, in
 
 
 def import_log(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     mapping: LogMapping | str | Path,
     *,
     quarantine: str | Path | None = None,
@@ -219,7 +172,7 @@ def import_log(
 
 
 def import_log_report(
-    path: str | Path,
+    path: str | Path | Sequence[str | Path],
     mapping: LogMapping | str | Path,
 ) -> tuple[pl.DataFrame, ImportReport]:
     """Read a foreign log as events, with an account of every row.
@@ -227,7 +180,8 @@ def import_log_report(
     Parameters
     ----------
     path
-        The log: Parquet, CSV, JSON Lines, XES or gzipped XES.
+        The log: a file (Parquet, CSV, JSON Lines, XES or gzipped XES), a folder or a glob of such files, or a list of these; several
+        files are one log.
     mapping
         A `LogMapping` or the path of its YAML file.
 
@@ -246,12 +200,8 @@ def import_log_report(
     FileMissingError, FileFormatError
         If the log is not there or cannot be read.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise FileMissingError(Problem("no log there", got=str(path), expected=_READABLE))
     chosen = mapping if isinstance(mapping, LogMapping) else LogMapping.from_yaml(mapping)
-    unreadable: list[Unreadable] = []
-    log = _read(path, unreadable)
+    log, unreadable = log_table(path)
     if log.height == 0 and not log.columns:
         return events.empty(), ImportReport(0, 0, {}, {}, 0, 0, FailureReport(pl.DataFrame()), unreadable)
     _check_columns(log, chosen, str(path))

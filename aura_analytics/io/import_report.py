@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from aura_analytics.errors import EventError, ParameterError, Problem
 from aura_analytics.events import FailureReport
-from aura_analytics.io.lines import Unreadable
+from aura_analytics.io.files import resolve
+from aura_analytics.io.readers.base import Unreadable
 
 __all__ = ["ImportReport"]
 
@@ -46,20 +48,37 @@ class ImportReport:
     refused: FailureReport = field(repr=False)
     unreadable: list[Unreadable] = field(default_factory=list, repr=False)
 
-    def set_aside(self, log: str | Path, quarantine: str | Path | None) -> None:
-        """Save what could not be used to the quarantine file, or raise when there is none."""
+    def set_aside(self, log: str | Path | Sequence[str | Path], quarantine: str | Path | None) -> None:
+        """Save what could not be used, or raise when there is nowhere to put it.
+
+        Parameters
+        ----------
+        log
+            What was imported, as `import_log` took it.
+        quarantine
+            The file to write: one JSON object a line, with the reasons. It is written only when there is something.
+
+        Raises
+        ------
+        EventError
+            If there is something and no file.
+        ParameterError
+            If the file is the log itself.
+        """
         if not self.refused and not self.unreadable:
             return
         if quarantine is None:
             hint = "import with quarantine= (command line: --quarantine FILE) to set them aside"
-            problems = [Problem(item.reason, where=f"{log}:{item.line}") for item in self.unreadable] + self.refused.problems()
+            problems = [
+                Problem(item.reason, where=f"{item.file or log}:{item.line}") for item in self.unreadable
+            ] + self.refused.problems()
             lines = f"{len(self.unreadable):,} unreadable lines; " if self.unreadable else ""
             raise EventError(f"{log} cannot be imported whole: {lines}{self.refused}; {hint}", problems=problems)
-        if Path(quarantine).resolve() == Path(log).resolve():
+        if any(Path(quarantine).resolve() == file.resolve() for file in resolve(log, events=False)):
             raise ParameterError(Problem("the quarantine file is the log itself", got=str(quarantine), next="name another file"))
         with Path(quarantine).open("w", encoding="utf-8") as out:
             out.writelines(
-                json.dumps({"file": str(log), "line": item.line, "reasons": [item.reason], "raw": item.raw}) + "\n"
+                json.dumps({"file": item.file or str(log), "line": item.line, "reasons": [item.reason], "raw": item.raw}) + "\n"
                 for item in self.unreadable
             )
             out.writelines(

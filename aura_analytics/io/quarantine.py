@@ -11,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from aura_analytics.errors import EventError, Problem
-from aura_analytics.io.lines import Unreadable
+from aura_analytics.io.readers.base import Unreadable
 
 __all__ = ["Quarantine"]
 

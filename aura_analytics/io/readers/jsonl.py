@@ -1,0 +1,72 @@
+"""JSON Lines: one object a line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import polars as pl
+
+from aura_analytics.io.readers.base import KEPT_CHARACTERS, MAX_LINE_BYTES, Item, Reader, Unreadable
+
+__all__ = ["JsonLines"]
+
+
+class JsonLines(Reader):
+    """`.jsonl` and `.ndjson`: a line that is no object is unreadable, and so is one of more than 16 MiB."""
+
+    name = "jsonl"
+    suffixes = (".jsonl", ".ndjson")
+
+    def items(self, path: Path) -> Iterator[Item]:
+        """Records with their line numbers."""
+        from pydantic_core import from_json
+
+        with path.open("rb") as handle:
+            offset, line = 0, 0
+            while raw := handle.readline(MAX_LINE_BYTES + 1):
+                line += 1
+                start = offset
+                if len(raw) > MAX_LINE_BYTES and not raw.endswith(b"\n"):
+                    unreadable = _long_line(handle, raw, line, start)
+                    offset += unreadable.length or 0
+                    yield unreadable
+                    continue
+                offset += len(raw)
+                if line == 1:
+                    raw = raw.removeprefix(b"\xef\xbb\xbf")
+                if not raw.strip():
+                    continue
+                try:
+                    record = from_json(raw)
+                except ValueError as error:
+                    torn = "" if raw.endswith(b"\n") else " (the file ends inside this line: it was cut off)"
+                    text = raw.decode("utf-8", "replace").rstrip("\n")[:KEPT_CHARACTERS]
+                    yield Unreadable(line, f"json_unreadable: {error}{torn}", text, start, len(raw))
+                    continue
+                if isinstance(record, dict):
+                    yield line, record
+                else:
+                    reason = f"json_unreadable: got a {type(record).__name__}, expected one object per line"
+                    text = raw.decode("utf-8", "replace").strip()[:KEPT_CHARACTERS]
+                    yield Unreadable(line, reason, text, start, len(raw))
+
+    def write(self, events: pl.LazyFrame, path: Path) -> None:
+        """One event a line; what is null is left out."""
+        text = events.collect().with_columns(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"))
+        with path.open("w", encoding="utf-8") as out:
+            for row in text.iter_rows(named=True):
+                out.write(json.dumps({key: value for key, value in row.items() if value is not None}, ensure_ascii=False) + "\n")
+
+
+def _long_line(handle: IO[bytes], head: bytes, line: int, offset: int) -> Unreadable:
+    length = len(head)
+    while not head.endswith(b"\n"):
+        head = handle.readline(MAX_LINE_BYTES)
+        if not head:
+            break
+        length += len(head)
+    reason = f"line_too_long: got {length:,} bytes, expected at most {MAX_LINE_BYTES:,}"
+    return Unreadable(line, reason, "", offset, length)
