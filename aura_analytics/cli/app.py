@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -95,22 +95,25 @@ def _as_json(error: AuraError) -> str:
     return json.dumps(body, ensure_ascii=False)
 
 
+def _refuse(error: AuraError) -> NoReturn:
+    if "--json" in sys.argv[1:]:
+        typer.echo(_as_json(error))
+    typer.echo(f"aura: {_said(error, terminal=sys.stderr.isatty())}", err=True)
+    sys.exit(2)
+
+
 def main() -> None:
     """Entry point of `aura`."""
     try:
         app(standalone_mode=True)
     except AuraError as error:
-        if "--json" in sys.argv[1:]:
-            typer.echo(_as_json(error))
-        typer.echo(f"aura: {_said(error, terminal=sys.stderr.isatty())}", err=True)
-        sys.exit(2)
+        _refuse(error)
     except BrokenPipeError:
         sys.stderr.close()
         sys.exit(0)
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"aura: {where}{error.strerror or error}", err=True)
-        sys.exit(2)
+        where = None if error.filename is None else str(error.filename)
+        _refuse(AuraError(Problem(error.strerror or str(error), where=where)))
 
 
 if __name__ == "__main__":

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import polars as pl
+    from rich.table import Table
 
     from aura_analytics.metrics import Metric
 
@@ -17,42 +18,62 @@ _STYLES = {"flag": "bold red", "watch": "yellow", "clear": "green", "insufficien
 
 def show_board(board: pl.DataFrame, title: str, policy: str, metrics: Iterable[Metric]) -> None:
     """The board of people, then of machines, as tables; the numbers are those that metrics say stand on a board."""
-    from rich.console import Console
-
     from aura_analytics.metrics.kinds.base import MACHINES
 
-    console, known = Console(), [one for one in metrics if one.name in board.columns]
+    known = [one for one in metrics if one.name in board.columns]
     rows = board.to_dicts()
     people = [row for row in rows if row["actor_kind"] not in MACHINES]
     if people or not rows:
-        shown = _placed(known, "people_board")
-        table = _table(title, shown)
-        for name in ("Open", "PIP", "Status"):
-            table.add_column(
-                name, justify="right" if name == "Open" else "left", no_wrap=True, min_width=12 if name == "Status" else None
-            )
-        for row in sorted(people, key=lambda row: (-(row.get("override_rate") or 0.0), row["actor"])):
-            status = str(row.get("pip_status") or "insufficient")
-            table.add_row(
-                *_cells(row, shown),
-                f"{row.get('open_cases') or 0:,}",
-                "yes" if row.get("pip_recommended") else "",
-                f"[{_STYLES[status]}]{status}[/]",
-            )
-        table.caption = f"In brackets: 95 % interval of a share, observations of a mean. PIP: the tracker's own rule.\nStatus: policy {_safe(policy)}."
-        table.caption_justify = "left"
-        console.print(table)
+        people.sort(key=lambda row: (-(row.get("override_rate") or 0.0), row["actor"]))
+        _print_fitting(lambda shown: _people(people, shown, title, policy), _placed(known, "people_board", people))
     machines = [row for row in rows if row["actor_kind"] in MACHINES]
     if machines:
-        shown = [one for one in _placed(known, "machine_board") if any(row.get(f"{one.name}_n") for row in machines)]
-        table = _table("Agents and components", shown)
-        for row in machines:
-            table.add_row(*_cells(row, shown))
-        console.print(table)
+        _print_fitting(lambda shown: _machines(machines, shown), _placed(known, "machine_board", machines))
 
 
-def _placed(metrics: Iterable[Metric], board: str) -> list[Metric]:
-    return sorted((one for one in metrics if getattr(one, board) is not None), key=lambda one: int(getattr(one, board)))
+def _people(rows: list[dict[str, Any]], shown: list[Metric], title: str, policy: str) -> Table:
+    table = _table(title, shown)
+    table.add_column("Open", justify="right", no_wrap=True)
+    table.add_column("PIP", no_wrap=True)
+    table.add_column("Status", no_wrap=True, min_width=12)
+    for row in rows:
+        status = str(row.get("pip_status") or "insufficient")
+        open_cases, pip = f"{row.get('open_cases') or 0:,}", "yes" if row.get("pip_recommended") else ""
+        table.add_row(*_cells(row, shown), open_cases, pip, f"[{_STYLES[status]}]{status}[/]")
+    shares = "In brackets: 95 % interval of a share, observations of a mean."
+    table.caption = f"{shares}\nPIP: the tracker's own rule. Status: policy {_safe(policy)}."
+    table.caption_justify = "left"
+    return table
+
+
+def _machines(rows: list[dict[str, Any]], shown: list[Metric]) -> Table:
+    table = _table("Agents and components", shown)
+    for row in rows:
+        table.add_row(*_cells(row, shown))
+    return table
+
+
+def _print_fitting(made: Callable[[list[Metric]], Table], shown: list[Metric]) -> None:
+    """Print a table with as many of the numbers as there is room for, the first ones first; a file or a pipe has room for all."""
+    from rich.console import Console
+    from rich.measure import Measurement
+
+    console, most = Console(), list(shown)
+    table = made(most)
+    if not console.is_terminal:
+        console = Console(width=max(80, Measurement.get(console, console.options.update(width=10_000), table).maximum))
+    while len(most) > 1 and Measurement.get(console, console.options.update(width=10_000), table).minimum > console.width:
+        table = made(most := most[:-1])
+    console.print(table)
+    if len(most) < len(shown):
+        left_out = ", ".join(one.short or one.title for one in shown[len(most) :])
+        console.print(f"No room here for: {_safe(left_out)}. A wider terminal, --out or --json has them.")
+
+
+def _placed(metrics: Iterable[Metric], board: str, rows: list[dict[str, Any]]) -> list[Metric]:
+    """The numbers of a board in their order, without those of which nobody has any observation."""
+    placed = [one for one in metrics if getattr(one, board) is not None and any(row.get(f"{one.name}_n") for row in rows)]
+    return sorted(placed, key=lambda one: int(getattr(one, board)))
 
 
 def _safe(text: str) -> str:
@@ -61,7 +82,7 @@ def _safe(text: str) -> str:
     return escape(text)
 
 
-def _table(title: str, shown: Iterable[Metric]) -> Any:
+def _table(title: str, shown: Iterable[Metric]) -> Table:
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
 

@@ -135,4 +135,5 @@ def metrics_(as_json: Json = False) -> None:
         low = "" if row["low"] is None else f"{row['low']:g}"
         high = "" if row["high"] is None else f"{row['high']:g}"
         table.add_row(str(row["name"]), str(row["title"]), str(row["unit"]), f"{low}-{high}", str(row["direction"]))
-    Console().print(table)
+    console = Console()
+    (console if console.is_terminal else Console(width=160)).print(table)

@@ -28,6 +28,7 @@ sla_breach_rate = Survival(
     direction="lower",
     fact=COHORT,
     needs=("queue", "start", "end", "elapsed", "days_off", "ended"),
+    short="Breach %",
     people_board=4,
     measure="Look at the cases that breached: was it workload, or the order of work?",
 )

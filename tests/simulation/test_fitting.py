@@ -160,7 +160,7 @@ def test_at_the_command_line(tmp_path: Path) -> None:
     assert "override rate" in out and "range of 2 worlds" in out and (tmp_path / "mine.yaml").exists()
     told = json.loads(run("simulate", "mine.yaml", "--days", "3", "--json", cwd=tmp_path).stdout)
     assert told["scenario"] == "mine" and told["cases"] > 20
-    assert "a fit needs a log" in run("simulate", "fit", cwd=tmp_path, code=2).stderr
+    assert "Missing argument 'events'" in run("simulate", "fit", cwd=tmp_path, code=2).stderr
     naive = ROOT / "fixtures/policies/rate_naive.yaml"
     for more in ([], ["--in-loop"]):
         command: list[str | Path] = [

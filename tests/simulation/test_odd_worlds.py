@@ -269,9 +269,9 @@ def test_options_that_do_not_go_together(tmp_path: Path) -> None:
     for arguments, words in (
         (["fraud_unit", "--out", "x.parquet", "--truth", "x.parquet"], "two files"),
         (["fraud_unit", "--truth", "x.csv"], "ends in .parquet"),
-        (["sweep", "fraud_unit", "--out", "x.parquet"], "a sweep writes no events"),
-        (["fraud_unit", "--compare", "x.yaml"], "belong to a sweep"),
-        (["list", "blah"], "list takes nothing else"),
+        (["sweep", "fraud_unit", "--out", "x.parquet"], "No such option: --out"),
+        (["fraud_unit", "--compare", "x.yaml"], "No such option: --compare"),
+        (["list", "blah"], "unexpected extra argument"),
         (["fraud_unit", "--policy", "trackr"], "did you mean 'tracker'"),
         (["sweep", "fraud_unit", "--days", "5"], "never be read"),
     ):
