@@ -128,6 +128,28 @@ class Engines:
         """The same connections, whose transactions lock for writing from their beginning."""
         return self._both()[1]
 
+    @contextmanager
+    def transaction(self) -> Iterator[Any]:
+        """The driver's own connection in a transaction that locks for writing: SQLAlchemy's would take longer than SQLite itself.
+
+        It is committed at the end, and rolled back by an error.
+        """
+        pooled = self.writer.raw_connection()
+        try:
+            driver: Any = pooled.driver_connection
+            if self.sqlite:
+                self._lock(driver, pooled.info)
+            yield driver
+            driver.commit()
+        finally:
+            pooled.close()  # back to the pool, which rolls back what was not committed
+
+    def _lock(self, driver: sqlite3.Connection, about: dict[Any, Any]) -> None:
+        if not about.get("aura_wal"):  # who only reads changes nothing, not even that
+            _to_wal(driver, self._timeout)
+            about["aura_wal"] = True
+        driver.execute("BEGIN IMMEDIATE")
+
     def _both(self) -> tuple[Engine, Engine]:
         pid = os.getpid()
         if self._made is None or self._pid != pid:
@@ -142,7 +164,7 @@ class Engines:
         if not self.sqlite or self._made is None or str(self.url.database).startswith("file:"):
             return
         try:
-            about = Path(str(self.url.database)).stat()
+            about = os.stat(str(self.url.database))  # noqa: PTH116  (once an event: a Path takes longer than the question)
         except OSError:
             about = None
         now = None if about is None else (about.st_dev, about.st_ino)
@@ -177,7 +199,6 @@ class Engines:
     def _sqlite(self) -> Engine:
         arguments = {"timeout": self._timeout, "isolation_level": None}
         engine = create_engine(_readable(self.url), connect_args=arguments, pool_size=4, max_overflow=-1)
-        wait = self._timeout
 
         @event.listens_for(engine, "connect")
         def _opened(connection: sqlite3.Connection, _record: object) -> None:
@@ -187,10 +208,7 @@ class Engines:
         def _begun(connection: Any) -> None:
             driver = connection.connection.driver_connection
             if connection.get_execution_options().get("aura_write"):
-                if not connection.info.get("aura_wal"):  # who only reads changes nothing, not even that
-                    _to_wal(driver, wait)
-                    connection.info["aura_wal"] = True
-                driver.execute("BEGIN IMMEDIATE")
+                self._lock(driver, connection.info)
             else:
                 driver.execute("BEGIN")
 

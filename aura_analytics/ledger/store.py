@@ -24,8 +24,9 @@ from aura_analytics.ledger.evidence import Evidence
 from aura_analytics.ledger.feed import Feed
 from aura_analytics.ledger.heads import read_head
 from aura_analytics.ledger.mirror import Mirror
+from aura_analytics.ledger.plain_events import Row
 from aura_analytics.ledger.queries import Queries, moment_of
-from aura_analytics.ledger.records import Row, checked, rows_of, rows_of_records
+from aura_analytics.ledger.records import checked, rows_of, rows_of_records
 from aura_analytics.ledger.subscription import Subscription
 from aura_analytics.ledger.writing import Recorded, Stored, append
 

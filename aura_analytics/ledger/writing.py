@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, NotRequired
 
-from sqlalchemy import Connection, bindparam, literal_column, select, table, update
+from sqlalchemy import bindparam, literal_column, select, table, update
 from sqlalchemy import column as sql_column
 from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import TypedDict
@@ -21,7 +21,7 @@ from aura_analytics.errors import ConflictError, LedgerSchemaError, Problem
 from aura_analytics.ledger import schema, tables
 from aura_analytics.ledger.engines import Engines, compiled, translated
 from aura_analytics.ledger.heads import damaged
-from aura_analytics.ledger.records import Row
+from aura_analytics.ledger.plain_events import Row
 
 __all__ = ["Recorded", "Stored", "append"]
 
@@ -111,8 +111,8 @@ def append(
     tries = 0
     while True:
         try:
-            with translated(engines.url), _asked_again(), engines.writer.begin() as connection:
-                done = _Append(connection, now, stamped, strict=strict, careful=careful)
+            with translated(engines.url), _asked_again(), engines.transaction() as driver:
+                done = _Append(driver, now, stamped, sqlite=engines.sqlite, strict=strict, careful=careful)
                 return done.run(batches())
         except _NotAllNewError:
             careful = True
@@ -142,12 +142,9 @@ def _asked_again() -> Iterator[None]:
 class _Append:
     """One transaction."""
 
-    def __init__(self, connection: Connection, now: int, stamped: Sequence[bool] | None, *, strict: bool, careful: bool) -> None:
-        self._connection = connection
-        # the three statements go to the driver itself, inside SQLAlchemy's transaction: it would take longer over them than SQLite
-        driver: Any = connection.connection.driver_connection
+    def __init__(self, driver: Any, now: int, stamped: Sequence[bool] | None, *, sqlite: bool, strict: bool, careful: bool) -> None:
         self._driver = driver
-        self._sqlite = connection.dialect.name == "sqlite"
+        self._sqlite = sqlite
         self._stamped = stamped
         self._strict, self._careful = strict, careful
         self._done = Recorded()
@@ -195,7 +192,10 @@ class _Append:
     def _add(self, rows: list[tuple[Any, ...]]) -> None:
         if self._sqlite or len(rows) < _FEW:
             cursor = self._driver.cursor()
-            cursor.executemany(self._insert, rows)
+            if len(rows) == 1:
+                cursor.execute(self._insert, rows[0])
+            else:
+                cursor.executemany(self._insert, rows)
             stored = cursor.rowcount
         else:
             stored = self._copy(rows)
@@ -242,7 +242,8 @@ class _Append:
         distinct = sorted(set(ids))
         for first in range(0, len(distinct), _LOOKED_UP):
             some = query.where(column.event_id.in_(distinct[first : first + _LOOKED_UP]))
-            for content, *row in self._connection.execute(some):
+            text, values, _ = compiled(some, sqlite=self._sqlite)
+            for content, *row in self._driver.execute(text, values).fetchall():
                 found[row[_ID]] = bytes(content), row
         return found
 

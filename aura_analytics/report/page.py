@@ -210,7 +210,10 @@ def _boards(board: pl.DataFrame, verdicts: pl.DataFrame, metrics: dict[str, Metr
             }
             for row in ordered.head(_ROWS).iter_rows(named=True)
         ]
-        judged = heading == "Officers" or verdicts.filter(pl.col("verdict") != "insufficient")["actor"].is_in(rows["actor"].implode()).any()
+        judged = (
+            heading == "Officers"
+            or verdicts.filter(pl.col("verdict") != "insufficient")["actor"].is_in(rows["actor"].implode()).any()
+        )
         titles = [metrics[name].title for name in shown]
         found.append({"heading": heading, "titles": titles, "rows": lines, "hidden": max(0, rows.height - _ROWS), "judged": judged})
     return found

@@ -103,9 +103,9 @@ def test_a_full_disk_stores_nothing(tmp_path: Path) -> None:
         pages = connection.exec_driver_sql("PRAGMA page_count").scalar()
     from sqlalchemy import event
 
-    @event.listens_for(ledger._engines.reader, "begin")
-    def _limit(connection: object) -> None:
-        connection.connection.driver_connection.execute(f"PRAGMA max_page_count = {int(str(pages)) + 4}")  # type: ignore[attr-defined]
+    @event.listens_for(ledger._engines.reader, "checkout")
+    def _limit(connection: sqlite3.Connection, *_: object) -> None:
+        connection.execute(f"PRAGMA max_page_count = {int(str(pages)) + 4}")
 
     with pytest.raises(LedgerUnavailableError, match="disk is full.*free some space; nothing was stored"):
         ledger.record_events(events.sample(5_000, seed=1))

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 import aura_analytics as aura
 from aura_analytics import Ledger, events
 from aura_analytics.errors import ConflictError, EventError, InputError, ParameterError, SchemaError
-from aura_analytics.ledger.records import KEY_BYTES, plain_row, rows_of
+from aura_analytics.ledger.plain_events import KEY_BYTES, plain_row
+from aura_analytics.ledger.records import rows_of
 
 OVERRIDE = {"type": "OVERRIDE", "actor": "officer_anne@sba.gov", "case_id": "CLAIM_9001", "ai_recommendation": "APPROVE",
             "human_verdict": "REJECT"}  # fmt: skip
@@ -199,6 +200,44 @@ def test_the_short_way_and_the_long_way_are_one(record: dict[str, Any]) -> None:
         assert row is None  # what the long way refuses, the short way does not take
         return
     assert row is None or row == expected
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {},
+        {"ts": "2026-03-01T12:00:00.25+05:30", "queue": "q", "agent": "m", "value": 3, "confidence": 0.7, "severity": "low"},
+        {"penalties": ["a", "b"], "attributes": {"a": 1, "b": "x", "c": None, "d": True, "e": 0.5}, "channel": "web"},
+        {"attributes": '{"a": [1, {"b": 2}]}', "event_id": "e1", "actor_kind": "officer"},
+    ],
+)
+def test_plain_good_records_go_the_short_way(more: dict[str, Any]) -> None:
+    record = {"type": "OVERRIDE", "actor": "anne", "case_id": "C1", **more}
+    now = datetime(2026, 5, 1, tzinfo=timezone.utc)
+    expected = rows_of(events.from_records([{"event_id": "id", **record}], now=now))[0]
+    assert plain_row(record, "id", 1_777_593_600_000_000) == expected
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"actor": "a\0b"},
+        {"actor": "\x1c"},
+        {"actor": "x" * 129},
+        {"queue": ""},
+        {"value": 2**53},
+        {"value": True},
+        {"confidence": 1.01},
+        {"penalties": ["a\0"]},
+        {"attributes": {"a": [1]}},
+        {"attributes": '{"a": NaN}'},
+        {"attributes": "{}", "channel": "web"},
+        {"channel": 2**53},
+        {"ts": "2026-13-01T12:00:00Z"},
+    ],
+)
+def test_what_is_not_plain_goes_the_long_way(odd: dict[str, Any]) -> None:
+    assert plain_row({"type": "OVERRIDE", "actor": "anne", "case_id": "C1", **odd}, "id", 1_777_593_600_000_000) is None
 
 
 def test_details_that_evidence_hangs_on(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
