@@ -124,8 +124,12 @@ class Calendar:
         """Working days after the day of `start`, up to and with the day of `end` (the day of receipt does not count)."""
         if start.size == 0:
             return np.zeros(0, dtype=np.int64)
-        days = self._working_dates(int(min(start.min(), end.min())), int(max(start.max(), end.max())))
-        return np.searchsorted(days, self._dates(end), side="right") - np.searchsorted(days, self._dates(start), side="right")
+        years = (_year(int(edge)) for edge in (min(start.min(), end.min()), max(start.max(), end.max())))
+        days = _working_week(self._key(), *years)
+        first, last = self._dates(start), self._dates(end)
+        # numpy counts from a day up to the day before another; backwards it takes other days, so it is only asked forwards
+        count = np.busday_count(np.minimum(first, last) + 1, np.maximum(first, last) + 1, busdaycal=days)
+        return np.where(last < first, -count, count)
 
     def elapsed_hours(self, start: datetime, end: datetime) -> float:
         """Opening hours between two moments."""
@@ -136,15 +140,12 @@ class Calendar:
         low, high = _year(first), _year(last)
         return _opening_table(self._key(), low - 1, high + 1)
 
-    def _working_dates(self, first: int, last: int) -> NDArray[np.int64]:
-        return _working_dates(self._key(), _year(first) - 1, _year(last) + 1)
-
-    def _dates(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Local dates, as days since 1970."""
+    def _dates(self, moments: NDArray[np.int64]) -> NDArray[np.datetime64]:
+        """Local dates."""
         import polars as pl
 
         local = pl.Series(moments).cast(pl.Datetime("us", "UTC")).dt.convert_time_zone(self.zone)
-        return local.dt.date().to_physical().to_numpy().astype(np.int64)
+        return local.dt.date().to_numpy().astype("datetime64[D]")
 
 
 CalendarLike = Calendar | Mapping[str, Any] | None
@@ -183,14 +184,20 @@ def _year(micro: int) -> int:
     return (_EPOCH + timedelta(microseconds=micro)).year
 
 
-def _open_days(key: tuple[Any, ...], low: int, high: int) -> list[tuple[date, tuple[str, str]]]:
-    _zone, spans, country, subdivision, closed = key
-    hours = dict(spans)
-    off = set(closed)
-    if country is not None:
-        import holidays
+def _closed_days(key: tuple[Any, ...], low: int, high: int) -> set[date]:
+    """Days without opening hours although their weekday has some."""
+    _zone, _spans, country, subdivision, closed = key
+    if country is None:
+        return set(closed)
+    import holidays
 
-        off |= set(holidays.country_holidays(country, subdiv=subdivision, years=range(low, high + 1)))
+    # a year more on either side: the zone may move a moment into it
+    off: set[date] = closed | set(holidays.country_holidays(country, subdiv=subdivision, years=range(low - 1, high + 2)))
+    return off
+
+
+def _open_days(key: tuple[Any, ...], low: int, high: int) -> list[tuple[date, tuple[str, str]]]:
+    hours, off = dict(key[1]), _closed_days(key, low, high)
     day, end = date(low, 1, 1), date(high, 12, 31)
     found = []
     while day <= end:
@@ -220,8 +227,9 @@ def _opening_table(key: tuple[Any, ...], low: int, high: int) -> tuple[NDArray[n
 
 
 @lru_cache(maxsize=32)
-def _working_dates(key: tuple[Any, ...], low: int, high: int) -> NDArray[np.int64]:
-    return np.array([(day - date(1970, 1, 1)).days for day, _ in _open_days(key, low, high)], dtype=np.int64)
+def _working_week(key: tuple[Any, ...], low: int, high: int) -> np.busdaycalendar:
+    hours = dict(key[1])
+    return np.busdaycalendar([day in hours for day in _DAYS], sorted(_closed_days(key, low, high)))
 
 
 def _open_before(

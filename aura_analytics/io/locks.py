@@ -2,43 +2,40 @@
 
 from __future__ import annotations
 
-import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+
+from filelock import FileLock, Timeout
 
 from aura_analytics.errors import LedgerUnavailableError, Problem
 
 __all__ = ["locked"]
 
-if sys.platform == "win32":  # pragma: no cover
-    import msvcrt
-
-    def _take(file: IO[bytes]) -> None:
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-
-else:
-    import fcntl
-
-    def _take(file: IO[bytes]) -> None:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
 
 @contextmanager
 def locked(path: Path, timeout: float) -> Iterator[None]:
-    """Hold the lock of a file; `LedgerUnavailableError` when another process keeps it for longer than `timeout` seconds."""
-    deadline = time.monotonic() + timeout
-    with path.open("ab") as file:
-        while True:
-            try:
-                _take(file)
-                break
-            except OSError:
-                if time.monotonic() > deadline:
-                    problem = Problem("another process keeps a file locked", where=str(path), next="try again when it is done")
-                    raise LedgerUnavailableError(problem) from None
-                time.sleep(0.02)
-        yield  # closing the file lets the lock go
+    """Hold the lock that a file of its own stands for.
+
+    Parameters
+    ----------
+    path
+        The file; it holds nothing.
+    timeout
+        Seconds to wait for another process or thread, at least 0.
+
+    Raises
+    ------
+    LedgerUnavailableError
+        If another keeps it for longer.
+    """
+    lock = FileLock(path, timeout, thread_local=False)
+    try:
+        lock.acquire(poll_interval=0.02)
+    except Timeout:
+        problem = Problem("another process keeps a file locked", where=str(path), next="try again when it is done")
+        raise LedgerUnavailableError(problem) from None
+    try:
+        yield
+    finally:
+        lock.release()
