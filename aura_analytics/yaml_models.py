@@ -15,7 +15,7 @@ __all__ = ["Strict", "YamlModel", "load_yaml", "problems_of"]
 class Strict(BaseModel):
     """A model that refuses keys it does not know, and does not change."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
 
 
 class YamlModel(Strict):

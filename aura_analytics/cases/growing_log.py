@@ -84,6 +84,9 @@ class GrowingLog:
     """
 
     def __init__(self, events: pl.LazyFrame, needs: Mapping[Fact, set[str]], options: Options) -> None:
+        self.needs: Mapping[Fact, set[str]]
+        self.options: Options
+        self.events: pl.LazyFrame
         self.needs, self.options, self.events = needs, options, events
         self.numbers: dict[str, int] = {}
         self.last: datetime | None = None
@@ -97,12 +100,16 @@ class GrowingLog:
         self._columns = ["type", "ts", "actor", "actor_kind", "case_id", *(name for name in known if name in wanted)]
         self._advance(events)
         rows = self._rows(events)
+        self.first: pl.DataFrame
+        self.first_in_case: pl.DataFrame
+        self.fresh: pl.DataFrame
+        self.touched: pl.Series
         self.first, self.first_in_case = rows, rows.filter(pl.col("h").is_not_null())
         self.fresh, self.touched = rows.head(0), rows["h"].head(0)
-        self.store = GrowingCases(self.first_in_case, "ts")
+        self.store: GrowingCases = GrowingCases(self.first_in_case, "ts")
         self._everything: pl.DataFrame | None = None
         self._verdicts: pl.DataFrame | None = None
-        self.kept = {fact: fact.keep(self) or Rebuilt(self, fact) for fact in needs}
+        self.kept: dict[Fact, Kept | Rebuilt] = {fact: fact.keep(self) or Rebuilt(self, fact) for fact in needs}
         self.first = self.first_in_case = rows.head(0)
 
     @property

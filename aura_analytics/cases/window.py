@@ -58,10 +58,13 @@ class Window:
         needs: Mapping[Fact, set[str]],
         options: Options | None = None,
     ) -> None:
+        self.as_of: datetime
+        self.since: datetime | None
+        self.needs: Mapping[Fact, set[str]]
         self.as_of, self.since, self.needs = as_of, since, needs
-        self.options = options or Options()
-        self.past = events.filter(pl.col("ts") <= as_of)
-        self.inside = self.past if since is None else self.past.filter(pl.col("ts") > since)
+        self.options: Options = options or Options()
+        self.past: pl.LazyFrame = events.filter(pl.col("ts") <= as_of)
+        self.inside: pl.LazyFrame = self.past if since is None else self.past.filter(pl.col("ts") > since)
         self._shared: dict[str, object] = {}
 
     def once(self, name: str, make: Callable[[], T]) -> T:

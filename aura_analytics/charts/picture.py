@@ -26,6 +26,8 @@ class Picture:
     """
 
     def __init__(self, chart: alt.LayerChart | alt.Chart, says: str) -> None:
+        self.chart: alt.LayerChart | alt.Chart
+        self.says: str
         self.chart, self.says = chart, says
 
     def __repr__(self) -> str:

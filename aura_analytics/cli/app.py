@@ -30,7 +30,7 @@ from aura_analytics.version import __version__
 
 __all__ = ["app", "main"]
 
-app = typer.Typer(
+app: typer.Typer = typer.Typer(
     name="aura",
     cls=Sections,
     help="Hold AI agents and human officers to account, on one event log.",

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LogFile", "explain", "heading", "log_app", "opened", "query", "stats"]
 
-log_app = typer.Typer(help="Look after a decision log.", no_args_is_help=True)
+log_app: typer.Typer = typer.Typer(help="Look after a decision log.", no_args_is_help=True)
 
 _RULE = "=" * 60
 LogFile = Annotated[

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["hr_app", "plan"]
 
-hr_app = typer.Typer(help="See how everybody stands, and sign, contest and close HR actions.", no_args_is_help=True)
+hr_app: typer.Typer = typer.Typer(help="See how everybody stands, and sign, contest and close HR actions.", no_args_is_help=True)
 Approver = Annotated[str, typer.Option(help="Who signs.")]
 Reason = Annotated[str, typer.Option(help="Why.")]
 

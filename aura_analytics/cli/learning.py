@@ -13,7 +13,7 @@ from aura_analytics.errors import ParameterError, Problem
 
 __all__ = ["learn_app"]
 
-learn_app = typer.Typer(
+learn_app: typer.Typer = typer.Typer(
     help="Say what outcomes suggest for the confidence in each component; nothing is changed.", invoke_without_command=True
 )
 

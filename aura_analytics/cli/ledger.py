@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ledger_app", "record"]
 
-ledger_app = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
+ledger_app: typer.Typer = typer.Typer(help="Look after a ledger.", no_args_is_help=True)
 
 
 def record(

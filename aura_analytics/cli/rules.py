@@ -12,7 +12,7 @@ from aura_analytics.errors import ParameterError, Problem
 
 __all__ = ["rules_app"]
 
-rules_app = typer.Typer(help="Check and test policy files.", no_args_is_help=True)
+rules_app: typer.Typer = typer.Typer(help="Check and test policy files.", no_args_is_help=True)
 
 
 @rules_app.command("check")

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["simulate_app", "told"]
 
-simulate_app = typer.Typer(
+simulate_app: typer.Typer = typer.Typer(
     cls=with_default("run"),
     help="Play worlds whose truth is known: events like those of a real log, and the truth that a real log never shows.",
     no_args_is_help=True,

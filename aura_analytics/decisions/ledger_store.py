@@ -43,7 +43,7 @@ class OnLedger:
     """
 
     def __init__(self, ledger: Ledger) -> None:
-        self.where = ledger.url
+        self.where: str = ledger.url
         self._ledger = ledger
         self._engines = ledger.engines
 

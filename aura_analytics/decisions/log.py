@@ -71,7 +71,7 @@ class LoggedDecisions:
         self._store: OnFile | OnLedger
         if isinstance(given, Path) or (isinstance(given, str) and "://" not in given):
             self._store = OnFile(Path(given), sync=sync, rotate_bytes=rotate_bytes, rotate_age=rotate_age)
-            self.log_file = str(given)
+            self.log_file: str = str(given)
         else:
             self._store = _on_ledger(given)
             self.log_file = self._store.where

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from aura_analytics.yaml_models import Strict, YamlModel
 
@@ -41,7 +41,7 @@ class SeverityTable(YamlModel):
     """
 
     called = "severity table"
-    parts = (Consequence,)
+    parts: ClassVar[tuple[type[BaseModel], ...]] = (Consequence,)
 
     name: str = Field(min_length=1)
     version: str = "1"

@@ -144,7 +144,7 @@ def murphy(p: ArrayLike, y: ArrayLike, *, bins: int = 10) -> dict[str, float] | 
 
     Examples
     --------
-    >>> parts = murphy([0.9, 0.9, 0.1, 0.1], [1, 1, 0, 1])
+    >>> parts = murphy([0.9, 0.9, 0.1, 0.1], [1, 1, 0, 1]) or {}
     >>> {name: round(value, 3) for name, value in parts.items()}
     {'reliability': 0.085, 'resolution': 0.062, 'uncertainty': 0.188, 'within': 0.0}
     """

@@ -110,7 +110,7 @@ class Engines:
 
     def __init__(self, url: URL, timeout: float, synchronous: str) -> None:
         self.url = url
-        self.sqlite = url.get_backend_name() == "sqlite"
+        self.sqlite: bool = url.get_backend_name() == "sqlite"
         self._timeout = timeout
         self._synchronous = synchronous
         self._pid = 0

@@ -38,7 +38,7 @@ class Subscription:
         self._ledger = ledger
         self._interval = interval
         self._closed = threading.Event()
-        self.seq = ledger.end() if after is None else after
+        self.seq: int = ledger.end() if after is None else after
 
     def poll(self) -> pl.DataFrame:
         """What is new since the last call, maybe nothing; never waits."""

@@ -35,7 +35,7 @@ COLUMNS = tuple(SCHEMA)
 _NUMBERS = {"ts": BigInteger, "value": Double, "confidence": Double}
 _NEEDED = ("event_id", "ts", "type")
 
-events = Table(
+events: Table = Table(
     "aura_events",
     METADATA,
     Column("seq", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
@@ -50,7 +50,7 @@ events = Table(
 )
 
 # one row: where the chain ends; writers take turns by locking it
-head = Table(
+head: Table = Table(
     "aura_head",
     METADATA,
     Column("id", Integer, primary_key=True, autoincrement=False),
@@ -63,7 +63,7 @@ head = Table(
 _AUTO = BigInteger().with_variant(Integer, "sqlite")
 
 # the decision log: every entry with what counts of it by now, and everything that was added to it
-decisions = Table(
+decisions: Table = Table(
     "aura_decisions",
     METADATA,
     Column("n", _AUTO, primary_key=True, autoincrement=True),
@@ -76,7 +76,7 @@ decisions = Table(
     Index(None, "ts"),
     Index(None, "outcome"),
 )
-decision_notes = Table(
+decision_notes: Table = Table(
     "aura_decision_notes",
     METADATA,
     Column("n", _AUTO, primary_key=True, autoincrement=True),

@@ -22,7 +22,7 @@ from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["overridden_right_rate", "overrides_right_rate"]
 
-overrides_right_rate = Rate(
+overrides_right_rate: Rate = Rate(
     name="overrides_right_rate",
     title="Overrides that were right",
     unit="fraction",
@@ -37,7 +37,7 @@ overrides_right_rate = Rate(
     hits_are="right",
 )
 
-overridden_right_rate = Rate(
+overridden_right_rate: Rate = Rate(
     name="overridden_right_rate",
     title="Overridden rightly",
     unit="fraction",

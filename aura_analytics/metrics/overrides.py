@@ -20,7 +20,7 @@ from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["override_rate"]
 
-override_rate = Rate(
+override_rate: Rate = Rate(
     name="override_rate",
     title="Override rate",
     unit="fraction",

@@ -25,7 +25,7 @@ __all__ = ["avg_processing_hours", "open_cases", "processing_hours_median", "pro
 
 _HOUR = 3_600_000_000
 
-avg_processing_hours = Mean(
+avg_processing_hours: Mean = Mean(
     name="avg_processing_hours",
     title="Mean hours per closed case",
     unit="hours",
@@ -42,7 +42,7 @@ avg_processing_hours = Mean(
     measure="Look at the ten longest cases together: what was waited for, and by whom?",
 )
 
-processing_hours_median = Quantile(
+processing_hours_median: Quantile = Quantile(
     name="processing_hours_median",
     title="Median hours per closed case",
     unit="hours",
@@ -56,7 +56,7 @@ processing_hours_median = Quantile(
     per=_HOUR,
 )
 
-processing_hours_p90 = Quantile(
+processing_hours_p90: Quantile = Quantile(
     name="processing_hours_p90",
     title="90th percentile of hours per closed case",
     unit="hours",
@@ -70,7 +70,7 @@ processing_hours_p90 = Quantile(
     per=_HOUR,
 )
 
-open_cases = Count(
+open_cases: Count = Count(
     name="open_cases",
     title="Cases held and not resolved",
     unit="cases",

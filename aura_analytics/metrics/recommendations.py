@@ -19,7 +19,7 @@ from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["overridden_rate"]
 
-overridden_rate = Rate(
+overridden_rate: Rate = Rate(
     name="overridden_rate",
     title="Recommendations overridden",
     unit="fraction",

@@ -22,7 +22,7 @@ from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["sat_low_share", "sat_response_rate", "sat_score_mean"]
 
-sat_score_mean = Mean(
+sat_score_mean: Mean = Mean(
     name="sat_score_mean",
     title="Satisfaction",
     unit="stars",
@@ -38,7 +38,7 @@ sat_score_mean = Mean(
     measure="Read the ratings of two stars and fewer with their cases; agree on two things to do otherwise.",
 )
 
-sat_low_share = Rate(
+sat_low_share: Rate = Rate(
     name="sat_low_share",
     title="Ratings of 2 stars or fewer",
     unit="fraction",
@@ -51,7 +51,7 @@ sat_low_share = Rate(
     hits_are="2 stars or fewer",
 )
 
-sat_response_rate = Rate(
+sat_response_rate: Rate = Rate(
     name="sat_response_rate",
     title="Verdicts that citizens rated",
     unit="fraction",

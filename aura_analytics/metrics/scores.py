@@ -15,7 +15,7 @@ from aura_analytics.metrics.kinds.mean import LastMean
 
 __all__ = ["score_mean_last10"]
 
-score_mean_last10 = LastMean(
+score_mean_last10: LastMean = LastMean(
     name="score_mean_last10",
     title="Mean of the last 10 scores",
     unit="score",

@@ -19,7 +19,7 @@ from aura_analytics.metrics.kinds.survival import Survival
 
 __all__ = ["sla_breach_rate"]
 
-sla_breach_rate = Survival(
+sla_breach_rate: Survival = Survival(
     name="sla_breach_rate",
     title="SLA breach rate",
     unit="fraction",

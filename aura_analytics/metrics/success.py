@@ -21,7 +21,7 @@ __all__ = ["success_rate"]
 
 _WORDS = ["success", "failure", "partial", "cancelled"]
 
-success_rate = Rate(
+success_rate: Rate = Rate(
     name="success_rate",
     title="Success rate",
     unit="fraction",

@@ -22,7 +22,7 @@ from aura_analytics.metrics.kinds.rate import Rate
 
 __all__ = ["override_rate_per_suggestion"]
 
-override_rate_per_suggestion = Rate(
+override_rate_per_suggestion: Rate = Rate(
     name="override_rate_per_suggestion",
     title="Override rate per suggestion",
     unit="fraction",

@@ -99,7 +99,7 @@ class Router:
         exploration: float | None = None,
         seed: int = 0,
     ) -> None:
-        self.models = [_model(m) if isinstance(m, Mapping) else m for m in models]
+        self.models: list[Any] = [_model(m) if isinstance(m, Mapping) else m for m in models]
         problems = [
             Problem("a model has no name or capabilities", got=model, expected="objects with name and capabilities")
             for model in self.models
@@ -116,6 +116,8 @@ class Router:
             problems.append(Problem("exploration is out of range", got=exploration, expected="a share from 0 to 1"))
         if problems:
             raise ParameterError("a router cannot be made", problems=problems)
+        self.strategy: str
+        self.exploration: float
         self.strategy, self.exploration, self._seed = strategy, chosen, seed
         self._ledger = cast("Ledger", ledger) if hasattr(ledger, "record_event") else None
         self._record = Record(ledger)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     ConfigDict,
@@ -47,7 +47,7 @@ Verdict = Literal["insufficient", "clear", "watch", "flag"]
 
 
 class _Strict(Strict):
-    model_config = ConfigDict(populate_by_name=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(populate_by_name=True)
 
 
 Threshold = float | PeerRate | tuple[float, ...]

@@ -76,7 +76,7 @@ class Policy:
     def __init__(self, spec: PolicyFile | Mapping[str, Any], *, metrics: Catalogue | None = None) -> None:
         self._metrics = METRICS if metrics is None else metrics
         if isinstance(spec, PolicyFile):
-            self.spec = spec
+            self.spec: PolicyFile = spec
             return
         try:
             self.spec = PolicyFile.model_validate(spec, context={"metrics": self._metrics})

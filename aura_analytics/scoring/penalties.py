@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import Literal
+from typing import ClassVar, Literal
 
-from pydantic import Field, model_validator
+from pydantic import BaseModel, Field, model_validator
 
 from aura_analytics.yaml_models import Strict, YamlModel
 
@@ -51,7 +51,7 @@ class PenaltyPolicy(YamlModel):
     """
 
     called = "penalty policy"
-    parts = (Penalty,)
+    parts: ClassVar[tuple[type[BaseModel], ...]] = (Penalty,)
 
     name: str = Field(min_length=1)
     version: str = "1"

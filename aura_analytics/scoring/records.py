@@ -48,7 +48,7 @@ class Scorer:
     """
 
     def __init__(self, policy: PenaltyPolicy | None = None) -> None:
-        self.policy = policy or PenaltyPolicy.seed()
+        self.policy: PenaltyPolicy = policy or PenaltyPolicy.seed()
 
     def score(self, model_output: Mapping[str, Any], task: Mapping[str, Any]) -> ScoreResult:
         """Score one output.
@@ -133,7 +133,7 @@ class ErrorClassifier:
     """
 
     def __init__(self, policy: PenaltyPolicy | None = None) -> None:
-        self.policy = policy or PenaltyPolicy.seed()
+        self.policy: PenaltyPolicy = policy or PenaltyPolicy.seed()
 
     def classify(self, penalties: list[str]) -> dict[str, Any]:
         """`severity` (the gravest of the penalties, `low` without any) and `categories` (the penalties)."""

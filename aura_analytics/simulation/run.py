@@ -102,6 +102,12 @@ class SimulationRun:
     ) -> None:  # fmt: skip
         if events is not None:
             self.__dict__["events"] = events
+        self.actions: pl.DataFrame
+        self.truth: Truth
+        self.scenario: Scenario
+        self.seed: int
+        self.replication: int
+        self.path: Path | None
         self.actions, self.truth, self.scenario, self.seed, self.replication, self.path = (
             actions,
             truth,

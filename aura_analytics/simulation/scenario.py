@@ -7,9 +7,9 @@ from collections import Counter
 from datetime import date
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import BaseModel, Field, field_validator, model_validator
 
 from aura_analytics.errors import FileMissingError, ParameterError, Problem, close_match
 from aura_analytics.yaml_models import Strict, YamlModel
@@ -223,7 +223,18 @@ class Scenario(YamlModel):
     """
 
     called = "scenario"
-    parts = (Queue, Agents, Calibration, Drift, Officers, Service, Shift, Citizens, Routing, Hr)
+    parts: ClassVar[tuple[type[BaseModel], ...]] = (
+        Queue,
+        Agents,
+        Calibration,
+        Drift,
+        Officers,
+        Service,
+        Shift,
+        Citizens,
+        Routing,
+        Hr,
+    )
 
     name: str = Field(pattern=_PLAIN, description="of the world")
     description: str = Field("", description="its story, in a sentence")
@@ -275,8 +286,8 @@ class Scenario(YamlModel):
 
         Examples
         --------
-        >>> Scenario.from_yaml(shipped()["fraud_unit"]).changed(hr={"policy": "tracker"}).hr.policy
-        'tracker'
+        >>> Scenario.from_yaml(shipped()["fraud_unit"]).changed(days=30).days
+        30
         """
         plain = {name: value.model_dump() if isinstance(value, Strict) else value for name, value in fields.items()}
         return Scenario.read(self.model_dump() | plain)

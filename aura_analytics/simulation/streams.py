@@ -41,6 +41,8 @@ class Streams:
     """
 
     def __init__(self, seed: int, replication: int = 0) -> None:
+        self.seed: int
+        self.replication: int
         self.seed, self.replication = seed, replication
 
     def generator(self, name: str) -> np.random.Generator:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Ints = NDArray[np.int64]
 
-__all__ = ["DAY", "WorkClock"]
+__all__ = ["DAY", "HOUR", "WorkClock"]
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
@@ -43,9 +43,9 @@ class WorkClock:
     """
 
     def __init__(self, shift: Shift | None, horizon: int = 0, holidays: Collection[int] = ()) -> None:
-        self.always = shift is None and not holidays
+        self.always: bool = shift is None and not holidays
         self._begin = 0 if shift is None else round(shift.start * HOUR)
-        self.length = DAY - self._begin if shift is None else round(shift.end * HOUR) - self._begin
+        self.length: int = DAY - self._begin if shift is None else round(shift.end * HOUR) - self._begin
         weekdays = np.isin(np.arange(7), range(7) if shift is None else shift.days)
         weeks = -(-max(horizon, 1, *(day + 1 for day in holidays)) // 7)
         works = np.tile(weekdays, weeks)

@@ -70,11 +70,15 @@ class World:
     """
 
     def __init__(self, scenario: Scenario, streams: Sequence[Streams]) -> None:
+        self.scenario: Scenario
+        self.replications: int
         self.scenario, self.replications = scenario, len(streams)
-        self.agents = [name for group in scenario.agents for name in group.names]
-        self.officers = [name for group in scenario.officers for name in group.names]
+        self.agents: list[str] = [name for group in scenario.agents for name in group.names]
+        self.officers: list[str] = [name for group in scenario.officers for name in group.names]
         self._agent_group = np.repeat(np.arange(len(scenario.agents)), [group.count for group in scenario.agents])
-        self.officer_group = np.repeat(np.arange(len(scenario.officers)), [group.count for group in scenario.officers])
+        self.officer_group: NDArray[np.int64] = np.repeat(
+            np.arange(len(scenario.officers)), [group.count for group in scenario.officers]
+        )
         self._agent_ring = Ring(self.agents, np.array([scenario.agents[g].weight for g in self._agent_group]))
         able = [tuple(self._works_on(g, queue.name) for g in range(len(scenario.officers))) for queue in scenario.queues]
         weights = _by(scenario.officers, "weight")[self.officer_group]
@@ -82,14 +86,14 @@ class World:
         self._officer_rings = [rings[mask] for mask in able]
         self._able = np.array(able)[:, self.officer_group]  # queue x officer
         monday = scenario.start.toordinal() - scenario.start.weekday()
-        self.zero = epoch_micros(datetime.fromordinal(monday).replace(tzinfo=timezone.utc))
-        self.first = scenario.start.weekday()
-        self.free_days = {day.toordinal() - monday for day in _holidays(scenario)}
+        self.zero: int = epoch_micros(datetime.fromordinal(monday).replace(tzinfo=timezone.utc))
+        self.first: int = scenario.start.weekday()
+        self.free_days: set[int] = {day.toordinal() - monday for day in _holidays(scenario)}
         horizon = self.first + scenario.days
         self._pooled = np.array([group.pooled for group in scenario.officers])[self.officer_group]
         self._clocks = [WorkClock(group.shift, horizon, sorted(self.free_days)) for group in scenario.officers]
         n = len(self.officers) * self.replications
-        self.state = State(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64))
+        self.state: State = State(np.zeros(n), np.zeros(n), np.zeros(n), np.zeros(n, dtype=bool), np.zeros(n, dtype=np.int64))
         capacity = np.array([group.capacity or 0 for group in scenario.officers])[self.officer_group]
         if (capacity > 1).any():
             self.state.places = [[0] * int(many) for _ in streams for many in capacity]

@@ -67,7 +67,7 @@ class Packed:
         self._path = path
         self._starts: list[int] = []  # of every block, unpacked
         self._places: list[tuple[int, int]] = []
-        self.size = 0
+        self.size: int = 0
         with path.open("rb") as file:
             total, at = os.fstat(file.fileno()).st_size, 0
             while at < total:

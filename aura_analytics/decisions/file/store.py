@@ -30,7 +30,7 @@ class OnFile:
     """
 
     def __init__(self, path: Path, *, sync: bool, rotate_bytes: int | None, rotate_age: timedelta | None) -> None:
-        self.where = str(path)
+        self.where: str = str(path)
         self._file = LogFile(path, sync=sync, rotate_bytes=rotate_bytes, rotate_age=rotate_age)
         self._index = Index(self._file)
 

@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 
@@ -20,7 +21,7 @@ class Csv(Reader):
     """`.csv`: an empty cell is null; a row with more or fewer cells than the header is unreadable."""
 
     name = "csv"
-    suffixes = (".csv",)
+    suffixes: ClassVar[tuple[str, ...]] = (".csv",)
 
     def items(self, path: Path) -> Iterator[Item]:
         """Records with their line numbers."""

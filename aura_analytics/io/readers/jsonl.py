@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, ClassVar
 
 import polars as pl
 
@@ -18,7 +18,7 @@ class JsonLines(Reader):
     """`.jsonl` and `.ndjson`: a line that is no object is unreadable, and so is one of more than 16 MiB."""
 
     name = "jsonl"
-    suffixes = (".jsonl", ".ndjson")
+    suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
 
     def items(self, path: Path) -> Iterator[Item]:
         """Records with their line numbers."""

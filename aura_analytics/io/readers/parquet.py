@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 import polars as pl
 
@@ -16,7 +17,7 @@ class Parquet(Reader):
     """`.parquet` and `.pq`."""
 
     name = "parquet"
-    suffixes = (".parquet", ".pq")
+    suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
     def scan(self, path: Path) -> pl.LazyFrame:
         """The file, scanned."""

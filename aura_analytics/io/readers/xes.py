@@ -6,7 +6,7 @@ import gzip
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, ClassVar
 from xml.parsers import expat
 
 from aura_analytics.errors import FileFormatError, Problem
@@ -68,7 +68,7 @@ class Xes(Reader):
     """`.xes` and `.xes.gz`: logs of process mining, one record an event; they come in through a mapping."""
 
     name = "xes"
-    suffixes = (".xes", ".xes.gz")
+    suffixes: ClassVar[tuple[str, ...]] = (".xes", ".xes.gz")
     holds_events = False
 
     def items(self, path: Path) -> Iterator[Item]:

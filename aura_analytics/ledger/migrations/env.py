@@ -1,10 +1,14 @@
 """Run by Alembic, on the connection that `schema` opened and locked."""
 
+from typing import Any
+
+from typing import Any
+
 from alembic import context
 
 from aura_analytics.ledger.tables import METADATA
 
-config = getattr(context, "config", None)  # there is none when somebody else imports this
+config: Any = getattr(context, "config", None)  # there is none when somebody else imports this
 if config is not None:
     context.configure(
         connection=config.attributes["connection"],

@@ -4,4 +4,4 @@ from aura_analytics.rules.comparisons.base import Operator
 
 __all__ = ["above"]
 
-above = Operator("above", "at_most", [">", 0])
+above: Operator = Operator("above", "at_most", [">", 0])

@@ -4,4 +4,4 @@ from aura_analytics.rules.comparisons.base import Operator
 
 __all__ = ["at_least"]
 
-at_least = Operator("at_least", "below", [">=", 0])
+at_least: Operator = Operator("at_least", "below", [">=", 0])

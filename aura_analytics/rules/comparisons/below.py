@@ -4,4 +4,4 @@ from aura_analytics.rules.comparisons.base import Operator
 
 __all__ = ["below"]
 
-below = Operator("below", "at_least", ["<", 0])
+below: Operator = Operator("below", "at_least", ["<", 0])

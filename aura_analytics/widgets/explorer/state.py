@@ -29,12 +29,14 @@ from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
 from aura_analytics.metrics.wording import cards
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.grammar import comparisons
-from aura_analytics.rules.policy import PolicyLike, as_policy
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
 from aura_analytics.widgets.shared.sources import WORK, last_work, source_of
 
 if TYPE_CHECKING:
     from aura_analytics.hr.plans import ImprovementPlan
+    from aura_analytics.ledger import Ledger
+    from aura_analytics.metrics import Metric
 
 __all__ = ["Banner", "ExplorerState"]
 
@@ -118,10 +120,10 @@ class ExplorerState:
         calendar: CalendarLike = None,
         roles: RolesLike = None,
     ) -> None:
-        self.policy = as_policy(policy)
-        self.metrics = {one.name: one for one in (*metrics_named(metrics), *self.policy.reads)}
+        self.policy: Policy = as_policy(policy)
+        self.metrics: dict[str, Metric] = {one.name: one for one in (*metrics_named(metrics), *self.policy.reads)}
         chosen = self.policy.spec.window if window is None else window
-        self.window = None if chosen == "all" else chosen
+        self.window: str | timedelta | None = None if chosen == "all" else chosen
         self._as_of = None if as_of is None else parse_as_of(as_of)
         self._timing: dict[str, Any] = {"sla": parse_sla(sla) or None, "calendar": as_calendar(calendar)}
         self._roles = as_roles(roles) or self.policy.roles
@@ -132,6 +134,9 @@ class ExplorerState:
         self._frame = pl.DataFrame()
         self.as_of: datetime | None = None
         opened = source_of(source)
+        self.ledger: Ledger | None
+        self.origin: str
+        self.events: pl.LazyFrame
         self.ledger, self.origin, self.events = opened.ledger, opened.origin, opened.events
         if self.ledger is not None:
             frame = self._frame = collect(self.events)
@@ -174,7 +179,7 @@ class ExplorerState:
         size = [column for column in ("override_rate_n", "overridden_rate_n") if column in ordered.columns]
         most = pl.max_horizontal(size) if size else pl.lit(0)
         self._plain, self._said, self._first = board, None, None
-        self.board = ordered.sort("rank", most, "actor", descending=[False, True, False]).drop("rank")
+        self.board: pl.DataFrame = ordered.sort("rank", most, "actor", descending=[False, True, False]).drop("rank")
         self._kept = {}
 
     @property

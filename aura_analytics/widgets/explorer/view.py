@@ -62,14 +62,14 @@ class DossierExplorer(View):
     """
 
     _esm = script("explorer")
-    people = traitlets.Dict().tag(sync=True)
-    detail = traitlets.Dict().tag(sync=True)
-    behind = traitlets.Dict().tag(sync=True)
-    plan = traitlets.Dict().tag(sync=True)
-    said = traitlets.Unicode().tag(sync=True)
-    here = traitlets.Float().tag(sync=True)
-    live = traitlets.Bool(default_value=False).tag(sync=True)
-    author = traitlets.Unicode().tag(sync=True)
+    people: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    detail: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    behind: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    plan: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    said: traitlets.Unicode[str, str | bytes] = traitlets.Unicode().tag(sync=True)
+    here: traitlets.Float[float, int | float] = traitlets.Float().tag(sync=True)
+    live: traitlets.Bool[bool, bool | int] = traitlets.Bool(default_value=False).tag(sync=True)
+    author: traitlets.Unicode[str, str | bytes] = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -87,7 +87,7 @@ class DossierExplorer(View):
     ) -> None:
         if follow is not None and not follow > 0:
             raise ParameterError(Problem("follow is out of range", got=follow, expected="seconds above 0, or None"))
-        self.state = ExplorerState(
+        self.state: ExplorerState = ExplorerState(
             source, policy, as_of=as_of, window=window, metrics=metrics, sla=sla, calendar=calendar, roles=roles
         )
         super().__init__(
@@ -221,7 +221,7 @@ class DossierExplorer(View):
             )
             said = f"Recorded as {name}. {held}"
         self._show()
-        self.plan = _plan(plan, said, self.state.metrics)
+        self.plan: dict[str, Any] = _plan(plan, said, self.state.metrics)
 
     # -- without a kernel, without a notebook ------------------------------------------------------------------------------------
 

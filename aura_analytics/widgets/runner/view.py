@@ -45,11 +45,11 @@ class ScenarioRunner(View):
     """
 
     _esm = script("runner")
-    world = traitlets.Dict().tag(sync=True)
+    world: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     settings: Any = traitlets.List().tag(sync=True)
-    progress = traitlets.Dict().tag(sync=True)
-    result = traitlets.Dict().tag(sync=True)
-    said = traitlets.Unicode().tag(sync=True)
+    progress: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    result: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    said: traitlets.Unicode[str, str | bytes] = traitlets.Unicode().tag(sync=True)
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class ScenarioRunner(View):
         seed: int = 0,
         worlds: int = 20,
     ) -> None:
-        self.state = RunnerState(scenario, policies, seed=seed, worlds=worlds)
+        self.state: RunnerState = RunnerState(scenario, policies, seed=seed, worlds=worlds)
         self._thread: threading.Thread | None = None
         self._told = 0.0
         super().__init__(title="Scenarios", **self._set())

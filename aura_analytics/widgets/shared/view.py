@@ -49,10 +49,10 @@ class View(anywidget.AnyWidget):
         What the front end asks for; the message (`text`) when that failed.
     """
 
-    title = traitlets.Unicode().tag(sync=True)
-    alone = traitlets.Bool(default_value=False).tag(sync=True)
-    asked = traitlets.Dict().tag(sync=True)
-    failed = traitlets.Dict().tag(sync=True)
+    title: traitlets.Unicode[str, str | bytes] = traitlets.Unicode().tag(sync=True)
+    alone: traitlets.Bool[bool, bool | int] = traitlets.Bool(default_value=False).tag(sync=True)
+    asked: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    failed: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         self._busy = threading.RLock()

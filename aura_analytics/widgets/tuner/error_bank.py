@@ -50,7 +50,9 @@ class ErrorBank:
                     .with_columns(pl.col("number") + first * size, reading=pl.lit(place))
                 )
         frame = pl.concat(frames)
-        self.board = Board(frame)
+        self.board: Board = Board(frame)
+        self.number: NDArray[np.int64]
+        self.reading: NDArray[np.int64]
         self.number, self.reading = frame["number"].to_numpy(), frame["reading"].to_numpy()
         self._shape = len(days), size * worlds
         person = np.array([group.kind == "officer" for group in scenario.officers])[world.officer_group]

@@ -91,7 +91,7 @@ class TunerState:
         calendar: CalendarLike = None,
         roles: RolesLike = None,
     ) -> None:
-        self.saved = as_policy(policy)
+        self.saved: Policy = as_policy(policy)
         if any(rule.clear_when is not None for rule in self.saved.spec.rules):
             raise ParameterError(
                 Problem("a policy with clear_when depends on its own past flags, and cannot be tuned", got=self.saved.name)
@@ -307,7 +307,7 @@ class TunerState:
         return board
 
     def _compute(self) -> None:
-        self.verdicts = self._verdicts(self._rules, self._k, self._m)
+        self.verdicts: NDArray[np.int8] = self._verdicts(self._rules, self._k, self._m)
 
     def _verdicts(self, rules: Mapping[str, Condition], k: int, m: int) -> NDArray[np.int8]:
         """Positions in `engine.VERDICTS`, one for each row of the board."""

@@ -50,12 +50,12 @@ class ThresholdTuner(View):
     """
 
     _esm = script("tuner")
-    data = traitlets.Dict().tag(sync=True)
+    data: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     settings: Any = traitlets.List().tag(sync=True)
     leaves: Any = traitlets.List().tag(sync=True)
-    result = traitlets.Dict().tag(sync=True)
-    curve = traitlets.Dict().tag(sync=True)
-    exported = traitlets.Dict().tag(sync=True)
+    result: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    curve: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    exported: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
     def __init__(
         self,
@@ -71,7 +71,7 @@ class ThresholdTuner(View):
         calendar: CalendarLike = None,
         roles: RolesLike = None,
     ) -> None:
-        self.state = TunerState(
+        self.state: TunerState = TunerState(
             source,
             policy,
             as_of=as_of,
