@@ -13,8 +13,16 @@ from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
 _BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
-_FLAGS = ["--strict", "--no-incremental", "--allow-redefinition-new", "--local-partial-types", "--follow-imports=silent",
-          "--disable-error-code=no-untyped-def", "--disable-error-code=func-returns-value", "--disable-error-code=no-untyped-call"]  # fmt: skip
+_FLAGS = [
+    "--strict",
+    "--no-incremental",
+    "--allow-redefinition-new",
+    "--local-partial-types",
+    "--follow-imports=silent",
+    "--disable-error-code=no-untyped-def",
+    "--disable-error-code=func-returns-value",
+    "--disable-error-code=no-untyped-call",
+]
 
 
 def _docstrings(path: Path) -> Iterator[tuple[str, int, str]]:
@@ -47,6 +55,7 @@ def _as_functions(path: Path) -> str:
 
 
 def main() -> int:
+    """Check all of it; the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
         readme = Path(folder) / "readme.py"

@@ -151,8 +151,9 @@ def _empty(one: Metric) -> Iterable[Problem]:
 def check_scenario(scenario: ScenarioLike, *, days: int = 14, seed: int = 1) -> None:
     """Check that a scenario keeps its promises; returns nothing, or raises with everything that is wrong.
 
-    The same seed gives the same events; other seeds and replications give others; the events are on the contract; a longer horizon goes on
-    where the shorter one ended; another queue beside, or another policy of HR, leaves arrivals, truth and recommendations as they are.
+    The same seed gives the same events; other seeds and replications give others; the events are on the contract; a longer horizon
+    goes on where the shorter one ended; another queue beside, or another policy of HR, leaves arrivals, truth and recommendations
+    as they are.
 
     Parameters
     ----------
@@ -203,9 +204,11 @@ def check_scenario(scenario: ScenarioLike, *, days: int = 14, seed: int = 1) -> 
     same = simulate(plain, seed, days=days).truth.cases.select(drawn).sort("case_id")
     wider = plain.model_copy(update={"queues": (*world.queues, Queue(name="aura_check_queue", per_day=1))})
     agents = tuple(
-        each.model_copy(update={"accuracy": {**each.accuracy, "aura_check_queue": 0.5}}) if isinstance(each.accuracy, dict) else each
+        each.model_copy(update={"accuracy": {**each.accuracy, "aura_check_queue": 0.5}})
+        if isinstance(each.accuracy, dict)
+        else each
         for each in world.agents
-    )  # fmt: skip
+    )
     beside = simulate(wider.model_copy(update={"agents": agents}), seed, days=days).truth.cases
     if not beside.filter(pl.col("queue") != "aura_check_queue").select(drawn).sort("case_id").equals(same):
         problems.append(Problem("another queue beside it changes the draws of the others"))

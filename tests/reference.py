@@ -37,8 +37,14 @@ def slow_dossiers(
 
 
 def _last_decider(rows: list[dict[str, Any]], subject: dict[str, Any]) -> str | None:
-    found = [(r["ts"], r["actor"]) for r in rows if r["type"] in ("DECISION", "OVERRIDE") and r["case_id"] == subject["case_id"]
-             and subject["case_id"] is not None and r["ts"] <= subject["ts"]]  # fmt: skip
+    found = [
+        (r["ts"], r["actor"])
+        for r in rows
+        if r["type"] in ("DECISION", "OVERRIDE")
+        and r["case_id"] == subject["case_id"]
+        and subject["case_id"] is not None
+        and r["ts"] <= subject["ts"]
+    ]
     return max(found)[1] if found else None
 
 
@@ -50,8 +56,16 @@ def _rated(rows: list[dict[str, Any]], rating: dict[str, Any], attribution: str)
     if attribution == "last_decider":
         who = _last_decider(rows, rating)
         return [who] if who else []
-    return sorted({r["actor"] for r in rows if r["type"] in ("DECISION", "OVERRIDE") and r["case_id"] == rating["case_id"]
-                   and rating["case_id"] is not None and r["ts"] <= rating["ts"]})  # fmt: skip
+    return sorted(
+        {
+            r["actor"]
+            for r in rows
+            if r["type"] in ("DECISION", "OVERRIDE")
+            and r["case_id"] == rating["case_id"]
+            and rating["case_id"] is not None
+            and r["ts"] <= rating["ts"]
+        }
+    )
 
 
 def _follow(rows: list[dict[str, Any]], board: dict[str, dict[str, Any]], as_of: datetime, since: datetime | None) -> None:

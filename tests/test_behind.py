@@ -89,17 +89,20 @@ def test_a_simulated_office_can_be_counted_again() -> None:
 def test_what_is_known_of_the_case_stands_beside_it() -> None:
     at = "2026-01-05T{:02d}:00:00Z".format
     verdict = {"case_id": "C1", "agent": "gpt", "ai_recommendation": "APPROVE"}
-    log = aura.events.from_records([
-        {"type": "ASSIGNED", "actor": "anne", "case_id": "C1", "ts": at(8)},
-        {"type": "OVERRIDE", "actor": "anne", "human_verdict": "REJECT", "ts": at(9), **verdict},
-        {"type": "DECISION", "actor": "bert", "human_verdict": "APPROVE", "ts": at(10), **verdict},
-        {"type": "RESOLVED", "actor": "bert", "case_id": "C1", "ts": at(11)},
-        {"type": "SAT_SCORE", "case_id": "C1", "value": 4, "ts": at(12)},
-        {"type": "OUTCOME", "case_id": "C1", "outcome": "APPROVE", "ts": at(14)},
-        {"type": "OUTCOME", "case_id": "C2", "outcome": "REJECT", "ts": at(14)},
-        {"type": "OUTCOME", "case_id": "C2", "actor": "gpt", "outcome": "success", "ts": at(15)},
-        {"type": "OVERRIDE", "actor": "cleo", "human_verdict": "REJECT", "ts": at(9), **verdict, "case_id": "C2"},
-        {"type": "ADJUDICATION", "case_id": "C1", "outcome": "REJECT", "ts": at(13)}])  # fmt: skip
+    log = aura.events.from_records(
+        [
+            {"type": "ASSIGNED", "actor": "anne", "case_id": "C1", "ts": at(8)},
+            {"type": "OVERRIDE", "actor": "anne", "human_verdict": "REJECT", "ts": at(9), **verdict},
+            {"type": "DECISION", "actor": "bert", "human_verdict": "APPROVE", "ts": at(10), **verdict},
+            {"type": "RESOLVED", "actor": "bert", "case_id": "C1", "ts": at(11)},
+            {"type": "SAT_SCORE", "case_id": "C1", "value": 4, "ts": at(12)},
+            {"type": "OUTCOME", "case_id": "C1", "outcome": "APPROVE", "ts": at(14)},
+            {"type": "OUTCOME", "case_id": "C2", "outcome": "REJECT", "ts": at(14)},
+            {"type": "OUTCOME", "case_id": "C2", "actor": "gpt", "outcome": "success", "ts": at(15)},
+            {"type": "OVERRIDE", "actor": "cleo", "human_verdict": "REJECT", "ts": at(9), **verdict, "case_id": "C2"},
+            {"type": "ADJUDICATION", "case_id": "C1", "outcome": "REJECT", "ts": at(13)},
+        ]
+    )
     anne = aura.observations(log, "anne", "override_rate").row(0, named=True)
     assert (anne["value"], anne["human_verdict"], anne["stars"], anne["truth"]) == (1.0, "REJECT", 4.0, "REJECT")
     assert aura.observations(log, "cleo")["truth"].item() == "REJECT"  # success is about the work

@@ -26,14 +26,33 @@ def _events(draw: st.DrawFn) -> pl.DataFrame:
     n = draw(st.integers(1, 40))
     records: list[dict[str, Any]] = []
     for i in range(n):
-        kind = draw(st.sampled_from(["OPENED", "ASSIGNED", "ASSIGNED", "PAUSED", "RESUMED", "RESOLVED", "DECISION", "OVERRIDE",
-                                     "SAT_SCORE", "EVALUATION", "OUTCOME"]))  # fmt: skip
+        kind = draw(
+            st.sampled_from(
+                [
+                    "OPENED",
+                    "ASSIGNED",
+                    "ASSIGNED",
+                    "PAUSED",
+                    "RESUMED",
+                    "RESOLVED",
+                    "DECISION",
+                    "OVERRIDE",
+                    "SAT_SCORE",
+                    "EVALUATION",
+                    "OUTCOME",
+                ]
+            )
+        )
         actor = draw(st.sampled_from(["anne", "bob", "cleo"]))
         case = draw(st.sampled_from(["C1", "C2", "C3"]))
         record: dict[str, Any] = {
-            "event_id": f"e{i}", "type": kind, "ts": START + timedelta(hours=draw(st.integers(0, 60))), "actor": actor, "case_id": case,
+            "event_id": f"e{i}",
+            "type": kind,
+            "ts": START + timedelta(hours=draw(st.integers(0, 60))),
+            "actor": actor,
+            "case_id": case,
             "actor_kind": "officer",
-        }  # fmt: skip
+        }
         if kind in ("DECISION", "OVERRIDE"):
             record |= {"agent": "gpt"}
         elif kind == "SAT_SCORE":
@@ -102,8 +121,16 @@ def test_state_equals_full_recomputation(table: pl.DataFrame, cut: int, holding:
     assert state.dossiers(window="30h").equals(aura.dossiers(table, window="30h", holding=holding))
 
 
-NARROW = ["override_rate", "avg_processing_hours", "processing_hours_median", "processing_hours_p90", "open_cases",
-          "sat_score_mean", "score_mean_last10", "success_rate"]  # fmt: skip
+NARROW = [
+    "override_rate",
+    "avg_processing_hours",
+    "processing_hours_median",
+    "processing_hours_p90",
+    "open_cases",
+    "sat_score_mean",
+    "score_mean_last10",
+    "success_rate",
+]
 
 
 @pytest.mark.parametrize("order", ["as it happened", "late", "shuffled"])
@@ -318,8 +345,12 @@ def test_equal_durations_have_no_interval(log: Any) -> None:
 
 def test_a_holder_answers_only_until_the_resolution(log: Any) -> None:
     case = {"case_id": "C1"}
-    rows = (("ASSIGNED", 0, {**case, "actor": "a"}), ("RESOLVED", 24, {**case, "actor": "a"}), ("ASSIGNED", 96, {**case, "actor": "b"}),
-            ("RESOLVED", 168, {**case, "actor": "b"}))  # fmt: skip
+    rows = (
+        ("ASSIGNED", 0, {**case, "actor": "a"}),
+        ("RESOLVED", 24, {**case, "actor": "a"}),
+        ("ASSIGNED", 96, {**case, "actor": "b"}),
+        ("RESOLVED", 168, {**case, "actor": "b"}),
+    )
     board = aura.dossiers(log(*rows), holding="holder", sla="36h")
     assert board.select("actor", "avg_processing_hours", "sla_breach_rate").rows() == [("a", 24.0, 0.0), ("b", 72.0, 1.0)]
 

@@ -17,9 +17,13 @@ ROOT = Path(__file__).parent.parent
 
 def run(*arguments: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        [sys.executable, "-m", "aura_analytics.cli.app", *map(str, arguments)], capture_output=True, text=True, cwd=cwd, check=False,
+        [sys.executable, "-m", "aura_analytics.cli.app", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        check=False,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},
-    )  # fmt: skip
+    )
     assert done.returncode == code, done.stderr + done.stdout
     return done
 
@@ -65,8 +69,18 @@ def test_import_and_report(fixtures: Path, tmp_path: Path) -> None:
     assert "exists already" in run(*arguments, cwd=tmp_path, code=2).stderr
     done = json.loads(run(*arguments, "--force", "--json", cwd=tmp_path).stdout)
     assert (done["rows"], done["unused"]) == (18, {"call": 1})
-    out = run("report", "events.jsonl", "--window", "all", "--policy", fixtures / "policies/rate_sound.yaml", "--compare",
-              fixtures / "policies/rate_naive.yaml", "--json", cwd=tmp_path)  # fmt: skip
+    out = run(
+        "report",
+        "events.jsonl",
+        "--window",
+        "all",
+        "--policy",
+        fixtures / "policies/rate_sound.yaml",
+        "--compare",
+        fixtures / "policies/rate_naive.yaml",
+        "--json",
+        cwd=tmp_path,
+    )
     assert json.loads(out.stdout)["bytes"] > 10_000
 
 
@@ -196,9 +210,12 @@ def test_rules_check_finds_what_can_never_fire(tmp_path: Path) -> None:
     for threshold, message in (("30", "write 0.30 for 30 %"), (".nan", "outside the range"), ("true", "a threshold is a number")):
         (tmp_path / "p.yaml").write_text(POLICY.replace("0.5", threshold))
         assert message in run("rules", "check", "p.yaml", cwd=tmp_path, code=2).stdout
-    for bad in ("window: 99999999999d", "tests: [{name: t, readings: [], expect: flag}]",
-                "tests: [{name: t, dossier: {override_rate: {hits: 9, of: 3}}, expect: flag}]",
-                "tests: [{name: t, dossier: {agreed_ever: maybe}, expect: flag}]"):  # fmt: skip
+    for bad in (
+        "window: 99999999999d",
+        "tests: [{name: t, readings: [], expect: flag}]",
+        "tests: [{name: t, dossier: {override_rate: {hits: 9, of: 3}}, expect: flag}]",
+        "tests: [{name: t, dossier: {agreed_ever: maybe}, expect: flag}]",
+    ):
         (tmp_path / "p.yaml").write_text((POLICY.replace("window: 7d\n", "") if "window" in bad else POLICY) + bad + "\n")
         assert run("rules", "check", "p.yaml", cwd=tmp_path, code=2).stdout
 

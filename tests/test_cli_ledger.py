@@ -68,8 +68,9 @@ def test_recording_from_standard_input(tmp_path: Path) -> None:
     found = json.loads(done.stdout)
     assert (found["ledger"], found["stored"], found["duplicates"], found["conflicts"]) == ("sqlite:///mine.db", 2, 0, [])
     assert found["ids"][0] == "e1" and len(found["ids"]) == 2
-    done = subprocess.run(command, input=lines + "{oops\n", capture_output=True, text=True, cwd=tmp_path, check=False,
-                          env={"PYTHONPATH": str(ROOT)})  # fmt: skip
+    done = subprocess.run(
+        command, input=lines + "{oops\n", capture_output=True, text=True, cwd=tmp_path, check=False, env={"PYTHONPATH": str(ROOT)}
+    )
     assert done.returncode == 2 and "line 4: this is no JSON" in done.stderr
 
 

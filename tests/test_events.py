@@ -24,9 +24,23 @@ def _reasons(*records: dict[str, Any], **options: Any) -> list[list[str]]:
 
 def test_schema_is_the_documented_one() -> None:
     assert events.SCHEMA.names() == [
-        "event_id", "ts", "type", "actor", "actor_kind", "case_id", "queue", "value", "agent", "ai_recommendation",
-        "human_verdict", "confidence", "outcome", "severity", "penalties", "attributes",
-    ]  # fmt: skip
+        "event_id",
+        "ts",
+        "type",
+        "actor",
+        "actor_kind",
+        "case_id",
+        "queue",
+        "value",
+        "agent",
+        "ai_recommendation",
+        "human_verdict",
+        "confidence",
+        "outcome",
+        "severity",
+        "penalties",
+        "attributes",
+    ]
     assert events.SCHEMA["ts"] == pl.Datetime("us", "UTC")
     assert len(events.EVENT_TYPES) == 13
 
@@ -194,10 +208,15 @@ def test_empty_table() -> None:
 
 
 VALUES = st.one_of(
-    st.none(), st.booleans(), st.integers(-5, 200), st.floats(allow_nan=True), st.text(max_size=12),
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 200),
+    st.floats(allow_nan=True),
+    st.text(max_size=12),
     st.sampled_from(["OVERRIDE", "SAT_SCORE", "2026-01-05T10:00:00Z", "C1", "0.5", "officer", '["a"]', '{"a": 1}']),
-    st.lists(st.integers(), max_size=2), st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
-)  # fmt: skip
+    st.lists(st.integers(), max_size=2),
+    st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+)
 RECORDS = st.lists(st.dictionaries(st.sampled_from([*events.SCHEMA.names(), "extra"]), VALUES, max_size=8), min_size=1, max_size=6)
 
 

@@ -1,4 +1,6 @@
-"""What a newcomer adds (`night_desk`: a metric, a fact, a kind, an operator, a reader, a widget) works wherever a shipped one does."""
+"""What a newcomer adds (`night_desk`: a metric, a fact, a kind, an operator, a reader, a widget) works wherever a shipped one
+does.
+"""
 
 from __future__ import annotations
 

@@ -46,9 +46,11 @@ def test_verdict_before_the_recommendation_only_resolves(tmp_path: Path) -> None
 
 def _mapping(**more: Any) -> aura.LogMapping:
     base = {
-        "name": "t", "columns": {"case": "case", "activity": "step", "time": "at", "actor": "who"},
-        "recommendations": [{"activity": "suggest", "says": "PAY"}], "verdicts": [{"activity": "refuse", "says": "REFUSE"}],
-    }  # fmt: skip
+        "name": "t",
+        "columns": {"case": "case", "activity": "step", "time": "at", "actor": "who"},
+        "recommendations": [{"activity": "suggest", "says": "PAY"}],
+        "verdicts": [{"activity": "refuse", "says": "REFUSE"}],
+    }
     return aura.LogMapping.model_validate({**base, **more})
 
 
@@ -60,8 +62,13 @@ def test_mapping_slips_are_all_listed(tmp_path: Path) -> None:
     with pytest.raises(MappingError, match="is not a mapping") as caught:
         aura.LogMapping.from_yaml(path)
     text = str(caught.value)
-    for part in ("unknown key 'colums'; did you mean 'columns'?", "key 'columns' is missing", "did you mean 'resolve'?", "unknown time zone",
-                 "actor or not_actor, not both"):  # fmt: skip
+    for part in (
+        "unknown key 'colums'; did you mean 'columns'?",
+        "key 'columns' is missing",
+        "did you mean 'resolve'?",
+        "unknown time zone",
+        "actor or not_actor, not both",
+    ):
         assert part in text
 
 
@@ -129,7 +136,7 @@ XES = """<?xml version="1.0"?>
 <trace><string key="concept:name" value="C1"/><int key="amount" value="5"/>
 <event><string key="concept:name" value="suggest"/><string key="org:resource" value="bot"/><date key="time:timestamp" value="2026-01-05T10:00:00+01:00"/></event>
 <event><string key="concept:name" value="refuse"/><string key="org:resource" value="anne"/><date key="time:timestamp" value="2026-01-05T12:00:00+01:00"/></event>
-</trace></log>"""
+</trace></log>"""  # noqa: E501
 XES_MAPPING = {
     "columns": {"case": "case:concept:name", "activity": "concept:name", "time": "time:timestamp", "actor": "org:resource"}
 }

@@ -34,8 +34,12 @@ def test_flagged_actor_has_evidence(html: str) -> None:
 
 
 def test_two_lists_side_by_side_and_why_they_differ(fixtures: Path, tmp_path: Path) -> None:
-    kinds = {"only_declines": ["OVERRIDE"] * 12, "both": ["OVERRIDE"] * 40 + ["DECISION"] * 20, "few": ["OVERRIDE", "DECISION"],
-             "fine": ["OVERRIDE"] * 5 + ["DECISION"] * 45}  # fmt: skip
+    kinds = {
+        "only_declines": ["OVERRIDE"] * 12,
+        "both": ["OVERRIDE"] * 40 + ["DECISION"] * 20,
+        "few": ["OVERRIDE", "DECISION"],
+        "fine": ["OVERRIDE"] * 5 + ["DECISION"] * 45,
+    }
     log = events.from_records(
         [{"type": kind, "actor": actor, "ts": "2026-01-05"} for actor, many in kinds.items() for kind in many]
     )
@@ -49,8 +53,11 @@ def test_two_lists_side_by_side_and_why_they_differ(fixtures: Path, tmp_path: Pa
 
 def test_markup_in_names_is_inert(tmp_path: Path) -> None:
     log = events.from_records([{"type": "OVERRIDE", "actor": "<script>alert(1)</script>", "ts": "2026-01-05"}] * 3)
-    text = aura.write_report(log, tmp_path / "r.html", policy=aura.Policy({"name": "p", "rules": [
-        {"id": "r", "when": {"metric": "override_rate", "above": 0.1}}]})).read_text()  # fmt: skip
+    text = aura.write_report(
+        log,
+        tmp_path / "r.html",
+        policy=aura.Policy({"name": "p", "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.1}}]}),
+    ).read_text()
     assert "<script>" not in text and "&lt;script&gt;" in text
 
 
@@ -117,8 +124,11 @@ def test_dispersion_is_one_under_chance() -> None:
 
 
 def test_sla_is_told_by_queue(tmp_path: Path) -> None:
-    rows = [{"type": kind, "actor": "anne", "case_id": f"C{i}", "queue": "foia", "ts": ts} for i in range(3)
-            for kind, ts in (("ASSIGNED", "2026-01-05T00:00:00Z"), ("RESOLVED", "2026-01-09T04:00:00Z"))]  # fmt: skip
+    rows = [
+        {"type": kind, "actor": "anne", "case_id": f"C{i}", "queue": "foia", "ts": ts}
+        for i in range(3)
+        for kind, ts in (("ASSIGNED", "2026-01-05T00:00:00Z"), ("RESOLVED", "2026-01-09T04:00:00Z"))
+    ]
     text = aura.write_report(events.from_records(rows), tmp_path / "r.html", sla={"default": "48h", "foia": "200h"}).read_text()
     assert "0.0 % outlast the limit of their queue" in text
     young = events.from_records([{**row, "ts": "2026-01-09T04:00:00Z"} for row in rows if row["type"] == "ASSIGNED"])

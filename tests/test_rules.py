@@ -24,15 +24,19 @@ def board(*rows: dict[str, Any]) -> pl.DataFrame:
         stars = row.get("stars", [])
         sums = pl.DataFrame(
             {
-                "override_rate:k": [row.get("k", 0)], "override_rate:n": [row.get("n", 0)], "sat_score_mean:n": [len(stars)],
-                "sat_score_mean:s": [sum(stars) * 10**6], "sat_score_mean:q": [sum(s * s for s in stars) * 10**12],
+                "override_rate:k": [row.get("k", 0)],
+                "override_rate:n": [row.get("n", 0)],
+                "sat_score_mean:n": [len(stars)],
+                "sat_score_mean:s": [sum(stars) * 10**6],
+                "sat_score_mean:q": [sum(s * s for s in stars) * 10**12],
             }
-        )  # fmt: skip
+        )
         frame = pl.DataFrame({"actor": [row["actor"]]}).with_columns(
-            actor_kind=pl.lit(row.get("kind", "officer"), dtype=pl.String), role=pl.lit(row.get("role"), dtype=pl.String),
+            actor_kind=pl.lit(row.get("kind", "officer"), dtype=pl.String),
+            role=pl.lit(row.get("role"), dtype=pl.String),
             as_of=pl.lit(row.get("day", 0) * 86_400_000_000).cast(pl.Datetime("us", "UTC")),
             agreed_ever=pl.lit(row.get("agreed", row.get("k", 0) < row.get("n", 0)), dtype=pl.Boolean),
-        )  # fmt: skip
+        )
         for name in ("override_rate", "sat_score_mean"):
             frame = frame.with_columns(**METRICS[name].finish(sums, Context(None)))  # type: ignore[arg-type]
         frames.append(frame)
@@ -184,9 +188,14 @@ def test_every_problem_at_once(tmp_path: Path) -> None:
         aura.Policy.from_yaml(path)
     text = str(caught.value)
     for part in (
-        "unknown key 'windw'; did you mean 'window'?", "did you mean 'override_rate'?", "exactly one of above, at_least, below, at_most",
-        "keeps no numbers for a confidence limit", "would accuse for lack of evidence", "5 of 3 readings can never happen", "rules.0.id",
-    ):  # fmt: skip
+        "unknown key 'windw'; did you mean 'window'?",
+        "did you mean 'override_rate'?",
+        "exactly one of above, at_least, below, at_most",
+        "keeps no numbers for a confidence limit",
+        "would accuse for lack of evidence",
+        "5 of 3 readings can never happen",
+        "rules.0.id",
+    ):
         assert part in text, part
 
 
@@ -233,9 +242,12 @@ def _wilson(k: int, n: int, z: float) -> tuple[float, float]:
 
 @settings(max_examples=100)
 @given(
-    k=st.integers(0, 40), extra=st.integers(0, 60), threshold=st.sampled_from([0.1, 0.3, 0.5]), min_n=st.sampled_from([0, 5, 20]),
+    k=st.integers(0, 40),
+    extra=st.integers(0, 60),
+    threshold=st.sampled_from([0.1, 0.3, 0.5]),
+    min_n=st.sampled_from([0, 5, 20]),
     stars=st.lists(st.integers(1, 5), max_size=8),
-)  # fmt: skip
+)
 def test_default_gate_against_a_second_engine(k: int, extra: int, threshold: float, min_n: int, stars: list[int]) -> None:
     """The grammar's `all` of two limits, written out as nested ifs."""
     from scipy import stats
@@ -269,9 +281,20 @@ def test_default_gate_against_a_second_engine(k: int, extra: int, threshold: flo
         expected = "clear"
     else:
         expected = "flag" if first == second == "yes" else "watch"
-    spec = {"name": "p", "rules": [{"id": "r", "when": {"all": [
-        {"metric": "override_rate", "above": threshold, "limit": "lower", "min_n": min_n},
-        {"metric": "sat_score_mean", "below": 3, "limit": "upper", "min_n": 5}]}}]}  # fmt: skip
+    spec = {
+        "name": "p",
+        "rules": [
+            {
+                "id": "r",
+                "when": {
+                    "all": [
+                        {"metric": "override_rate", "above": threshold, "limit": "lower", "min_n": min_n},
+                        {"metric": "sat_score_mean", "below": 3, "limit": "upper", "min_n": 5},
+                    ]
+                },
+            }
+        ],
+    }
     assert verdicts(aura.Policy(spec), {"actor": "a", "k": k, "n": n, "stars": stars}) == [expected]
 
 

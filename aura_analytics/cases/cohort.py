@@ -11,8 +11,8 @@ __all__ = ["COHORT", "Cohort"]
 
 
 class Cohort(Followed):
-    """Cases whose clock started in the window: start and end (microseconds since 1970), elapsed on the calendar and without pauses (censored
-    where not `ended`), queue.
+    """Cases whose clock started in the window: start and end (microseconds since 1970), elapsed on the calendar and without pauses
+    (censored where not `ended`), queue.
     """
 
     with_queue = True

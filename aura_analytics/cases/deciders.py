@@ -50,7 +50,9 @@ def _of_several(subjects: pl.DataFrame, verdicts: pl.DataFrame, *, every: bool) 
         pairs = subjects.lazy().select("i", "case_id", "ts").join(first, on="case_id").filter(pl.col("decided") <= pl.col("ts"))
         return collect(pairs.select("i", "actor"))
     last = verdicts.sort("decided", "actor").unique(["case_id", "decided"], keep="last", maintain_order=True).sort("decided")
-    found = subjects.select("i", "case_id", "ts").sort("ts").join_asof(
-        last, left_on="ts", right_on="decided", by="case_id", strategy="backward", check_sortedness=False
-    )  # fmt: skip
+    found = (
+        subjects.select("i", "case_id", "ts")
+        .sort("ts")
+        .join_asof(last, left_on="ts", right_on="decided", by="case_id", strategy="backward", check_sortedness=False)
+    )
     return found.filter(pl.col("decided").is_not_null()).select("i", "actor")

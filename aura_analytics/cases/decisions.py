@@ -26,8 +26,8 @@ _LATER = frozenset({"answered", "right", "final"})
 
 
 class Decisions(Fact):
-    """Verdicts: `override`, the recommending agent and both words; `answered` when the citizen rated the case, `right` when an adjudication
-    or outcome says the verdict was (null while nobody said), `final` for the actor's last verdict on a recommendation.
+    """Verdicts: `override`, the recommending agent and both words; `answered` when the citizen rated the case, `right` when an
+    adjudication or outcome says the verdict was (null while nobody said), `final` for the actor's last verdict on a recommendation.
     """
 
     def build(self, window: Window, columns: set[str]) -> pl.DataFrame:

@@ -22,7 +22,9 @@ __all__ = ["OUTCOMES", "Outcomes"]
 
 
 class Outcomes(Fact):
-    """Outcomes with the actor that they name, or else with the last to decide their case; those that nobody decided are left out."""
+    """Outcomes with the actor that they name, or else with the last to decide their case; those that nobody decided are left
+    out.
+    """
 
     def joins(self, window: Window) -> Joins:
         """Verdicts, where an outcome names nobody."""

@@ -11,7 +11,9 @@ __all__ = ["named_cases", "of_actor"]
 
 
 def of_actor(events: pl.LazyFrame, actor: str) -> pl.LazyFrame:
-    """Everything that can matter for an actor's dossier: their own events, those on their recommendations, and all of these cases."""
+    """Everything that can matter for an actor's dossier: their own events, those on their recommendations, and all of these
+    cases.
+    """
     theirs = (pl.col("actor") == actor) | (pl.col("agent") == actor)
     cases = collect(events.filter(theirs & pl.col("case_id").is_not_null()).select(pl.col("case_id").unique()))["case_id"]
     return events.filter(theirs.fill_null(value=False) | pl.col("case_id").is_in(cases.implode()).fill_null(value=False))

@@ -46,8 +46,8 @@ def follow(past: pl.LazyFrame, as_of: datetime, options: Options, only: pl.Serie
     -------
     polars.DataFrame
         actor, actor_kind, start (-1 unknown), end, elapsed (null without a start; on the calendar, without pauses), closed_at,
-        closed, open, resolved (by this very spell), idle (paused at its end), days_off (working days of its pauses), h (hash of the case), and `case` where a case may have several holders. Times are microseconds
-        since 1970.
+        closed, open, resolved (by this very spell), idle (paused at its end), days_off (working days of its pauses), h (hash of the
+        case), and `case` where a case may have several holders. Times are microseconds since 1970.
     """
     hashed = [pl.col("case_id").hash(11).alias("h"), pl.col("case_id").hash(97).alias("g")]
     columns = ["type", "ts", "actor", "actor_kind", *(["queue"] if queue else [])]
@@ -150,7 +150,8 @@ def _by_closer(log: _Log, as_of: datetime) -> pl.DataFrame:
     actor = log.gather("actor", rows)
     if actor.null_count():
         fallback = log.gather("actor", np.where(holder >= 0, holder, 0)).zip_with(
-            pl.Series(holder >= 0), pl.Series([None] * len(rows), dtype=pl.String))  # fmt: skip
+            pl.Series(holder >= 0), pl.Series([None] * len(rows), dtype=pl.String)
+        )
         actor = actor.zip_with(actor.is_not_null(), fallback)
     ends = log.ts[rows]
     closed = pl.DataFrame(
@@ -194,9 +195,13 @@ def _open_spells(log: _Log, as_of: datetime, given: pl.DataFrame, left_open: NDA
     )
     spells = spells.sort("start", "actor", "row").unique(["h", "g"], keep="last", maintain_order=True)
     return spells.with_columns(
-        end=pl.lit(micro(as_of), dtype=pl.Int64), closed_at=pl.lit(-1, dtype=pl.Int64), closed=pl.lit(value=False),
-        open=pl.lit(value=True), resolved=pl.lit(value=False), start_row=pl.col("row"),
-    )  # fmt: skip
+        end=pl.lit(micro(as_of), dtype=pl.Int64),
+        closed_at=pl.lit(-1, dtype=pl.Int64),
+        closed=pl.lit(value=False),
+        open=pl.lit(value=True),
+        resolved=pl.lit(value=False),
+        start_row=pl.col("row"),
+    )
 
 
 def _by_holder(log: _Log, as_of: datetime) -> pl.DataFrame:

@@ -12,6 +12,22 @@ from aura_analytics.charts.survival_curves import survival
 from aura_analytics.charts.theme import DARK, INLINE, LIGHT, Theme
 
 __all__ = [
-    "DARK", "INLINE", "LIGHT", "Picture", "Theme", "comparison", "detection", "error_curves", "funnel", "funnel_limits", "league", "note", "png", "reliability", "series", "show",
-    "survival", "svg",
-]  # fmt: skip
+    "DARK",
+    "INLINE",
+    "LIGHT",
+    "Picture",
+    "Theme",
+    "comparison",
+    "detection",
+    "error_curves",
+    "funnel",
+    "funnel_limits",
+    "league",
+    "note",
+    "png",
+    "reliability",
+    "series",
+    "show",
+    "survival",
+    "svg",
+]

@@ -33,10 +33,11 @@ def error_curves(curve: pl.DataFrame, *, title: str = "threshold", theme: Theme 
         index="value", variable_name="what", value_name="rate"
     )
     base = alt.Chart(rows.drop_nulls()).encode(
-        x=alt.X("value:Q", title=title), y=alt.Y("rate:Q", title=None),
+        x=alt.X("value:Q", title=title),
+        y=alt.Y("rate:Q", title=None),
         color=alt.Color("what:N", scale=alt.Scale(domain=list(parts.values()), range=[theme.flag, theme.accent])),
         strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=list(parts.values()), range=[[1, 0], [6, 4]])),
-    )  # fmt: skip
+    )
     return styled(alt.layer(base.mark_line(strokeWidth=2.5, interpolate="step-after")), theme, width=width, height=240)
 
 
@@ -82,8 +83,13 @@ def comparison(tables: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: 
     names = list(tables)
     base = alt.Chart().encode(
         y=alt.Y("rule:N", title=None, sort=names),
-        color=alt.Color("rule:N", sort=names, scale=alt.Scale(domain=names, range=[theme.flag, theme.accent, theme.watch, theme.muted][: len(names)]), legend=None),
-    )  # fmt: skip
+        color=alt.Color(
+            "rule:N",
+            sort=names,
+            scale=alt.Scale(domain=names, range=[theme.flag, theme.accent, theme.watch, theme.muted][: len(names)]),
+            legend=None,
+        ),
+    )
     rule = base.mark_rule(strokeWidth=2.5).encode(x=alt.X("lo:Q", title=None), x2="hi:Q")
     point = base.mark_point(filled=True, size=90, opacity=1).encode(x=alt.X("value:Q", title=None, scale=alt.Scale(zero=False)))
     panels = alt.layer(rule, point, data=rows).properties(width=width, height=22 * len(names) + 10)

@@ -19,9 +19,10 @@ _FEW = 5  # fewer actors say nothing about dispersion
 def funnel_limits(dossiers: pl.DataFrame, metric: str = "override_rate") -> tuple[float, float, pl.DataFrame]:
     """Centre, dispersion and limits of a funnel.
 
-    The limits are exact binomial quantiles: an actor with the pooled rate leaves them with at most the stated chance. The dispersion phi compares the squared z-scores, after the most extreme tenth at each end is pulled in
-    (Winsorised), with what chance alone would give; above 1 actors differ by more than chance, for reasons that they share, and
-    sqrt(phi) widens the limits. Fewer than 5 actors have no dispersion (NaN).
+    The limits are exact binomial quantiles: an actor with the pooled rate leaves them with at most the stated chance. The
+    dispersion phi compares the squared z-scores, after the most extreme tenth at each end is pulled in (Winsorised), with what
+    chance alone would give; above 1 actors differ by more than chance, for reasons that they share, and sqrt(phi) widens the
+    limits. Fewer than 5 actors have no dispersion (NaN).
 
     Parameters
     ----------

@@ -41,9 +41,13 @@ def league(
     share = kind.unit == "fraction"
     verdict = pl.col("pip_status").cast(pl.String) if "pip_status" in dossiers.columns else pl.lit("clear")
     rows = dossiers.filter(pl.col(f"{metric}_n") > 0).select(
-        "actor", value=metric, low=pl.coalesce(f"{metric}_lo", metric), high=pl.coalesce(f"{metric}_hi", metric),
-        n=f"{metric}_n", verdict=verdict,
-    )  # fmt: skip
+        "actor",
+        value=metric,
+        low=pl.coalesce(f"{metric}_lo", metric),
+        high=pl.coalesce(f"{metric}_hi", metric),
+        n=f"{metric}_n",
+        verdict=verdict,
+    )
     worst = "high" if kind.direction == "higher" else "low"
     rows = rows.sort(worst, "actor", descending=[kind.direction != "higher", False]).head(top)
     order = rows["actor"].to_list()
@@ -54,8 +58,9 @@ def league(
         y=alt.Y("actor:N", sort=order, title=None),
         color=alt.Color("verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=theme.verdicts)),
     )
-    x = alt.X("value:Q", title=title_of(kind), scale=alt.Scale(domain=[kind.low or 0, top_value], clamp=True),
-              axis=alt.Axis(format=form))  # fmt: skip
+    x = alt.X(
+        "value:Q", title=title_of(kind), scale=alt.Scale(domain=[kind.low or 0, top_value], clamp=True), axis=alt.Axis(format=form)
+    )
     layers: list[alt.Chart] = [
         base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=title_of(kind)), x2="high:Q"),
         base.mark_point(filled=True, size=90, opacity=1).encode(

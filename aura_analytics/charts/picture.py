@@ -37,8 +37,11 @@ class Picture:
         # the MIME type that JupyterLab draws by itself; the charts keep to what Vega-Lite 5 and 6 share
         spec = _settled(spec_of(self.chart))
         picture = base64.b64encode(png(self.chart)).decode()
-        return {"application/vnd.vegalite.v5+json": {**spec, "$schema": "https://vega.github.io/schema/vega-lite/v5.json"},
-                "image/png": picture, "text/plain": self.says}  # fmt: skip
+        return {
+            "application/vnd.vegalite.v5+json": {**spec, "$schema": "https://vega.github.io/schema/vega-lite/v5.json"},
+            "image/png": picture,
+            "text/plain": self.says,
+        }
 
 
 def _settled(text: str) -> dict[str, Any]:

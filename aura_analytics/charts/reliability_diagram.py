@@ -27,12 +27,15 @@ def reliability(bins: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: i
     scale = alt.Scale(domain=list(bins), range=[colours[i % 4] for i in range(len(bins))])
     percent = alt.Axis(format="%")
     base = alt.Chart(rows).encode(
-        x=alt.X("confidence:Q", title="said", axis=percent, scale=alt.Scale(domain=[0, 1])), color=alt.Color("who:N", scale=scale),
-    )  # fmt: skip
+        x=alt.X("confidence:Q", title="said", axis=percent, scale=alt.Scale(domain=[0, 1])),
+        color=alt.Color("who:N", scale=scale),
+    )
     y = alt.Y("rate:Q", title="came true", axis=percent, scale=alt.Scale(domain=[0, 1]))
-    line = alt.Chart(pl.DataFrame({"confidence": [0.0, 1.0], "rate": [0.0, 1.0]})).mark_line(strokeDash=[5, 4], color=theme.muted).encode(
-        x="confidence:Q", y="rate:Q"
-    )  # fmt: skip
+    line = (
+        alt.Chart(pl.DataFrame({"confidence": [0.0, 1.0], "rate": [0.0, 1.0]}))
+        .mark_line(strokeDash=[5, 4], color=theme.muted)
+        .encode(x="confidence:Q", y="rate:Q")
+    )
     limits = base.mark_rule(strokeWidth=2).encode(y=alt.Y("lo:Q", title="came true"), y2="hi:Q")
     return styled(
         alt.layer(

@@ -61,10 +61,24 @@ def styled(chart: alt.LayerChart | alt.FacetChart, theme: Theme, *, width: int =
     layered = cast("Any", chart)
     sized = layered.properties(width=width) if height is None else layered.properties(width=width, height=height)
     axis = {
-        "labelColor": theme.ink, "titleColor": theme.muted, "gridColor": theme.grid, "domainColor": theme.grid,
-        "tickColor": theme.grid, "gridWidth": 0.6, "labelFontSize": 12, "titleFontSize": 12, "titleFontWeight": "normal", "labelLimit": 260,
-    }  # fmt: skip
+        "labelColor": theme.ink,
+        "titleColor": theme.muted,
+        "gridColor": theme.grid,
+        "domainColor": theme.grid,
+        "tickColor": theme.grid,
+        "gridWidth": 0.6,
+        "labelFontSize": 12,
+        "titleFontSize": 12,
+        "titleFontWeight": "normal",
+        "labelLimit": 260,
+    }
     legend = {"labelColor": theme.ink, "titleColor": theme.muted, "orient": "top", "labelFontSize": 12, "title": None}
-    config: dict[str, Any] = {"axis": axis, "legend": legend, "view": {"stroke": None}, "background": "transparent", "font": "sans-serif",
-              "text": {"color": theme.ink}}  # fmt: skip
+    config: dict[str, Any] = {
+        "axis": axis,
+        "legend": legend,
+        "view": {"stroke": None},
+        "background": "transparent",
+        "font": "sans-serif",
+        "text": {"color": theme.ink},
+    }
     return cast("alt.LayerChart", sized.configure(**config))

@@ -1,6 +1,7 @@
 """The command `aura`, put together.
 
-An error is said with every one of its problems, on standard error; with `--json` as JSON on standard output. The exit code is then 2.
+An error is said with every one of its problems, on standard error; with `--json` as JSON on standard output. The exit code is then
+2.
 """
 
 from __future__ import annotations

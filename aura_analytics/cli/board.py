@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_board"]
 
+_NAME = 13  # columns of a name, at least
 _STYLES = {"flag": "bold red", "watch": "yellow", "clear": "green", "insufficient": "dim"}
 
 
@@ -54,20 +55,24 @@ def _machines(rows: list[dict[str, Any]], shown: list[Metric]) -> Table:
 
 
 def _print_fitting(made: Callable[[list[Metric]], Table], shown: list[Metric]) -> None:
-    """Print a table with as many of the numbers as there is room for, the first ones first; a file or a pipe has room for all."""
+    """Print a table with as many of the numbers as there is room for, the first ones first."""
     from rich.console import Console
     from rich.measure import Measurement
 
     console, most = Console(), list(shown)
     table = made(most)
-    if not console.is_terminal:
-        console = Console(width=max(80, Measurement.get(console, console.options.update(width=10_000), table).maximum))
-    while len(most) > 1 and Measurement.get(console, console.options.update(width=10_000), table).minimum > console.width:
+
+    def needed(table: Table) -> int:
+        """Its width when only names are folded."""
+        names = max((len(str(cell)) for cell in table.columns[0].cells), default=0)
+        return Measurement.get(console, console.options.update(width=10_000), table).maximum - max(0, names - _NAME)
+
+    while len(most) > 1 and needed(table) > console.width:
         table = made(most := most[:-1])
     console.print(table)
     if len(most) < len(shown):
         left_out = ", ".join(one.short or one.title for one in shown[len(most) :])
-        console.print(f"No room here for: {_safe(left_out)}. A wider terminal, --out or --json has them.")
+        console.print(f"No room here for: {_safe(left_out)}. A wider terminal (COLUMNS), --out or --json has them.")
 
 
 def _placed(metrics: Iterable[Metric], board: str, rows: list[dict[str, Any]]) -> list[Metric]:
@@ -87,7 +92,7 @@ def _table(title: str, shown: Iterable[Metric]) -> Table:
     from rich.table import Table
 
     table = Table(title=_safe(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
-    table.add_column("Actor", overflow="fold", min_width=13)
+    table.add_column("Actor", overflow="fold", min_width=_NAME)
     for one in shown:
         table.add_column(one.short or one.title, justify="right", no_wrap=True)
         if one.counts_hits:

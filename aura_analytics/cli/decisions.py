@@ -1,4 +1,6 @@
-"""`aura stats`, `aura query`, `aura explain`, `aura log`: the accountability layer's commands, with the layout that its document prints."""
+"""`aura stats`, `aura query`, `aura explain`, `aura log`: the accountability layer's commands, with the layout that its document
+prints.
+"""
 
 from __future__ import annotations
 

@@ -60,8 +60,12 @@ def dossiers_(
         log = load_events(events, quarantine)
         bar.update(task, advance=1, description="dossiers")
         options: dict[str, Any] = {
-            "metrics": read, "sla": sla_of(sla), "roles": as_roles(roles) or chosen.roles, "attribution": attribution, "holding": holding,
-        }  # fmt: skip
+            "metrics": read,
+            "sla": sla_of(sla),
+            "roles": as_roles(roles) or chosen.roles,
+            "attribution": attribution,
+            "holding": holding,
+        }
         board = dossiers(log, as_of, span, policy=chosen, **options)
         verdicts = latest_verdicts(chosen, board, log, span, **options)
         board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String), pip_reasons=verdicts["reasons"])
@@ -104,8 +108,18 @@ def report(
         task = bar.add_task(f"reading {name_of(events)}", total=2)
         log = load_events(events, quarantine)
         bar.update(task, advance=1, description="report")
-        path = write_report(log, out, as_of=as_of, window=window_of(window, chosen.spec.window), policy=chosen, compare=compare, sla=sla_of(sla),
-                            roles=roles, title=title, source=name_of(events))  # fmt: skip
+        path = write_report(
+            log,
+            out,
+            as_of=as_of,
+            window=window_of(window, chosen.spec.window),
+            policy=chosen,
+            compare=compare,
+            sla=sla_of(sla),
+            roles=roles,
+            title=title,
+            source=name_of(events),
+        )
         bar.update(task, advance=1)
     if as_json:
         print_json({"report": str(path), "bytes": path.stat().st_size})
@@ -118,10 +132,17 @@ def metrics_(as_json: Json = False) -> None:
     from aura_analytics.metrics import METRICS
 
     rows = [
-        {"name": one.name, "title": one.title, "unit": one.unit, "low": one.low, "high": one.high, "direction": one.direction,
-         "kinds": list(one.kinds)}
+        {
+            "name": one.name,
+            "title": one.title,
+            "unit": one.unit,
+            "low": one.low,
+            "high": one.high,
+            "direction": one.direction,
+            "kinds": list(one.kinds),
+        }
         for one in METRICS.values()
-    ]  # fmt: skip
+    ]
     if as_json:
         print_json(rows)
         return

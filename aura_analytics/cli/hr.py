@@ -54,11 +54,20 @@ def status(
     for row in board.iter_rows(named=True):
         until = f" until {_day(row['suspended_until'])}" if row["suspended_until"] else ""
         since = f" since {_day(row['suspended_since'])}{until}" if row["suspended"] else ""
-        counts = [f"{row[name]} {word}" for name, word in (("open_cases", "open cases"), ("open_plans", "open plans"),
-                  ("pending", "proposals waiting"), ("contested", "contested")) if row[name]]  # fmt: skip
+        counts = [
+            f"{row[name]} {word}"
+            for name, word in (
+                ("open_cases", "open cases"),
+                ("open_plans", "open plans"),
+                ("pending", "proposals waiting"),
+                ("contested", "contested"),
+            )
+            if row[name]
+        ]
         more = f"; {', '.join(counts)}" if counts else ""
         typer.echo(
-            f"{row['actor']} ({row['actor_kind']}): {row['standing']}{since}, reputation {row['reputation']:g}, level {row['level']}{more}"
+            f"{row['actor']} ({row['actor_kind']}): {row['standing']}{since}, reputation {row['reputation']:g}, level "
+            f"{row['level']}{more}"
         )
     if board.is_empty():
         typer.echo("no HR actions")
@@ -94,8 +103,15 @@ def _show_action(row: dict[str, Any]) -> None:
     points = said.get("proposed_points") if row["value"] is None else row["value"]
     typer.echo(f"{row['ts']:%Y-%m-%d %H:%M}  {row['actor']}: {what}" + (f" {points:+g}" if points is not None else ""))
     typer.echo(f"  name: {row['event_id']}")
-    for key, word in (("reason", "reason"), ("rule", "rule"), ("approver", "signed by"), ("by", "by"), ("refers_to", "answers"),
-                      ("would_clear", "would clear it"), ("until", "until")):  # fmt: skip
+    for key, word in (
+        ("reason", "reason"),
+        ("rule", "rule"),
+        ("approver", "signed by"),
+        ("by", "by"),
+        ("refers_to", "answers"),
+        ("would_clear", "would clear it"),
+        ("until", "until"),
+    ):
         if said.get(key):
             typer.echo(f"  {word}: {said[key]}")
     if said.get("evidence"):

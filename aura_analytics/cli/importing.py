@@ -40,11 +40,21 @@ def import_(
         write_events(table, out)
         bar.update(task, advance=1)
     if as_json:
-        print_json({
-            "out": str(out), "rows": report.rows, "events": report.events, "by_type": report.by_type, "unused": report.unused,
-            "undecided": report.undecided, "unanswered": report.unanswered, "refused": len(report.refused), "unreadable": len(report.unreadable),
-            "repeats": report.refused.duplicates, "quarantine": str(quarantine) if report.refused or report.unreadable else None,
-        })  # fmt: skip
+        print_json(
+            {
+                "out": str(out),
+                "rows": report.rows,
+                "events": report.events,
+                "by_type": report.by_type,
+                "unused": report.unused,
+                "undecided": report.undecided,
+                "unanswered": report.unanswered,
+                "refused": len(report.refused),
+                "unreadable": len(report.unreadable),
+                "repeats": report.refused.duplicates,
+                "quarantine": str(quarantine) if report.refused or report.unreadable else None,
+            }
+        )
         return
     typer.echo(str(report))
     typer.echo(f"Events: {out}" + (f"\nSet aside: {quarantine}" if report.refused or report.unreadable else ""))

@@ -61,8 +61,10 @@ def propose(
     """Propose changes of a file of confidences, with the evidence of each; nothing is applied."""
     made = opened(log_file).propose_adjustments(confidence_file, method=method, out=out)  # type: ignore[arg-type]
     if as_json:
-        print_json({name: getattr(made, name) for name in made.__dataclass_fields__ if name != "changes"}
-                   | {"changes": [vars(change) for change in made.changes]})  # fmt: skip
+        print_json(
+            {name: getattr(made, name) for name in made.__dataclass_fields__ if name != "changes"}
+            | {"changes": [vars(change) for change in made.changes]}
+        )
         return
     typer.echo(str(made))
     if out is not None and made:
@@ -173,5 +175,6 @@ def anomalies(
     for row in alarms.iter_rows(named=True):
         was = "-" if row["expected"] is None else f"{row['expected']:.1%}"
         typer.echo(
-            f"{row['day']}  {row['component']}: {row['direction']} since {row['since']}, {row['k']} of {row['n']} that day, {was} before"
+            f"{row['day']}  {row['component']}: {row['direction']} since {row['since']}, {row['k']} of {row['n']} "
+            f"that day, {was} before"
         )

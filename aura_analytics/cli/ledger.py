@@ -118,8 +118,8 @@ def verify(
 ) -> None:
     """Check every event against the hash chain.
 
-    The exit code is 1 when an event was altered, removed, moved or put in. Without --heads, somebody who may write the database could
-    have computed the chain anew, or cut off its end.
+    The exit code is 1 when an event was altered, removed, moved or put in. Without --heads, somebody who may write the database
+    could have computed the chain anew, or cut off its end.
     """
     store = opened(ledger)
     with progress(quiet=as_json) as bar:

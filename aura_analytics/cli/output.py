@@ -30,9 +30,14 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
 
     console = Console(stderr=True)
     bar = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), TimeElapsedColumn(), console=console, transient=True,
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
         disable=quiet or not console.is_terminal,
-    )  # fmt: skip
+    )
     with bar:
         yield bar
 

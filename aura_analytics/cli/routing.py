@@ -40,8 +40,16 @@ def route(
     router = Router(entries, opened(ledger), strategy=strategy, exploration=exploration, seed=seed)
     made = router.choose(wanted, check=not bare)
     if as_json:
-        print_json({"model": made.model.name, "strategy": made.strategy, "propensity": made.propensity, "candidates": list(made.candidates),
-                    "propensities": list(made.propensities), "event_id": made.event_id})  # fmt: skip
+        print_json(
+            {
+                "model": made.model.name,
+                "strategy": made.strategy,
+                "propensity": made.propensity,
+                "candidates": list(made.candidates),
+                "propensities": list(made.propensities),
+                "event_id": made.event_id,
+            }
+        )
         return
     typer.echo(f"{made.model.name} (by {made.strategy}, with a chance of {made.propensity:.1%}, of {len(made.candidates)})")
     if made.event_id is not None:

@@ -23,7 +23,9 @@ def score(
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Score outputs by a penalty policy. With --json one line an output, for a pipe; exits with 1 when lines could not be scored."""
+    """Score outputs by a penalty policy. With --json one line an output, for a pipe; exits with 1 when lines could not be
+    scored.
+    """
     import polars as pl
 
     from aura_analytics.scoring import PenaltyPolicy, score_frame
@@ -137,7 +139,12 @@ def _set_aside(bad: list[tuple[int, str, str]], quarantine: Path | None, file: s
         return
     if quarantine.exists():
         raise ParameterError(Problem("the quarantine file exists already", got=str(quarantine), next="choose another name"))
-    kept = [json.dumps({"line": number, "problem": why, "text": text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")},
-                       ensure_ascii=False) for number, text, why in bad]  # fmt: skip
+    kept = [
+        json.dumps(
+            {"line": number, "problem": why, "text": text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")},
+            ensure_ascii=False,
+        )
+        for number, text, why in bad
+    ]
     quarantine.write_text("\n".join(kept) + "\n", encoding="utf-8")
     typer.echo(f"{len(bad):,} lines that cannot be scored set aside in {quarantine}{rest}", err=True)

@@ -218,7 +218,14 @@ def told(run: SimulationRun) -> dict[str, Any]:
     plans = run.actions.filter(pl.col("attributes").str.contains('"action": "plan_opened"', literal=True))
     bad = officers.filter("bad")["actor"].to_list()
     return {
-        "scenario": run.scenario.name, "seed": run.seed, "days": run.scenario.days, "events": run.scan().select(pl.len()).collect().item(),
-        "cases": cases.height, "officers": officers.height, "bad": len(bad), "verdicts_right": cases["human_right"].mean(),
-        "plans": plans.height, "plans_for_others": plans.filter(~pl.col("actor").is_in(bad)).height,
-    }  # fmt: skip
+        "scenario": run.scenario.name,
+        "seed": run.seed,
+        "days": run.scenario.days,
+        "events": run.scan().select(pl.len()).collect().item(),
+        "cases": cases.height,
+        "officers": officers.height,
+        "bad": len(bad),
+        "verdicts_right": cases["human_right"].mean(),
+        "plans": plans.height,
+        "plans_for_others": plans.filter(~pl.col("actor").is_in(bad)).height,
+    }

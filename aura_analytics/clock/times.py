@@ -71,9 +71,12 @@ def to_utc(column: pl.Expr, dtype: pl.DataType, zone: str = "UTC", ambiguous: Am
     text = column.cast(pl.String).str.strip_chars()
     offset = text.str.extract(_OFFSET, 1)
     body = (
-        pl.when(offset.is_null()).then(text).otherwise(text.str.replace(_OFFSET_TAIL, ""))
-        .str.replace(" ", "T", literal=True).str.strip_chars()
-    )  # fmt: skip
+        pl.when(offset.is_null())
+        .then(text)
+        .otherwise(text.str.replace(_OFFSET_TAIL, ""))
+        .str.replace(" ", "T", literal=True)
+        .str.strip_chars()
+    )
     naive = pl.coalesce(
         body.str.to_datetime("%Y-%m-%dT%H:%M:%S%.f", time_unit="us", strict=False),
         body.str.to_datetime("%Y-%m-%dT%H:%M", time_unit="us", strict=False),

@@ -37,15 +37,15 @@ class AccountabilityLogger(LoggedDecisions):
     log_file
         Path of the file, or a `Ledger` or its URL (`sqlite:///aura.db`). Default: `.claude-loop/orchestrator-decisions.jsonl`.
     sync
-        Files only: whether every entry is on the disk when the call returns, so that the loss of power loses nothing either. A ledger
-        always does so.
+        Files only: whether every entry is on the disk when the call returns, so that the loss of power loses nothing either. A
+        ledger always does so.
     short_ids
         Ids of 8 digits as the document shows them; of 100,000 two are the same with a chance of 69 %. Default: 32 digits.
     on_duplicate
         What a `request_id` of your own that is taken means: an `error`, or that the `first` entry stands and this one is dropped.
     rotate_bytes, rotate_age
-        Files only: size of the file, or age of its first line, from which the next entry closes it and has it compressed; that one call
-        takes longer. Default: never by itself (`rotate`).
+        Files only: size of the file, or age of its first line, from which the next entry closes it and has it compressed; that one
+        call takes longer. Default: never by itself (`rotate`).
 
     Examples
     --------
@@ -94,13 +94,14 @@ class AccountabilityLogger(LoggedDecisions):
         ----------
         method
             `seed`: the document's multipliers, rate of the component over the rate of all, within 0.7 and 1.3, from 3 outcomes on.
-            `shrunk`: rates pulled towards that of all by how few they rest on. `adjusted`: allows for what the diagnosis said of the
-            task, and for the components beside it. The last two have intervals and a status, and count what served after overrides.
+            `shrunk`: rates pulled towards that of all by how few they rest on. `adjusted`: allows for what the diagnosis said of
+            the task, and for the components beside it. The last two have intervals and a status, and count what served after
+            overrides.
         prior
             Of `shrunk`: pseudo-counts of successes and failures.
         covariates, least, spread
-            Of `adjusted`: fields of the diagnosis that are allowed for, outcomes that a component needs, and how far effects are expected
-            to differ.
+            Of `adjusted`: fields of the diagnosis that are allowed for, outcomes that a component needs, and how far effects are
+            expected to differ.
         confidence
             Of the last two: level of the intervals, in (0, 1); default 0.95.
 
@@ -223,14 +224,14 @@ class AccountabilityLogger(LoggedDecisions):
         out
             Where to write the proposal; default nowhere.
         confidence
-            Level for all components of the file together, at one look. Who asks again after every few outcomes until something is proposed
-            errs more often: look at fixed times.
+            Level for all components of the file together, at one look. Who asks again after every few outcomes until something is
+            proposed errs more often: look at fixed times.
 
         Returns
         -------
         Proposal
-            A change only where the interval excludes 1, from 10 outcomes on. The new value is the one before all approved changes times the
-            multiplier (within 0.7 and 1.3): changes do not compound, and nothing is proposed twice on the same outcomes.
+            A change only where the interval excludes 1, from 10 outcomes on. The new value is the one before all approved changes
+            times the multiplier (within 0.7 and 1.3): changes do not compound, and nothing is proposed twice on the same outcomes.
 
         Raises
         ------
@@ -238,8 +239,12 @@ class AccountabilityLogger(LoggedDecisions):
             If the file cannot be read, or `out` exists.
         """
         if method not in ("adjusted", "shrunk"):
-            problem = Problem("nothing can be proposed by this method", got=method, expected="adjusted or shrunk",
-                              next="the document's multipliers say nothing of how sure they are")  # fmt: skip
+            problem = Problem(
+                "nothing can be proposed by this method",
+                got=method,
+                expected="adjusted or shrunk",
+                next="the document's multipliers say nothing of how sure they are",
+            )
             raise ParameterError(problem)
         approved = [line["approval"] for line in self.notes("approval")]
         same = [item for item in approved if Path(str(item.get("file"))).resolve() == Path(confidence_file).resolve()]

@@ -32,11 +32,12 @@ def to_events(
     polars.DataFrame
         On the contract. Per decision and component a `ROUTED` event at the time of the decision (actor: the component, kind
         `component`, case: the request, queue: the primary domain of the diagnosis, confidence: the component's own or the total
-        one) and, once it is known, an `OUTCOME` event at the time it was logged, of the components that served after users' overrides.
-        Once users' overrides or acceptances are logged at all: per decision and component an `OVERRIDE` (human_verdict: the replacement)
-        or a `DECISION`, so that the share overridden is that of all decisions. Their actor is `users`, who it was is in `attributes`: of
-        a user only the overrides are known, and a rate of overrides alone would be 100 %. Of an approval an `HR_ACTION` per changed component. Ids are made of the request and the
-        component, so that the same log gives the same events.
+        one) and, once it is known, an `OUTCOME` event at the time it was logged, of the components that served after users'
+        overrides. Once users' overrides or acceptances are logged at all: per decision and component an `OVERRIDE` (human_verdict:
+        the replacement) or a `DECISION`, so that the share overridden is that of all decisions. Their actor is `users`, who it was
+        is in `attributes`: of a user only the overrides are known, and a rate of overrides alone would be 100 %. Of an approval an
+        `HR_ACTION` per changed component. Ids are made of the request and the component, so that the same log gives the same
+        events.
 
     Raises
     ------
@@ -45,7 +46,8 @@ def to_events(
 
     Examples
     --------
-    >>> entry = DecisionLog("r1", "2026-01-17T10:30:00Z", "build", {}, {"execution_order": ["agent:a"]}, {"outcome_type": "success"})
+    >>> outcome = {"outcome_type": "success"}
+    >>> entry = DecisionLog("r1", "2026-01-17T10:30:00Z", "build", {}, {"execution_order": ["agent:a"]}, outcome)
     >>> to_events([entry]).select("type", "actor", "case_id", "outcome").rows()
     [('ROUTED', 'agent:a', 'r1', None), ('OUTCOME', 'agent:a', 'r1', 'success')]
     """
@@ -70,12 +72,17 @@ def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]], *, reviewed: b
     names = list(dict.fromkeys(components_of(decisions)))
     records: list[dict[str, Any]] = [
         {
-            **case, "actor": name, "actor_kind": "component", "event_id": f"{entry.request_id}/{name}/routed", "ts": entry.timestamp,
-            "type": "ROUTED", "confidence": own.get(name, total),
+            **case,
+            "actor": name,
+            "actor_kind": "component",
+            "event_id": f"{entry.request_id}/{name}/routed",
+            "ts": entry.timestamp,
+            "type": "ROUTED",
+            "confidence": own.get(name, total),
             "attributes": json.dumps({"user_request": entry.user_request}, ensure_ascii=False),
         }
         for name in names
-    ]  # fmt: skip
+    ]
     if reviewed:
         records += [{**case, "confidence": own.get(name, total), **_verdict(entry, name, lines)} for name in names]
     for line in lines:
@@ -84,12 +91,17 @@ def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]], *, reviewed: b
         rest = {key: value for key, value in entry.outcome.items() if key != "outcome_type" and value is not None}
         records += [
             {
-                **case, "actor": name, "actor_kind": "component", "event_id": f"{entry.request_id}/{name}/outcome",
-                "ts": entry.logged_at or entry.timestamp, "type": "OUTCOME", "outcome": entry.outcome.get("outcome_type"),
+                **case,
+                "actor": name,
+                "actor_kind": "component",
+                "event_id": f"{entry.request_id}/{name}/outcome",
+                "ts": entry.logged_at or entry.timestamp,
+                "type": "OUTCOME",
+                "outcome": entry.outcome.get("outcome_type"),
                 "attributes": json.dumps(rest, ensure_ascii=False) if rest else None,
             }
             for name in names
-        ]  # fmt: skip
+        ]
     return records
 
 
@@ -117,13 +129,25 @@ def _of_approval(line: Mapping[str, Any]) -> list[dict[str, Any]]:
     name, approval = str(line["approves"]), line["approval"]
     return [
         {
-            "event_id": f"{name}/{change['component']}/approved", "ts": line.get("logged_at"), "type": "HR_ACTION",
-            "actor": change["component"], "actor_kind": "component",
-            "attributes": json.dumps({"action": "confidence", "proposal": name, "approver": approval.get("approver"),
-                                      "reason": approval.get("reason"), "file": approval.get("file"), **change}, ensure_ascii=False),
+            "event_id": f"{name}/{change['component']}/approved",
+            "ts": line.get("logged_at"),
+            "type": "HR_ACTION",
+            "actor": change["component"],
+            "actor_kind": "component",
+            "attributes": json.dumps(
+                {
+                    "action": "confidence",
+                    "proposal": name,
+                    "approver": approval.get("approver"),
+                    "reason": approval.get("reason"),
+                    "file": approval.get("file"),
+                    **change,
+                },
+                ensure_ascii=False,
+            ),
         }
         for change in approval.get("changes") or []
-    ]  # fmt: skip
+    ]
 
 
 def _confidences(decisions: dict[str, Any]) -> dict[str, float | None]:

@@ -33,8 +33,8 @@ def explain(
     entry
         The decision, with its last outcome.
     level
-        `silent` (an empty text), `brief` (one line), `detailed` (the reasons of every component, the outcome), `full` (all outcomes,
-        all overrides, what was known of every component by then, and the entry itself).
+        `silent` (an empty text), `brief` (one line), `detailed` (the reasons of every component, the outcome), `full` (all
+        outcomes, all overrides, what was known of every component by then, and the entry itself).
     outcomes, overrides
         Their history, the first first.
     record

@@ -159,12 +159,13 @@ def compare_versions(
     Parameters
     ----------
     before, after
-        Decisions of each, in any of the forms of `learn_from_outcomes`. Those without outcomes are left out; success counts, everything
-        else does not.
+        Decisions of each, in any of the forms of `learn_from_outcomes`. Those without outcomes are left out; success counts,
+        everything else does not.
     component
         Only decisions that this component served.
     pair_by
-        Column that says which task a decision was of (`user_request`): only tasks in both are compared, by their last decision with an outcome.
+        Column that says which task a decision was of (`user_request`): only tasks in both are compared, by their last decision with
+        an outcome.
     margin, confidence
         As `learning.comparisons.compare`.
 
@@ -175,7 +176,8 @@ def compare_versions(
     Examples
     --------
     >>> def run(successes, n):
-    ...     return pl.DataFrame({"components": [["agent:a"]] * n, "outcome": ["success"] * successes + ["failure"] * (n - successes)})
+    ...     outcomes = ["success"] * successes + ["failure"] * (n - successes)
+    ...     return pl.DataFrame({"components": [["agent:a"]] * n, "outcome": outcomes})
     >>> print(compare_versions(run(180, 200), run(150, 200)))
     regression: 90.0% before, 75.0% after, difference -15.0% (-22.3% to -7.6%; margin 5.0%; n = 200 and 200)
     """

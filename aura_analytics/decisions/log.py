@@ -42,15 +42,15 @@ class LoggedDecisions:
     log_file
         Path of the file, or a `Ledger` or its URL (`sqlite:///aura.db`). Default: `.claude-loop/orchestrator-decisions.jsonl`.
     sync
-        Files only: whether every entry is on the disk when the call returns, so that the loss of power loses nothing either. A ledger
-        always does so.
+        Files only: whether every entry is on the disk when the call returns, so that the loss of power loses nothing either. A
+        ledger always does so.
     short_ids
         Ids of 8 digits as the document shows them; of 100,000 two are the same with a chance of 69 %. Default: 32 digits.
     on_duplicate
         What a `request_id` of your own that is taken means: an `error`, or that the `first` entry stands and this one is dropped.
     rotate_bytes, rotate_age
-        Files only: size of the file, or age of its first line, from which the next entry closes it and has it compressed; that one call
-        takes longer. Default: never by itself (`rotate`).
+        Files only: size of the file, or age of its first line, from which the next entry closes it and has it compressed; that one
+        call takes longer. Default: never by itself (`rotate`).
     """
 
     def __init__(
@@ -121,8 +121,9 @@ class LoggedDecisions:
                 return name
         if self._on_duplicate == "first" and request_id is not None:
             return request_id
-        problem = Problem("the request id is taken", got=request_id, where=self.log_file,
-                          next="leave it out, or say on_duplicate='first'")  # fmt: skip
+        problem = Problem(
+            "the request id is taken", got=request_id, where=self.log_file, next="leave it out, or say on_duplicate='first'"
+        )
         raise EventError(problem)
 
     def _new_id(self) -> str:
@@ -204,8 +205,14 @@ class LoggedDecisions:
         if component is None and replacement is None:
             problems.append(Problem("an override changes nothing", expected="a component, a replacement, or both"))
         if component is not None and component not in serving:
-            problems.append(Problem("the component does not serve this decision", got=component, expected=", ".join(serving) or "none",
-                                    next=close_match(component, serving)))  # fmt: skip
+            problems.append(
+                Problem(
+                    "the component does not serve this decision",
+                    got=component,
+                    expected=", ".join(serving) or "none",
+                    next=close_match(component, serving),
+                )
+            )
         if problems:
             raise EventError("the override cannot be logged", problems=problems)
         said = plain({"component": component, "replacement": replacement, "by": by, "reason": str(reason)})
@@ -288,8 +295,9 @@ class LoggedDecisions:
         return self._store.notes(kind, request_id)
 
     def table(self) -> pl.DataFrame:
-        """One row a decision: `request_id`, `ts`, `confidence` (total; null when it is none), `components` (those that served after users'
-        overrides), `covariates` (JSON text of the diagnosis's plain fields), `outcome`, `seconds`, `ended` (when the outcome was logged).
+        """One row a decision: `request_id`, `ts`, `confidence` (total; null when it is none), `components` (those that served after
+        users' overrides), `covariates` (JSON text of the diagnosis's plain fields), `outcome`, `seconds`, `ended` (when the outcome
+        was logged).
         """
         return self._store.table()
 

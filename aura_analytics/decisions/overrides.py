@@ -16,11 +16,26 @@ from aura_analytics.statistics.intervals import wilson
 __all__ = ["override_record"]
 
 _SCHEMA = {
-    "component": pl.String, "chosen": pl.Int64, "overridden": pl.Int64, "rate": pl.Float64, "lo": pl.Float64, "hi": pl.Float64,
-    "replaced_by": pl.String, "added": pl.Int64, "kept_n": pl.Int64, "kept_success": pl.Float64, "overridden_n": pl.Int64,
-    "overridden_success": pl.Float64, "gain": pl.Float64, "gain_lo": pl.Float64, "gain_hi": pl.Float64,
-    "multiplier": pl.Float64, "multiplier_lo": pl.Float64, "multiplier_hi": pl.Float64, "status": pl.String,
-}  # fmt: skip
+    "component": pl.String,
+    "chosen": pl.Int64,
+    "overridden": pl.Int64,
+    "rate": pl.Float64,
+    "lo": pl.Float64,
+    "hi": pl.Float64,
+    "replaced_by": pl.String,
+    "added": pl.Int64,
+    "kept_n": pl.Int64,
+    "kept_success": pl.Float64,
+    "overridden_n": pl.Int64,
+    "overridden_success": pl.Float64,
+    "gain": pl.Float64,
+    "gain_lo": pl.Float64,
+    "gain_hi": pl.Float64,
+    "multiplier": pl.Float64,
+    "multiplier_lo": pl.Float64,
+    "multiplier_hi": pl.Float64,
+    "status": pl.String,
+}
 
 
 def override_record(
@@ -35,8 +50,8 @@ def override_record(
     lines
         Overrides of the log.
     decisions
-        `request_id`, `decided`, `components` (that served in the end), `outcome` of the decisions that were overridden. An override that
-        another one took back is none.
+        `request_id`, `decided`, `components` (that served in the end), `outcome` of the decisions that were overridden. An override
+        that another one took back is none.
     confidence
         Two-sided level of all intervals.
 
@@ -44,10 +59,11 @@ def override_record(
     -------
     polars.DataFrame
         Per component: `chosen` decisions, `overridden` of them, `rate` with `lo` and `hi` (Wilson), `replaced_by` (the most common
-        replacement), `added` (decisions that users put it into); success of the decisions in which it was kept and overridden (`kept_n`,
-        `kept_success`, `overridden_n`, `overridden_success`) and the `gain` of overriding with its limits (Newcombe): users override what looks
-        bad, so it says nothing of causes; and, learned from overrides alone, the `multiplier` of how often it is kept over how often all
-        are, with limits and `status`, as `learning.multipliers.shrunk`. Null where there is nothing to divide by.
+        replacement), `added` (decisions that users put it into); success of the decisions in which it was kept and overridden
+        (`kept_n`, `kept_success`, `overridden_n`, `overridden_success`) and the `gain` of overriding with its limits (Newcombe):
+        users override what looks bad, so it says nothing of causes; and, learned from overrides alone, the `multiplier` of how
+        often it is kept over how often all are, with limits and `status`, as `learning.multipliers.shrunk`. Null where there is
+        nothing to divide by.
     """
     over: Counter[str] = Counter()
     told: dict[str, list[str]] = defaultdict(list)
@@ -83,12 +99,24 @@ def override_record(
     learned = shrunk(pl.DataFrame({"component": names, "outcomes": n, "successes": n - overridden}), confidence=confidence)
     with np.errstate(invalid="ignore", divide="ignore"):
         columns = {
-            "component": names, "chosen": n, "overridden": overridden, "rate": overridden / n, "lo": low, "hi": high,
+            "component": names,
+            "chosen": n,
+            "overridden": overridden,
+            "rate": overridden / n,
+            "lo": low,
+            "hi": high,
             "replaced_by": [by[name].most_common(1)[0][0] if by[name] else None for name in names],
             "added": [added[name] for name in names],
-            "kept_n": kept_n, "kept_success": kept_k / kept_n, "overridden_n": over_n, "overridden_success": over_k / over_n,
-            "gain": over_k / over_n - kept_k / kept_n, "gain_lo": gain_low, "gain_hi": gain_high,
-            "multiplier": learned["multiplier"], "multiplier_lo": learned["lo"], "multiplier_hi": learned["hi"],
+            "kept_n": kept_n,
+            "kept_success": kept_k / kept_n,
+            "overridden_n": over_n,
+            "overridden_success": over_k / over_n,
+            "gain": over_k / over_n - kept_k / kept_n,
+            "gain_lo": gain_low,
+            "gain_hi": gain_high,
+            "multiplier": learned["multiplier"],
+            "multiplier_lo": learned["lo"],
+            "multiplier_hi": learned["hi"],
             "status": learned["status"],
-        }  # fmt: skip
+        }
     return pl.DataFrame(columns, schema=_SCHEMA).with_columns(pl.selectors.float().fill_nan(None))

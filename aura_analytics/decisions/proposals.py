@@ -1,7 +1,8 @@
 """Proposals to change a file of confidences: a diff with its evidence, applied by a named person or not at all.
 
-The file is YAML, a mapping of components to confidences, at its top or under `confidence`. What an approved change was made of stays
-on its line as a comment, so that the next one starts from the confidence before all changes: nothing is ever multiplied twice.
+The file is YAML, a mapping of components to confidences, at its top or under `confidence`. What an approved change was made of
+stays on its line as a comment, so that the next one starts from the confidence before all changes: nothing is ever multiplied
+twice.
 """
 
 from __future__ import annotations
@@ -250,8 +251,17 @@ def propose(
         difflib.unified_diff(text.splitlines(keepends=True), after_text.splitlines(keepends=True), target.name, target.name)
     )
     digest = hashlib.sha256(text.encode()).hexdigest()
-    made = Proposal(str(target), digest, method, level, datetime.now(timezone.utc).isoformat(timespec="seconds"), outcomes,
-                    tuple(changes), left, diff)  # fmt: skip
+    made = Proposal(
+        str(target),
+        digest,
+        method,
+        level,
+        datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        outcomes,
+        tuple(changes),
+        left,
+        diff,
+    )
     return Proposal(**{**{name: getattr(made, name) for name in made.__dataclass_fields__}, "proposal": _name(asdict(made))})
 
 
@@ -285,7 +295,10 @@ def _with_changes(text: str, held: Mapping[str, Confidence], changes: list[Chang
         line = lines[there.line]
         end = line[len(line.rstrip("\r\n")) :]
         rest = _MEMORY.sub("", line[there.end :].rstrip("\r\n"))
-        memory = f"# aura: {_plain(change.base)} x {_plain(change.multiplier)} ({change.lo:.3f}-{change.hi:.3f}, n={change.n}), approved by {approver} {day}"
+        memory = (
+            f"# aura: {_plain(change.base)} x {_plain(change.multiplier)} ({change.lo:.3f}-{change.hi:.3f}, "
+            f"n={change.n}), approved by {approver} {day}"
+        )
         lines[there.line] = f"{line[: there.start]}{_plain(change.after)}{rest.rstrip()}  {memory}{end}"
     return "".join(lines)
 
@@ -357,8 +370,17 @@ def apply_proposal(
         )
         raise FileFormatError(problem)
     if made.proposal not in approved:  # a crash may have come between the approval and the file
-        record(made.proposal, {"approver": name, "reason": reason, "file": made.file, "method": made.method, "outcomes": made.outcomes,
-                "changes": [asdict(change) for change in made.changes]})  # fmt: skip
+        record(
+            made.proposal,
+            {
+                "approver": name,
+                "reason": reason,
+                "file": made.file,
+                "method": made.method,
+                "outcomes": made.outcomes,
+                "changes": [asdict(change) for change in made.changes],
+            },
+        )
     _written(target, changed)
     return made
 

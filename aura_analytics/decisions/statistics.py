@@ -16,9 +16,11 @@ def statistics(tallies: pl.DataFrame) -> dict[str, Any]:
     won = ended.filter(pl.col("outcome") == "success")
     total, known, successes = (int(each["decisions"].sum()) for each in (tallies, ended, won))
     timed = int(won["timed"].sum())
-    bins = ended.filter(pl.col("bin").is_not_null()).group_by("bin").agg(
-        n=pl.col("decisions").sum(), k=pl.col("decisions").filter(pl.col("outcome") == "success").sum()
-    )  # fmt: skip
+    bins = (
+        ended.filter(pl.col("bin").is_not_null())
+        .group_by("bin")
+        .agg(n=pl.col("decisions").sum(), k=pl.col("decisions").filter(pl.col("outcome") == "success").sum())
+    )
     counts = {number: (n, k) for number, n, k in bins.rows()}
     common = component_counts(tallies, "components").sort("chosen", descending=True, maintain_order=True)
     return {
@@ -68,8 +70,8 @@ def confidence_accuracy(bins: Sequence[tuple[int, int]]) -> float:
     Returns
     -------
     float
-        0 with fewer than 5 outcomes. All three bins in order (high > medium > low): the mean of their rates. Three bins of which only
-        high > low: a quarter of low plus high. Only low and high, high > low: a third of their sum. Otherwise 0.
+        0 with fewer than 5 outcomes. All three bins in order (high > medium > low): the mean of their rates. Three bins of which
+        only high > low: a quarter of low plus high. Only low and high, high > low: a third of their sum. Otherwise 0.
 
     Examples
     --------

@@ -49,8 +49,8 @@ def _number(value: object) -> float | None:
 
 
 def entry_facts(entry: Mapping[str, Any]) -> dict[str, Any]:
-    """What counts of an entry: `request_id`, `ts`, `confidence` and its `bin`, `components` and those that `served` (JSON), `covariates`
-    (JSON), `outcome`, `micros` that it took, and when it `ended`.
+    """What counts of an entry: `request_id`, `ts`, `confidence` and its `bin`, `components` and those that `served` (JSON),
+    `covariates` (JSON), `outcome`, `micros` that it took, and when it `ended`.
     """
     decisions = entry.get("decisions")
     decisions = decisions if isinstance(decisions, Mapping) else {}
@@ -126,9 +126,18 @@ def _names(column: str) -> pl.Expr:
 
 
 def tally_table(rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
-    """`components`, `served`, `bin`, `outcome`, `decisions`, `timed` (how many have a time), `micros` (of these): one row a combination."""
-    schema = {"components": pl.String, "served": pl.String, "bin": pl.Int64, "outcome": pl.String,
-              "decisions": pl.Int64, "timed": pl.Int64, "micros": pl.Int64}  # fmt: skip
+    """`components`, `served`, `bin`, `outcome`, `decisions`, `timed` (how many have a time), `micros` (of these): one row a
+    combination.
+    """
+    schema = {
+        "components": pl.String,
+        "served": pl.String,
+        "bin": pl.Int64,
+        "outcome": pl.String,
+        "decisions": pl.Int64,
+        "timed": pl.Int64,
+        "micros": pl.Int64,
+    }
     return pl.DataFrame(list(rows), schema=schema, orient="row").with_columns(_names("components"), _names("served"))
 
 
@@ -139,11 +148,20 @@ def pattern_table(rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
 
 
 def decision_table(rows: Iterable[Sequence[Any]]) -> pl.DataFrame:
-    """One row a decision: `request_id`, `ts`, `confidence`, `decided` (its components), `components` (those that served), `covariates`
-    (JSON), `outcome`, `seconds`, `ended`.
+    """One row a decision: `request_id`, `ts`, `confidence`, `decided` (its components), `components` (those that served),
+    `covariates` (JSON), `outcome`, `seconds`, `ended`.
     """
-    schema = {"request_id": pl.String, "ts": pl.Int64, "confidence": pl.Float64, "decided": pl.String, "components": pl.String,
-              "covariates": pl.String, "outcome": pl.String, "micros": pl.Int64, "ended": pl.Int64}  # fmt: skip
+    schema = {
+        "request_id": pl.String,
+        "ts": pl.Int64,
+        "confidence": pl.Float64,
+        "decided": pl.String,
+        "components": pl.String,
+        "covariates": pl.String,
+        "outcome": pl.String,
+        "micros": pl.Int64,
+        "ended": pl.Int64,
+    }
     frame = pl.DataFrame(list(rows), schema=schema, orient="row")
     return frame.with_columns(
         _names("decided"), _names("components"), pl.col("ts", "ended").cast(_MICROS), seconds=pl.col("micros") / 1e6

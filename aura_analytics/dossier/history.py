@@ -29,9 +29,14 @@ def readings_needed(policy: Policy) -> tuple[int, timedelta]:
 
 
 def latest_verdicts(
-    policy: Policy, board: pl.DataFrame, events: EventsLike, window: str | timedelta | None,
-    *, texts: Literal["all", "reasons", "none"] = "all", **options: Any,
-) -> pl.DataFrame:  # fmt: skip
+    policy: Policy,
+    board: pl.DataFrame,
+    events: EventsLike,
+    window: str | timedelta | None,
+    *,
+    texts: Literal["all", "reasons", "none"] = "all",
+    **options: Any,
+) -> pl.DataFrame:
     """Verdicts on a board, with the earlier readings that the policy asks for.
 
     Parameters

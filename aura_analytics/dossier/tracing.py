@@ -63,11 +63,11 @@ def observations(
     -------
     polars.DataFrame
         One row per observation, the latest first; as many as the dossier's `<name>_n` says (of `open_cases`: as its value says).
-        `case_id`; `ts` (of the verdict, rating, score, outcome or resolution; of an open case and for the SLA, when its clock started);
-        `value`: 1 or 0 for a share, otherwise in the metric's unit, hours waited of an open case, and for the SLA the time
-        spent as a multiple of the case's limit; `ended` (false: still open, so the value is what it is so far). Then what is
-        known of the case at `as_of`: `agent`, `ai_recommendation` and `human_verdict` (of this verdict where the metric counts verdicts, otherwise of the case's
-        last one), `stars` (last rating) and `truth` (last adjudication, or else
+        `case_id`; `ts` (of the verdict, rating, score, outcome or resolution; of an open case and for the SLA, when its clock
+        started); `value`: 1 or 0 for a share, otherwise in the metric's unit, hours waited of an open case, and for the SLA the
+        time spent as a multiple of the case's limit; `ended` (false: still open, so the value is what it is so far). Then what is
+        known of the case at `as_of`: `agent`, `ai_recommendation` and `human_verdict` (of this verdict where the metric counts
+        verdicts, otherwise of the case's last one), `stars` (last rating) and `truth` (last adjudication, or else
         last outcome about the verdict: `success` and its like are about the work).
 
     Raises
@@ -79,8 +79,8 @@ def observations(
 
     Notes
     -----
-    Means and shares of `value` are the dossier's number, quantiles of it its quantiles; Kaplan-Meier of (`value`, `ended`) at 1 is one less the
-    SLA breach rate. Somebody without observations has none here.
+    Means and shares of `value` are the dossier's number, quantiles of it its quantiles; Kaplan-Meier of (`value`, `ended`) at 1 is
+    one less the SLA breach rate. Somebody without observations has none here.
 
     Examples
     --------
@@ -113,7 +113,7 @@ def observations(
 
 def _with_case(rows: pl.DataFrame, own: pl.LazyFrame) -> pl.DataFrame:
     """Add what is known of the case."""
-    said = collect(own.filter(pl.col("type").is_in(["DECISION", "OVERRIDE", "SAT_SCORE"]) & pl.col("case_id").is_not_null()))  # fmt: skip
+    said = collect(own.filter(pl.col("type").is_in(["DECISION", "OVERRIDE", "SAT_SCORE"]) & pl.col("case_id").is_not_null()))
     ordered = said.sort("ts", "event_id")
     about = pl.col("type").is_in(["DECISION", "OVERRIDE"])
     words = ("agent", "ai_recommendation", "human_verdict")

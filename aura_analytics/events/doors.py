@@ -95,8 +95,9 @@ def _id_reasons(frame: pl.DataFrame) -> pl.DataFrame:
     contents = doubled.with_columns(penalties=texts).with_columns(__content=_content())
     kinds = contents.group_by("event_id").agg(n=pl.col("__content").n_unique(), rows=pl.len())
     conflict = kinds.filter(pl.col("n") > 1)
-    why = pl.format("id_conflict: got event_id {} on {} rows with {} different contents, expected one event per id",
-                    "event_id", "rows", "n")  # fmt: skip
+    why = pl.format(
+        "id_conflict: got event_id {} on {} rows with {} different contents, expected one event per id", "event_id", "rows", "n"
+    )
     return doubled.join(conflict, on="event_id").select("__row", __why=why)
 
 

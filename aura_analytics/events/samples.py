@@ -104,13 +104,26 @@ def _case(number: int, opened: datetime, rng: np.random.Generator, shares: np.nd
     machine = {"actor": agent, "actor_kind": "agent"}
     events: list[dict[str, Any]] = [
         {"ts": opened, "type": "OPENED", "actor": "portal", "actor_kind": "system"},
-        {"ts": opened + timedelta(seconds=20), "type": "EVALUATION", **machine, "value": score, "confidence": confidence,
-         "severity": "low"},
+        {
+            "ts": opened + timedelta(seconds=20),
+            "type": "EVALUATION",
+            **machine,
+            "value": score,
+            "confidence": confidence,
+            "severity": "low",
+        },
         {"ts": assigned, "type": "ASSIGNED", **human},
-        {"ts": assigned + took * 0.9, "type": "OVERRIDE" if override else "DECISION", **human, "agent": agent,
-         "ai_recommendation": says, "human_verdict": verdict, "confidence": confidence},
+        {
+            "ts": assigned + took * 0.9,
+            "type": "OVERRIDE" if override else "DECISION",
+            **human,
+            "agent": agent,
+            "ai_recommendation": says,
+            "human_verdict": verdict,
+            "confidence": confidence,
+        },
         {"ts": resolved, "type": "RESOLVED", **human},
-    ]  # fmt: skip
+    ]
     if rng.random() < 0.35:
         stars = int(np.clip(np.rint(rng.normal(officer.stars, 0.9)), 1, 5))
         events.append({"ts": resolved + timedelta(hours=float(rng.exponential(30))), "type": "SAT_SCORE", "value": float(stars)})
@@ -152,16 +165,29 @@ def sample(n: int = 200, *, seed: int = 0) -> pl.DataFrame:
         steps: list[dict[str, Any]] = [
             {"type": "OPENED", "actor": "portal", "actor_kind": "system"},
             {"type": "ROUTED", "actor": agent, "actor_kind": "agent"},
-            {"type": "EVALUATION", "actor": agent, "actor_kind": "agent", "value": score, "confidence": confidence,
-             "severity": "low", "penalties": ["too_short"] if score < 50 else []},
+            {
+                "type": "EVALUATION",
+                "actor": agent,
+                "actor_kind": "agent",
+                "value": score,
+                "confidence": confidence,
+                "severity": "low",
+                "penalties": ["too_short"] if score < 50 else [],
+            },
             {"type": "ASSIGNED", **who},
             {"type": "PAUSED", **who} if rng.random() < 0.2 else {},
             {"type": "RESUMED", **who},
-            {"type": "OVERRIDE" if override else "DECISION", **who, "agent": agent, "ai_recommendation": says,
-             "human_verdict": other if override else says, "confidence": confidence},
+            {
+                "type": "OVERRIDE" if override else "DECISION",
+                **who,
+                "agent": agent,
+                "ai_recommendation": says,
+                "human_verdict": other if override else says,
+                "confidence": confidence,
+            },
             {"type": "RESOLVED", **who} if rng.random() < 0.8 else {},
             {"type": "SAT_SCORE", "value": float(rng.integers(1, 6))} if rng.random() < 0.4 else {},
-        ]  # fmt: skip
+        ]
         if not steps[4]:
             steps[5] = {}
         records += [{"ts": at, **common, **step} for at, step in zip(ts, steps, strict=True) if step]

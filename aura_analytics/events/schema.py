@@ -65,11 +65,26 @@ PASSED_ON = ("__row", "__line")  # the place of a row in its source, carried alo
 
 # What other systems call our columns: only ever used to word a hint, never to guess.
 ALIASES = {
-    "timestamp": "ts", "time": "ts", "created_at": "ts", "event_type": "type", "kind": "type", "id": "event_id",
-    "case": "case_id", "claim_id": "case_id", "job_id": "case_id", "request_id": "case_id", "officer": "actor", "user": "actor",
-    "resource": "actor", "model_name": "actor", "recommendation": "ai_recommendation", "verdict": "human_verdict",
-    "score": "value", "stars": "value", "rating": "value",
-}  # fmt: skip
+    "timestamp": "ts",
+    "time": "ts",
+    "created_at": "ts",
+    "event_type": "type",
+    "kind": "type",
+    "id": "event_id",
+    "case": "case_id",
+    "claim_id": "case_id",
+    "job_id": "case_id",
+    "request_id": "case_id",
+    "officer": "actor",
+    "user": "actor",
+    "resource": "actor",
+    "model_name": "actor",
+    "recommendation": "ai_recommendation",
+    "verdict": "human_verdict",
+    "score": "value",
+    "stars": "value",
+    "rating": "value",
+}
 
 
 def empty() -> pl.DataFrame:

@@ -51,7 +51,8 @@ def drafted(
     rule
         Name and version of the rule that it follows from.
     rows
-        The events behind it: their ids (the first 50), how many there are, and a digest of all, as they are given, go into the action.
+        The events behind it: their ids (the first 50), how many there are, and a digest of all, as they are given, go into the
+        action.
     would_clear, reason
         In words: what would clear it, why it was done.
     days
@@ -147,8 +148,8 @@ class HRDesk:
         by: str | None = None,
         **said: Any,
     ) -> str:
-        """Record an action; on whom may be a person it is a proposal. Returns its name; `by` (who asks for it, and cannot sign it) and `said`
-        are kept with it.
+        """Record an action; on whom may be a person it is a proposal. Returns its name; `by` (who asks for it, and cannot sign it)
+        and `said` are kept with it.
 
         Raises
         ------
@@ -167,8 +168,21 @@ class HRDesk:
         if by is not None:
             said["by"] = _named(by, "by")
         name = f"hr/{uuid.uuid4().hex}"
-        event = drafted(action, actor, actor_kind, sign=self._ledger.is_person(actor), event_id=name, rule=rule, rows=rows, reason=reason, points=points, days=days,
-                        case_id=case_id, would_clear=would_clear, **said)  # fmt: skip
+        event = drafted(
+            action,
+            actor,
+            actor_kind,
+            sign=self._ledger.is_person(actor),
+            event_id=name,
+            rule=rule,
+            rows=rows,
+            reason=reason,
+            points=points,
+            days=days,
+            case_id=case_id,
+            would_clear=would_clear,
+            **said,
+        )
         self._ledger.record_event(event)
         return name
 
@@ -178,7 +192,8 @@ class HRDesk:
         Raises
         ------
         ParameterError
-            If there is no such proposal, it was answered, the approver is nobody or the one whom it is about, or no reason is given.
+            If there is no such proposal, it was answered, the approver is nobody or the one whom it is about, or no reason is
+            given.
         """
         row, said = self._open_proposal(proposal)
         if said.get("proposed") not in EFFECTS:
@@ -194,10 +209,18 @@ class HRDesk:
             for key, value in said.items()
             if key not in ("action", "proposed", "proposed_points", "proposed_days", "reason")
         }
-        self._store(action_event(
-            str(said.get("proposed")), row["actor"], row["actor_kind"], event_id=name, case_id=row["case_id"], severity=row["severity"],
-            points=said.get("proposed_points"), **kept | {"refers_to": proposal, "until": until, **signed},
-        ))  # fmt: skip
+        self._store(
+            action_event(
+                str(said.get("proposed")),
+                row["actor"],
+                row["actor_kind"],
+                event_id=name,
+                case_id=row["case_id"],
+                severity=row["severity"],
+                points=said.get("proposed_points"),
+                **kept | {"refers_to": proposal, "until": until, **signed},
+            )
+        )
         return name
 
     def reject(self, proposal: str, approver: str, reason: str) -> str:
@@ -306,8 +329,14 @@ class HRDesk:
     def _in_force(self, name: str) -> dict[str, Any]:
         row = self._row(name)
         if name not in set(effective(self._actions())["event_id"]):
-            raise ParameterError(Problem("the action is not in force", got=name, expected="an action that holds",
-                                         next=f"it is a {row['action']}, or was overturned"))  # fmt: skip
+            raise ParameterError(
+                Problem(
+                    "the action is not in force",
+                    got=name,
+                    expected="an action that holds",
+                    next=f"it is a {row['action']}, or was overturned",
+                )
+            )
         return row
 
     def _words(self, name: str) -> list[str]:

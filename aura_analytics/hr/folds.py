@@ -17,8 +17,8 @@ _MICROS = pl.Datetime("us", "UTC")
 
 
 def effective(actions: pl.DataFrame) -> pl.DataFrame:
-    """The actions that hold: proposals and what only answers others are none, what was overturned is undone, and what nobody signed does not
-    hold for anybody who may be a person.
+    """The actions that hold: proposals and what only answers others are none, what was overturned is undone, and what nobody signed
+    does not hold for anybody who may be a person.
 
     Parameters
     ----------
@@ -46,22 +46,24 @@ def standing(events: EventsLike, as_of: datetime | date | str | None = None, *, 
     Returns
     -------
     polars.DataFrame
-        Per actor, by name: `actor`, `actor_kind`, `reputation` (start plus points), `level` (promotions less demotions), `standing` (the gravest
-        of `suspended`, `under_review` (an open case), `on_plan`, `good`), `suspended`, `suspended_since`, `suspended_until`, `open_cases`,
-        `open_plans`, `pending` (proposals that nobody has answered), `contested` (actions under contest), `actions` (that hold), `last_action`.
+        Per actor, by name: `actor`, `actor_kind`, `reputation` (start plus points), `level` (promotions less demotions), `standing`
+        (the gravest of `suspended`, `under_review` (an open case), `on_plan`, `good`), `suspended`, `suspended_since`,
+        `suspended_until`, `open_cases`, `open_plans`, `pending` (proposals that nobody has answered), `contested` (actions under
+        contest), `actions` (that hold), `last_action`.
 
     Notes
     -----
-    A reinstatement ends all suspensions before it; of one instant, the suspension counts. A suspension that is shorter than another one ends
-    nothing. Actions on actors of a kind that may be a person (everything but agents and components) hold only with an approver; where
-    nobody recorded a kind, as they stand. The order of rows does not matter.
+    A reinstatement ends all suspensions before it; of one instant, the suspension counts. A suspension that is shorter than another
+    one ends nothing. Actions on actors of a kind that may be a person (everything but agents and components) hold only with an
+    approver; where nobody recorded a kind, as they stand. The order of rows does not matter.
 
     Examples
     --------
     >>> import aura_analytics as aura
     >>> log = aura.events.from_records([
     ...     {"type": "HR_ACTION", "actor": "gpt", "actor_kind": "agent", "value": -5, "ts": "2026-01-05"},
-    ...     {"type": "HR_ACTION", "actor": "gpt", "actor_kind": "agent", "ts": "2026-01-06", "attributes": '{"action": "suspension"}'}])
+    ...     {"type": "HR_ACTION", "actor": "gpt", "actor_kind": "agent", "ts": "2026-01-06",
+    ...      "attributes": '{"action": "suspension"}'}])
     >>> standing(log).select("actor", "reputation", "standing").row(0)
     ('gpt', 95.0, 'suspended')
     >>> standing(log, "2026-01-05T12:00Z")["standing"].item()
@@ -110,11 +112,14 @@ def fold(actions: pl.DataFrame, moment: datetime | None, *, start: float = 100.0
     for part in (suspended, *counts):
         board = board.join(part, on="actor", how="left")
     grave = (
-        pl.when("suspended").then(pl.lit("suspended"))
-        .when(pl.col("open_cases") > 0).then(pl.lit("under_review"))
-        .when(pl.col("open_plans") > 0).then(pl.lit("on_plan"))
+        pl.when("suspended")
+        .then(pl.lit("suspended"))
+        .when(pl.col("open_cases") > 0)
+        .then(pl.lit("under_review"))
+        .when(pl.col("open_plans") > 0)
+        .then(pl.lit("on_plan"))
         .otherwise(pl.lit("good"))
-    )  # fmt: skip
+    )
     return (
         board.with_columns(
             pl.coalesce("actor_kind", "kind").alias("actor_kind"),
@@ -123,10 +128,24 @@ def fold(actions: pl.DataFrame, moment: datetime | None, *, start: float = 100.0
             pl.col("level", "actions", "open_cases", "open_plans", "pending", "contested").fill_null(0),
         )
         .with_columns(standing=grave)
-        .select("actor", "actor_kind", "reputation", "level", "standing", "suspended", "suspended_since", "suspended_until", "open_cases",
-                "open_plans", "pending", "contested", "actions", "last_action")
+        .select(
+            "actor",
+            "actor_kind",
+            "reputation",
+            "level",
+            "standing",
+            "suspended",
+            "suspended_since",
+            "suspended_until",
+            "open_cases",
+            "open_plans",
+            "pending",
+            "contested",
+            "actions",
+            "last_action",
+        )
         .sort("actor")
-    )  # fmt: skip
+    )
 
 
 def _open(held: pl.DataFrame, opens: str, closes: list[str], reopens: list[str], name: str, stop: pl.Expr) -> pl.DataFrame:

@@ -91,8 +91,8 @@ class Ladder(YamlModel):
         Returns
         -------
         polars.DataFrame
-            Per actor with a score in the windows, by name: `actor`, `actor_kind`, `mean` and `n` of the last window (null without a score in
-            it), `level`, `suspended`, `move` (`promotion`, `demotion`, `reinstatement`, or null) and `reason`.
+            Per actor with a score in the windows, by name: `actor`, `actor_kind`, `mean` and `n` of the last window (null without a
+            score in it), `level`, `suspended`, `move` (`promotion`, `demotion`, `reinstatement`, or null) and `reason`.
         """
         moment = parse_as_of(as_of)
         lazy = as_events(events)
@@ -131,21 +131,34 @@ class Ladder(YamlModel):
         open_ = pl.col("waiting").fill_null(value=False)
         due = {name: (pl.col(f"{name}:k") >= self.k) & pl.col(f"{name}:now") for name in _MOVES}
         move = (
-            pl.when(resting | open_).then(None)
-            .when(pl.col("suspended")).then(pl.when(due["reinstatement"]).then(pl.lit("reinstatement")))
-            .when(due["promotion"]).then(pl.lit("promotion"))
-            .when(due["demotion"]).then(pl.lit("demotion"))
-        )  # fmt: skip
+            pl.when(resting | open_)
+            .then(None)
+            .when(pl.col("suspended"))
+            .then(pl.when(due["reinstatement"]).then(pl.lit("reinstatement")))
+            .when(due["promotion"])
+            .then(pl.lit("promotion"))
+            .when(due["demotion"])
+            .then(pl.lit("demotion"))
+        )
         few = pl.col("n").is_null() | (pl.col("n") < self.least)
         said = (
-            pl.when(open_).then(pl.lit("a proposal waits for a signature"))
-            .when(resting).then(pl.lit(f"moved within the last {self.cool_down}"))
-            .when(few).then(pl.lit(f"fewer than {self.least} scores in the last window"))
+            pl.when(open_)
+            .then(pl.lit("a proposal waits for a signature"))
+            .when(resting)
+            .then(pl.lit(f"moved within the last {self.cool_down}"))
+            .when(few)
+            .then(pl.lit(f"fewer than {self.least} scores in the last window"))
             .when(pl.col("move").is_not_null())
-            .then(pl.format(f"mean {{}} from {{}} scores in the last {self.window}; {{}} of {self.m} windows", pl.col("mean").round(1), "n",
-                            pl.coalesce(*(pl.when(pl.col("move") == name).then(pl.col(f"{name}:k")) for name in _MOVES))))
+            .then(
+                pl.format(
+                    f"mean {{}} from {{}} scores in the last {self.window}; {{}} of {self.m} windows",
+                    pl.col("mean").round(1),
+                    "n",
+                    pl.coalesce(*(pl.when(pl.col("move") == name).then(pl.col(f"{name}:k")) for name in _MOVES)),
+                )
+            )
             .otherwise(pl.lit("no threshold is passed"))
-        )  # fmt: skip
+        )
         return (
             found.with_columns(move=move)
             .with_columns(reason=said)
@@ -154,7 +167,8 @@ class Ladder(YamlModel):
         )
 
     def drafts(self, events: EventsLike, as_of: datetime | date | str, *, ts: datetime | None = None) -> list[dict[str, Any]]:
-        """The moves as events (on whom may be a person: as proposals), with the scores behind each; the same log and moment give the same ones.
+        """The moves as events (on whom may be a person: as proposals), with the scores behind each; the same log and moment give
+        the same ones.
 
         Parameters
         ----------
@@ -172,11 +186,19 @@ class Ladder(YamlModel):
         made = []
         for row in moves.iter_rows(named=True):
             mine = scores.filter(pl.col("actor") == row["actor"]).sort("ts", "event_id").select("event_id", "ts", "value")
-            made.append(drafted(
-                row["move"], row["actor"], row["actor_kind"], event_id=f"ladder/{self.label}/{row['actor']}/{moment.isoformat()}",
-                rule=self.label, rows=mine.iter_rows(named=True), reason=row["reason"], ts=ts or moment,
-                would_clear=f"the next move, not before {self.cool_down}",
-            ))  # fmt: skip
+            made.append(
+                drafted(
+                    row["move"],
+                    row["actor"],
+                    row["actor_kind"],
+                    event_id=f"ladder/{self.label}/{row['actor']}/{moment.isoformat()}",
+                    rule=self.label,
+                    rows=mine.iter_rows(named=True),
+                    reason=row["reason"],
+                    ts=ts or moment,
+                    would_clear=f"the next move, not before {self.cool_down}",
+                )
+            )
         return made
 
     def _windows(self, past: pl.LazyFrame, moment: datetime, away: pl.DataFrame) -> pl.DataFrame:
@@ -188,10 +210,17 @@ class Ladder(YamlModel):
             pl.col("suspended_since").is_null() | (pl.col("ts") > pl.col("suspended_since"))
         )
         rows = since.select("actor", "actor_kind", "value", window=age // span).filter(pl.col("window") < self.m)
-        table = rows.group_by("actor", "window").agg(
-            actor_kind=_kind(), mean=pl.col("value").mean(), n=pl.len().cast(pl.Int64),
-            sd=pl.col("value").std().fill_null(0.0),
-        ).sort("actor", "window").collect(engine="in-memory")  # fmt: skip
+        table = (
+            rows.group_by("actor", "window")
+            .agg(
+                actor_kind=_kind(),
+                mean=pl.col("value").mean(),
+                n=pl.len().cast(pl.Int64),
+                sd=pl.col("value").std().fill_null(0.0),
+            )
+            .sort("actor", "window")
+            .collect(engine="in-memory")
+        )
         low, high = mean_t(table["mean"].to_numpy(), table["sd"].to_numpy(), table["n"].to_numpy(), 0.9, low=0, high=100)
         return table.with_columns(low=pl.Series(low, nan_to_null=True), high=pl.Series(high, nan_to_null=True))
 

@@ -1,4 +1,6 @@
-"""Improvement plans: drafted from a verdict with its evidence, rendered for people, opened and closed as events, measured as they run."""
+"""Improvement plans: drafted from a verdict with its evidence, rendered for people, opened and closed as events, measured as they
+run.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,8 @@ __all__ = ["Goal", "ImprovementPlan", "draft_plan", "plan_from", "plan_progress"
 
 @dataclass(frozen=True)
 class Goal:
-    """What is to change: a metric, where it stands (`now`, from `n` observations), and where it is to be (`aim` in words; `operator` and
-    `thresholds` as rules have them).
+    """What is to change: a metric, where it stands (`now`, from `n` observations), and where it is to be (`aim` in words;
+    `operator` and `thresholds` as rules have them).
     """
 
     metric: str
@@ -117,16 +119,25 @@ class ImprovementPlan:
         return target
 
     def open(self, desk: HRDesk, by: str | None = None) -> str:
-        """Open it: for a person a proposal that somebody else than who asks for it (`by`) signs (`HRDesk.approve`). It is over on its
-        last day, or when it is closed. Returns the name of the action; raises `ParameterError` when there is one already.
+        """Open it: for a person a proposal that somebody else than who asks for it (`by`) signs (`HRDesk.approve`). It is over on
+        its last day, or when it is closed. Returns the name of the action; raises `ParameterError` when there is one already.
         """
         board = desk.status().filter(pl.col("actor") == self.actor)
         waiting = desk.pending().filter((pl.col("actor") == self.actor) & (pl.col("proposed") == "plan_opened"))
         if waiting.height or (board.height and board["open_plans"].item()):
             raise ParameterError(Problem("there is a plan already", got=self.actor, next="close it, or answer its proposal, first"))
         clears = "; or ".join(self.exit_criterion) or "its end"
-        return desk.act("plan_opened", self.actor, self.actor_kind, rule=self.policy, reason="; ".join(self.reasons) or "by hand",
-                        would_clear=clears, until=parse_as_of(self.ends).isoformat(), by=by, plan=self.to_dict())  # fmt: skip
+        return desk.act(
+            "plan_opened",
+            self.actor,
+            self.actor_kind,
+            rule=self.policy,
+            reason="; ".join(self.reasons) or "by hand",
+            would_clear=clears,
+            until=parse_as_of(self.ends).isoformat(),
+            by=by,
+            plan=self.to_dict(),
+        )
 
 
 def _number(value: float | None, metric: Metric | str) -> str:
@@ -143,9 +154,13 @@ def _environment() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
 
     made = Environment(
-        loader=PackageLoader("aura_analytics.hr"), autoescape=select_autoescape(["html.j2", "html"]), undefined=StrictUndefined,
-        trim_blocks=True, lstrip_blocks=True, keep_trailing_newline=True,
-    )  # fmt: skip
+        loader=PackageLoader("aura_analytics.hr"),
+        autoescape=select_autoescape(["html.j2", "html"]),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
     made.filters["number"] = _number
     made.filters["md"] = lambda text: "".join(
         "\\" + character if character in "\\`*_{}[]<>#|" else character for character in str(text)
@@ -158,9 +173,14 @@ def _rendered(template: str, plan: ImprovementPlan) -> str:
 
 
 def draft_plan(
-    events: EventsLike, actor: str, policy: PolicyLike = None, *, as_of: datetime | date | str | None = None,
-    window: str | timedelta | None = None, days: int = 60,
-) -> ImprovementPlan:  # fmt: skip
+    events: EventsLike,
+    actor: str,
+    policy: PolicyLike = None,
+    *,
+    as_of: datetime | date | str | None = None,
+    window: str | timedelta | None = None,
+    days: int = 60,
+) -> ImprovementPlan:
     """Draft a plan for an actor from the verdict on their dossier.
 
     Parameters
@@ -227,11 +247,18 @@ def plan_from(verdict: Mapping[str, Any], actor_kind: str, policy: Policy, start
     goals = tuple(_goal(item, policy.catalogue[item["metric"]]) for item in verdict["evidence"])
     measures = tuple(dict.fromkeys(measure for goal in goals if (measure := policy.catalogue[goal.metric].measure)))
     return ImprovementPlan(
-        actor=verdict["actor"], actor_kind=actor_kind, policy=f"{policy.name}/{policy.spec.version}",
-        rules=tuple(verdict["rules"]), as_of=verdict["as_of"].isoformat(), starts=start.isoformat(),
-        ends=(start + timedelta(days=days)).isoformat(), goals=goals, reasons=tuple(verdict["reasons"]),
-        exit_criterion=tuple(verdict["would_clear"]), measures=measures or ("To be agreed.",),
-    )  # fmt: skip
+        actor=verdict["actor"],
+        actor_kind=actor_kind,
+        policy=f"{policy.name}/{policy.spec.version}",
+        rules=tuple(verdict["rules"]),
+        as_of=verdict["as_of"].isoformat(),
+        starts=start.isoformat(),
+        ends=(start + timedelta(days=days)).isoformat(),
+        goals=goals,
+        reasons=tuple(verdict["reasons"]),
+        exit_criterion=tuple(verdict["would_clear"]),
+        measures=measures or ("To be agreed.",),
+    )
 
 
 def _goal(item: Mapping[str, Any], metric: Metric) -> Goal:
@@ -271,9 +298,9 @@ def plan_progress(
     Returns
     -------
     polars.DataFrame
-        Per goal: `metric`, `at_start`, `now` and `n` (since the start; null without observations), `aim`, `met` (whether the value is there;
-        null without one), and `verdict` of the policy on the time since the start. A value that is there with few observations may be luck: the
-        verdict says whether the evidence suffices.
+        Per goal: `metric`, `at_start`, `now` and `n` (since the start; null without observations), `aim`, `met` (whether the value
+        is there; null without one), and `verdict` of the policy on the time since the start. A value that is there with few
+        observations may be luck: the verdict says whether the evidence suffices.
     """
     lazy, chosen = as_events(events), as_policy(policy)
     end = parse_as_of(as_of) if as_of is not None else lazy.select(pl.col("ts").max()).collect(engine="in-memory").item()
@@ -287,8 +314,15 @@ def plan_progress(
         value = board[goal.metric].item() if board.height else None
         n = board[f"{goal.metric}_n"].item() if board.height and f"{goal.metric}_n" in board.columns else None
         rows.append((goal.metric, goal.now, value, n, goal.aim, goal.is_met(value), str(verdict)))
-    schema = {"metric": pl.String, "at_start": pl.Float64, "now": pl.Float64, "n": pl.Int64, "aim": pl.String, "met": pl.Boolean,
-              "verdict": pl.String}  # fmt: skip
+    schema = {
+        "metric": pl.String,
+        "at_start": pl.Float64,
+        "now": pl.Float64,
+        "n": pl.Int64,
+        "aim": pl.String,
+        "met": pl.Boolean,
+        "verdict": pl.String,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

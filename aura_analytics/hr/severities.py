@@ -15,7 +15,8 @@ __all__ = ["Consequence", "SeverityTable"]
 class Consequence(Strict):
     """One thing that follows.
 
-    `reputation` takes `points`; `case` opens a case; `suspension` may end by itself after `days`; `reroute` gives the task to another.
+    `reputation` takes `points`; `case` opens a case; `suspension` may end by itself after `days`; `reroute` gives the task to
+    another.
     """
 
     action: Literal["reputation", "case", "suspension", "reroute"]

@@ -1,7 +1,7 @@
 """What an HR_ACTION may be, and how it stands in its event.
 
-The action is `attributes.action`; `value` are points of reputation. An action that answers another names it in `attributes.refers_to`.
-An HR_ACTION without an action, but with a value, is one of reputation.
+The action is `attributes.action`; `value` are points of reputation. An action that answers another names it in
+`attributes.refers_to`. An HR_ACTION without an action, but with a value, is one of reputation.
 """
 
 from __future__ import annotations
@@ -19,16 +19,44 @@ from aura_analytics.io.front_door import EventsLike, as_events
 __all__ = ["ACTIONS", "EFFECTS", "MACHINES", "action_event", "actions_of", "binding", "digest_of", "may_be_a_person"]
 
 EFFECTS = (
-    "reputation", "suspension", "reinstatement", "case_opened", "plan_opened", "promotion", "demotion",
-)  # fmt: skip
+    "reputation",
+    "suspension",
+    "reinstatement",
+    "case_opened",
+    "plan_opened",
+    "promotion",
+    "demotion",
+)
 ACTIONS = (
-    *EFFECTS, "case_closed", "case_reopened", "plan_closed", "proposal", "rejection", "contest", "upheld", "overturned", "confidence",
-)  # fmt: skip
+    *EFFECTS,
+    "case_closed",
+    "case_reopened",
+    "plan_closed",
+    "proposal",
+    "rejection",
+    "contest",
+    "upheld",
+    "overturned",
+    "confidence",
+)
 MACHINES = ("agent", "component")  # kinds of actors that are acted upon at once; everybody else may be a person
 _FIELDS = ("refers_to", "until", "proposed", "approver", "rule")
-_SCHEMA: dict[str, Any] = {"event_id": pl.String, "ts": pl.Datetime("us", "UTC"), "actor": pl.String, "actor_kind": pl.String, "case_id": pl.String,
-           "value": pl.Float64, "severity": pl.String, "action": pl.String, "refers_to": pl.String, "until": pl.Datetime("us", "UTC"),
-           "proposed": pl.String, "approver": pl.String, "rule": pl.String, "attributes": pl.String}  # fmt: skip
+_SCHEMA: dict[str, Any] = {
+    "event_id": pl.String,
+    "ts": pl.Datetime("us", "UTC"),
+    "actor": pl.String,
+    "actor_kind": pl.String,
+    "case_id": pl.String,
+    "value": pl.Float64,
+    "severity": pl.String,
+    "action": pl.String,
+    "refers_to": pl.String,
+    "until": pl.Datetime("us", "UTC"),
+    "proposed": pl.String,
+    "approver": pl.String,
+    "rule": pl.String,
+    "attributes": pl.String,
+}
 
 
 def action_event(
@@ -51,8 +79,17 @@ def action_event(
     '{"action": "reputation", "rule": "seed/1"}'
     """
     attributes = {"action": action} | {name: value for name, value in said.items() if value is not None}
-    event = {"event_id": event_id, "type": "HR_ACTION", "ts": ts, "actor": actor, "actor_kind": actor_kind, "case_id": case_id,
-             "value": points, "severity": severity, "attributes": json.dumps(attributes, ensure_ascii=False)}  # fmt: skip
+    event = {
+        "event_id": event_id,
+        "type": "HR_ACTION",
+        "ts": ts,
+        "actor": actor,
+        "actor_kind": actor_kind,
+        "case_id": case_id,
+        "value": points,
+        "severity": severity,
+        "attributes": json.dumps(attributes, ensure_ascii=False),
+    }
     return {name: value for name, value in event.items() if value is not None}
 
 
@@ -64,14 +101,15 @@ def actions_of(events: EventsLike, *, detail: bool = True) -> pl.DataFrame:
     events
         Events on the contract.
     detail
-        False reads only what the folds need: `proposed` and `rule` are then null, `approver` as well for machines, and rows come in any order.
+        False reads only what the folds need: `proposed` and `rule` are then null, `approver` as well for machines, and rows come in
+        any order.
 
     Returns
     -------
     polars.DataFrame
-        `event_id`, `ts`, `actor`, `actor_kind`, `case_id`, `value`, `severity`, `action`, `refers_to`, `until`, `proposed`, `approver`, `rule`
-        and the `attributes` themselves, in the order of time (at one instant, of their ids). Rows that are neither an action nor points are
-        left out.
+        `event_id`, `ts`, `actor`, `actor_kind`, `case_id`, `value`, `severity`, `action`, `refers_to`, `until`, `proposed`,
+        `approver`, `rule` and the `attributes` themselves, in the order of time (at one instant, of their ids). Rows that are
+        neither an action nor points are left out.
     """
     rows = as_events(events).filter(pl.col("type") == "HR_ACTION")
     plain = ["event_id", "ts", "actor", "actor_kind", "case_id", "value", "severity", "attributes"]

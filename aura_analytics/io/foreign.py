@@ -24,10 +24,16 @@ def _check_columns(log: pl.DataFrame, mapping: LogMapping, where: str) -> None:
         f"ratings.{i}.value": r.value for i, r in enumerate(mapping.ratings)
     }
     problems = [
-        Problem(f"{key} names a column that the log does not have", got=name, expected=", ".join(log.columns), where=where,
-                next=close_match(name, log.columns))
-        for key, name in named.items() if name not in log.columns
-    ]  # fmt: skip
+        Problem(
+            f"{key} names a column that the log does not have",
+            got=name,
+            expected=", ".join(log.columns),
+            where=where,
+            next=close_match(name, log.columns),
+        )
+        for key, name in named.items()
+        if name not in log.columns
+    ]
     if problems:
         raise MappingError(f"mapping {mapping.name!r} does not fit the log", problems=problems)
 
@@ -84,8 +90,11 @@ def _base(log: pl.DataFrame, mapping: LogMapping) -> pl.DataFrame:
     used = {name for name in columns.model_dump().values() if name is not None}
     extra = [name for name in log.columns if name not in used and not name.startswith("__")]
     actor = optional(columns.actor)
-    kind = actor.replace_strict(mapping.actor_kinds, default=mapping.default_kind) if mapping.actor_kinds else (
-        pl.lit(mapping.default_kind))  # fmt: skip
+    kind = (
+        actor.replace_strict(mapping.actor_kinds, default=mapping.default_kind)
+        if mapping.actor_kinds
+        else (pl.lit(mapping.default_kind))
+    )
     return log.select(
         __row="__row",
         __activity="__activity",
@@ -111,8 +120,14 @@ def _verdicts(base: pl.DataFrame, mapping: LogMapping) -> tuple[pl.DataFrame, in
         pl.col("says").is_not_null() & pl.col("case_id").is_not_null() & pl.col("ts").is_not_null()
     )
     verdicts = base.with_columns(human_verdict=_word(mapping.verdicts)).filter(pl.col("human_verdict").is_not_null())
-    given = advice.select("case_id", "ts", pl.col("actor").alias("agent"), pl.col("says").alias("ai_recommendation"),
-                          pl.col("confidence").alias("__confidence"), pl.col("__row").alias("__advice_row"))  # fmt: skip
+    given = advice.select(
+        "case_id",
+        "ts",
+        pl.col("actor").alias("agent"),
+        pl.col("says").alias("ai_recommendation"),
+        pl.col("confidence").alias("__confidence"),
+        pl.col("__row").alias("__advice_row"),
+    )
     order = ["ts", "__advice_row"]
     joined = (
         verdicts.sort("ts", "__row")
@@ -180,8 +195,8 @@ def import_log_report(
     Parameters
     ----------
     path
-        The log: a file (Parquet, CSV, JSON Lines, XES or gzipped XES), a folder or a glob of such files, or a list of these; several
-        files are one log.
+        The log: a file (Parquet, CSV, JSON Lines, XES or gzipped XES), a folder or a glob of such files, or a list of these;
+        several files are one log.
     mapping
         A `LogMapping` or the path of its YAML file.
 

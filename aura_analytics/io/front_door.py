@@ -1,7 +1,7 @@
 """The front door: whatever holds events, as one lazy table on the contract.
 
-Every function that takes events goes through `as_events`, so that a frame, a file, a ledger, a simulated run or a list of dicts means
-the same everywhere.
+Every function that takes events goes through `as_events`, so that a frame, a file, a ledger, a simulated run or a list of dicts
+means the same everywhere.
 """
 
 from __future__ import annotations
@@ -77,9 +77,9 @@ def as_events(events: EventsLike, *, quarantine: str | Path | None = None) -> pl
     Parameters
     ----------
     events
-        A polars frame (on the contract it is taken as it is; any other is validated), a `Ledger` or its address, a `SimulationRun`, an
-        `AccountabilityLogger`, the path of a file, a folder or a glob (or a list of these; every row is checked), a list of dicts
-        (`from_records`), or any frame with the Arrow PyCapsule interface: pandas, pyarrow, DuckDB.
+        A polars frame (on the contract it is taken as it is; any other is validated), a `Ledger` or its address, a `SimulationRun`,
+        an `AccountabilityLogger`, the path of a file, a folder or a glob (or a list of these; every row is checked), a list of
+        dicts (`from_records`), or any frame with the Arrow PyCapsule interface: pandas, pyarrow, DuckDB.
     quarantine
         For files: the file that takes lines and rows that break the contract; without it they raise.
 

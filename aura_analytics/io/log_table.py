@@ -29,8 +29,8 @@ def log_table(path: str | Path | Sequence[str | Path]) -> tuple[pl.DataFrame, li
     Returns
     -------
     tuple
-        `(table, unreadable)`: text columns (a format of typed columns keeps its types), a column that a record lacks being null; and the
-        lines that are no records.
+        `(table, unreadable)`: text columns (a format of typed columns keeps its types), a column that a record lacks being null;
+        and the lines that are no records.
 
     Raises
     ------

@@ -136,8 +136,13 @@ class LogMapping(_Strict):
     @property
     def clock(self) -> dict[str, list[str]]:
         """Event type -> activities that mean it, for the types of the SLA clock that the mapping names."""
-        named = {"OPENED": self.open, "ASSIGNED": self.assign, "PAUSED": self.pause, "RESUMED": self.resume,
-                 "RESOLVED": self.resolve}  # fmt: skip
+        named = {
+            "OPENED": self.open,
+            "ASSIGNED": self.assign,
+            "PAUSED": self.pause,
+            "RESUMED": self.resume,
+            "RESOLVED": self.resolve,
+        }
         return {kind: activities for kind, activities in named.items() if activities}
 
     @property

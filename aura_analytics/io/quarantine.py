@@ -26,10 +26,16 @@ class Quarantine:
     def refuse(self, source: Path, unreadable: Iterable[Unreadable], bad: pl.DataFrame) -> None:
         """Put aside lines that are no records and records that are no events; an error when there is nowhere to put them."""
         rows: list[dict[str, Any]] = [
-            {"file": str(source), "line": item.line, "reasons": [item.reason], "raw": item.raw, "offset": item.offset,
-             "length": item.length}
+            {
+                "file": str(source),
+                "line": item.line,
+                "reasons": [item.reason],
+                "raw": item.raw,
+                "offset": item.offset,
+                "length": item.length,
+            }
             for item in unreadable
-        ]  # fmt: skip
+        ]
         for row in bad.iter_rows(named=True):
             record = {key: value for key, value in row.items() if not key.startswith("__") and value is not None}
             rows.append({"file": str(source), "line": row["__line"], "reasons": row["__reasons"], "record": record})

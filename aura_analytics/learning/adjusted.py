@@ -47,18 +47,18 @@ def adjusted(
     least
         Outcomes with the component, and without it, that a status other than `insufficient` needs.
     spread
-        Standard deviation of the prior of every effect, on the scale of log odds. Wide on purpose: it settles what cannot be told apart,
-        and leaves the rest to the data.
+        Standard deviation of the prior of every effect, on the scale of log odds. Wide on purpose: it settles what cannot be told
+        apart, and leaves the rest to the data.
 
     Returns
     -------
     polars.DataFrame
-        Per component, by name: `component`, `n`, `successes`, `rate` (raw), `multiplier` (expected successes of its own decisions over
-        those that the same decisions would have without it), `lo`, `hi`, `points` (the same as a difference of rates), `against` (`without`:
-        nothing in its place; `others`: where it never just drops out, those that are called when it is not, by how often they are), `status` (`increase`
-        or `decrease` where the interval excludes 1, else `insufficient`), `reason` (`too_few`, `always_called`, `always_together`,
-        `not_settled`; null when settled) and `together` (components whose decisions are nearly the same ones: credit between them is split
-        evenly, and their intervals are wide).
+        Per component, by name: `component`, `n`, `successes`, `rate` (raw), `multiplier` (expected successes of its own decisions
+        over those that the same decisions would have without it), `lo`, `hi`, `points` (the same as a difference of rates),
+        `against` (`without`: nothing in its place; `others`: where it never just drops out, those that are called when it is not,
+        by how often they are), `status` (`increase` or `decrease` where the interval excludes 1, else `insufficient`), `reason`
+        (`too_few`, `always_called`, `always_together`, `not_settled`; null when settled) and `together` (components whose decisions
+        are nearly the same ones: credit between them is split evenly, and their intervals are wide).
 
     Raises
     ------
@@ -67,13 +67,14 @@ def adjusted(
 
     Notes
     -----
-    Posterior mode with independent normal priors (ridge; of the intercept with standard deviation 5), Newton's method; intervals from the
-    normal approximation of both rates' log odds. Decisions that no component served are left out. What no covariate says, such as a dispatcher's private hunch, is not allowed for.
+    Posterior mode with independent normal priors (ridge; of the intercept with standard deviation 5), Newton's method; intervals
+    from the normal approximation of both rates' log odds. Decisions that no component served are left out. What no covariate says,
+    such as a dispatcher's private hunch, is not allowed for.
 
     References
     ----------
-    Gelman A, Jakulin A, Pittau MG, Su YS (2008) Ann Appl Stat 2:1360-1383 (weakly informative priors). Robins J (1986) Math Modelling
-    7:1393-1512 (standardisation).
+    Gelman A, Jakulin A, Pittau MG, Su YS (2008) Ann Appl Stat 2:1360-1383 (weakly informative priors). Robins J (1986) Math
+    Modelling 7:1393-1512 (standardisation).
 
     Examples
     --------
@@ -103,22 +104,36 @@ def adjusted(
         against, instead = measures.of(j)
         ratio, points, lo, hi = _effect(made, mode, covariance, j + 1, instead, uses, confidence)
         reason = (
-            "too_few" if n < least
-            else "always_called" if total - n < least
-            else None if lo > 1 or hi < 1
-            else "always_together" if groups[name]
+            "too_few"
+            if n < least
+            else "always_called"
+            if total - n < least
+            else None
+            if lo > 1 or hi < 1
+            else "always_together"
+            if groups[name]
             else "not_settled"
-        )  # fmt: skip
+        )
         status = "insufficient" if reason is not None else "increase" if lo > 1 else "decrease"
-        rows.append((name, int(n), int(k), k / n, ratio, lo, hi, points, against, status, reason,
-                     groups[name]))  # fmt: skip
+        rows.append((name, int(n), int(k), k / n, ratio, lo, hi, points, against, status, reason, groups[name]))
     return _frame(rows)
 
 
 def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
-    schema: dict[str, Any] = {"component": pl.String, "n": pl.Int64, "successes": pl.Int64, "rate": pl.Float64, "multiplier": pl.Float64,
-              "lo": pl.Float64, "hi": pl.Float64, "points": pl.Float64, "against": pl.String, "status": pl.String, "reason": pl.String,
-              "together": pl.List(pl.String)}  # fmt: skip
+    schema: dict[str, Any] = {
+        "component": pl.String,
+        "n": pl.Int64,
+        "successes": pl.Int64,
+        "rate": pl.Float64,
+        "multiplier": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "points": pl.Float64,
+        "against": pl.String,
+        "status": pl.String,
+        "reason": pl.String,
+        "together": pl.List(pl.String),
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 

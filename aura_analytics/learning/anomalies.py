@@ -33,10 +33,11 @@ def surprises(n: NDArray[np.int64], k: NDArray[np.int64]) -> Floats:
     Returns
     -------
     numpy.ndarray
-        Shape (days,). Given how many successes there were up to and including a day, the day's share of them is hypergeometric whatever
-        the rate is, and days are independent: no level has to be known or assumed. The middle of each value's probability is taken, so
-        the numbers spread a little less than normal ones: false alarms are fewer than stated. All this is for outcomes that are
-        independent at one rate: where days differ more than chance makes them, alarms are more frequent than stated, and say just that.
+        Shape (days,). Given how many successes there were up to and including a day, the day's share of them is hypergeometric
+        whatever the rate is, and days are independent: no level has to be known or assumed. The middle of each value's probability
+        is taken, so the numbers spread a little less than normal ones: false alarms are fewer than stated. All this is for outcomes
+        that are independent at one rate: where days differ more than chance makes them, alarms are more frequent than stated, and
+        say just that.
 
     References
     ----------
@@ -71,8 +72,8 @@ def anomalies(
     days
         `component`, `day` (Date), `n`, `k`: trials and successes, at most one row a component and day.
     false_alarms_per_year
-        How many alarms in 365.25 days, over all components together, are accepted while nothing changes; positive. The limit of the charts
-        follows from it, from the number of components and from how many days of each have trials.
+        How many alarms in 365.25 days, over all components together, are accepted while nothing changes; positive. The limit of the
+        charts follows from it, from the number of components and from how many days of each have trials.
     chart
         `cusum` (best for lasting changes of about one standard error a day) or `ewma`.
     restart
@@ -81,9 +82,9 @@ def anomalies(
     Returns
     -------
     polars.DataFrame
-        Per component and day, in that order: `component`, `day`, `n`, `k`, `rate`, `expected` (rate of its days before, since its last alarm;
-        null on the first), `surprise` (`surprises`), `statistic`, `limit`, `direction` (`up`, `down`; null when there is no alarm) and
-        `since` (the day from which the rate seems to be different; null when there is no alarm).
+        Per component and day, in that order: `component`, `day`, `n`, `k`, `rate`, `expected` (rate of its days before, since its
+        last alarm; null on the first), `surprise` (`surprises`), `statistic`, `limit`, `direction` (`up`, `down`; null when there
+        is no alarm) and `since` (the day from which the rate seems to be different; null when there is no alarm).
 
     Raises
     ------
@@ -119,9 +120,21 @@ def anomalies(
 
 
 def _empty() -> pl.DataFrame:
-    return pl.DataFrame(schema={"component": pl.String, "day": pl.Date, "n": pl.Int64, "k": pl.Int64, "rate": pl.Float64, "expected": pl.Float64,
-                                "surprise": pl.Float64, "statistic": pl.Float64, "limit": pl.Float64, "direction": pl.String,
-                                "since": pl.Date})  # fmt: skip
+    return pl.DataFrame(
+        schema={
+            "component": pl.String,
+            "day": pl.Date,
+            "n": pl.Int64,
+            "k": pl.Int64,
+            "rate": pl.Float64,
+            "expected": pl.Float64,
+            "surprise": pl.Float64,
+            "statistic": pl.Float64,
+            "limit": pl.Float64,
+            "direction": pl.String,
+            "since": pl.Date,
+        }
+    )
 
 
 def _watched(part: pl.DataFrame, chart: str, limit: float, *, restart: bool) -> pl.DataFrame:

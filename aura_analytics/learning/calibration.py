@@ -100,13 +100,14 @@ def calibration_error(
     bins, binning
         Bins (lower, upper] of equal width on [0, 1], or of equal counts.
     accuracy
-        Compare with the accuracy of deciding for class 1 above 0.5 instead of the rate of class 1, as some texts do. (For the top-label form
-        pass the confidence in the label that was chosen, and whether it was right.)
+        Compare with the accuracy of deciding for class 1 above 0.5 instead of the rate of class 1, as some texts do. (For the
+        top-label form pass the confidence in the label that was chosen, and whether it was right.)
 
     Returns
     -------
     float or None
-        None without observations. It depends on the binning, and is biased upwards: about `sqrt(bins / n) / 3` on perfect confidences.
+        None without observations. It depends on the binning, and is biased upwards: about `sqrt(bins / n) / 3` on perfect
+        confidences.
 
     References
     ----------
@@ -161,8 +162,12 @@ def murphy(p: ArrayLike, y: ArrayLike, *, bins: int = 10) -> dict[str, float] | 
     resolution = float(weight @ (rate - base) ** 2)
     uncertainty = base * (1 - base)
     score = float(np.mean((probability - hit) ** 2))
-    return {"reliability": reliability, "resolution": resolution, "uncertainty": uncertainty,
-            "within": score - reliability + resolution - uncertainty}  # fmt: skip
+    return {
+        "reliability": reliability,
+        "resolution": resolution,
+        "uncertainty": uncertainty,
+        "within": score - reliability + resolution - uncertainty,
+    }
 
 
 def isotonic(y: ArrayLike, weights: ArrayLike | None = None) -> Floats:
@@ -209,8 +214,8 @@ class CalibrationReport:
     p_noise
         How often confidence without any meaning would order outcomes this well or better, in either direction; null with one class.
     p_calibrated
-        How often perfect confidences would miss by as much: twice the smaller of two p-values, of the mean (too high or too low on the whole)
-        and of Spiegelhalter's test; null without outcomes.
+        How often perfect confidences would miss by as much: twice the smaller of two p-values, of the mean (too high or too low on
+        the whole) and of Spiegelhalter's test; null without outcomes.
     verdict
         `informative`, `inverted` (failures had the higher confidence), `not distinguishable from noise`, or `insufficient`.
     level
@@ -241,8 +246,14 @@ class CalibrationReport:
         if not self.n:
             return "Calibration: no outcomes with a confidence"
         lines = [f"Calibration: {self.verdict}; {self.level} (n = {self.n:,}, success {self.successes / self.n:.1%})"]
-        said = [("Brier", self.brier), ("skill", self.skill), (f"ECE ({self.binning})", self.ece), ("AUC", self.auc),
-                ("p if noise", self.p_noise), ("p if calibrated", self.p_calibrated)]  # fmt: skip
+        said = [
+            ("Brier", self.brier),
+            ("skill", self.skill),
+            (f"ECE ({self.binning})", self.ece),
+            ("AUC", self.auc),
+            ("p if noise", self.p_noise),
+            ("p if calibrated", self.p_calibrated),
+        ]
         lines.append("  " + ", ".join(f"{name} {value:.3f}" for name, value in said if value is not None))
         for low, high, n, mean, rate, lo, hi in self.bins.rows():
             lines.append(f"  {low:.1f}-{high:.1f}: said {mean:.2f}, was {rate:.2f} ({lo:.2f}-{hi:.2f}), n = {n:,}")
@@ -279,13 +290,14 @@ def calibration(
     Returns
     -------
     CalibrationReport
-        Whatever is undefined is None, never NaN: with one class only there is no order to speak of, and the verdict is `insufficient`.
+        Whatever is undefined is None, never NaN: with one class only there is no order to speak of, and the verdict is
+        `insufficient`.
 
     Notes
     -----
     Order: the rank-sum statistic, two-sided, against 9,999 shuffles of the outcomes (up to 5,000 outcomes; beyond, its normal limit
-    with ties): exact at any sample size, also where every success is above every failure. Calibration: the mean, and Spiegelhalter (1986)
-    Stat Med 5:421-433.
+    with ties): exact at any sample size, also where every success is above every failure. Calibration: the mean, and Spiegelhalter
+    (1986) Stat Med 5:421-433.
 
     Examples
     --------
@@ -301,11 +313,14 @@ def calibration(
     auc, chance = _order(probability, hit, seed)
     fits = _fit(probability, hit)
     verdict = (
-        "insufficient" if auc is None or chance is None or n < _LEAST
-        else "not distinguishable from noise" if chance >= level
-        else "informative" if auc > 0.5
+        "insufficient"
+        if auc is None or chance is None or n < _LEAST
+        else "not distinguishable from noise"
+        if chance >= level
+        else "informative"
+        if auc > 0.5
         else "inverted"
-    )  # fmt: skip
+    )
     return CalibrationReport(
         n=n,
         successes=k,
@@ -391,8 +406,17 @@ def _reliability(probability: Floats, hit: Floats, edges: Floats) -> pl.DataFram
     k = np.bincount(found, weights=hit, minlength=len(n))[keep]
     said = np.bincount(found, weights=probability, minlength=len(n))[keep]
     low, high = wilson(k, n[keep])
-    return pl.DataFrame({"from": edges[:-1][keep], "to": edges[1:][keep], "n": n[keep], "confidence": said / n[keep],
-                         "rate": k / n[keep], "lo": low, "hi": high})  # fmt: skip
+    return pl.DataFrame(
+        {
+            "from": edges[:-1][keep],
+            "to": edges[1:][keep],
+            "n": n[keep],
+            "confidence": said / n[keep],
+            "rate": k / n[keep],
+            "lo": low,
+            "hi": high,
+        }
+    )
 
 
 def _curve(probability: Floats, hit: Floats) -> pl.DataFrame:

@@ -169,7 +169,9 @@ def rate_ratio(count1: int, exposure1: float, count2: int, exposure2: float, con
 
 @dataclass(frozen=True)
 class ArmComparison:
-    """Two arms of a trial: difference of rates, relative risk and odds ratio (first over second), each as (estimate, lower, upper)."""
+    """Two arms of a trial: difference of rates, relative risk and odds ratio (first over second), each as (estimate, lower,
+    upper).
+    """
 
     difference: tuple[float, float, float]
     relative_risk: tuple[float, float, float]
@@ -232,8 +234,8 @@ class VersionComparison:
     Attributes
     ----------
     verdict
-        `regression` (surely worse by more than nothing, and not surely within the margin), `worse_within_margin` (surely worse, surely by less
-        than the margin), `not_worse` (surely not worse by the margin), `better` (surely better), `inconclusive`.
+        `regression` (surely worse by more than nothing, and not surely within the margin), `worse_within_margin` (surely worse,
+        surely by less than the margin), `not_worse` (surely not worse by the margin), `better` (surely better), `inconclusive`.
     n_before, n_after, rate_before, rate_after
         Outcomes and success rates; rates are null without outcomes.
     difference, lo, hi
@@ -337,12 +339,16 @@ def compare(
         low, high = (float(limit) for limit in difference(k2, n2, k1, n1, confidence))
         chance = float(fisher_exact([[k1, n1 - k1], [k2, n2 - k2]])[1])
     verdict = (
-        "better" if low > 0
-        else "worse_within_margin" if high < 0 and low > -margin
-        else "regression" if high < 0
-        else "not_worse" if low > -margin
+        "better"
+        if low > 0
+        else "worse_within_margin"
+        if high < 0 and low > -margin
+        else "regression"
+        if high < 0
+        else "not_worse"
+        if low > -margin
         else "inconclusive"
-    )  # fmt: skip
+    )
     return VersionComparison(
         verdict, n1, n2, k1 / n1, k2 / n2, k2 / n2 - k1 / n1, low, high, margin, confidence, n1 if paired else None, chance
     )

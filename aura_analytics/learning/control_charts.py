@@ -52,8 +52,8 @@ def cusum(x: ArrayLike, target: float, *, k: float, h: float) -> pl.DataFrame:
     Returns
     -------
     polars.DataFrame
-        Per period: `x`, `upper`, `lower` (both at least 0), `since_upper`, `since_lower` (periods since each was last 0), `signal` (whether
-        either is above `h`).
+        Per period: `x`, `upper`, `lower` (both at least 0), `since_upper`, `since_lower` (periods since each was last 0), `signal`
+        (whether either is above `h`).
 
     Raises
     ------
@@ -113,7 +113,8 @@ def cusum_arl(k: float, h: float, shift: float = 0.0, *, two_sided: bool = True)
 
     Notes
     -----
-    The integral equation of the run length, solved at Gauss-Legendre nodes; the two sides are put together by the sum of their rates.
+    The integral equation of the run length, solved at Gauss-Legendre nodes; the two sides are put together by the sum of their
+    rates.
 
     References
     ----------

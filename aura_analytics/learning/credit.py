@@ -48,7 +48,8 @@ def bradley_terry(wins: ArrayLike) -> Strengths:
     Raises
     ------
     ParameterError
-        If the table cannot be read, or somebody has only won or only lost against a group of others: then no finite strength is best.
+        If the table cannot be read, or somebody has only won or only lost against a group of others: then no finite strength is
+        best.
 
     References
     ----------

@@ -30,8 +30,8 @@ def from_counts(counts: pl.DataFrame, overall: float) -> dict[str, float]:
 
     Notes
     -----
-    With 3 outcomes and 80 % overall every result that is possible lies outside 0.85 to 1.15, and a good component that gets the hard
-    cases scores below 1: this is a number to show beside a sound one, not to act on.
+    With 3 outcomes and 80 % overall every result that is possible lies outside 0.85 to 1.15, and a good component that gets the
+    hard cases scores below 1: this is a number to show beside a sound one, not to act on.
 
     Examples
     --------
@@ -56,10 +56,10 @@ def likely_priors(outcomes: np.ndarray, successes: np.ndarray) -> tuple[np.ndarr
     Returns
     -------
     tuple of arrays
-        Pseudo-counts of successes and failures, shape (p, 2), and weights that sum to 1, shape (p,): a grid over the mean and the size
-        of the beta distribution, with the likelihood of the counts (beta-binomial) and a prior uniform in the mean and in one over the
-        root of the size. A single best prior would pretend to know how much components differ: its intervals covered 92 % instead of
-        95 % in simulation.
+        Pseudo-counts of successes and failures, shape (p, 2), and weights that sum to 1, shape (p,): a grid over the mean and the
+        size of the beta distribution, with the likelihood of the counts (beta-binomial) and a prior uniform in the mean and in one
+        over the root of the size. A single best prior would pretend to know how much components differ: its intervals covered 92 %
+        instead of 95 % in simulation.
 
     References
     ----------
@@ -73,7 +73,9 @@ def likely_priors(outcomes: np.ndarray, successes: np.ndarray) -> tuple[np.ndarr
 
 
 def _mean_grid(n: np.ndarray, k: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Means and the width that each stands for: coarse everywhere, fine around the rate of all, on both scales that it may be known to."""
+    """Means and the width that each stands for: coarse everywhere, fine around the rate of all, on both scales that it may be
+    known to.
+    """
     from scipy.special import expit, logit
 
     centre = logit((k.sum() + 0.5) / (n.sum() + 1))

@@ -99,8 +99,8 @@ def betting_score(y: float, null: tuple[float, float], alternative: tuple[float,
     Returns
     -------
     tuple of float
-        The betting score (likelihood ratio: the factor by which money bet on the alternative has grown; an e-value), and the implied
-        target (the exponential of its expected logarithm under the alternative).
+        The betting score (likelihood ratio: the factor by which money bet on the alternative has grown; an e-value), and the
+        implied target (the exponential of its expected logarithm under the alternative).
 
     References
     ----------
@@ -121,7 +121,9 @@ def betting_score(y: float, null: tuple[float, float], alternative: tuple[float,
 
 @dataclass(frozen=True)
 class SequentialPlan:
-    """Item-by-item sampling: after n items accept while failures are at most `slope * n - h_accept`, reject from `slope * n + h_reject`."""
+    """Item-by-item sampling: after n items accept while failures are at most `slope * n - h_accept`, reject from `slope * n +
+    h_reject`.
+    """
 
     h_accept: float
     h_reject: float
@@ -179,8 +181,8 @@ def group_sequential(looks: int, kind: Literal["pocock", "obrien_fleming"] = "po
 
     References
     ----------
-    Jennison C, Turnbull BW (2000) Group Sequential Methods, chapters 2 and 19. Pocock SJ (1977) Biometrika 64:191-199. O'Brien PC, Fleming
-    TR (1979) Biometrics 35:549-556.
+    Jennison C, Turnbull BW (2000) Group Sequential Methods, chapters 2 and 19. Pocock SJ (1977) Biometrika 64:191-199. O'Brien PC,
+    Fleming TR (1979) Biometrics 35:549-556.
 
     Examples
     --------

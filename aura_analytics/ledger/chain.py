@@ -2,8 +2,8 @@
 
 What it proves: that every row is as it was when it was recorded, in the order of recording, none missing and none put in, up to a
 head that was kept elsewhere. Without such a head, somebody who may write the database can compute the chain anew after changing
-it, or cut off its end; `export_heads` writes heads that belong where that person cannot write. The chain says nothing about whether what
-was recorded is true, nor about events that were never recorded.
+it, or cut off its end; `export_heads` writes heads that belong where that person cannot write. The chain says nothing about whether
+what was recorded is true, nor about events that were never recorded.
 """
 
 from __future__ import annotations
@@ -89,8 +89,12 @@ def read_heads(path: Path) -> list[Head]:
                 raise ValueError
             heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"]), item.get("exported_at")))
         except (ValueError, KeyError, TypeError, AttributeError):
-            problem = Problem("this is no exported head", got=line[:60], where=f"{path}, line {number}",
-                              expected='{"ledger_id": ..., "seq": ..., "chain": ...}')  # fmt: skip
+            problem = Problem(
+                "this is no exported head",
+                got=line[:60],
+                where=f"{path}, line {number}",
+                expected='{"ledger_id": ..., "seq": ..., "chain": ...}',
+            )
             raise FileFormatError(problem) from None
     if not heads:
         raise FileFormatError(Problem("the file holds no head", where=str(path), next="write one with aura ledger export-heads"))

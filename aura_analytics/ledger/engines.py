@@ -160,7 +160,9 @@ class Engines:
         return self._made
 
     def check_file(self) -> None:
-        """`LedgerUnavailableError` when the file that is open is not the one of its name any more: what is written would be lost."""
+        """`LedgerUnavailableError` when the file that is open is not the one of its name any more: what is written would be
+        lost.
+        """
         if not self.sqlite or self._made is None or str(self.url.database).startswith("file:"):
             return
         try:
@@ -173,8 +175,11 @@ class Engines:
         elif self._file != now:
             self.close()
             self._file = None
-            problem = Problem("the ledger's file was removed or replaced while it was open", where=shown(self.url),
-                              next="nothing was stored; open the ledger again")  # fmt: skip
+            problem = Problem(
+                "the ledger's file was removed or replaced while it was open",
+                where=shown(self.url),
+                next="nothing was stored; open the ledger again",
+            )
             raise LedgerUnavailableError(problem)
 
     def close(self) -> None:

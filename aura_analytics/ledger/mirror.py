@@ -1,8 +1,8 @@
 """The Parquet mirror: what analytics read at scale.
 
-A folder of Parquet files, partitioned by a hash of the actor that never changes (BLAKE2b of the name, modulo 16), and a manifest that
-says up to which row, with which chain, it holds the ledger. It follows the ledger by what is new; whenever it does not fit (another ledger, a chain
-that differs, a file that is gone), it is made anew. It can be deleted at any time.
+A folder of Parquet files, partitioned by a hash of the actor that never changes (BLAKE2b of the name, modulo 16), and a manifest
+that says up to which row, with which chain, it holds the ledger. It follows the ledger by what is new; whenever it does not fit
+(another ledger, a chain that differs, a file that is gone), it is made anew. It can be deleted at any time.
 """
 
 from __future__ import annotations

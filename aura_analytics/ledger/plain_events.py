@@ -1,7 +1,7 @@
 """One event as a row of the ledger, without building a table for it.
 
-A schema made of the contract knows the plain good record, which is nearly every one. Whatever it does not know goes the long way through
-`events.from_records`, so there is one definition of what an event is; a test holds the two to the same answers.
+A schema made of the contract knows the plain good record, which is nearly every one. Whatever it does not know goes the long way
+through `events.from_records`, so there is one definition of what an event is; a test holds the two to the same answers.
 """
 
 from __future__ import annotations

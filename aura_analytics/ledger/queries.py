@@ -67,7 +67,9 @@ class Queries:
         return None if found is None else moment_of(found)
 
     def cases_of(self, actor: str) -> pl.DataFrame | None:
-        """Everything about the cases that an actor had to do with, and all their own events; None when that is too much to look up."""
+        """Everything about the cases that an actor had to do with, and all their own events; None when that is too much to look
+        up.
+        """
         column = tables.events.c
         columns = [column[name] for name in tables.COLUMNS]
         theirs = select(column.case_id).where(column.actor == actor, column.case_id.is_not(None)).distinct()

@@ -72,9 +72,15 @@ def _check_storable(rows: Sequence[Row], numbers: Sequence[int] | None = None) -
             text = row[at]
             if text is not None and len(text) * 4 > KEY_BYTES and len(text.encode()) > KEY_BYTES:
                 size = len(text.encode())
-                problems.append(Problem(f"{_COLUMNS[at]} is too long for the ledger", got=f"{text[:40]}… ({size:,} bytes)",
-                                        expected=f"at most {KEY_BYTES} bytes", where=f"row {number}",
-                                        next="shorten it, or keep the long form in attributes"))  # fmt: skip
+                problems.append(
+                    Problem(
+                        f"{_COLUMNS[at]} is too long for the ledger",
+                        got=f"{text[:40]}… ({size:,} bytes)",
+                        expected=f"at most {KEY_BYTES} bytes",
+                        where=f"row {number}",
+                        next="shorten it, or keep the long form in attributes",
+                    )
+                )
         if any(type(item) is str and "\0" in item for item in row):
             name = next(_COLUMNS[at] for at, item in enumerate(row) if type(item) is str and "\0" in item)
             problems.append(Problem(f"{name} holds a NUL character", expected="text without it", where=f"row {number}"))

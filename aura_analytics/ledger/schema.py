@@ -35,8 +35,12 @@ def revision_of(connection: Connection) -> str | None:
     if VERSION_TABLE in tables:
         return connection.execute(text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()  # noqa: S608
     if tables and connection.dialect.name == "sqlite":
-        problem = Problem("this SQLite file is no ledger", got=f"tables {', '.join(sorted(tables)[:5])}",
-                          where=shown(connection.engine.url), next="name another file; this one is left as it is")  # fmt: skip
+        problem = Problem(
+            "this SQLite file is no ledger",
+            got=f"tables {', '.join(sorted(tables)[:5])}",
+            where=shown(connection.engine.url),
+            next="name another file; this one is left as it is",
+        )
         raise LedgerSchemaError(problem)
     return None
 
@@ -93,11 +97,21 @@ def _check(found: str | None, engines: Engines) -> None:
     where = shown(engines.url)
     if found in _known():
         command = f"aura ledger upgrade {where}"
-        problem = Problem("the ledger's schema is older than this library", got=found, expected=REVISION, where=where,
-                          next=f"run: {command} (it makes a backup first)")  # fmt: skip
+        problem = Problem(
+            "the ledger's schema is older than this library",
+            got=found,
+            expected=REVISION,
+            where=where,
+            next=f"run: {command} (it makes a backup first)",
+        )
     else:
-        problem = Problem("the ledger was written by a newer version of the library", got=f"schema {found}", expected=REVISION,
-                          where=where, next="pip install --upgrade aura-analytics")  # fmt: skip
+        problem = Problem(
+            "the ledger was written by a newer version of the library",
+            got=f"schema {found}",
+            expected=REVISION,
+            where=where,
+            next="pip install --upgrade aura-analytics",
+        )
     raise LedgerSchemaError(problem)
 
 

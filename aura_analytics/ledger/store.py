@@ -71,8 +71,8 @@ class LedgerInfo:
 class Ledger(Feed, Queries, Evidence):
     """An append-only store of events in SQLite or PostgreSQL.
 
-    Safe for several threads and processes. What a call recorded is durable when the call returns. A process that was forked may go on
-    recording dicts; reading frames needs polars, which cannot be used after a fork: start such workers with `spawn`.
+    Safe for several threads and processes. What a call recorded is durable when the call returns. A process that was forked may go
+    on recording dicts; reading frames needs polars, which cannot be used after a fork: start such workers with `spawn`.
 
     Parameters
     ----------
@@ -83,7 +83,8 @@ class Ledger(Feed, Queries, Evidence):
     timeout
         Seconds to wait for other writers. Default: `AURA_LEDGER_TIMEOUT`, or 30.
     synchronous
-        SQLite only: `FULL` (the loss of power loses nothing) or `NORMAL` (faster; it may lose the last transactions, never half of one).
+        SQLite only: `FULL` (the loss of power loses nothing) or `NORMAL` (faster; it may lose the last transactions, never half of
+        one).
     mirror
         Folder of the Parquet mirror; False does without. Default: `AURA_MIRROR`, or beside the SQLite file.
 

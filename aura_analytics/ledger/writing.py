@@ -154,8 +154,12 @@ class _Append:
             raise damaged("the head of the chain is missing or was altered")
         self._seq, last, self._chain, version = found
         if version != schema.REVISION:
-            problem = Problem("the ledger was upgraded by another version of the library while it was open", got=f"schema {version}",
-                              expected=schema.REVISION, next="nothing was stored; update this program and start it again")  # fmt: skip
+            problem = Problem(
+                "the ledger was upgraded by another version of the library while it was open",
+                got=f"schema {version}",
+                expected=schema.REVISION,
+                next="nothing was stored; update this program and start it again",
+            )
             raise LedgerSchemaError(problem)
         self._recorded_at = max(now, last)
         self._own: dict[str, tuple[bytes, Row]] = {}  # of this call, while careful

@@ -1,7 +1,8 @@
 """Whether overrides were right, as far as an adjudication (or what turned out true) says.
 
 An override is right when the last `ADJUDICATION` of its case, or else the last `OUTCOME`, names the human's verdict, and wrong
-when it names the recommendation. Overrides that nobody judged, or that name no verdict, do not count, so `_n` says how many were judged.
+when it names the recommendation. Overrides that nobody judged, or that name no verdict, do not count, so `_n` says how many were
+judged.
 
 Examples
 --------
@@ -50,6 +51,6 @@ overridden_right_rate: Rate = Rate(
     subject="agent",
     hit=pl.col("right"),
     among=pl.col("override"),
-    machine_board=2,
+    machine_board=4,
     hits_are="rightly",
 )

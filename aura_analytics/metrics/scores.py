@@ -25,5 +25,5 @@ score_mean_last10: LastMean = LastMean(
     fact=EVALUATIONS,
     needs=("value",),
     short="Last 10",
-    machine_board=4,
+    machine_board=3,
 )

@@ -33,6 +33,6 @@ success_rate: Rate = Rate(
     hit=pl.col("outcome") == "success",
     among=pl.col("outcome").is_in(_WORDS),
     short="Success %",
-    machine_board=3,
+    machine_board=2,
     hits_are="success",
 )

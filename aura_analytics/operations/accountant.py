@@ -77,14 +77,15 @@ class Accountant:
         Parameters
         ----------
         payload
-            `model_name`, `job_id`, `task` (a dict; `min_length`, `queue`, `capabilities`), `model_output` (`output`, `confidence`); and, beyond
-            the document, `actor_kind` (default `agent`; an `officer` is acted upon only once somebody has signed) and `attempt` (default 1).
+            `model_name`, `job_id`, `task` (a dict; `min_length`, `queue`, `capabilities`), `model_output` (`output`, `confidence`);
+            and, beyond the document, `actor_kind` (default `agent`; an `officer` is acted upon only once somebody has signed) and
+            `attempt` (default 1).
 
         Returns
         -------
         dict
-            `score`, `penalties`, `confidence`, `error_severity`. The EVALUATION event and the HR_ACTION and ROUTED events that follow are
-            stored together or not at all. The same job evaluated again changes nothing and gives the same answer.
+            `score`, `penalties`, `confidence`, `error_severity`. The EVALUATION event and the HR_ACTION and ROUTED events that
+            follow are stored together or not at all. The same job evaluated again changes nothing and gives the same answer.
 
         Raises
         ------
@@ -126,11 +127,18 @@ class Accountant:
             "output": text[:_KEPT] if self._keep else None,
         }
         event = {
-            "event_id": name, "type": "EVALUATION", "actor": str(payload["model_name"]), "actor_kind": _kind(payload),
-            "case_id": str(payload["job_id"]), "queue": task.get("queue"), "value": result.score, "confidence": result.confidence,
-            "severity": severity, "penalties": result.penalties,
+            "event_id": name,
+            "type": "EVALUATION",
+            "actor": str(payload["model_name"]),
+            "actor_kind": _kind(payload),
+            "case_id": str(payload["job_id"]),
+            "queue": task.get("queue"),
+            "value": result.score,
+            "confidence": result.confidence,
+            "severity": severity,
+            "penalties": result.penalties,
             "attributes": json.dumps({key: value for key, value in attributes.items() if value is not None}, ensure_ascii=False),
-        }  # fmt: skip
+        }
         return {key: value for key, value in event.items() if value is not None}
 
     def _consequences(self, name: str, event: dict[str, Any], severity: str, task: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -151,11 +159,23 @@ class Accountant:
                 "case_opened": "the case closed by a named person",
                 "reputation": "this deduction overturned on contest",
             }[action]
-            found.append(drafted(
-                action, actor, kind, event_id=f"{name}/hr/{action}", rule=rule, rows=[event], case_id=job, points=item.points,
-                days=item.days, severity=severity, would_clear=clears, sign=person or (sign and action != "case_opened"),
-                reason=f"{severity}: {', '.join(event['penalties'])}",
-            ))  # fmt: skip
+            found.append(
+                drafted(
+                    action,
+                    actor,
+                    kind,
+                    event_id=f"{name}/hr/{action}",
+                    rule=rule,
+                    rows=[event],
+                    case_id=job,
+                    points=item.points,
+                    days=item.days,
+                    severity=severity,
+                    would_clear=clears,
+                    sign=person or (sign and action != "case_opened"),
+                    reason=f"{severity}: {', '.join(event['penalties'])}",
+                )
+            )
         return [item for item in found if item is not None]
 
     def _rerouted(self, name: str, actor: str, job: str, task: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -176,18 +196,24 @@ class Accountant:
         Returns
         -------
         dict
-            `job_id`, `model_name` (who has it now), `evaluations` (dicts of `model_name`, `score`, `penalties`, `confidence`, `error_severity`,
-            `at`), `score` and `error_severity` of the last one, `rerouted` (from whom, in order), `actions` (names of HR actions and proposals). Empty
-            lists and None for a job that nobody knows.
+            `job_id`, `model_name` (who has it now), `evaluations` (dicts of `model_name`, `score`, `penalties`, `confidence`,
+            `error_severity`, `at`), `score` and `error_severity` of the last one, `rerouted` (from whom, in order), `actions`
+            (names of HR actions and proposals). Empty lists and None for a job that nobody knows.
         """
         job = str(job_id)
         rows = self._ledger.events(case_id=job).collect(engine="in-memory").sort("ts", maintain_order=True)
         scored = rows.filter(pl.col("type") == "EVALUATION")
         evaluations = [
-            {"model_name": row["actor"], "score": row["value"], "penalties": row["penalties"] or [], "confidence": row["confidence"],
-             "error_severity": row["severity"], "at": row["ts"]}
+            {
+                "model_name": row["actor"],
+                "score": row["value"],
+                "penalties": row["penalties"] or [],
+                "confidence": row["confidence"],
+                "error_severity": row["severity"],
+                "at": row["ts"],
+            }
             for row in scored.iter_rows(named=True)
-        ]  # fmt: skip
+        ]
         routed = rows.filter(pl.col("type") == "ROUTED")
         moves = [json.loads(text or "{}").get("rerouted_from") for text in routed["attributes"]]
         last = evaluations[-1] if evaluations else None
@@ -242,8 +268,12 @@ def _same(known: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         raise ConflictError(Problem("the id of this evaluation is taken by another event", got=event["event_id"]))
     policies = [json.loads(row["attributes"] or "{}").get("policy") for row in (known, event)]
     if policies[0] != policies[1]:
-        problem = Problem("the job was evaluated already, under another policy", got=policies[1], expected=policies[0],
-                          next="`rescore` says what another policy would have made of history")  # fmt: skip
+        problem = Problem(
+            "the job was evaluated already, under another policy",
+            got=policies[1],
+            expected=policies[0],
+            next="`rescore` says what another policy would have made of history",
+        )
         raise ConflictError(problem)
     before, after = (json.loads(row["attributes"]).get("output_sha256") for row in (known, event))
     fields = ("value", "confidence", "severity")
@@ -252,6 +282,9 @@ def _same(known: Mapping[str, Any], event: Mapping[str, Any]) -> None:
         or any(known[name] != event.get(name) for name in fields)
         or list(known["penalties"] or []) != event["penalties"]
     ):
-        problem = Problem("the job was evaluated already, with another output", got=event["event_id"],
-                          next="where it was done again, say so with attempt=2")  # fmt: skip
+        problem = Problem(
+            "the job was evaluated already, with another output",
+            got=event["event_id"],
+            next="where it was done again, say so with attempt=2",
+        )
         raise ConflictError(problem)

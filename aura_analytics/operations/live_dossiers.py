@@ -25,8 +25,16 @@ __all__ = ["Board", "Dossier"]
 # the three that are shown, and those whose events tell of what kind an actor is
 METRICS = ("override_rate", "avg_processing_hours", "sat_score_mean", "open_cases", "success_rate", "score_mean_last10")
 _UNKNOWN = {"override_rate": 0.0, "avg_processing_hours": None, "sat_score_mean": None, "pip_recommended": False}
-_ALSO = ("override_rate_n", "override_rate_lo", "override_rate_hi", "avg_processing_hours_n", "sat_score_mean_n", "pip_status",
-         "pip_reasons", "as_of")  # fmt: skip
+_ALSO = (
+    "override_rate_n",
+    "override_rate_lo",
+    "override_rate_hi",
+    "avg_processing_hours_n",
+    "sat_score_mean_n",
+    "pip_status",
+    "pip_reasons",
+    "as_of",
+)
 
 
 class Dossier(TypedDict):

@@ -171,17 +171,31 @@ def _context(
         end = times.parse_as_of(last if last is not None else "1970-01-01")
     since = None if window is None else end - times.parse_span(window)
     inside = events.filter(pl.col("ts") <= end) if since is None else events.filter((pl.col("ts") <= end) & (pl.col("ts") > since))
-    counted = inside.select(
-        n=pl.len(), cases=pl.col("case_id").drop_nulls().n_unique(), first=pl.col("ts").min(),
-        ratings=(pl.col("type") == "SAT_SCORE").sum(),
-    ).collect(engine="streaming").row(0, named=True)  # fmt: skip
+    counted = (
+        inside.select(
+            n=pl.len(),
+            cases=pl.col("case_id").drop_nulls().n_unique(),
+            first=pl.col("ts").min(),
+            ratings=(pl.col("type") == "SAT_SCORE").sum(),
+        )
+        .collect(engine="streaming")
+        .row(0, named=True)
+    )
     rated = cases.build(events, end, since, {RATINGS: set()}).table(RATINGS)
     lost = int(rated["actor"].null_count())
     return {
-        "end": end, "since": since, "window": span_of_time(window), "events": counted["n"], "cases": counted["cases"],
-        "ratings": counted["ratings"], "unattributed": lost, "sla": parse_sla(sla), "calendar": calendar, "raw_window": window,
+        "end": end,
+        "since": since,
+        "window": span_of_time(window),
+        "events": counted["n"],
+        "cases": counted["cases"],
+        "ratings": counted["ratings"],
+        "unattributed": lost,
+        "sla": parse_sla(sla),
+        "calendar": calendar,
+        "raw_window": window,
         "first": counted["first"],
-    }  # fmt: skip
+    }
 
 
 def _flagged(verdicts: pl.DataFrame) -> list[str]:
@@ -235,43 +249,52 @@ def _charts(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame, f
     decided = board.filter(pl.col("override_rate_n") > 0)
     found: list[dict[str, str]] = []
     if decided.height:
-        found.append(_figure(
-            "Override rates with their uncertainty",
-            charts.league(decided, "override_rate", threshold=0.30, theme=charts.INLINE, width=520),
-            "Each line is the range in which the officer's true rate plausibly lies (Wilson, 95 %); the dashed line is 30 %. A long "
-            "line means few decisions. A high rate is not misconduct: who gets the cases with poor recommendations must override.",
-        ))  # fmt: skip
+        found.append(
+            _figure(
+                "Override rates with their uncertainty",
+                charts.league(decided, "override_rate", threshold=0.30, theme=charts.INLINE, width=520),
+                "Each line is the range in which the officer's true rate plausibly lies (Wilson, 95 %); the dashed "
+                "line is 30 %. A long "
+                "line means few decisions. A high rate is not misconduct: who gets the cases with poor "
+                "recommendations must override.",
+            )
+        )
         centre, phi, _ = charts.funnel_limits(decided)
-        found.append(_figure(
-            "Funnel: who differs by more than chance",
-            charts.funnel(decided, theme=charts.INLINE, width=600),
-            _funnel_words(centre, phi),
-        ))  # fmt: skip
+        found.append(
+            _figure(
+                "Funnel: who differs by more than chance",
+                charts.funnel(decided, theme=charts.INLINE, width=600),
+                _funnel_words(centre, phi),
+            )
+        )
         found += _series(events, decided, verdicts, facts)
     machines = board.filter(pl.col("actor_kind").cast(pl.String).is_in(["agent", "component"]))
     told = machines.filter(pl.col("success_rate_n") > 0) if "success_rate_n" in machines.columns else machines.clear()
     if told.height > 1:
         centre, phi, _ = charts.funnel_limits(told, "success_rate")
-        found.append(_figure(
-            "Funnel: success of agents and components",
-            charts.funnel(told.drop("pip_status", strict=False), "success_rate", theme=charts.INLINE, width=600),
-            _funnel_words(centre, phi, "agents and components") + " Who gets the hard tasks succeeds less often.",
-        ))  # fmt: skip
+        found.append(
+            _figure(
+                "Funnel: success of agents and components",
+                charts.funnel(told.drop("pip_status", strict=False), "success_rate", theme=charts.INLINE, width=600),
+                _funnel_words(centre, phi, "agents and components") + " Who gets the hard tasks succeeds less often.",
+            )
+        )
     found += _survival(events, facts)
     return found
 
 
 def _funnel_words(centre: float, phi: float, who: str = "officers") -> str:
     text = (
-        f"By chance alone, at least 95 of 100 {who} with the pooled rate of {100 * centre:.1f} % would lie between the thin lines, and 998 of "
+        f"By chance alone, at least 95 of 100 {who} with the pooled rate of {100 * centre:.1f} % would lie between "
+        "the thin lines, and 998 of "
         "1,000 between the thick ones. "
     )
     if math.isnan(phi):
         return text + f"There are too few {who} to say whether they differ by more than chance."
     if phi > 1:
         return (
-            text
-            + f"{who.capitalize()} differ more than that (dispersion {phi:.1f}, 1 is chance): their cases or roles may differ. The dashed lines allow for it."
+            text + f"{who.capitalize()} differ more than that (dispersion {phi:.1f}, 1 is chance): their cases or roles "
+            "may differ. The dashed lines allow for it."
         )
     return text + f"On the whole {who} differ no more than that (dispersion {phi:.1f}, 1 is chance)."
 
@@ -287,9 +310,13 @@ def _series(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame,
     actors = flagged + [actor for actor in busy if actor not in flagged][: max(1, 4 - len(flagged))]
     start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
     moved = rolling(
-        events.filter(pl.col("ts") <= facts["end"]), ["override_rate"], window=wide, step=step, start=max(start, times.parse_as_of(facts["first"])),
+        events.filter(pl.col("ts") <= facts["end"]),
+        ["override_rate"],
+        window=wide,
+        step=step,
+        start=max(start, times.parse_as_of(facts["first"])),
         end=facts["end"],
-    )  # fmt: skip
+    )
     chart = charts.series(moved, "override_rate", actors=actors, threshold=0.30, theme=charts.INLINE, width=600)
     who = "flagged officers and the busiest others" if flagged else "the busiest officers"
     return [
@@ -347,10 +374,14 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
     names = ["override_rate", "sat_score_mean"]
     moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=max(start, times.parse_as_of(facts["first"])))
     pictures = [
-        _figure(facts["metrics"][name].title, charts.series(moved, name, actors=[actor], threshold=limit, theme=charts.INLINE, width=420, height=170),
-                f"Rolling {span_of_time(wide)}.")
-        for name, limit in (("override_rate", 0.30), ("sat_score_mean", 3.0)) if row.get(f"{name}_n")
-    ]  # fmt: skip
+        _figure(
+            facts["metrics"][name].title,
+            charts.series(moved, name, actors=[actor], threshold=limit, theme=charts.INLINE, width=420, height=170),
+            f"Rolling {span_of_time(wide)}.",
+        )
+        for name, limit in (("override_rate", 0.30), ("sat_score_mean", 3.0))
+        if row.get(f"{name}_n")
+    ]
     return {
         "actor": actor,
         "verdict": verdict,
@@ -392,15 +423,19 @@ def _comparison(
     values = {row["actor"]: row for row in board.iter_rows(named=True)}
     rows = [
         {
-            "actor": row["actor"], "first": row["first"], "second": row["second"],
+            "actor": row["actor"],
+            "first": row["first"],
+            "second": row["second"],
             "rate": metrics["override_rate"].cell(values[row["actor"]]),
             "why": row["first_reasons"] if row["second"] == "flag" else row["second_reasons"],
         }
         for row in both.filter((pl.col("first") == "flag") | (pl.col("second") == "flag")).sort("actor").iter_rows(named=True)
-    ]  # fmt: skip
+    ]
     return {
-        "one": one.spec, "other": other.spec,
+        "one": one.spec,
+        "other": other.spec,
         "flagged": (int((both["first"] == "flag").sum()), int((both["second"] == "flag").sum())),
         "judged": int((board["override_rate_n"] > 0).sum()),
-        "groups": dict(sorted(reasons.items())), "rows": rows,
-    }  # fmt: skip
+        "groups": dict(sorted(reasons.items())),
+        "rows": rows,
+    }

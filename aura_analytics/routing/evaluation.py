@@ -58,7 +58,8 @@ class PolicyValue:
     def __str__(self) -> str:
         """A few lines for people."""
         lines = [
-            f"{self.n:,} choices ({self.left_out:,} without outcome left out), done: {self.logged:.3f}; effective sample size {self.ess:,.0f}"
+            f"{self.n:,} choices ({self.left_out:,} without outcome left out), done: {self.logged:.3f}; effective "
+            f"sample size {self.ess:,.0f}"
         ]
         for name in ("ips", "snips", "dr"):
             value, low, high = getattr(self, name)
@@ -72,13 +73,15 @@ def routed_choices(events: EventsLike) -> pl.DataFrame:
     Parameters
     ----------
     events
-        ROUTED events with `propensity`, `candidates` and `propensities` in their attributes, and OUTCOME events of the chosen actor on the same case.
+        ROUTED events with `propensity`, `candidates` and `propensities` in their attributes, and OUTCOME events of the chosen actor
+        on the same case.
 
     Returns
     -------
     polars.DataFrame
-        Per ROUTED event that has a propensity: `case_id`, `ts`, `actor`, `queue`, `propensity`, `candidates`, `propensities`, `reward` (1 for success,
-        0 for any other outcome, null while none is known). Of several choices of one case an outcome belongs to the last before it.
+        Per ROUTED event that has a propensity: `case_id`, `ts`, `actor`, `queue`, `propensity`, `candidates`, `propensities`,
+        `reward` (1 for success, 0 for any other outcome, null while none is known). Of several choices of one case an outcome
+        belongs to the last before it.
     """
     lazy = as_events(events)
     routed = (
@@ -91,7 +94,8 @@ def routed_choices(events: EventsLike) -> pl.DataFrame:
         propensities=pl.Series([item.get("propensities") for item in said], dtype=pl.List(pl.Float64)),
         taken_from=pl.Series([item.get("rerouted_from") for item in said], dtype=pl.String),
     )
-    # a task that was taken away for an error is a failure of whom it was taken from; whoever got it then was not chosen like the others
+    # a task that was taken away for an error is a failure of whom it was taken from; whoever got it then was not chosen like the
+    # others
     lost = (
         choices.filter(pl.col("taken_from").is_not_null()).select("case_id", actor="taken_from", lost=pl.lit(value=True)).unique()
     )
@@ -170,8 +174,8 @@ def evaluate_routing(
     log
         Events, a ledger, or a table as `routed_choices`.
     policy
-        The name of a model (always that one), `uniform` over the candidates, chances by model (rescaled to the candidates of each job), or a
-        function from a row (`case_id`, `queue`, `candidates`) to chances by model.
+        The name of a model (always that one), `uniform` over the candidates, chances by model (rescaled to the candidates of each
+        job), or a function from a row (`case_id`, `queue`, `candidates`) to chances by model.
     confidence
         Two-sided level, in (0, 1).
     least
@@ -184,17 +188,18 @@ def evaluate_routing(
     Raises
     ------
     InputError
-        If the log cannot answer: it holds no choices with chances and outcomes; it was routed deterministically; or the policy would choose
-        models that the log never tries, or hardly ever (`least`).
+        If the log cannot answer: it holds no choices with chances and outcomes; it was routed deterministically; or the policy
+        would choose models that the log never tries, or hardly ever (`least`).
     ParameterError
         If the policy cannot be read.
 
     Notes
     -----
-    Limits are those of Student's t with the effective sample size, of the estimates' linear forms, kept within 0 and 1; the doubly robust one
-    uses means by queue and model from other folds. They hold for jobs like those of the log, as long as one choice does not change the next
-    job, and for chances that were fixed beforehand: where the log's own router learned (Thompson, UCB), what it turned away from was
-    tried when it looked bad, and the limits of such models cover less often than they say (in simulations 80 to 90 % instead of 95 %).
+    Limits are those of Student's t with the effective sample size, of the estimates' linear forms, kept within 0 and 1; the doubly
+    robust one uses means by queue and model from other folds. They hold for jobs like those of the log, as long as one choice does
+    not change the next job, and for chances that were fixed beforehand: where the log's own router learned (Thompson, UCB), what it
+    turned away from was tried when it looked bad, and the limits of such models cover less often than they say (in simulations 80
+    to 90 % instead of 95 %).
 
     References
     ----------
@@ -219,8 +224,12 @@ def evaluate_routing(
     n = len(reward)
     ess = float(w.sum() ** 2 / (w**2).sum()) if (w > 0).any() else 0.0
     if ess < least:
-        problem = Problem("the log says too little of this policy", got=f"an effective sample size of {ess:.1f} of {n:,}", expected=f"at least {least:g}",
-                          next="explore more, or ask about a policy that is closer to what was done")  # fmt: skip
+        problem = Problem(
+            "the log says too little of this policy",
+            got=f"an effective sample size of {ess:.1f} of {n:,}",
+            expected=f"at least {least:g}",
+            next="explore more, or ask about a policy that is closer to what was done",
+        )
         raise InputError(problem)
     from scipy.special import stdtrit
 
@@ -251,16 +260,23 @@ def evaluate_routing(
 
 def _check(used: pl.DataFrame, total: int) -> None:
     if used.is_empty():
-        problem = Problem("the log holds no choices with chances and outcomes", got=f"{total:,} choices", next="route with a strategy that "
-                          "logs propensities (thompson, ucb1, epsilon_greedy), and record OUTCOME events")  # fmt: skip
+        problem = Problem(
+            "the log holds no choices with chances and outcomes",
+            got=f"{total:,} choices",
+            next="route with a strategy that logs propensities (thompson, ucb1, epsilon_greedy), and record OUTCOME events",
+        )
         raise InputError(problem)
     p = used["propensity"]
     if p.null_count() or not bool(((p > 0) & (p <= 1)).all()):
         raise InputError(Problem("propensities are out of range", expected="chances in (0, 1], none missing"))
     if float(p.min()) > 1 - 1e-9:  # type: ignore[arg-type]
-        problem = Problem("the log was routed deterministically", got="every propensity is 1", expected="choices left to chance",
-                          next="nothing can be said of models that were never tried on the same kind of job; route with an exploration "
-                          "above 0 and ask again")  # fmt: skip
+        problem = Problem(
+            "the log was routed deterministically",
+            got="every propensity is 1",
+            expected="choices left to chance",
+            next="nothing can be said of models that were never tried on the same kind of job; route with an exploration "
+            "above 0 and ask again",
+        )
         raise InputError(problem)
 
 
@@ -326,9 +342,12 @@ def _check_support(used: pl.DataFrame, target: Floats, names: list[str]) -> None
         missing = (target > 1e-12) & ~tried[None, :]
     if missing.any():
         share = float(missing.any(axis=1).mean())
-        problem = Problem("the policy would choose models that the log had no chance to choose",
-                          got=f"{share:.1%} of the jobs, such as {names[int(np.argmax(missing.any(axis=0)))]}",
-                          expected="a positive propensity for whatever the policy may choose", next="explore more and ask again")  # fmt: skip
+        problem = Problem(
+            "the policy would choose models that the log had no chance to choose",
+            got=f"{share:.1%} of the jobs, such as {names[int(np.argmax(missing.any(axis=0)))]}",
+            expected="a positive propensity for whatever the policy may choose",
+            next="explore more and ask again",
+        )
         raise InputError(problem)
 
 

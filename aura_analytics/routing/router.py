@@ -70,10 +70,11 @@ class Router:
     ledger
         A `Ledger` (followed; choices for tasks with a `job_id` are recorded as ROUTED events), events on the contract, or None.
     strategy
-        `seed`: the Accountant's ranking. `thompson`, `ucb1`, `epsilon_greedy`: by realised outcomes (OUTCOME events), not by what models
-        say of themselves.
+        `seed`: the Accountant's ranking. `thompson`, `ucb1`, `epsilon_greedy`: by realised outcomes (OUTCOME events), not by what
+        models say of themselves.
     exploration
-        Share of choices that is spread evenly over all candidates, in [0, 1]. Default 0 for `seed`, 0.1 for `epsilon_greedy`, else 0.02.
+        Share of choices that is spread evenly over all candidates, in [0, 1]. Default 0 for `seed`, 0.1 for `epsilon_greedy`, else
+        0.02.
     seed
         Of all choices: the same seed, record and job give the same choice.
 
@@ -202,13 +203,18 @@ class Router:
                 left.append(model)
         if not left:
             shown = "; ".join(why[:10]) + (f"; and {len(why) - 10} more" if len(why) > 10 else "")
-            problem = Problem("nobody is left for the task", got=shown or "no models", expected="a model that is not suspended and can do it",
-                              next="reinstate one, or add a model")  # fmt: skip
+            problem = Problem(
+                "nobody is left for the task",
+                got=shown or "no models",
+                expected="a model that is not suspended and can do it",
+                next="reinstate one, or add a model",
+            )
             raise RoutingError(problem)
         return left
 
     def ranked(self, task: Mapping[str, Any], *, check: bool = True) -> list[Any]:
-        """Models in the Accountant's order: mean of the last 10 scores (70 without any), then fewer capabilities, then their own order.
+        """Models in the Accountant's order: mean of the last 10 scores (70 without any), then fewer capabilities, then their own
+        order.
 
         Parameters
         ----------
@@ -292,11 +298,22 @@ class Router:
     @staticmethod
     def routed(choice: Choice, task: Mapping[str, Any], *, event_id: str | None = None, **said: Any) -> dict[str, Any]:
         """A choice as a ROUTED event: who, for which job, by which rule, out of whom, with which chances."""
-        attributes = {"strategy": choice.strategy, "propensity": choice.propensity, "candidates": choice.candidates,
-                      "propensities": choice.propensities, **said}  # fmt: skip
-        event = {"event_id": event_id or f"routed/{uuid.uuid4().hex}", "type": "ROUTED", "actor": choice.model.name, "actor_kind": "agent",
-                 "case_id": str(task["job_id"]), "queue": task.get("queue"),
-                 "attributes": json.dumps(attributes, ensure_ascii=False)}  # fmt: skip
+        attributes = {
+            "strategy": choice.strategy,
+            "propensity": choice.propensity,
+            "candidates": choice.candidates,
+            "propensities": choice.propensities,
+            **said,
+        }
+        event = {
+            "event_id": event_id or f"routed/{uuid.uuid4().hex}",
+            "type": "ROUTED",
+            "actor": choice.model.name,
+            "actor_kind": "agent",
+            "case_id": str(task["job_id"]),
+            "queue": task.get("queue"),
+            "attributes": json.dumps(attributes, ensure_ascii=False),
+        }
         return {name: value for name, value in event.items() if value is not None}
 
 

@@ -31,8 +31,8 @@ def best_probabilities(a: ArrayLike, b: ArrayLike) -> Floats:
     Returns
     -------
     numpy.ndarray
-        Shape (m,), sums to 1. By Gauss-Legendre quadrature on panels between the likely ranges of all; models that are 8 standard deviations
-        below the best one count as 0.
+        Shape (m,), sums to 1. By Gauss-Legendre quadrature on panels between the likely ranges of all; models that are 8 standard
+        deviations below the best one count as 0.
 
     References
     ----------

@@ -140,7 +140,9 @@ def _thresholds(leaf: Leaf, board: pl.DataFrame) -> tuple[list[Floats], NDArray[
 
 
 def gravest(codes: Codes) -> Codes:
-    """Over several rules (the rows): the gravest of flag and watch; otherwise insufficient when any rule lacks evidence; else clear."""
+    """Over several rules (the rows): the gravest of flag and watch; otherwise insufficient when any rule lacks evidence; else
+    clear.
+    """
     grave = codes.max(axis=0)
     lacking = (codes == INSUFFICIENT).any(axis=0)
     return np.where(grave >= WATCH, grave, np.where(lacking, INSUFFICIENT, CLEAR)).astype(np.int8)

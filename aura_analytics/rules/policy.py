@@ -36,18 +36,31 @@ _Result = tuple["NDArray[np.int8]", list[engine.Answer], "NDArray[np.bool_]"]
 
 _EVIDENCE = pl.Struct(
     {
-        "metric": pl.String, "value": pl.Float64, "n": pl.Int64, "bound": pl.Float64, "comparison": pl.String,
-        "threshold": pl.Float64, "answer": pl.String, "operator": pl.String, "thresholds": pl.List(pl.Float64),
+        "metric": pl.String,
+        "value": pl.Float64,
+        "n": pl.Int64,
+        "bound": pl.Float64,
+        "comparison": pl.String,
+        "threshold": pl.Float64,
+        "answer": pl.String,
+        "operator": pl.String,
+        "thresholds": pl.List(pl.Float64),
     }
-)  # fmt: skip
+)
 _LACK = pl.Struct({"metric": pl.String, "more": pl.Int64})
 VERDICT_SCHEMA = pl.Schema(
     {
-        "actor": pl.String(), "as_of": pl.Datetime("us", "UTC"), "policy": pl.String(), "verdict": pl.Enum(engine.VERDICTS),
-        "rules": pl.List(pl.String()), "reasons": pl.List(pl.String()), "evidence": pl.List(_EVIDENCE),
-        "would_clear": pl.List(pl.String()), "more_needed": pl.List(_LACK),
+        "actor": pl.String(),
+        "as_of": pl.Datetime("us", "UTC"),
+        "policy": pl.String(),
+        "verdict": pl.Enum(engine.VERDICTS),
+        "rules": pl.List(pl.String()),
+        "reasons": pl.List(pl.String()),
+        "evidence": pl.List(_EVIDENCE),
+        "would_clear": pl.List(pl.String()),
+        "more_needed": pl.List(_LACK),
     }
-)  # fmt: skip
+)
 
 
 class Policy:
@@ -161,8 +174,8 @@ class Policy:
         polars.DataFrame
             One row per row of `dossiers`, in its order: `actor`, `as_of`, `policy`, `verdict` (`insufficient`, `clear`, `watch`,
             `flag`), `rules` (ids behind the verdict), `reasons`, `evidence` (metric, value, n, bound, comparison, threshold,
-            answer), `would_clear` (ways out, each enough), `more_needed` (per undecided metric, how many more observations would settle it
-            at the present rate; `more` is null where that cannot be said; empty when settled).
+            answer), `would_clear` (ways out, each enough), `more_needed` (per undecided metric, how many more observations would
+            settle it at the present rate; `more` is null where that cannot be said; empty when settled).
 
         Raises
         ------
@@ -192,8 +205,9 @@ class Policy:
             needed.append("agreed_ever")
         problems = [
             Problem("the dossiers lack a column that the policy reads", got=name, next="compute them with this metric")
-            for name in ("actor", "actor_kind", "as_of", *needed) if name not in dossiers.columns
-        ]  # fmt: skip
+            for name in ("actor", "actor_kind", "as_of", *needed)
+            if name not in dossiers.columns
+        ]
         if problems:
             raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=problems)
 
@@ -218,8 +232,12 @@ class Policy:
         least = 0.9 * parse_span(step, name="step") if step else timedelta(microseconds=1)
         if isinstance(shortest, timedelta) and shortest < least:
             expected = f"at least {step} (less a tenth)" if step else "one reading per moment"
-            problem = Problem("readings of one actor are too close", got=str(shortest), expected=expected,
-                              next="stack dossiers that are a step apart")  # fmt: skip
+            problem = Problem(
+                "readings of one actor are too close",
+                got=str(shortest),
+                expected=expected,
+                next="stack dossiers that are a step apart",
+            )
             raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=[problem])
 
     def _over_time(
@@ -387,8 +405,17 @@ def _shipped(name: str) -> Policy:
 def _explain(error: ValidationError, where: str) -> list[Problem]:
     from aura_analytics.rules import grammar
 
-    models: list[type[BaseModel]] = [grammar.PolicyFile, grammar.RuleSpec, grammar.Leaf, grammar.Persistence, grammar.Evidence, grammar.TestCase, grammar.All,
-              grammar.Any_, PeerRate]  # fmt: skip
+    models: list[type[BaseModel]] = [
+        grammar.PolicyFile,
+        grammar.RuleSpec,
+        grammar.Leaf,
+        grammar.Persistence,
+        grammar.Evidence,
+        grammar.TestCase,
+        grammar.All,
+        grammar.Any_,
+        PeerRate,
+    ]
     named = {name for model in models for name in model.model_fields} - {"operator", "threshold"}
     known = sorted(named | set(OPERATORS))
     return problems_of(error, where, known)

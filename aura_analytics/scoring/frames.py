@@ -34,15 +34,17 @@ def score_frame(frame: pl.DataFrame | pl.LazyFrame, policy: PenaltyPolicy | None
     Returns
     -------
     polars.DataFrame or LazyFrame
-        With `score` (0 to 100), `penalties` (list of names), `severity` (Enum) and `problem`: what is wrong with the row (its score,
-        penalties and severity are then null), null when nothing is. Row by row the same as `Scorer.score` and `ErrorClassifier.classify`.
+        With `score` (0 to 100), `penalties` (list of names), `severity` (Enum) and `problem`: what is wrong with the row (its
+        score, penalties and severity are then null), null when nothing is. Row by row the same as `Scorer.score` and
+        `ErrorClassifier.classify`.
 
     Raises
     ------
     ParameterError
         If a column is missing or of the wrong kind.
     InputError
-        With `on_invalid: raise` (and a DataFrame): if rows are invalid; all of them at once. A LazyFrame is never raised on: see `problem`.
+        With `on_invalid: raise` (and a DataFrame): if rows are invalid; all of them at once. A LazyFrame is never raised on: see
+        `problem`.
 
     Examples
     --------

@@ -19,8 +19,8 @@ def score_quality(labelled: pl.DataFrame, policy: PenaltyPolicy | None = None, *
     Parameters
     ----------
     labelled
-        As `score_frame` takes it, and `labels`: the penalties that an output deserves, by a person's judgement (list of names). Rows that
-        cannot be scored, or whose labels are null, are left out and counted.
+        As `score_frame` takes it, and `labels`: the penalties that an output deserves, by a person's judgement (list of names).
+        Rows that cannot be scored, or whose labels are null, are left out and counted.
     policy
         Default: the Accountant's own rule.
     confidence
@@ -30,7 +30,8 @@ def score_quality(labelled: pl.DataFrame, policy: PenaltyPolicy | None = None, *
     -------
     polars.DataFrame
         Per penalty of the policy: `penalty`, `n` (rows judged), `held` (held against), `deserved`, `right` (both), `precision` with
-        `precision_lo`, `precision_hi`, `recall` with `recall_lo`, `recall_hi` (Wilson; null where there is nothing to divide by), `left_out`.
+        `precision_lo`, `precision_hi`, `recall` with `recall_lo`, `recall_hi` (Wilson; null where there is nothing to divide by),
+        `left_out`.
 
     Raises
     ------
@@ -63,8 +64,14 @@ def score_quality(labelled: pl.DataFrame, policy: PenaltyPolicy | None = None, *
     right = np.array([judged.select(test.sum()).item() for test in both], dtype=float)
     (p_lo, p_hi), (r_lo, r_hi) = wilson(right, held, confidence), wilson(right, deserved, confidence)
     with np.errstate(invalid="ignore"):
-        rates = {"precision": right / held, "precision_lo": p_lo, "precision_hi": p_hi,
-                 "recall": right / deserved, "recall_lo": r_lo, "recall_hi": r_hi}  # fmt: skip
+        rates = {
+            "precision": right / held,
+            "precision_lo": p_lo,
+            "precision_hi": p_hi,
+            "recall": right / deserved,
+            "recall_lo": r_lo,
+            "recall_hi": r_hi,
+        }
     counts = {"held": held, "deserved": deserved, "right": right}
     return pl.DataFrame({"penalty": names, "n": [judged.height] * len(names)}).with_columns(
         **{name: pl.Series(values.astype(np.int64)) for name, values in counts.items()},

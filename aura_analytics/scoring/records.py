@@ -68,8 +68,8 @@ class Scorer:
         Raises
         ------
         InputError
-            If the output is no text or too long, the confidence no number from 0 to 1, or the length no number: all problems at once.
-            With `on_invalid: clip` a confidence is moved into range instead, and what is missing takes its default.
+            If the output is no text or too long, the confidence no number from 0 to 1, or the length no number: all problems at
+            once. With `on_invalid: clip` a confidence is moved into range instead, and what is missing takes its default.
         """
         text, confidence = self._output(model_output)
         least = self._length(task)

@@ -23,15 +23,17 @@ def rescore(events: EventsLike, policy: PenaltyPolicy) -> pl.DataFrame:
     Parameters
     ----------
     events
-        Events on the contract, or a ledger; EVALUATION events keep their output, confidence and length asked for in their attributes.
+        Events on the contract, or a ledger; EVALUATION events keep their output, confidence and length asked for in their
+        attributes.
     policy
         The other policy.
 
     Returns
     -------
     polars.DataFrame
-        Per evaluation, in the order of time: `event_id`, `ts`, `actor`, `actor_kind`, `case_id`, `score`, `penalties`, `severity` as they were,
-        `new_score`, `new_penalties`, `new_severity` (null where `problem` says why they cannot be told, such as an output that was not kept).
+        Per evaluation, in the order of time: `event_id`, `ts`, `actor`, `actor_kind`, `case_id`, `score`, `penalties`, `severity`
+        as they were, `new_score`, `new_penalties`, `new_severity` (null where `problem` says why they cannot be told, such as an
+        output that was not kept).
     """
     rows = as_events(events).filter(pl.col("type") == "EVALUATION").collect(engine="in-memory").sort("ts", "event_id")
     said = [json.loads(text) if text else {} for text in rows["attributes"]]
@@ -52,9 +54,11 @@ def rescore(events: EventsLike, policy: PenaltyPolicy) -> pl.DataFrame:
     scored = score_frame(table, policy.model_copy(update={"on_invalid": "quarantine"}))
     plain = rows.select("event_id", "ts", "actor", "actor_kind", "case_id", pl.col("value").alias("score"), "penalties", "severity")
     return plain.with_columns(
-        new_score=scored["score"], new_penalties=scored["penalties"], new_severity=scored["severity"].cast(pl.String),
+        new_score=scored["score"],
+        new_penalties=scored["penalties"],
+        new_severity=scored["severity"].cast(pl.String),
         problem=pl.Series(gaps, dtype=pl.String).zip_with(pl.Series(gaps, dtype=pl.String).is_not_null(), scored["problem"]),
-    )  # fmt: skip
+    )
 
 
 def would_have(rescored: pl.DataFrame, before: SeverityTable, after: SeverityTable | None = None) -> pl.DataFrame:
@@ -70,13 +74,15 @@ def would_have(rescored: pl.DataFrame, before: SeverityTable, after: SeverityTab
     Returns
     -------
     polars.DataFrame
-        Per actor: `jobs`, `untold` (that could not be scored again), and, old and new (`_new`): `points` of reputation, `cases`, `suspensions`,
-        `points_per_100_jobs`.
+        Per actor: `jobs`, `untold` (that could not be scored again), and, old and new (`_new`): `points` of reputation, `cases`,
+        `suspensions`, `points_per_100_jobs`.
     """
     later = after or before
     known = rescored.filter(pl.col("new_severity").is_not_null())
-    parts = [known.select("actor", severity=pl.col(column).cast(pl.String).fill_null("low"), new=pl.lit(new))
-             for column, new in (("severity", False), ("new_severity", True))]  # fmt: skip
+    parts = [
+        known.select("actor", severity=pl.col(column).cast(pl.String).fill_null("low"), new=pl.lit(new))
+        for column, new in (("severity", False), ("new_severity", True))
+    ]
     table = pl.concat(parts)
 
     def count(action: str, *, new: bool) -> dict[str, float]:

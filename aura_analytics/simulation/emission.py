@@ -1,4 +1,6 @@
-"""From cases to events on the contract: a block of columns for every kind of event, and the blocks in the order of time where that is asked."""
+"""From cases to events on the contract: a block of columns for every kind of event, and the blocks in the order of time where that
+is asked.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +33,9 @@ _MICROS = SCHEMA["ts"]
 
 @lru_cache(maxsize=1)
 def scores() -> pl.DataFrame:
-    """Score, penalties and severity of every kind of output (fine, too short, invented) at every confidence, by the Accountant's own rule."""
+    """Score, penalties and severity of every kind of output (fine, too short, invented) at every confidence, by the Accountant's
+    own rule.
+    """
     confidence = pl.Series("confidence", _CONFIDENCE)
     texts = [_FINE, "see file", _LIE]
     grid = pl.concat([pl.DataFrame({"output": [text] * (STEPS + 1), "confidence": confidence}) for text in texts])
@@ -116,9 +120,16 @@ class Emitter:
         if self._world.scenario.scored:
             points, place = _points(), score_place(arrived)
             self._block(
-                "EVALUATION", b"sc", came, arrived["arrival"], actor="agent", value=pl.Series(points.value[place]), confidence=came.sure,
-                severity=pl.Series(points.severity[place]).cat.to(SCHEMA["severity"]), penalties=points.words.gather(pl.Series(points.listed[place])),
-            )  # fmt: skip
+                "EVALUATION",
+                b"sc",
+                came,
+                arrived["arrival"],
+                actor="agent",
+                value=pl.Series(points.value[place]),
+                confidence=came.sure,
+                severity=pl.Series(points.severity[place]).cat.to(SCHEMA["severity"]),
+                penalties=points.words.gather(pl.Series(points.listed[place])),
+            )
         if not self._pooled.any():
             self._block("ASSIGNED", b"as", came, arrived["arrival"], actor="officer")
         else:
@@ -145,9 +156,16 @@ class Emitter:
         verdict = recommend != done["override"]
         kinds = np.where(done["override"], EVENT_TYPES.index("OVERRIDE"), EVENT_TYPES.index("DECISION")).astype(np.uint8)
         self._block(
-            pl.Series(kinds).cat.to(SCHEMA["type"]), b"ve", ended, done["end"], actor="officer", agent=ended.agent,
-            ai_recommendation=self._words.gather(_index(recommend)), human_verdict=self._words.gather(_index(verdict)), confidence=ended.sure,
-        )  # fmt: skip
+            pl.Series(kinds).cat.to(SCHEMA["type"]),
+            b"ve",
+            ended,
+            done["end"],
+            actor="officer",
+            agent=ended.agent,
+            ai_recommendation=self._words.gather(_index(recommend)),
+            human_verdict=self._words.gather(_index(verdict)),
+            confidence=ended.sure,
+        )
 
     def moved(self, cases: Columns) -> None:
         """Take in cases that were given to somebody else."""
@@ -166,7 +184,9 @@ class Emitter:
             )
 
     def until(self, moment: int, *, last: bool = False) -> pl.DataFrame:
-        """The events so far; where they are ordered those before a moment (at the end of the run: up to it), and what comes later is kept."""
+        """The events so far; where they are ordered those before a moment (at the end of the run: up to it), and what comes later
+        is kept.
+        """
         blocks, self._later = self._later, []
         if self._ordered and not last:
             limit = pl.lit(moment + self._world.zero).cast(_MICROS)
@@ -209,10 +229,13 @@ class Emitter:
         if not n:
             return
         columns: dict[str, pl.Series] = {
-            "event_id": self._texts.events(known.heads, tag), "ts": pl.Series(at + self._world.zero).cast(_MICROS),
+            "event_id": self._texts.events(known.heads, tag),
+            "ts": pl.Series(at + self._world.zero).cast(_MICROS),
             "type": pl.Series([kind], dtype=SCHEMA["type"]).new_from_index(0, n) if isinstance(kind, str) else kind,
-            "case_id": known.case, "queue": known.queue, **given,
-        }  # fmt: skip
+            "case_id": known.case,
+            "queue": known.queue,
+            **given,
+        }
         if actor is not None:
             columns["actor"] = known.officer if actor == "officer" else known.agent
             mixed = actor == "officer" and len(known.kind) > 0
@@ -262,7 +285,8 @@ _FOUR = np.frombuffer(b"".join(b"%04d" % i for i in range(10_000)), dtype="<u4")
 class Texts:
     """Names of cases ("loans-00000017") and ids of events ("0000000017op": number of the queue, number of the case, kind of event).
 
-    They are written as one block of bytes, lines of one length, and read as lines: several times faster than putting strings together.
+    They are written as one block of bytes, lines of one length, and read as lines: several times faster than putting strings
+    together.
 
     Examples
     --------

@@ -59,15 +59,17 @@ def fit_scenario(events: EventsLike, name: str = "fitted", *, utc_offset: float 
     name
         Of the scenario.
     utc_offset
-        Hours that people's clocks are ahead of UTC, -14 to 14: shifts and hours of arrivals are read on that clock, and the scenario keeps to it.
+        Hours that people's clocks are ahead of UTC, -14 to 14: shifts and hours of arrivals are read on that clock, and the
+        scenario keeps to it.
 
     Returns
     -------
     FittedScenario
-        Arrivals by queue, hour and weekday; per officer (with fewer than 30 cases: of all such together) shift, working times and whether
-        cases are worked off in a line or side by side; share of cases decided and of overrides by officer; agents with their shares and
-        confidence; response, stars by verdict and delay of the citizens; audits. Where the log holds adjudications, they say how often agents
-        are right and officers see it; where it does not, recommendations are taken as right, and `assumed` says so.
+        Arrivals by queue, hour and weekday; per officer (with fewer than 30 cases: of all such together) shift, working times and
+        whether cases are worked off in a line or side by side; share of cases decided and of overrides by officer; agents with
+        their shares and confidence; response, stars by verdict and delay of the citizens; audits. Where the log holds
+        adjudications, they say how often agents are right and officers see it; where it does not, recommendations are taken as
+        right, and `assumed` says so.
 
     Raises
     ------
@@ -76,9 +78,10 @@ def fit_scenario(events: EventsLike, name: str = "fitted", *, utc_offset: float 
 
     Notes
     -----
-    Working time of a line is what lies between the later of assignment and the end of the case before, and the end (Lindley's recursion read
-    backwards); side by side it is the whole time from assignment to end, in the officer's shifts. It is taken as lognormal or exponential,
-    whichever is likelier, or, where the times are farther from it than chance explains, as it is (101 quantiles).
+    Working time of a line is what lies between the later of assignment and the end of the case before, and the end (Lindley's
+    recursion read backwards); side by side it is the whole time from assignment to end, in the officer's shifts. It is taken as
+    lognormal or exponential, whichever is likelier, or, where the times are farther from it than chance explains, as it is (101
+    quantiles).
 
     Examples
     --------
@@ -106,11 +109,19 @@ def fit_scenario(events: EventsLike, name: str = "fitted", *, utc_offset: float 
         assumed.append(f"No case arrives in the last {days - until} days: arrivals stop there.")
     queues = _queues(log, verdicts, zero, until if quiet else days)
     scenario: dict[str, Any] = {
-        "name": name, "description": f"Read off a log of {log.height:,} events from {first:%Y-%m-%d} to {last:%Y-%m-%d}.", "start": start,
-        "days": days, "arrivals_until": until if quiet else None, "queues": queues, "agents": _agents(log, verdicts, assumed),
-        "officers": _officers(log, ended, verdicts, zero, assumed), "citizens": _citizens(log, verdicts, ended, assumed),
-        **_audits(log, ended), "scored": bool((log["type"] == "EVALUATION").any()), "overloaded": True,
-    }  # fmt: skip
+        "name": name,
+        "description": f"Read off a log of {log.height:,} events from {first:%Y-%m-%d} to {last:%Y-%m-%d}.",
+        "start": start,
+        "days": days,
+        "arrivals_until": until if quiet else None,
+        "queues": queues,
+        "agents": _agents(log, verdicts, assumed),
+        "officers": _officers(log, ended, verdicts, zero, assumed),
+        "citizens": _citizens(log, verdicts, ended, assumed),
+        **_audits(log, ended),
+        "scored": bool((log["type"] == "EVALUATION").any()),
+        "overloaded": True,
+    }
     return FittedScenario(Scenario.read(scenario), tuple(assumed))
 
 
@@ -146,22 +157,29 @@ def _busy(log: pl.DataFrame, ended: pl.DataFrame, assumed: list[str]) -> pl.Data
 def _ended(log: pl.DataFrame, assumed: list[str]) -> pl.DataFrame:
     """Per case that somebody ended: queue, opened, assigned to whose it was, ended, whose (and of which kind).
 
-    A case is theirs who gave the last verdict, otherwise who resolved it; it ends when it is first resolved, otherwise with the verdict.
+    A case is theirs who gave the last verdict, otherwise who resolved it; it ends when it is first resolved, otherwise with the
+    verdict.
     """
     of_cases = log.filter(pl.col("case_id").is_not_null() & (pl.col("case_id") != ""))
     opened = of_cases.group_by("case_id").agg(opened=pl.col("ts").min(), queue=pl.col("queue").drop_nulls().first())
     acts = of_cases.filter(pl.col("type").is_in(["RESOLVED", *VERDICT_TYPES]) & pl.col("actor").is_not_null())
     done, decided = pl.col("type") == "RESOLVED", pl.col("type").is_in(list(VERDICT_TYPES))
     kind = pl.col("actor_kind").cast(pl.String)
-    end = acts.sort("ts", maintain_order=True).group_by("case_id").agg(
-        ended=pl.coalesce(pl.col("ts").filter(done).first(), pl.col("ts").last()),
-        actor=pl.coalesce(pl.col("actor").filter(decided).last(), pl.col("actor").filter(done).first()),
-        actor_kind=pl.coalesce(kind.filter(decided).last(), kind.filter(done).first()),
-        other=(pl.col("actor").filter(decided).last() != pl.col("actor").filter(done).first()).fill_null(value=False),
-        again=(pl.col("ts").filter(done).n_unique() > 1),
-    )  # fmt: skip
-    for column, said in (("other", "were resolved by somebody else than who decided them, and count as the decider's"),
-                         ("again", "were resolved more than once, and end with the first time")):  # fmt: skip
+    end = (
+        acts.sort("ts", maintain_order=True)
+        .group_by("case_id")
+        .agg(
+            ended=pl.coalesce(pl.col("ts").filter(done).first(), pl.col("ts").last()),
+            actor=pl.coalesce(pl.col("actor").filter(decided).last(), pl.col("actor").filter(done).first()),
+            actor_kind=pl.coalesce(kind.filter(decided).last(), kind.filter(done).first()),
+            other=(pl.col("actor").filter(decided).last() != pl.col("actor").filter(done).first()).fill_null(value=False),
+            again=(pl.col("ts").filter(done).n_unique() > 1),
+        )
+    )
+    for column, said in (
+        ("other", "were resolved by somebody else than who decided them, and count as the decider's"),
+        ("again", "were resolved more than once, and end with the first time"),
+    ):
         if count := int(end[column].sum()):
             assumed.append(f"{count:,} of {end.height:,} cases {said}.")
     end = end.drop("other", "again")
@@ -181,8 +199,8 @@ def _ended(log: pl.DataFrame, assumed: list[str]) -> pl.DataFrame:
 
 
 def _verdicts(log: pl.DataFrame, assumed: list[str]) -> pl.DataFrame:
-    """The last verdict on every case: who, on whose recommendation, whether it was an override, whether APPROVE was recommended, and whether
-    that was right (null where nobody said).
+    """The last verdict on every case: who, on whose recommendation, whether it was an override, whether APPROVE was recommended,
+    and whether that was right (null where nobody said).
     """
     rows = log.filter(pl.col("type").is_in(list(VERDICT_TYPES)) & pl.col("case_id").is_not_null()).sort("ts")
     words = pl.concat([rows["ai_recommendation"], rows["human_verdict"]]).drop_nulls().unique().sort().to_list()
@@ -195,11 +213,21 @@ def _verdicts(log: pl.DataFrame, assumed: list[str]) -> pl.DataFrame:
     truth = log.filter((pl.col("type") == "ADJUDICATION") & pl.col("outcome").is_not_null()).sort("ts")
     said = truth.group_by("case_id").agg(truth=pl.col("outcome").last().is_in(yes))
     last = rows.group_by("case_id", maintain_order=True).last()
-    return last.select(
-        "case_id", "actor", "agent", "confidence", "queue", "ts", override=pl.col("type") == "OVERRIDE",
-        advice=pl.when(pl.col("ai_recommendation").is_not_null()).then(pl.col("ai_recommendation").is_in(yes)),
-        approved=pl.col("human_verdict").is_in(yes).fill_null(value=False),
-    ).join(said, on="case_id", how="left").with_columns(pl.col("queue").fill_null("cases"), right=pl.col("advice") == pl.col("truth"))  # fmt: skip
+    return (
+        last.select(
+            "case_id",
+            "actor",
+            "agent",
+            "confidence",
+            "queue",
+            "ts",
+            override=pl.col("type") == "OVERRIDE",
+            advice=pl.when(pl.col("ai_recommendation").is_not_null()).then(pl.col("ai_recommendation").is_in(yes)),
+            approved=pl.col("human_verdict").is_in(yes).fill_null(value=False),
+        )
+        .join(said, on="case_id", how="left")
+        .with_columns(pl.col("queue").fill_null("cases"), right=pl.col("advice") == pl.col("truth"))
+    )
 
 
 def _queues(log: pl.DataFrame, verdicts: pl.DataFrame, zero: datetime, days: int) -> list[dict[str, Any]]:
@@ -215,10 +243,15 @@ def _queues(log: pl.DataFrame, verdicts: pl.DataFrame, zero: datetime, days: int
         mine = verdicts.filter(pl.col("queue") == queue)
         known = mine["truth"].drop_nulls()
         share = known.mean() if known.len() else mine["advice"].drop_nulls().mean()
-        found.append({
-            "name": queue, "per_day": max(float(weekdays.mean()), 1e-6), "hours": (hours / hours.sum()).round(5).tolist(),
-            "weekdays": (weekdays / weekdays.sum()).round(5).tolist(), "approve_is_right": 0.5 if share is None else round(float(share), 5),  # type: ignore[arg-type]
-        })  # fmt: skip
+        found.append(
+            {
+                "name": queue,
+                "per_day": max(float(weekdays.mean()), 1e-6),
+                "hours": (hours / hours.sum()).round(5).tolist(),
+                "weekdays": (weekdays / weekdays.sum()).round(5).tolist(),
+                "approve_is_right": 0.5 if share is None else round(float(share), 5),  # type: ignore[arg-type]
+            }
+        )
     return found
 
 
@@ -230,7 +263,8 @@ def _agents(log: pl.DataFrame, verdicts: pl.DataFrame, assumed: list[str]) -> li
         return [{"name": "agent", "accuracy": 1.0}]
     if named["right"].drop_nulls().is_empty():
         assumed.append(
-            "No adjudication says what was right: recommendations are taken as right, and officers override at their rate whatever they see."
+            "No adjudication says what was right: recommendations are taken as right, and officers override at their "
+            "rate whatever they see."
         )
     outputs = log.filter(pl.col("type") == "EVALUATION").with_columns(pl.col("actor").fill_null("agent"))
     found = []
@@ -284,10 +318,14 @@ def _officers(
         seen = _shifted(rate, (_mean(own_wrong, 0.5), _mean(own_right, 0.5)) if known else base, accuracy)
         own = set(part["queue"])
         one = {
-            "name": actor, "weight": max(part.height / mean, 1e-3), "decides": round(min(mine.height / part.height, 1.0), 5),
-            "overrides_wrong": seen[0], "overrides_right": seen[1], **(_work(part, zero) if part.height >= _FEW else shared),
+            "name": actor,
+            "weight": max(part.height / mean, 1e-3),
+            "decides": round(min(mine.height / part.height, 1.0), 5),
+            "overrides_wrong": seen[0],
+            "overrides_right": seen[1],
+            **(_work(part, zero) if part.height >= _FEW else shared),
             "kind": "system" if part["actor_kind"][0] == "system" else "officer",
-        }  # fmt: skip
+        }
         if own != everywhere:
             one["queues"] = sorted(own)
         found.append(one)
@@ -338,14 +376,19 @@ def _shift(ended: pl.Series, assumed: list[str] | None = None) -> Shift | None:
     days = np.bincount(ended.dt.weekday().to_numpy() - 1, minlength=7) / ended.len()
     hours = np.bincount(hour.astype(int), minlength=24)
     if end - start >= 20 and assumed is not None and (gap := _gap(hours)):
-        assumed.append(f"Hardly anything ends from {gap[0]}:00 to {gap[1]}:00, but work goes on over midnight: nights are counted as working time. Fit with "
-                       "utc_offset, the hours that people's clocks are ahead of UTC.")  # fmt: skip
+        assumed.append(
+            f"Hardly anything ends from {gap[0]}:00 to {gap[1]}:00, but work goes on over midnight: nights are "
+            "counted as working time. Fit with "
+            "utc_offset, the hours that people's clocks are ahead of UTC."
+        )
     works = tuple(int(day) for day in np.flatnonzero(days >= 0.02))
     return None if end - start >= 23 and len(works) == 7 else Shift(start=start, end=end, days=works)
 
 
 def _service(minutes: NDArray[np.float64]) -> dict[str, Any]:
-    """The likelier of two distributions, or, where neither fits, the times as they are; what takes no time at all counts as a second."""
+    """The likelier of two distributions, or, where neither fits, the times as they are; what takes no time at all counts as a
+    second.
+    """
     from scipy.special import ndtr
 
     held = np.sort(np.maximum(minutes, 1 / 60))
@@ -376,8 +419,8 @@ def _service(minutes: NDArray[np.float64]) -> dict[str, Any]:
 
 
 def _shifted(rate: float, base: tuple[float, float] | None, accuracy: float) -> tuple[float, float]:
-    """Override rates on wrong and on right recommendations: those of the audited cases, moved on the scale of log odds until the officer's own rate of
-    overrides comes out.
+    """Override rates on wrong and on right recommendations: those of the audited cases, moved on the scale of log odds until the
+    officer's own rate of overrides comes out.
     """
     from scipy.optimize import brentq
     from scipy.special import expit, logit
@@ -414,8 +457,13 @@ def _citizens(log: pl.DataFrame, verdicts: pl.DataFrame, ended: pl.DataFrame, as
         return [float(each) for each in counts / counts.sum()]
 
     later = ((rows["rated"] - rows["ended"]).dt.total_microseconds() / DAY).to_numpy()
-    return {"response": rows.height / ended.height, "approved": chances(approved), "denied": chances(~approved), "stars_lost_per_day": lost,
-            "days_until": float(np.clip(later, 0, 365).mean())}  # fmt: skip
+    return {
+        "response": rows.height / ended.height,
+        "approved": chances(approved),
+        "denied": chances(~approved),
+        "stars_lost_per_day": lost,
+        "days_until": float(np.clip(later, 0, 365).mean()),
+    }
 
 
 def _slope(wait: NDArray[np.float64], stars: NDArray[np.float64]) -> float:
@@ -467,10 +515,10 @@ def fit_check(
     Returns
     -------
     polars.DataFrame
-        Per marginal: `marginal`, `unit`, `real`, `simulated` (mean over the worlds), `lo`, `hi` (least and most of the worlds), `inside` (whether
-        the real one lies between), and `distance`, mean over the worlds: the relative difference of a number (null where the real one is 0), the
-        total variation distance of a distribution (hours of the day, weekdays, shares of the officers, stars; `real` is then 0), the
-        Kolmogorov-Smirnov distance of the processing times.
+        Per marginal: `marginal`, `unit`, `real`, `simulated` (mean over the worlds), `lo`, `hi` (least and most of the worlds),
+        `inside` (whether the real one lies between), and `distance`, mean over the worlds: the relative difference of a number
+        (null where the real one is 0), the total variation distance of a distribution (hours of the day, weekdays, shares of the
+        officers, stars; `real` is then 0), the Kolmogorov-Smirnov distance of the processing times.
     """
     world = as_scenario(scenario)
     if replications < 2:
@@ -492,8 +540,16 @@ def fit_check(
             continue
         far = np.array([_distance(name, shape, world[name]) for world in drawn])
         rows.append((name, "distance", 0.0, float(far.mean()), float(far.min()), float(far.max()), None, float(far.mean())))
-    schema = {"marginal": pl.String, "unit": pl.String, "real": pl.Float64, "simulated": pl.Float64, "lo": pl.Float64, "hi": pl.Float64,
-              "inside": pl.Boolean, "distance": pl.Float64}  # fmt: skip
+    schema = {
+        "marginal": pl.String,
+        "unit": pl.String,
+        "real": pl.Float64,
+        "simulated": pl.Float64,
+        "lo": pl.Float64,
+        "hi": pl.Float64,
+        "inside": pl.Boolean,
+        "distance": pl.Float64,
+    }
     return pl.DataFrame(rows, schema=schema, orient="row")
 
 
@@ -507,15 +563,20 @@ def _numbers(log: pl.DataFrame) -> dict[tuple[str, str], float | None]:
     officers = ended.filter(pl.col("actor_kind") == "officer")
     length = (officers["ended"] - officers["assigned"]).dt.total_microseconds() / HOUR
     return {
-        ("cases a day", "cases"): came / days, ("still open at the end", "share"): 1 - ended.height / came if came else None,
-        ("processing time, mean", "hours"): _float(hours.mean()), ("processing time, median", "hours"): _float(hours.median()),
+        ("cases a day", "cases"): came / days,
+        ("still open at the end", "share"): 1 - ended.height / came if came else None,
+        ("processing time, mean", "hours"): _float(hours.mean()),
+        ("processing time, median", "hours"): _float(hours.median()),
         ("processing time, 90th percentile", "hours"): _float(hours.quantile(0.9)),
         ("processing time of people, median", "hours"): _float(length.median()),
         ("decided on a recommendation", "share"): verdicts.height / ended.height if ended.height else None,
-        ("override rate", "share"): _float(verdicts["override"].mean()), ("approved", "share"): _float(verdicts["approved"].mean()),
-        ("confidence, mean", "share"): _float(verdicts["confidence"].mean()), ("rated", "share"): stars.len() / ended.height if stars.len() else None,
-        ("stars, mean", "stars"): _float(stars.mean()), ("agents right, of the audited", "share"): _float(verdicts["right"].mean()),
-    }  # fmt: skip
+        ("override rate", "share"): _float(verdicts["override"].mean()),
+        ("approved", "share"): _float(verdicts["approved"].mean()),
+        ("confidence, mean", "share"): _float(verdicts["confidence"].mean()),
+        ("rated", "share"): stars.len() / ended.height if stars.len() else None,
+        ("stars, mean", "stars"): _float(stars.mean()),
+        ("agents right, of the audited", "share"): _float(verdicts["right"].mean()),
+    }
 
 
 def _float(value: Any) -> float | None:
@@ -529,11 +590,15 @@ def _shapes(log: pl.DataFrame) -> dict[str, Any]:
     stars = log.filter(pl.col("type") == "SAT_SCORE")["value"]
     rates = verdicts.group_by("actor").agg(k=pl.col("override").sum(), n=pl.len())
     return {
-        "arrivals by hour": _shares(came.dt.hour()), "arrivals by weekday": _shares(came.dt.weekday()), "ends by hour": _shares(ended["ended"].dt.hour()),
-        "cases by officer": _shares(ended["actor"]), "recommendations by agent": _shares(verdicts["agent"]) if verdicts["agent"].drop_nulls().len() else None, "overrides by officer": _shares(rates["actor"].gather(_repeated(rates["k"]))) if rates["k"].sum() else None,
+        "arrivals by hour": _shares(came.dt.hour()),
+        "arrivals by weekday": _shares(came.dt.weekday()),
+        "ends by hour": _shares(ended["ended"].dt.hour()),
+        "cases by officer": _shares(ended["actor"]),
+        "recommendations by agent": _shares(verdicts["agent"]) if verdicts["agent"].drop_nulls().len() else None,
+        "overrides by officer": _shares(rates["actor"].gather(_repeated(rates["k"]))) if rates["k"].sum() else None,
         "stars": _shares(stars) if stars.len() else None,
         "processing time": np.sort((ended["ended"] - ended["assigned"]).dt.total_microseconds().to_numpy()),
-    }  # fmt: skip
+    }
 
 
 def _repeated(counts: pl.Series) -> pl.Series:

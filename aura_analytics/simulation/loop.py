@@ -140,8 +140,8 @@ class OfficerDesk(_Desk):
 class Consequences(_Desk):
     """What follows from errors of agents, by the Accountant's table: points, cases, suspensions.
 
-    An agent that is suspended is asked no more from the next epoch on; a suspension without an end is lifted, and the case closed, after a
-    review. The last agent left goes on being asked. A reroute is not played: the case stays with its officer.
+    An agent that is suspended is asked no more from the next epoch on; a suspension without an end is lifted, and the case closed,
+    after a review. The last agent left goes on being asked. A reroute is not played: the case stays with its officer.
     """
 
     def __init__(self, world: World, hr: Hr, table: SeverityTable) -> None:
@@ -186,10 +186,22 @@ class Consequences(_Desk):
                 continue
             action = {"case": "case_opened"}.get(item.action, item.action)
             name_of = f"{case}/hr/{action}"
-            self.made.append(drafted(
-                action, name, "agent", event_id=name_of, rule=self._rule, rows=[scored], ts=self._time(at), case_id=case, points=item.points,
-                days=item.days, severity=severity, reason=f"{severity}: {', '.join(self._words[place])}",
-            ))  # fmt: skip
+            self.made.append(
+                drafted(
+                    action,
+                    name,
+                    "agent",
+                    event_id=name_of,
+                    rule=self._rule,
+                    rows=[scored],
+                    ts=self._time(at),
+                    case_id=case,
+                    points=item.points,
+                    days=item.days,
+                    severity=severity,
+                    reason=f"{severity}: {', '.join(self._words[place])}",
+                )
+            )
             if action == "suspension":
                 end = at + round(item.days * DAY) if item.days is not None else 2**62
                 self._until[agent] = max(self._until.get(agent, 0), end)

@@ -128,7 +128,8 @@ def shared_line(
     may
         Per kind the groups that may work on it, at least one.
     arrival, service
-        Per group the arrivals and durations of the cases on the group's clock, shape (n,); the first group's arrivals give the order.
+        Per group the arrivals and durations of the cases on the group's clock, shape (n,); the first group's arrivals give the
+        order.
     free
         Per group a heap of (moment from which free, server); it is changed to what holds afterwards.
     moment
@@ -141,8 +142,8 @@ def shared_line(
 
     Notes
     -----
-    In the order of arrival every case takes the earliest server that may work on it (of several, who has been free for longest): nobody who
-    came later can be in its way.
+    In the order of arrival every case takes the earliest server that may work on it (of several, who has been free for longest):
+    nobody who came later can be in its way.
     """
     n = len(queue)
     start, chosen, who = (np.empty(n, dtype=np.int64) for _ in range(3))

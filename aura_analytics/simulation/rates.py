@@ -12,13 +12,24 @@ YEAR = 365.25
 RATES = ("false_flags_per_officer_year", "flips_per_officer_year", "detected", "delay_days")
 LOOP_RATES = ("wrong_verdicts", "stars", "hours", "plans_per_officer_year", "plans_on_good_per_officer_year")
 # rates of what is counted: the count, and the years that it is counted in
-COUNTED = {"false_flags_per_officer_year": ("false", "good_years"), "flips_per_officer_year": ("flips", "years"),
-            "plans_per_officer_year": ("plans", "years"), "plans_on_good_per_officer_year": ("on_good", "good_years")}  # fmt: skip
+COUNTED = {
+    "false_flags_per_officer_year": ("false", "good_years"),
+    "flips_per_officer_year": ("flips", "years"),
+    "plans_per_officer_year": ("plans", "years"),
+    "plans_on_good_per_officer_year": ("on_good", "good_years"),
+}
 # as people call them
-RATE_WORDS = {"false_flags_per_officer_year": "false flags per officer-year", "flips_per_officer_year": "flips per officer-year",
-          "detected": "share of the bad ones found", "delay_days": "days until found", "wrong_verdicts": "share of wrong verdicts",
-          "stars": "stars, mean", "hours": "hours, mean", "plans_per_officer_year": "plans per officer-year",
-          "plans_on_good_per_officer_year": "plans for the others per officer-year"}  # fmt: skip
+RATE_WORDS = {
+    "false_flags_per_officer_year": "false flags per officer-year",
+    "flips_per_officer_year": "flips per officer-year",
+    "detected": "share of the bad ones found",
+    "delay_days": "days until found",
+    "wrong_verdicts": "share of wrong verdicts",
+    "stars": "stars, mean",
+    "hours": "hours, mean",
+    "plans_per_officer_year": "plans per officer-year",
+    "plans_on_good_per_officer_year": "plans for the others per officer-year",
+}
 
 
 @dataclass(frozen=True)
@@ -28,13 +39,14 @@ class RuleErrorRates:
     Attributes
     ----------
     rates
-        `rate`, `value`, `lo`, `hi` (Student's t across worlds; where all worlds say the same, exact limits of what was counted in all of them
-        together, which for 0 of many is not 0), `worlds` that have it: `false_flags_per_officer_year` (officers who are not made to
-        underperform and are ever flagged, per year of them), `flips_per_officer_year` (changes into and out of the flag, of everybody),
-        `detected` (share of those made to underperform who are ever flagged), `delay_days` (mean days until then, of those detected). Null
-        where no world has it.
+        `rate`, `value`, `lo`, `hi` (Student's t across worlds; where all worlds say the same, exact limits of what was counted in
+        all of them together, which for 0 of many is not 0), `worlds` that have it: `false_flags_per_officer_year` (officers who are
+        not made to underperform and are ever flagged, per year of them), `flips_per_officer_year` (changes into and out of the
+        flag, of everybody), `detected` (share of those made to underperform who are ever flagged), `delay_days` (mean days until
+        then, of those detected). Null where no world has it.
     detection
-        `day`, `share`, `lo`, `hi`: share of those made to underperform who were flagged by then (Wilson 95 %, over officers of all worlds).
+        `day`, `share`, `lo`, `hi`: share of those made to underperform who were flagged by then (Wilson 95 %, over officers of all
+        worlds).
     worlds
         One row a replication: `replication` and the rates.
     policy, scenario
@@ -63,7 +75,9 @@ class RuleErrorRates:
 
 @dataclass(frozen=True)
 class PolicyComparison:
-    """Two rules in the same worlds: `differences` has `rate`, `value` (second minus first), `lo`, `hi` (t of the paired differences), `worlds`."""
+    """Two rules in the same worlds: `differences` has `rate`, `value` (second minus first), `lo`, `hi` (t of the paired
+    differences), `worlds`.
+    """
 
     first: RuleErrorRates
     second: RuleErrorRates
@@ -77,9 +91,9 @@ class LoopComparison:
     Attributes
     ----------
     first, second
-        `rate`, `value`, `lo`, `hi` (as of `RuleErrorRates`), `worlds`: `wrong_verdicts` (share of the verdicts up to the horizon), `stars` (mean), `hours`
-        (mean, from arrival to verdict, of all that arrived), `plans_per_officer_year`, `plans_on_good_per_officer_year` (of officers who are not made to
-        underperform).
+        `rate`, `value`, `lo`, `hi` (as of `RuleErrorRates`), `worlds`: `wrong_verdicts` (share of the verdicts up to the horizon),
+        `stars` (mean), `hours` (mean, from arrival to verdict, of all that arrived), `plans_per_officer_year`,
+        `plans_on_good_per_officer_year` (of officers who are not made to underperform).
     differences
         The same of second minus first, paired (Student's t; no limits where all worlds agree).
     """

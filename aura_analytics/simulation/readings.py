@@ -1,8 +1,8 @@
 """Dossiers of a world in motion: what an analyst would read at each moment, with the very metrics of a real log.
 
-What a metric counts is known to the simulator without asking the log: verdicts, ratings, times. They go to the metrics' own sums directly,
-numbers in place of names; a test holds the boards equal to those that are counted from the events. Metrics that need more of a case's
-history are counted from the events.
+What a metric counts is known to the simulator without asking the log: verdicts, ratings, times. They go to the metrics' own sums
+directly, numbers in place of names; a test holds the boards equal to those that are counted from the events. Metrics that need more
+of a case's history are counted from the events.
 """
 
 from __future__ import annotations
@@ -51,7 +51,9 @@ class Readings(Protocol):
         """Take in cases that were given to somebody else."""
 
     def board(self, moment: int) -> pl.DataFrame:
-        """Dossiers as of a moment (microseconds from the Monday 0:00 before the run); `number` is the officer's, in all replications."""
+        """Dossiers as of a moment (microseconds from the Monday 0:00 before the run); `number` is the officer's, in all
+        replications.
+        """
 
 
 def readings(world: World, metrics: Iterable[str | Metric], window: str | None) -> Readings:
@@ -243,7 +245,9 @@ class Watch:
         return sorted(day for day in back if day > 0)
 
     def read(self, day: int, board: pl.DataFrame) -> list[int]:
-        """The numbers of the officers who are flagged on a day, if its verdicts are asked for; otherwise the board is only kept for later."""
+        """The numbers of the officers who are flagged on a day, if its verdicts are asked for; otherwise the board is only kept
+        for later.
+        """
         stacked = board
         if self._count > 1:
             self._boards[day] = board

@@ -26,8 +26,9 @@ class Ring:
     Parameters
     ----------
     names, weights
-        Of everybody; who has weight 0 gets nothing. A share is met up to a relative error of about one over the square root of the points: 1,024
-        for a weight of 1 (weights that are all below 1 are doubled until one is not, and where points would be too many they are halved).
+        Of everybody; who has weight 0 gets nothing. A share is met up to a relative error of about one over the square root of the
+        points: 1,024 for a weight of 1 (weights that are all below 1 are doubled until one is not, and where points would be too
+        many they are halved).
     """
 
     def __init__(self, names: Sequence[str], weights: NDArray[np.float64]) -> None:

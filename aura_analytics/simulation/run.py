@@ -35,13 +35,14 @@ class Truth:
     Attributes
     ----------
     cases
-        Per case: `case_id`, `queue`, `day`, `number`, `agent`, `officer`, `arrival`, `assigned`, `start`, `end`, `ai_recommendation`, `decided`,
-        `human_verdict` (null where the case was only resolved), `right_verdict`, `ai_right`, `human_right`, `override`, `confidence`, `invented`, `too_short`, `stars` (0: not rated),
-        `rated`, `audited`, `audit_at`. Cases that are not over by the end of the horizon are there with how they would go on.
+        Per case: `case_id`, `queue`, `day`, `number`, `agent`, `officer`, `arrival`, `assigned`, `start`, `end`,
+        `ai_recommendation`, `decided`, `human_verdict` (null where the case was only resolved), `right_verdict`, `ai_right`,
+        `human_right`, `override`, `confidence`, `invented`, `too_short`, `stars` (0: not rated), `rated`, `audited`, `audit_at`.
+        Cases that are not over by the end of the horizon are there with how they would go on.
     actors
-        Per officer and agent: `actor`, `actor_kind`, `group`, `bad` (chronically underperforming), `bad_since` (from when on), and the true
-        rates: `overrides_wrong`, `overrides_right` of officers, `accuracy` of agents (mean over queues, before any drift; where APPROVE is
-        right).
+        Per officer and agent: `actor`, `actor_kind`, `group`, `bad` (chronically underperforming), `bad_since` (from when on), and
+        the true rates: `overrides_wrong`, `overrides_right` of officers, `accuracy` of agents (mean over queues, before any drift;
+        where APPROVE is right).
     """
 
     def __init__(self, world: World, parts: list[Columns]) -> None:
@@ -63,14 +64,30 @@ class Truth:
 
         moments = {name: pl.Series(c[name] + world.zero).cast(micros) for name in ("arrival", "assigned", "start", "end")}
         rated = pl.Series(c["rated"] + world.zero).cast(micros).set(pl.Series(c["stars"] == 0), None)
-        return pl.DataFrame({
-            "case_id": texts.cases((c["queue"].astype("i8") << 40) | c["number"]), "queue": named(queues, c["queue"]),
-            "day": c["day"], "number": c["number"], "agent": named(pl.Series(world.agents), c["agent"]),
-            "officer": named(pl.Series(world.officers), c["officer"]), **moments, "ai_recommendation": named(words, recommend),
-            "decided": c["decided"], "human_verdict": named(words, verdict).set(pl.Series(~c["decided"]), None), "right_verdict": named(words, right),
-            "ai_right": c["ai_right"], "human_right": pl.Series(verdict == right).set(pl.Series(~c["decided"]), None), "override": c["override"], "confidence": c["sure"] / STEPS, "invented": c["invented"],
-            "too_short": c["too_short"], "stars": c["stars"], "rated": rated, "audited": c["audited"],
-        }).with_columns(audit_at=pl.when("audited").then(pl.col("end") + timedelta(days=world.scenario.audit_days)))  # fmt: skip
+        return pl.DataFrame(
+            {
+                "case_id": texts.cases((c["queue"].astype("i8") << 40) | c["number"]),
+                "queue": named(queues, c["queue"]),
+                "day": c["day"],
+                "number": c["number"],
+                "agent": named(pl.Series(world.agents), c["agent"]),
+                "officer": named(pl.Series(world.officers), c["officer"]),
+                **moments,
+                "ai_recommendation": named(words, recommend),
+                "decided": c["decided"],
+                "human_verdict": named(words, verdict).set(pl.Series(~c["decided"]), None),
+                "right_verdict": named(words, right),
+                "ai_right": c["ai_right"],
+                "human_right": pl.Series(verdict == right).set(pl.Series(~c["decided"]), None),
+                "override": c["override"],
+                "confidence": c["sure"] / STEPS,
+                "invented": c["invented"],
+                "too_short": c["too_short"],
+                "stars": c["stars"],
+                "rated": rated,
+                "audited": c["audited"],
+            }
+        ).with_columns(audit_at=pl.when("audited").then(pl.col("end") + timedelta(days=world.scenario.audit_days)))
 
     @cached_property
     def actors(self) -> pl.DataFrame:
@@ -84,8 +101,8 @@ class SimulationRun:
     Attributes
     ----------
     events
-        On the contract, up to the end of the horizon; in the order of time, unless `ordered=False` was asked. Where they were written to a
-        file, they are read from it when they are asked for.
+        On the contract, up to the end of the horizon; in the order of time, unless `ordered=False` was asked. Where they were
+        written to a file, they are read from it when they are asked for.
     truth
         What a real log never shows.
     actions
@@ -97,9 +114,15 @@ class SimulationRun:
     """
 
     def __init__(
-        self, events: pl.DataFrame | None, actions: pl.DataFrame, truth: Truth, scenario: Scenario, seed: int, replication: int,
+        self,
+        events: pl.DataFrame | None,
+        actions: pl.DataFrame,
+        truth: Truth,
+        scenario: Scenario,
+        seed: int,
+        replication: int,
         path: Path | None = None,
-    ) -> None:  # fmt: skip
+    ) -> None:
         if events is not None:
             self.__dict__["events"] = events
         self.actions: pl.DataFrame
@@ -154,13 +177,15 @@ def simulate(
     scenario
         A `Scenario`, the name of one that comes along, or the path of a file.
     seed
-        The same seed gives the same events, to the last byte; two policies on one seed see the same arrivals, service draws and citizens.
+        The same seed gives the same events, to the last byte; two policies on one seed see the same arrivals, service draws and
+        citizens.
     days
         Horizon, instead of the scenario's own.
     replication
         Number of the replication; different ones are independent.
     policy
-        What HR goes by, instead of the scenario's own policy: a `Policy`, the name of a shipped one, or a file; a scenario without HR gets one.
+        What HR goes by, instead of the scenario's own policy: a `Policy`, the name of a shipped one, or a file; a scenario without
+        HR gets one.
     ordered
         Whether the events come in the order of time; False is faster, and they come by kind, some weeks at a time.
     out
@@ -185,7 +210,8 @@ def simulate(
     --------
     >>> scenario = Scenario.read({"name": "tiny", "days": 5, "queues": [{"name": "loans", "per_day": 10}],
     ...                           "agents": [{"name": "model", "accuracy": 0.8}],
-    ...                           "officers": [{"name": "officer", "service": {"minutes": 20}, "overrides_wrong": 0.8, "overrides_right": 0.1}]})
+    ...                           "officers": [{"name": "officer", "service": {"minutes": 20},
+    ...                                         "overrides_wrong": 0.8, "overrides_right": 0.1}]})
     >>> run = simulate(scenario, seed=1)
     >>> run.events.equals(simulate(scenario, seed=1).events)
     True
@@ -197,9 +223,12 @@ def simulate(
         chosen = chosen.changed(hr={})
     expected = chosen.events_expected
     if expected > most and out is None:
-        problem = Problem("the run would be too large", got=f"about {expected:,.0f} events ({expected * _BYTES / 2**30:,.1f} GiB)",
-                          expected=f"at most {most:,}", next="shorten it, write to a file with out=... (--out), or say most=... (--most) if there "
-                          "is memory for it")  # fmt: skip
+        problem = Problem(
+            "the run would be too large",
+            got=f"about {expected:,.0f} events ({expected * _BYTES / 2**30:,.1f} GiB)",
+            expected=f"at most {most:,}",
+            next="shorten it, write to a file with out=... (--out), or say most=... (--most) if there is memory for it",
+        )
         raise ParameterError(problem)
     world = World(chosen, [Streams(seed, replication)])
     play = _Play(world, rule, ordered=ordered, progress=progress)
@@ -322,13 +351,33 @@ def _written(frames: Iterator[pl.DataFrame], path: Path) -> None:
 def true_actors(scenario: Scenario) -> pl.DataFrame:
     """Per officer and agent the true rates."""
     rows: list[dict[str, Any]] = [
-        {"actor": name, "actor_kind": group.kind, "group": group.name, "bad": group.bad, "bad_since": scenario.start if group.bad else None,
-         "overrides_wrong": group.overrides_wrong, "overrides_right": group.overrides_right, "accuracy": None}
-        for group in scenario.officers for name in group.names
-    ]  # fmt: skip
+        {
+            "actor": name,
+            "actor_kind": group.kind,
+            "group": group.name,
+            "bad": group.bad,
+            "bad_since": scenario.start if group.bad else None,
+            "overrides_wrong": group.overrides_wrong,
+            "overrides_right": group.overrides_right,
+            "accuracy": None,
+        }
+        for group in scenario.officers
+        for name in group.names
+    ]
     for agents in scenario.agents:
         shares = list(agents.accuracy.values()) if isinstance(agents.accuracy, dict) else [agents.accuracy]
-        rows += [{"actor": name, "actor_kind": "agent", "group": agents.name, "bad": False, "bad_since": None, "overrides_wrong": None,
-                  "overrides_right": None, "accuracy": sum(shares) / len(shares)} for name in agents.names]  # fmt: skip
+        rows += [
+            {
+                "actor": name,
+                "actor_kind": "agent",
+                "group": agents.name,
+                "bad": False,
+                "bad_since": None,
+                "overrides_wrong": None,
+                "overrides_right": None,
+                "accuracy": sum(shares) / len(shares),
+            }
+            for name in agents.names
+        ]
     floats = dict.fromkeys(("overrides_wrong", "overrides_right", "accuracy"), pl.Float64)
     return pl.DataFrame(rows, schema_overrides={**floats, "bad_since": pl.Date})

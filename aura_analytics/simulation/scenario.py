@@ -62,8 +62,8 @@ class Drift(Strict):
 class Calibration(Strict):
     """An agent whose confidence says how likely it is to be right, well or badly.
 
-    Cases differ in difficulty: the chance to be right varies around the accuracy, normally on the scale of log odds. The confidence is that
-    chance with its log odds stretched and moved: slope 1 and bias 0 are perfectly calibrated, a bias above 0 boasts.
+    Cases differ in difficulty: the chance to be right varies around the accuracy, normally on the scale of log odds. The confidence
+    is that chance with its log odds stretched and moved: slope 1 and bias 0 are perfectly calibrated, a bias above 0 boasts.
     """
 
     spread: float = Field(1, ge=0, le=5, description="standard deviation of the log odds of being right, over cases")
@@ -217,7 +217,8 @@ class Scenario(YamlModel):
     --------
     >>> scenario = Scenario.read({"name": "tiny", "days": 5, "queues": [{"name": "loans", "per_day": 10}],
     ...                           "agents": [{"name": "model", "accuracy": 0.8}],
-    ...                           "officers": [{"name": "officer", "service": {"minutes": 20}, "overrides_wrong": 0.8, "overrides_right": 0.1}]})
+    ...                           "officers": [{"name": "officer", "service": {"minutes": 20},
+    ...                                         "overrides_wrong": 0.8, "overrides_right": 0.1}]})
     >>> scenario.cases_expected
     50.0
     """
@@ -349,7 +350,9 @@ class Scenario(YamlModel):
         return self
 
     def _loads(self) -> list[tuple[float, str]]:
-        """Work over capacity: of everybody, and of every queue (with what else its people must do) beside those who may work on it."""
+        """Work over capacity: of everybody, and of every queue (with what else its people must do) beside those who may work on
+        it.
+        """
         hours = {
             group.name: 24.0 if group.shift is None else (group.shift.end - group.shift.start) * len(group.shift.days) / 7
             for group in self.officers

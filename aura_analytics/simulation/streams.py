@@ -15,16 +15,30 @@ if TYPE_CHECKING:
 __all__ = ["PURPOSES", "Draws", "Streams"]
 
 PURPOSES = (
-    "arrival", "truth", "agent", "ai", "sure", "invented", "short", "officer", "service", "verdict", "response", "stars", "rated", "audit",
-    "difficulty", "decides",
-)  # fmt: skip
+    "arrival",
+    "truth",
+    "agent",
+    "ai",
+    "sure",
+    "invented",
+    "short",
+    "officer",
+    "service",
+    "verdict",
+    "response",
+    "stars",
+    "rated",
+    "audit",
+    "difficulty",
+    "decides",
+)
 
 
 class Streams:
     """The random numbers of one replication.
 
-    A stream is named by purpose and owner ("count/loans", "service/loans") and has a counter of its own; adding an officer, a queue or another
-    kind of draw leaves every other number as it is.
+    A stream is named by purpose and owner ("count/loans", "service/loans") and has a counter of its own; adding an officer, a queue
+    or another kind of draw leaves every other number as it is.
 
     Parameters
     ----------

@@ -215,9 +215,13 @@ def _paired(first: pl.DataFrame, second: pl.DataFrame, names: tuple[str, ...]) -
 
 
 def _collected(
-    common: tuple[Any, ...], replications: int, side: int, workers: int, folder: str | Path | None,
+    common: tuple[Any, ...],
+    replications: int,
+    side: int,
+    workers: int,
+    folder: str | Path | None,
     progress: Callable[[int, int], None] | None,
-) -> list[dict[str, Any]]:  # fmt: skip
+) -> list[dict[str, Any]]:
     """The results of all worlds; those that are there already are not played again."""
     place = None if folder is None else Path(folder)
     if place is not None:
@@ -301,12 +305,21 @@ def _read(
         mine = first[place * size : (place + 1) * size]
         days = mine[bad & (mine > 0)].tolist()
         false = int((person & ~bad & (mine > 0)).sum())
-        rows.append({
-            "replication": number, "false": false, "flips": int(flips[place]), "good_years": good * years, "years": people * years,
-            "false_flags_per_officer_year": false / (good * years) if good else None,
-            "flips_per_officer_year": int(flips[place]) / (people * years) if people else None, "detected": len(days) / int(bad.sum()) if bad.any() else None,
-            "delay_days": float(np.mean(days)) if days else None, "days": days, "bad": int(bad.sum()),
-        })  # fmt: skip
+        rows.append(
+            {
+                "replication": number,
+                "false": false,
+                "flips": int(flips[place]),
+                "good_years": good * years,
+                "years": people * years,
+                "false_flags_per_officer_year": false / (good * years) if good else None,
+                "flips_per_officer_year": int(flips[place]) / (people * years) if people else None,
+                "detected": len(days) / int(bad.sum()) if bad.any() else None,
+                "delay_days": float(np.mean(days)) if days else None,
+                "days": days,
+                "bad": int(bad.sum()),
+            }
+        )
     return rows
 
 
@@ -316,8 +329,9 @@ def _lived(scenario: Scenario, policy: Policy, seed: int, number: int) -> dict[s
 
 
 def outcome(run: SimulationRun) -> dict[str, Any]:
-    """What became of a world: `wrong_verdicts`, `stars`, `hours`, `plans` and `on_good` (plans of officers who are not made to underperform), their
-    rates as of `LoopComparison`, and the officer-years (`years`, `good_years`); null where nothing was decided, rated or worked on.
+    """What became of a world: `wrong_verdicts`, `stars`, `hours`, `plans` and `on_good` (plans of officers who are not made to
+    underperform), their rates as of `LoopComparison`, and the officer-years (`years`, `good_years`); null where nothing was
+    decided, rated or worked on.
     """
     scenario = run.scenario
     horizon = datetime.combine(scenario.start, time(), timezone.utc) + timedelta(days=scenario.days)
@@ -331,11 +345,16 @@ def outcome(run: SimulationRun) -> dict[str, Any]:
     # all that arrived, as they went on after the horizon too: leaving out the late ones flatters
     hours = (run.truth.cases["end"] - run.truth.cases["arrival"]).dt.total_microseconds() / 3.6e9
     return {
-        "wrong_verdicts": _number((~cases["human_right"]).mean()), "stars": _number(rated.mean()),
-        "hours": _number(hours.mean()), "plans": plans.height, "years": officers.height * years, "on_good": on_good, "good_years": len(good) * years,
+        "wrong_verdicts": _number((~cases["human_right"]).mean()),
+        "stars": _number(rated.mean()),
+        "hours": _number(hours.mean()),
+        "plans": plans.height,
+        "years": officers.height * years,
+        "on_good": on_good,
+        "good_years": len(good) * years,
         "plans_per_officer_year": plans.height / (officers.height * years) if officers.height else None,
         "plans_on_good_per_officer_year": on_good / (len(good) * years) if len(good) else None,
-    }  # fmt: skip
+    }
 
 
 def _number(value: Any) -> float | None:

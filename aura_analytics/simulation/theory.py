@@ -11,7 +11,9 @@ __all__ = ["Queueing", "erlang_b", "littles_law", "mg1", "mmc"]
 
 @dataclass(frozen=True)
 class Queueing:
-    """A queue in its steady state: mean number waiting (`lq`) and present (`l`), mean wait (`wq`) and stay (`w`), load, chance of an idle system (`p0`)."""
+    """A queue in its steady state: mean number waiting (`lq`) and present (`l`), mean wait (`wq`) and stay (`w`), load, chance of
+    an idle system (`p0`).
+    """
 
     lq: float
     l: float  # noqa: E741  (the field's symbol)

@@ -1,7 +1,7 @@
 """A world in motion: cases arrive, agents recommend, officers decide, citizens rate; an epoch at a time.
 
-Several replications of one scenario are played side by side: everybody exists once per replication, and every step is one step for all.
-Within an epoch nothing reacts; between epochs HR and the router may change who is asked and how they act.
+Several replications of one scenario are played side by side: everybody exists once per replication, and every step is one step for
+all. Within an epoch nothing reacts; between epochs HR and the router may change who is asked and how they act.
 """
 
 from __future__ import annotations
@@ -33,10 +33,45 @@ __all__ = ["STEPS", "World", "together"]
 
 STEPS = 10_000  # of a confidence: it has four decimals
 # the columns of cases that have come, and of those that are done with
-CAME = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented", "too_short",
-        "officer", "audited")  # fmt: skip
-KEPT = ("replication", "queue", "number", "day", "arrival", "assigned", "approve_right", "agent", "ai_right", "sure", "invented",
-        "too_short", "officer", "given", "start", "end", "decided", "override", "stars", "rated", "audited")  # fmt: skip
+CAME = (
+    "replication",
+    "queue",
+    "number",
+    "day",
+    "arrival",
+    "assigned",
+    "approve_right",
+    "agent",
+    "ai_right",
+    "sure",
+    "invented",
+    "too_short",
+    "officer",
+    "audited",
+)
+KEPT = (
+    "replication",
+    "queue",
+    "number",
+    "day",
+    "arrival",
+    "assigned",
+    "approve_right",
+    "agent",
+    "ai_right",
+    "sure",
+    "invented",
+    "too_short",
+    "officer",
+    "given",
+    "start",
+    "end",
+    "decided",
+    "override",
+    "stars",
+    "rated",
+    "audited",
+)
 
 
 def together(parts: Sequence[Columns]) -> Columns:
@@ -98,17 +133,34 @@ class World:
         if (capacity > 1).any():
             self.state.places = [[0] * int(many) for _ in streams for many in capacity]
         self._pools = [
-            [[(0, int(o) + r * len(self.officers)) for o in np.flatnonzero(self.officer_group == g) for _ in range(group.capacity or 0)]
-             if group.pooled else [] for g, group in enumerate(scenario.officers)] for r in range(len(streams))
-        ]  # fmt: skip
+            [
+                [
+                    (0, int(o) + r * len(self.officers))
+                    for o in np.flatnonzero(self.officer_group == g)
+                    for _ in range(group.capacity or 0)
+                ]
+                if group.pooled
+                else []
+                for g, group in enumerate(scenario.officers)
+            ]
+            for r in range(len(streams))
+        ]
         self._purposes = _purposes(scenario)
         self._draws = [[Draws(stream, queue.name) for queue in scenario.queues] for stream in streams]
         self._numbers = np.zeros((len(streams), len(scenario.queues)), dtype=np.int64)
         self._counts = np.array([[self._per_day(stream, queue) for queue in scenario.queues] for stream in streams])
-        self._accuracy = np.array([
-            [[_share(agents.accuracy, queue.name) if agents.accuracy_denials is None else agents.accuracy_denials,
-              _share(agents.accuracy, queue.name)] for queue in scenario.queues] for agents in scenario.agents
-        ])  # fmt: skip
+        self._accuracy = np.array(
+            [
+                [
+                    [
+                        _share(agents.accuracy, queue.name) if agents.accuracy_denials is None else agents.accuracy_denials,
+                        _share(agents.accuracy, queue.name),
+                    ]
+                    for queue in scenario.queues
+                ]
+                for agents in scenario.agents
+            ]
+        )
         self.waiting: Columns | None = None
 
     def _group_of(self, officer: NDArray[np.int32]) -> NDArray[np.int64]:
@@ -173,7 +225,9 @@ class World:
         return {name: cases[name] for name in KEPT}
 
     def hand_over(self, moment: int) -> Columns | None:
-        """Give what waits for those who are away to others; returns what moved, with how often somebody had been assigned before."""
+        """Give what waits for those who are away to others; returns what moved, with how often somebody had been assigned
+        before.
+        """
         cases, away = self.waiting, self.state.away
         if cases is None:
             return None
@@ -238,8 +292,10 @@ class World:
         columns: Columns = {
             "replication": np.repeat(np.arange(self.replications, dtype=np.int32), totals.sum(axis=1)),
             "queue": np.repeat(np.tile(np.arange(len(queues), dtype=np.int16), self.replications), each),
-            "number": _joined(numbers), "day": _joined(days).astype(np.int32), "arrival": _joined(arrivals),
-        }  # fmt: skip
+            "number": _joined(numbers),
+            "day": _joined(days).astype(np.int32),
+            "arrival": _joined(arrivals),
+        }
         for purpose, parts in drawn.items():
             columns[f"u:{purpose}"] = _joined(parts)
         return columns
@@ -452,11 +508,22 @@ def _purposes(scenario: Scenario) -> list[str]:
     agents, citizens = scenario.agents, scenario.citizens
     many = sum(group.count for group in agents) > 1
     asked = {
-        "truth": True, "agent": many, "ai": True, "sure": any(each.confidence_sd for each in agents), "invented": any(each.hallucination for each in agents),
-        "short": any(each.too_short for each in agents), "officer": True, "service": True, "verdict": True, "response": citizens.response > 0,
-        "stars": citizens.response > 0, "rated": citizens.response > 0, "audit": scenario.audited > 0,
-        "difficulty": any(each.calibration for each in agents), "decides": any(each.decides < 1 for each in scenario.officers),
-    }  # fmt: skip
+        "truth": True,
+        "agent": many,
+        "ai": True,
+        "sure": any(each.confidence_sd for each in agents),
+        "invented": any(each.hallucination for each in agents),
+        "short": any(each.too_short for each in agents),
+        "officer": True,
+        "service": True,
+        "verdict": True,
+        "response": citizens.response > 0,
+        "stars": citizens.response > 0,
+        "rated": citizens.response > 0,
+        "audit": scenario.audited > 0,
+        "difficulty": any(each.calibration for each in agents),
+        "decides": any(each.decides < 1 for each in scenario.officers),
+    }
     return [purpose for purpose, wanted in asked.items() if wanted]
 
 

@@ -35,8 +35,11 @@ def test_the_document_s_json(store: Ledger) -> None:
     accountant = Accountant(store)
     assert accountant.evaluate(payload()) == {"score": 90.0, "penalties": [], "confidence": 0.9, "error_severity": "low"}
     assert accountant.evaluate(payload(job=8, output="short")) == {
-        "score": 80.0, "penalties": ["too_short"], "confidence": 0.9, "error_severity": "medium",
-    }  # fmt: skip
+        "score": 80.0,
+        "penalties": ["too_short"],
+        "confidence": 0.9,
+        "error_severity": "medium",
+    }
     assert accountant.evaluate(payload(job=9, output="", confidence=0.2))["error_severity"] == "high"
     assert aura.standing(store.lazy()).select("actor", "reputation", "standing").row(0) == ("gpt", 94.0, "good")
     assert store.events().collect().pipe(aura.events.validate).height == 5
@@ -136,11 +139,16 @@ def test_tables_in_yaml(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("change", "said"),
-    [({"model_name": None}, "model_name is missing"), ({"job_id": ""}, "job_id is missing"), ({"task": None}, "task cannot be read"),
-     ({"model_output": "x"}, "model_output cannot be read"), ({"attempt": 0}, "attempt is out of range"),
-     ({"model_output": {"output": LONG, "confidence": 11}}, "confidence is out of range"),
-     ({"model_output": {"output": None, "confidence": 0.5}}, "output is no text")],
-)  # fmt: skip
+    [
+        ({"model_name": None}, "model_name is missing"),
+        ({"job_id": ""}, "job_id is missing"),
+        ({"task": None}, "task cannot be read"),
+        ({"model_output": "x"}, "model_output cannot be read"),
+        ({"attempt": 0}, "attempt is out of range"),
+        ({"model_output": {"output": LONG, "confidence": 11}}, "confidence is out of range"),
+        ({"model_output": {"output": None, "confidence": 0.5}}, "output is no text"),
+    ],
+)
 def test_payloads_that_cannot_be_read(change: dict[str, Any], said: str, tmp_path: Path) -> None:
     with Ledger(tmp_path / "a.db", mirror=False) as store:
         with pytest.raises(InputError, match=said):
@@ -156,8 +164,15 @@ def test_history_under_another_policy(tmp_path: Path) -> None:
         for job, output in enumerate([LONG, LIE, "short", "", "N/A, but long enough to pass for an answer, is it not?"]):
             accountant.evaluate(payload(job=job, output=output))
         Accountant(store, keep_output=False).evaluate(payload(job="secret", output=LIE))
-        other = PenaltyPolicy.read({"name": "other", "penalties": [
-            {"name": "refused", "contains_any": ["n/a"], "points": 50, "severity": "high"}, {"name": "too_short", "shorter_than": 3, "points": 20}]})  # fmt: skip
+        other = PenaltyPolicy.read(
+            {
+                "name": "other",
+                "penalties": [
+                    {"name": "refused", "contains_any": ["n/a"], "points": 50, "severity": "high"},
+                    {"name": "too_short", "shorter_than": 3, "points": 20},
+                ],
+            }
+        )
         again = rescore(store.lazy(), other)
         assert again["new_score"].to_list() == [90.0, 90.0, 90.0, 70.0, 40.0, None]
         assert again["new_severity"].to_list() == ["low", "low", "low", "low", "high", None]

@@ -64,16 +64,28 @@ def test_score_reads_lines_as_json_has_them(tmp_path: Path) -> None:
 
 
 def test_score_keeps_what_it_cannot_score(tmp_path: Path) -> None:
-    bad = ['{"output": "x", "confidence": 11}', '{"output": null}', "no json", '{"output": "x", "confidence": "high"}', "[1]",
-           '{"output": "x", "confidence": 0.5, "min_length": "a"}']  # fmt: skip
+    bad = [
+        '{"output": "x", "confidence": 11}',
+        '{"output": null}',
+        "no json",
+        '{"output": "x", "confidence": "high"}',
+        "[1]",
+        '{"output": "x", "confidence": 0.5, "min_length": "a"}',
+    ]
     (tmp_path / "o.jsonl").write_bytes(("\n".join([json.dumps(OUTPUTS[0]), *bad]) + "\n").encode() + b"\xff\n")
     done = run("score", "o.jsonl", "--json", "--quarantine", "q.jsonl", cwd=tmp_path, code=1)
     assert len(done.stdout.splitlines()) == 1 and "7 lines that cannot be scored set aside in q.jsonl" in done.stderr
     kept = [json.loads(line) for line in (tmp_path / "q.jsonl").read_text().splitlines()]
     assert [row["line"] for row in kept] == [2, 3, 4, 5, 6, 7, 8] and kept[2]["text"] == "no json"
     assert [row["problem"].split(" (")[0] for row in kept] == [
-        "confidence is out of range", "output is no text", "not JSON", "confidence is no number", "not a JSON object", "min_length is no number", "not UTF-8",
-    ]  # fmt: skip
+        "confidence is out of range",
+        "output is no text",
+        "not JSON",
+        "confidence is no number",
+        "not a JSON object",
+        "min_length is no number",
+        "not UTF-8",
+    ]
     assert "exists already" in run("score", "o.jsonl", "--quarantine", "q.jsonl", cwd=tmp_path, code=2).stderr
     assert "no such file" in run("score", "no.jsonl", cwd=tmp_path, code=2).stderr
     (tmp_path / "p.yaml").write_text("name: x\npenalties: [{name: words, contains_any: [careful], points: 1}]\n")
@@ -85,8 +97,13 @@ def ledger(tmp_path: Path) -> Path:
     with Ledger(tmp_path / "aura.db", mirror=False) as store:
         accountant = Accountant(store)
         for job, (name, kind) in enumerate([("gpt", "agent"), ("anne", "officer")]):
-            payload: dict[str, Any] = {"model_name": name, "job_id": job, "task": {}, "actor_kind": kind,
-                                       "model_output": {"output": "This value is undefined, and that is all there is.", "confidence": 0.9}}  # fmt: skip
+            payload: dict[str, Any] = {
+                "model_name": name,
+                "job_id": job,
+                "task": {},
+                "actor_kind": kind,
+                "model_output": {"output": "This value is undefined, and that is all there is.", "confidence": 0.9},
+            }
             accountant.evaluate(payload)
     return tmp_path
 

@@ -65,10 +65,17 @@ def slow_standing(events: list[dict[str, Any]], as_of: datetime) -> dict[str, di
 
 
 ACTS = st.lists(
-    st.tuples(st.sampled_from(["reputation", "suspension", "reinstatement", "case_opened", "promotion", "demotion", "overturned", "case_closed"]),
-              st.sampled_from(["a", "b"]), st.integers(0, 12), st.integers(0, 40)),
-    min_size=1, max_size=30,
-)  # fmt: skip
+    st.tuples(
+        st.sampled_from(
+            ["reputation", "suspension", "reinstatement", "case_opened", "promotion", "demotion", "overturned", "case_closed"]
+        ),
+        st.sampled_from(["a", "b"]),
+        st.integers(0, 12),
+        st.integers(0, 40),
+    ),
+    min_size=1,
+    max_size=30,
+)
 
 
 @given(ACTS, st.integers(0, 45), st.randoms())
@@ -116,10 +123,15 @@ def _holds(name: str, events: list[dict[str, Any]], as_of: datetime) -> bool:
 
 
 def test_as_it_stood_on_any_day() -> None:
-    log = aura.events.from_records([
-        action(1, "reputation", points=-5.0), action(2, "suspension", until=(START + timedelta(hours=30)).isoformat()),
-        action(3, "plan_opened"), action(40, "plan_closed", refers_to="e0003"), action(50, "promotion"),
-    ])  # fmt: skip
+    log = aura.events.from_records(
+        [
+            action(1, "reputation", points=-5.0),
+            action(2, "suspension", until=(START + timedelta(hours=30)).isoformat()),
+            action(3, "plan_opened"),
+            action(40, "plan_closed", refers_to="e0003"),
+            action(50, "promotion"),
+        ]
+    )
     at = {hour: standing(log, START + timedelta(hours=hour)).row(0, named=True) for hour in (1, 2, 3, 31, 41, 60)}
     assert [at[hour]["standing"] for hour in (1, 2, 3, 31, 41)] == ["good", "suspended", "suspended", "on_plan", "good"]
     assert at[60]["level"] == 1 and at[60]["reputation"] == 95.0 and at[60]["actions"] == 5
@@ -211,8 +223,14 @@ def scores(actor: str, days: list[float], value: float, kind: str = "agent") -> 
 def test_the_ladder(tmp_path: Path) -> None:
     ladder = Ladder.example()
     assert (ladder.promote_at, ladder.demote_below, ladder.least, ladder.window) == (85, 50, 3, "30d")
-    rows = [*scores("up", [61, 70, 80], 85.0), *scores("down", [61, 70, 80], 49.9), *scores("few", [70, 80], 99.0), *scores("mid", [61, 70, 80], 60.0),
-            *scores("edge", [60, 70, 80], 99.0), *scores("anne", [61, 70, 80], 10.0, "officer")]  # fmt: skip
+    rows = [
+        *scores("up", [61, 70, 80], 85.0),
+        *scores("down", [61, 70, 80], 49.9),
+        *scores("few", [70, 80], 99.0),
+        *scores("mid", [61, 70, 80], 60.0),
+        *scores("edge", [60, 70, 80], 99.0),
+        *scores("anne", [61, 70, 80], 10.0, "officer"),
+    ]
     as_of = START + timedelta(days=90)
     log = aura.events.from_records(rows)
     moves = dict(ladder.evaluate(log, as_of).select("actor", "move").rows())

@@ -73,9 +73,16 @@ def test_the_document_s_ranking(tmp_path: Path) -> None:
 def test_following_equals_reading_anew(values: list[tuple[str, int]]) -> None:
     models = [Model("a", ("x",)), Model("b"), Model("c", ("x", "y"))]
     rows = [
-        {"type": "EVALUATION", "actor": name, "actor_kind": "agent", "value": float(value), "ts": START + timedelta(minutes=i), "event_id": f"e{i}"}
+        {
+            "type": "EVALUATION",
+            "actor": name,
+            "actor_kind": "agent",
+            "value": float(value),
+            "ts": START + timedelta(minutes=i),
+            "event_id": f"e{i}",
+        }
         for i, (name, value) in enumerate(values)
-    ]  # fmt: skip
+    ]
     by_hand = Router(models)
     for name, value in values:
         by_hand.observe(name, score=value)
@@ -94,8 +101,14 @@ def test_following_equals_reading_anew(values: list[tuple[str, int]]) -> None:
 )
 def test_a_suspended_model_is_never_chosen(away: list[bool], strategy: str, seed: int) -> None:
     names = [f"m{i}" for i in range(4)]
-    rows = [*scored("m0", [99.0] * 5), *(action_event("suspension", name, "agent", event_id=f"s/{name}", ts=START)
-                                         for name, gone in zip(names, away, strict=True) if gone)]  # fmt: skip
+    rows = [
+        *scored("m0", [99.0] * 5),
+        *(
+            action_event("suspension", name, "agent", event_id=f"s/{name}", ts=START)
+            for name, gone in zip(names, away, strict=True)
+            if gone
+        ),
+    ]
     router = Router([Model(name) for name in names], aura.events.from_records(rows), strategy=strategy, exploration=0.5, seed=seed)
     free = {name for name, gone in zip(names, away, strict=True) if not gone}
     if not free:
@@ -109,8 +122,16 @@ def test_a_suspended_model_is_never_chosen(away: list[bool], strategy: str, seed
         assert sum(made.propensities) == pytest.approx(1) and made.propensity > 0
 
 
-@given(st.lists(st.tuples(st.sampled_from(["suspension", "reinstatement", "overturned"]), st.sampled_from("ab"), st.integers(0, 6), st.booleans()),
-                min_size=1, max_size=14), st.integers(1, 5))  # fmt: skip
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["suspension", "reinstatement", "overturned"]), st.sampled_from("ab"), st.integers(0, 6), st.booleans()
+        ),
+        min_size=1,
+        max_size=14,
+    ),
+    st.integers(1, 5),
+)
 def test_who_is_suspended_is_the_fold_of_hr(acts: list[tuple[str, str, int, bool]], pieces: int) -> None:
     events: list[dict[str, Any]] = []
     for i, (name, actor, hour, ends) in enumerate(acts):
@@ -197,8 +218,10 @@ def test_the_league_on_average() -> None:
     seeds = range(12)
     boastful = np.mean([league(Router(models), 2_000, seed, learn=True) for seed in seeds])
     assert abs(boastful - 0.55) <= 0.02
-    found = {name: np.mean([league(Router(models, strategy=name, seed=seed), 2_000, seed, learn=True) for seed in seeds])
-             for name in ("thompson", "epsilon_greedy", "ucb1")}  # fmt: skip
+    found = {
+        name: np.mean([league(Router(models, strategy=name, seed=seed), 2_000, seed, learn=True) for seed in seeds])
+        for name in ("thompson", "epsilon_greedy", "ucb1")
+    }
     assert found["thompson"] >= 0.90 and found["epsilon_greedy"] > 0.84 and found["ucb1"] > 0.84, found
 
 
@@ -210,9 +233,15 @@ def test_thompson_s_chances() -> None:
 
 @pytest.mark.parametrize(
     ("a", "b"),
-    [([3, 8, 2, 9], [4, 5, 7, 6]), ([400, 410, 900], [600, 590, 1_300]), ([1] * 12, [1] * 12), ([20_000, 20_100], [5_000, 5_000]),
-     ([1, 500, 500], [1, 30, 31]), ([1.5, 2], [1, 3])],
-)  # fmt: skip
+    [
+        ([3, 8, 2, 9], [4, 5, 7, 6]),
+        ([400, 410, 900], [600, 590, 1_300]),
+        ([1] * 12, [1] * 12),
+        ([20_000, 20_100], [5_000, 5_000]),
+        ([1, 500, 500], [1, 30, 31]),
+        ([1.5, 2], [1, 3]),
+    ],
+)
 def test_chances_against_draws(a: list[float], b: list[float]) -> None:
     found = best_probabilities(a, b)
     draws = np.random.default_rng(7).beta(np.array(a)[:, None], np.array(b)[:, None], (len(a), 400_000))
@@ -297,10 +326,17 @@ def synthetic(seed: int, n: int = 600) -> tuple[pl.DataFrame, dict[str, float]]:
     queue = rng.integers(0, 2, n)
     chosen = np.array([rng.choice(3, p=logged[q]) for q in queue])
     reward = rng.random(n) < truth[queue, chosen]
-    table = pl.DataFrame({
-        "case_id": [f"j{i}" for i in range(n)], "queue": [f"q{q}" for q in queue], "actor": [names[c] for c in chosen],
-        "propensity": logged[queue, chosen], "candidates": [names] * n, "propensities": logged[queue].tolist(), "reward": reward.astype(float),
-    })  # fmt: skip
+    table = pl.DataFrame(
+        {
+            "case_id": [f"j{i}" for i in range(n)],
+            "queue": [f"q{q}" for q in queue],
+            "actor": [names[c] for c in chosen],
+            "propensity": logged[queue, chosen],
+            "candidates": [names] * n,
+            "propensities": logged[queue].tolist(),
+            "reward": reward.astype(float),
+        }
+    )
     share = np.bincount(queue, minlength=2) / n
     values = {
         "a": float(share @ truth[:, 0]),

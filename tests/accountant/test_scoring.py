@@ -16,15 +16,24 @@ from aura_analytics.errors import InputError, ParameterError, RuleError
 from tests.conftest import ROOT
 
 CASES = {case["id"]: case for case in json.loads((ROOT / "fixtures/published/accountant_cases.json").read_text())}
-SOUND = PenaltyPolicy.read({
-    "name": "sound", "version": "2", "exclusive": [["empty_output", "too_short"]],
-    "penalties": [
-        {"name": "low_confidence", "confidence_below": 0.6, "points": 5},
-        {"name": "empty_output", "blank": True, "points": 40, "severity": "high"},
-        {"name": "placeholder", "contains_any": ["İ", "lorem", "KELVIN", "straße", "σας"], "points": 7.5, "severity": "critical"},
-        {"name": "too_short", "shorter_than": 12, "points": 1, "severity": "medium"},
-    ],
-})  # fmt: skip
+SOUND = PenaltyPolicy.read(
+    {
+        "name": "sound",
+        "version": "2",
+        "exclusive": [["empty_output", "too_short"]],
+        "penalties": [
+            {"name": "low_confidence", "confidence_below": 0.6, "points": 5},
+            {"name": "empty_output", "blank": True, "points": 40, "severity": "high"},
+            {
+                "name": "placeholder",
+                "contains_any": ["İ", "lorem", "KELVIN", "straße", "σας"],
+                "points": 7.5,
+                "severity": "critical",
+            },
+            {"name": "too_short", "shorter_than": 12, "points": 1, "severity": "medium"},
+        ],
+    }
+)
 
 
 def test_the_document_s_scores() -> None:
@@ -46,8 +55,35 @@ SPACES = "\t\n\x0b\x0c\r\x1c\x1d\x1e\x1f \x85\xa0\u1680\u2000\u2028\u2029\u202f\
 TEXTS = st.one_of(
     st.text(max_size=60),
     st.text(SPACES, max_size=6),
-    st.builds("".join, st.lists(st.sampled_from(["undefined", "UNDEFINED", "does not exist", "DOES NOT EXİST", "undefİned", "lorem", "Kelvin", "\u212aelvin", "STRASSE", "straße", "ΣΑΣ", "σας", "ς", "İ", "i", " ", "ſ", "x"]), max_size=8)),
-)  # fmt: skip
+    st.builds(
+        "".join,
+        st.lists(
+            st.sampled_from(
+                [
+                    "undefined",
+                    "UNDEFINED",
+                    "does not exist",
+                    "DOES NOT EXİST",
+                    "undefİned",
+                    "lorem",
+                    "Kelvin",
+                    "\u212aelvin",
+                    "STRASSE",
+                    "straße",
+                    "ΣΑΣ",
+                    "σας",
+                    "ς",
+                    "İ",
+                    "i",
+                    " ",
+                    "ſ",
+                    "x",
+                ]
+            ),
+            max_size=8,
+        ),
+    ),
+)
 
 
 @settings(max_examples=400)
@@ -76,11 +112,17 @@ def test_exclusive_groups_count_once() -> None:
 
 @pytest.mark.parametrize(
     ("output", "said"),
-    [({"output": "x", "confidence": None}, "confidence is no number"), ({"output": "x", "confidence": 11}, r"out of range.*divide percentages"),
-     ({"output": "x", "confidence": "0.9"}, "confidence is no number"), ({"output": "x", "confidence": float("nan")}, "confidence is no number"),
-     ({"output": None, "confidence": 0.5}, "output is no text"), ({"output": "x" * 50_000_000, "confidence": 0.5}, "output is too long"),
-     ({"output": 5, "confidence": -1}, "2 problems"), ("text", "an output cannot be read")],
-)  # fmt: skip
+    [
+        ({"output": "x", "confidence": None}, "confidence is no number"),
+        ({"output": "x", "confidence": 11}, r"out of range.*divide percentages"),
+        ({"output": "x", "confidence": "0.9"}, "confidence is no number"),
+        ({"output": "x", "confidence": float("nan")}, "confidence is no number"),
+        ({"output": None, "confidence": 0.5}, "output is no text"),
+        ({"output": "x" * 50_000_000, "confidence": 0.5}, "output is too long"),
+        ({"output": 5, "confidence": -1}, "2 problems"),
+        ("text", "an output cannot be read"),
+    ],
+)
 def test_outputs_that_cannot_be_scored(output: Any, said: str) -> None:
     with pytest.raises(InputError, match=said):
         Scorer().score(output, {})

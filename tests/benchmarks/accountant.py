@@ -1,4 +1,6 @@
-"""Benchmarks of the Accountant: scoring beside the bare expressions that scan the same strings, evaluation, HR folds and routing."""
+"""Benchmarks of the Accountant: scoring beside the bare expressions that scan the same strings, evaluation, HR folds and
+routing.
+"""
 
 from __future__ import annotations
 
@@ -122,11 +124,17 @@ def routing(path: Path, rounds: int) -> dict[str, Any]:
     if not place.exists():
         rng = np.random.default_rng(3)
         n = 1_000_000
-        frame = pl.DataFrame({
-            "event_id": [f"e{i}" for i in range(n)], "ts": pl.Series(np.arange(n), dtype=pl.Int64) * 1_000_000 + 1_767_225_600_000_000,
-            "type": ["EVALUATION"] * n, "actor": [f"m{i}" for i in rng.integers(0, 1_000, n)], "actor_kind": ["agent"] * n,
-            "case_id": [f"j{i}" for i in range(n)], "value": rng.uniform(40, 100, n),
-        }).with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))  # fmt: skip
+        frame = pl.DataFrame(
+            {
+                "event_id": [f"e{i}" for i in range(n)],
+                "ts": pl.Series(np.arange(n), dtype=pl.Int64) * 1_000_000 + 1_767_225_600_000_000,
+                "type": ["EVALUATION"] * n,
+                "actor": [f"m{i}" for i in rng.integers(0, 1_000, n)],
+                "actor_kind": ["agent"] * n,
+                "case_id": [f"j{i}" for i in range(n)],
+                "value": rng.uniform(40, 100, n),
+            }
+        ).with_columns(pl.col("ts").cast(pl.Datetime("us", "UTC")))
         with Ledger(place) as ledger:
             ledger.record_events(frame)
     with Ledger(place) as ledger:
@@ -150,8 +158,12 @@ def routing(path: Path, rounds: int) -> dict[str, Any]:
         thompson = Router(models, ledger, strategy="thompson")
         thompson.route({})
         drawn = [_ms(lambda: thompson.route({})) for _ in range(30)]
-        return {"first_route_ms": first, "route_p50_ms": float(np.median(times)), "route_p95_ms": float(np.quantile(times, 0.95)),
-                "thompson_p50_ms": float(np.median(drawn))}  # fmt: skip
+        return {
+            "first_route_ms": first,
+            "route_p50_ms": float(np.median(times)),
+            "route_p95_ms": float(np.quantile(times, 0.95)),
+            "thompson_p50_ms": float(np.median(drawn)),
+        }
 
 
 def hr(path: Path, rounds: int) -> dict[str, Any]:
@@ -164,10 +176,18 @@ def hr(path: Path, rounds: int) -> dict[str, Any]:
         json.dumps({"action": str(kinds[k]), "rule": "seed/1", "evidence": [f"evaluation/{i}"], "evidence_n": 1})
         for i, k in enumerate(which)
     ]
-    frame = pl.DataFrame({
-        "event_id": [f"e{i}" for i in range(n)], "ts": [START + timedelta(seconds=int(s)) for s in rng.integers(0, 30_000_000, n)],
-        "type": ["HR_ACTION"] * n, "actor": [f"a{i}" for i in rng.integers(0, 5_000, n)], "actor_kind": ["agent"] * n, "case_id": [f"j{i}" for i in range(n)],
-        "value": np.where(which == 0, -1.0, np.nan), "severity": ["medium"] * n, "attributes": texts,
-    }).with_columns(pl.col("value").fill_nan(None), pl.col("ts").cast(pl.Datetime("us", "UTC")))  # fmt: skip
+    frame = pl.DataFrame(
+        {
+            "event_id": [f"e{i}" for i in range(n)],
+            "ts": [START + timedelta(seconds=int(s)) for s in rng.integers(0, 30_000_000, n)],
+            "type": ["HR_ACTION"] * n,
+            "actor": [f"a{i}" for i in rng.integers(0, 5_000, n)],
+            "actor_kind": ["agent"] * n,
+            "case_id": [f"j{i}" for i in range(n)],
+            "value": np.where(which == 0, -1.0, np.nan),
+            "severity": ["medium"] * n,
+            "attributes": texts,
+        }
+    ).with_columns(pl.col("value").fill_nan(None), pl.col("ts").cast(pl.Datetime("us", "UTC")))
     times = [_ms(lambda: standing(frame)) / 1000 for _ in range(5)]
     return {"hr_fold_s": float(np.median(times)), "actors": standing(frame).height}

@@ -1,4 +1,6 @@
-"""Benchmarks of the decision log, beside a log that rewrites its file for every outcome, as the accountability layer's document says."""
+"""Benchmarks of the decision log, beside a log that rewrites its file for every outcome, as the accountability layer's document
+says.
+"""
 
 from __future__ import annotations
 
@@ -30,17 +32,46 @@ SUCCESS = {
 
 def _entry(number: int, names: list[str], complexity: int) -> dict[str, Any]:
     """A decision of the size that the document shows."""
-    diagnosis = {"complexity": complexity, "complexity_confidence": 0.9, "primary_domain": ("security", "backend", "ui")[number % 3],
-                 "secondary_domains": ["backend"], "domain_confidence": 0.95, "operation_type": "creation", "operation_confidence": 0.9,
-                 "risks": [{"category": "security", "level": "HIGH", "confidence": 0.9, "reasoning": "Authentication requires a review"}],
-                 "capabilities_needed": ["security-auditor"], "keywords_detected": ["authentication", "JWT"]}  # fmt: skip
-    chosen = [{"component_type": "agent", "component_name": name[6:], "rationale": "HIGH security risk detected", "confidence": 0.95,
-               "priority": 1, "timing": None, "rule_applied": f"agents.{name[6:]}.when[0]"} for name in names]  # fmt: skip
-    decisions = {"decisions": chosen, "total_confidence": (0.5, 0.7, 0.9)[number % 3], "execution_order": names,
-                 "human_approval_required": False, "approval_reason": ""}  # fmt: skip
-    return {"request_id": f"{number:032x}", "timestamp": (START + timedelta(seconds=30 * number)).isoformat(),
-            "user_request": "build authentication system with JWT tokens", "diagnosis": diagnosis, "decisions": decisions,
-            "outcome": None, "logged_at": None}  # fmt: skip
+    diagnosis = {
+        "complexity": complexity,
+        "complexity_confidence": 0.9,
+        "primary_domain": ("security", "backend", "ui")[number % 3],
+        "secondary_domains": ["backend"],
+        "domain_confidence": 0.95,
+        "operation_type": "creation",
+        "operation_confidence": 0.9,
+        "risks": [{"category": "security", "level": "HIGH", "confidence": 0.9, "reasoning": "Authentication requires a review"}],
+        "capabilities_needed": ["security-auditor"],
+        "keywords_detected": ["authentication", "JWT"],
+    }
+    chosen = [
+        {
+            "component_type": "agent",
+            "component_name": name[6:],
+            "rationale": "HIGH security risk detected",
+            "confidence": 0.95,
+            "priority": 1,
+            "timing": None,
+            "rule_applied": f"agents.{name[6:]}.when[0]",
+        }
+        for name in names
+    ]
+    decisions = {
+        "decisions": chosen,
+        "total_confidence": (0.5, 0.7, 0.9)[number % 3],
+        "execution_order": names,
+        "human_approval_required": False,
+        "approval_reason": "",
+    }
+    return {
+        "request_id": f"{number:032x}",
+        "timestamp": (START + timedelta(seconds=30 * number)).isoformat(),
+        "user_request": "build authentication system with JWT tokens",
+        "diagnosis": diagnosis,
+        "decisions": decisions,
+        "outcome": None,
+        "logged_at": None,
+    }
 
 
 def _made(path: Path, n: int) -> Path:
@@ -150,10 +181,14 @@ def decisions(path: Path, rounds: int) -> dict[str, Any]:
         hour = timedelta(hours=1)
         windows = milliseconds([lambda b=b: log.query_decisions(start_time=b, end_time=b + hour, limit=None) for b in begins])  # type: ignore[misc]
         found["query_hour_p95_ms"] = _p(windows, 0.95)
-        for label, call in (("statistics", log.get_decision_statistics), ("learn_seed", log.learn_from_outcomes),
-                            ("learn_shrunk", lambda: log.learn_from_outcomes("shrunk")),
-                            ("learn_adjusted", lambda: log.learn_from_outcomes("adjusted")), ("table", log.table),
-                            ("calibration", log.calibration_report)):  # fmt: skip
+        for label, call in (
+            ("statistics", log.get_decision_statistics),
+            ("learn_seed", log.learn_from_outcomes),
+            ("learn_shrunk", lambda: log.learn_from_outcomes("shrunk")),
+            ("learn_adjusted", lambda: log.learn_from_outcomes("adjusted")),
+            ("table", log.table),
+            ("calibration", log.calibration_report),
+        ):
             found[f"{label}_s"] = _p(milliseconds([call] * 3), 0.5) / 1000
         log.close()
     return found

@@ -23,8 +23,13 @@ from aura_analytics.operations.client import board_of
 from tests.benchmarks.timing import cpu
 from tests.benchmarks.worlds import make
 
-OVERRIDE = {"type": "OVERRIDE", "actor": "officer_anne@sba.gov", "case_id": "CLAIM_9001", "ai_recommendation": "APPROVE",
-            "human_verdict": "REJECT"}  # fmt: skip
+OVERRIDE = {
+    "type": "OVERRIDE",
+    "actor": "officer_anne@sba.gov",
+    "case_id": "CLAIM_9001",
+    "ai_recommendation": "APPROVE",
+    "human_verdict": "REJECT",
+}
 OUTCOME = {"type": "OUTCOME", "actor": "officer_anne@sba.gov", "case_id": "CLAIM_9001", "outcome": "success"}
 _INSERT = f"INSERT INTO aura_events VALUES ({', '.join('?' * 20)})"
 
@@ -149,7 +154,7 @@ def ledger(path: Path, rounds: int) -> dict[str, Any]:
             "actor_window": lambda: store.events(since=last - timedelta(days=90), actor=random.choice(actors)).collect(),
             "hour": lambda: _hour(store, first, last),
             "case": lambda: store.events(case_id=random.choice(cases)).collect(),
-        }  # fmt: skip
+        }
         for name, query in queries.items():
             query()
             taken = sorted(_each(query) for _ in range(40 * rounds))
@@ -181,7 +186,9 @@ def _hour(store: Ledger, first: Any, last: Any) -> pl.DataFrame:
 
 
 def mirror(path: Path, rounds: int) -> dict[str, Any]:
-    """10 million events of 20,000 actors in the mirror, to dossiers; the mirror itself is made by the package from a ledger's rows."""
+    """10 million events of 20,000 actors in the mirror, to dossiers; the mirror itself is made by the package from a ledger's
+    rows.
+    """
     from aura_analytics.ledger import mirror as module
     from aura_analytics.ledger.mirror import Mirror, _Manifest
 

@@ -14,8 +14,24 @@ import polars as pl
 
 __all__ = ["COLUMNS", "duckdb_dossiers", "duckdb_rolling", "pandas_dossiers"]
 
-COLUMNS = ["actor", "k", "n", "lo", "hi", "closed", "mean_h", "median_h", "p90_h", "open", "n_stars", "stars", "sd_stars", "score",
-           "n_out", "success"]  # fmt: skip
+COLUMNS = [
+    "actor",
+    "k",
+    "n",
+    "lo",
+    "hi",
+    "closed",
+    "mean_h",
+    "median_h",
+    "p90_h",
+    "open",
+    "n_stars",
+    "stars",
+    "sd_stars",
+    "score",
+    "n_out",
+    "success",
+]
 
 
 def duckdb_dossiers(connection: Any, path: Path, as_of: datetime, since: datetime) -> pl.DataFrame:

@@ -33,8 +33,16 @@ from tests.benchmarks.worlds import make
 
 AS_OF = datetime(2025, 12, 20, tzinfo=timezone.utc)
 SINCE = AS_OF - timedelta(days=90)
-METRICS = ["override_rate", "avg_processing_hours", "processing_hours_median", "processing_hours_p90", "open_cases", "sat_score_mean",
-           "score_mean_last10", "success_rate"]  # fmt: skip
+METRICS = [
+    "override_rate",
+    "avg_processing_hours",
+    "processing_hours_median",
+    "processing_hours_p90",
+    "open_cases",
+    "sat_score_mean",
+    "score_mean_last10",
+    "success_rate",
+]
 
 
 def _timed(call: Callable[[], Any]) -> tuple[float, float, Any]:
@@ -62,11 +70,23 @@ def _ours(path: Path) -> pl.DataFrame:
 def _comparable(board: pl.DataFrame) -> pl.DataFrame:
     rate, n = pl.col("override_rate"), pl.col("override_rate_n")
     renamed = board.select(
-        "actor", k=(rate * n).round(), n=n, lo="override_rate_lo", hi="override_rate_hi", closed="avg_processing_hours_n",
-        mean_h="avg_processing_hours", median_h="processing_hours_median", p90_h="processing_hours_p90", open="open_cases",
-        n_stars="sat_score_mean_n", stars="sat_score_mean", sd_stars="sat_score_mean_sd", score="score_mean_last10", n_out="success_rate_n",
+        "actor",
+        k=(rate * n).round(),
+        n=n,
+        lo="override_rate_lo",
+        hi="override_rate_hi",
+        closed="avg_processing_hours_n",
+        mean_h="avg_processing_hours",
+        median_h="processing_hours_median",
+        p90_h="processing_hours_p90",
+        open="open_cases",
+        n_stars="sat_score_mean_n",
+        stars="sat_score_mean",
+        sd_stars="sat_score_mean_sd",
+        score="score_mean_last10",
+        n_out="success_rate_n",
         success="success_rate",
-    )  # fmt: skip
+    )
     return renamed.select("actor", *(pl.col(name).cast(pl.Float64).fill_null(0.0) for name in COLUMNS[1:])).sort("actor")
 
 
@@ -91,9 +111,13 @@ def dossiers(path: Path, rounds: int) -> dict[str, Any]:
     cpu, _, table = _timed(lambda: pandas_dossiers(path, AS_OF, SINCE))
     _same(board, table, "pandas")
     return {
-        "ours_cpu_s": times["ours"][0], "ours_wall_s": times["ours"][1], "duckdb_cpu_s": times["duckdb"][0], "pandas_cpu_s": cpu,
-        "ratio_to_duckdb": times["ours"][0] / times["duckdb"][0], "ratio_to_pandas": times["ours"][0] / cpu,
-    }  # fmt: skip
+        "ours_cpu_s": times["ours"][0],
+        "ours_wall_s": times["ours"][1],
+        "duckdb_cpu_s": times["duckdb"][0],
+        "pandas_cpu_s": cpu,
+        "ratio_to_duckdb": times["ours"][0] / times["duckdb"][0],
+        "ratio_to_pandas": times["ours"][0] / cpu,
+    }
 
 
 def memory(path: Path, rounds: int) -> dict[str, Any]:
@@ -140,8 +164,11 @@ def state(path: Path, rounds: int) -> dict[str, Any]:
     both = statistics.median(a + r for a, r in zip(appends, reads, strict=True))
     full = statistics.median(fulls)
     return {
-        "append_cpu_s": statistics.median(appends), "read_cpu_s": statistics.median(reads), "full_cpu_s": full, "ratio": both / full,
-    }  # fmt: skip
+        "append_cpu_s": statistics.median(appends),
+        "read_cpu_s": statistics.median(reads),
+        "full_cpu_s": full,
+        "ratio": both / full,
+    }
 
 
 def rolling(path: Path, rounds: int) -> dict[str, Any]:
@@ -172,9 +199,11 @@ def rolling(path: Path, rounds: int) -> dict[str, Any]:
     assert ((both["override_rate"] * both["override_rate_n"]).round() == both["k"]).all()
     times = _rounds(rounds, ours=ours, dynamic=dynamic, duckdb=lambda: duckdb_rolling(connection, path))
     return {
-        "ours_cpu_s": times["ours"][0], "group_by_dynamic_cpu_s": times["dynamic"][0], "duckdb_cpu_s": times["duckdb"][0],
+        "ours_cpu_s": times["ours"][0],
+        "group_by_dynamic_cpu_s": times["dynamic"][0],
+        "duckdb_cpu_s": times["duckdb"][0],
         "ratio_to_group_by_dynamic": times["ours"][0] / times["dynamic"][0],
-    }  # fmt: skip
+    }
 
 
 def imports(path: Path, rounds: int) -> dict[str, Any]:

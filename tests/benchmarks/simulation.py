@@ -1,4 +1,6 @@
-"""Benchmarks of the simulator beside a SimPy model of the same rules, fed with the same random numbers; its events are compared first."""
+"""Benchmarks of the simulator beside a SimPy model of the same rules, fed with the same random numbers; its events are compared
+first.
+"""
 
 from __future__ import annotations
 
@@ -23,13 +25,20 @@ def scenario(officers: int = 500, days: int = 365, agents: int = 50, per_officer
     """Agents recommend, officers decide, citizens rate, some cases are audited: about 5.4 events a case."""
     officer = {"service": {"minutes": 40}, "shift": {"start": 8, "end": 17}, "overrides_wrong": 0.8, "overrides_right": 0.1}
     bad = max(1, officers // 50)
-    return Scenario.read({
-        "name": "benchmark", "days": days, "queues": [{"name": "claims", "per_day": per_officer * officers, "approve_is_right": 0.7}],
-        "agents": [{"name": "agent", "count": agents, "accuracy": 0.85}],
-        "officers": [{"name": "officer", "count": officers - bad, **officer},
-                     {"name": "strict", "count": bad, **officer, "overrides_right": 0.5, "bad": True}],
-        "citizens": {"response": 0.3}, "audited": 0.05,
-    })  # fmt: skip
+    return Scenario.read(
+        {
+            "name": "benchmark",
+            "days": days,
+            "queues": [{"name": "claims", "per_day": per_officer * officers, "approve_is_right": 0.7}],
+            "agents": [{"name": "agent", "count": agents, "accuracy": 0.85}],
+            "officers": [
+                {"name": "officer", "count": officers - bad, **officer},
+                {"name": "strict", "count": bad, **officer, "overrides_right": 0.5, "bad": True},
+            ],
+            "citizens": {"response": 0.3},
+            "audited": 0.05,
+        }
+    )
 
 
 def _one_core(rounds: int, name: str) -> dict[str, Any]:
@@ -63,14 +72,17 @@ def _worlds(rounds: int) -> dict[str, Any]:
         times["hr_weekly"].append(_used(lambda: play(weekly, 1, ordered=False))[0] / cases)
     middle = {name: statistics.median(each) for name, each in times.items()}
     return {
-        "cases": cases, **{f"{name}_cases_per_cpu_s": round(1 / each) for name, each in middle.items()},
+        "cases": cases,
+        **{f"{name}_cases_per_cpu_s": round(1 / each) for name, each in middle.items()},
         **{f"{name}_over_simpy": middle["simpy"] / middle[name] for name in ("by_kind", "in_order", "hr_weekly")},
         "best_by_kind_over_best_simpy": min(times["simpy"]) / min(times["by_kind"]),
-    }  # fmt: skip
+    }
 
 
 def worlds(_path: Path, rounds: int) -> dict[str, Any]:
-    """A year of 50 agents and 500 officers, a million cases, with the frame of all events: cases per CPU second beside SimPy, on one core."""
+    """A year of 50 agents and 500 officers, a million cases, with the frame of all events: cases per CPU second beside SimPy, on
+    one core.
+    """
     return _one_core(rounds, "_worlds")
 
 
@@ -93,13 +105,17 @@ def _sweeps(rounds: int) -> dict[str, Any]:
             times[name].append(statistics.mean(used))
     middle = {name: statistics.median(each) for name, each in times.items()}
     return {
-        "replications": 256, **{f"{name}_ms": 1000 * each for name, each in middle.items()},
-        "over_simpy": middle["simpy"] / middle["ours"], "over_simpy_without_log": middle["simpy_without_log"] / middle["ours"],
-    }  # fmt: skip
+        "replications": 256,
+        **{f"{name}_ms": 1000 * each for name, each in middle.items()},
+        "over_simpy": middle["simpy"] / middle["ours"],
+        "over_simpy_without_log": middle["simpy_without_log"] / middle["ours"],
+    }
 
 
 def sweeps(_path: Path, rounds: int) -> dict[str, Any]:
-    """256 worlds of 10 officers and 90 days, played side by side and read by a rule every week: CPU time of each beside a SimPy run."""
+    """256 worlds of 10 officers and 90 days, played side by side and read by a rule every week: CPU time of each beside a SimPy
+    run.
+    """
     return _one_core(rounds, "_sweeps")
 
 

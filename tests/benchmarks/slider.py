@@ -1,4 +1,6 @@
-"""Benchmark of the threshold tuner in a browser: from a move of a slider to the paint, in the exported page and in a real JupyterLab."""
+"""Benchmark of the threshold tuner in a browser: from a move of a slider to the paint, in the exported page and in a real
+JupyterLab.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,8 @@ if TYPE_CHECKING:
 _KEY = "pip.override_rate.threshold"
 _MOVES = 120
 _CASES = 19  # of every officer: with 10,000 of them a million events
-# a move, then the frame that shows it: the second callback comes after that frame was painted; the kernel answers in between, as it does in use
+# a move, then the frame that shows it: the second callback comes after that frame was painted; the kernel answers in between, as it
+# does in use
 _TIMED = """async ([key, moves]) => {
   const input = document.querySelector(`.aura-tuner input[data-key="${key}"]`), spent = [];
   const frame = () => new Promise((done) => requestAnimationFrame(() => { const channel = new MessageChannel(); channel.port1.onmessage = done; channel.port2.postMessage(0); }));
@@ -31,7 +34,7 @@ _TIMED = """async ([key, moves]) => {
     await new Promise((done) => setTimeout(done, 20 + (i * 37) % 120));
   }
   return spent;
-}"""
+}"""  # noqa: E501
 _CELL = """import polars as pl
 from aura_analytics.widgets import ThresholdTuner
 
@@ -41,11 +44,32 @@ tuner"""
 
 def world(officers: int) -> aura.Scenario:
     """Many officers with few cases each."""
-    return aura.Scenario.read({
-        "name": "many", "days": 60, "queues": [{"name": "claims", "per_day": officers * _CASES / 60}], "agents": [{"name": "model", "accuracy": 0.85}],
-        "officers": [{"name": "officer", "count": officers * 9 // 10, "service": {"minutes": 30}, "overrides_wrong": 0.8, "overrides_right": 0.1},
-                     {"name": "strict", "count": officers // 10, "service": {"minutes": 30}, "overrides_wrong": 0.7, "overrides_right": 0.5, "bad": True}],
-        "citizens": {"response": 0.5}})  # fmt: skip
+    return aura.Scenario.read(
+        {
+            "name": "many",
+            "days": 60,
+            "queues": [{"name": "claims", "per_day": officers * _CASES / 60}],
+            "agents": [{"name": "model", "accuracy": 0.85}],
+            "officers": [
+                {
+                    "name": "officer",
+                    "count": officers * 9 // 10,
+                    "service": {"minutes": 30},
+                    "overrides_wrong": 0.8,
+                    "overrides_right": 0.1,
+                },
+                {
+                    "name": "strict",
+                    "count": officers // 10,
+                    "service": {"minutes": 30},
+                    "overrides_wrong": 0.7,
+                    "overrides_right": 0.5,
+                    "bad": True,
+                },
+            ],
+            "citizens": {"response": 0.5},
+        }
+    )
 
 
 def _timed(page: Page) -> dict[str, float]:
@@ -55,7 +79,9 @@ def _timed(page: Page) -> dict[str, float]:
 
 
 def slider(_path: Path, rounds: int) -> dict[str, Any]:
-    """Milliseconds from the move to the paint with 10,000 actors and a million events behind them; `rounds` is not used: every move is one."""
+    """Milliseconds from the move to the paint with 10,000 actors and a million events behind them; `rounds` is not used: every
+    move is one.
+    """
     del rounds
     events = aura.simulate(world(10_000), 1, ordered=False).events
     tuner = ThresholdTuner(events)
@@ -75,5 +101,10 @@ def slider(_path: Path, rounds: int) -> dict[str, Any]:
             answered = page.evaluate("Number(document.querySelector('.aura-tuner').dataset.answered)") > 0
             page.close()
     assert answered  # the kernel took part
-    return {"actors": tuner.state.actors.len(), "events": events.height, "actors_judged": int((~tuner.state.silent).sum()),
-            **{f"page_{key}": value for key, value in alone.items()}, **{f"lab_{key}": value for key, value in lab.items()}}  # fmt: skip
+    return {
+        "actors": tuner.state.actors.len(),
+        "events": events.height,
+        "actors_judged": int((~tuner.state.silent).sum()),
+        **{f"page_{key}": value for key, value in alone.items()},
+        **{f"lab_{key}": value for key, value in lab.items()},
+    }

@@ -31,6 +31,9 @@ def tuner(_path: Path, rounds: int) -> dict[str, Any]:
     levels = milliseconds(steps("pip.override_rate.confidence", list(LEVELS)))
     grids = milliseconds([lambda: state.grid("pip.override_rate.threshold", "pip.sat_score_mean.threshold")] * 5 * rounds)
     return {
-        "actors": board.height, "step_ms": statistics.median(moves), "level_ms": statistics.median(levels), "grid_50x50x5_ms": statistics.median(grids),
+        "actors": board.height,
+        "step_ms": statistics.median(moves),
+        "level_ms": statistics.median(levels),
+        "grid_50x50x5_ms": statistics.median(grids),
         "batch_ms": spent,
-    }  # fmt: skip
+    }

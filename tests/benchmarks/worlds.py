@@ -44,10 +44,15 @@ def make(path: Path, n_events: int, actors: int = 5_000, seed: int = 7) -> Path:
 
     every = np.ones(cases, dtype=bool)
     says = pl.Series(np.where(rng.random(cases) < 0.7, "APPROVE", "REJECT"))
-    verdict = pl.DataFrame({"s": says, "o": override}).select(
-        pl.when(pl.col("o")).then(pl.when(pl.col("s") == "APPROVE").then(pl.lit("REJECT")).otherwise(pl.lit("APPROVE")))
-        .otherwise(pl.col("s"))
-    ).to_series()  # fmt: skip
+    verdict = (
+        pl.DataFrame({"s": says, "o": override})
+        .select(
+            pl.when(pl.col("o"))
+            .then(pl.when(pl.col("s") == "APPROVE").then(pl.lit("REJECT")).otherwise(pl.lit("APPROVE")))
+            .otherwise(pl.col("s"))
+        )
+        .to_series()
+    )
     decided = opened + wait + (service * 0.9).astype(np.int64)
     closed = opened + wait + service
     rated = closed + rng.exponential(86_400e6, cases).astype(np.int64)
@@ -55,8 +60,18 @@ def make(path: Path, n_events: int, actors: int = 5_000, seed: int = 7) -> Path:
     score = pl.Series(np.round(np.clip(rng.normal(75, 15, cases), 0, 100), 2))
     is_o, is_a = pl.Series(["officer"] * cases), pl.Series(["agent"] * cases)
     verdict_type = pl.Series(np.where(override, "OVERRIDE", "DECISION")).cast(SCHEMA["type"])
-    decisions = part("DECISION", decided, every, actor=who, actor_kind=is_o, agent=model, ai_recommendation=says,
-                     human_verdict=verdict, confidence=score / 100, type_=verdict_type)  # fmt: skip
+    decisions = part(
+        "DECISION",
+        decided,
+        every,
+        actor=who,
+        actor_kind=is_o,
+        agent=model,
+        ai_recommendation=says,
+        human_verdict=verdict,
+        confidence=score / 100,
+        type_=verdict_type,
+    )
     frames = [
         part("OPENED", opened, rng.random(cases) < 0.35),
         part("ASSIGNED", opened + wait, every, actor=who, actor_kind=is_o),
@@ -64,9 +79,15 @@ def make(path: Path, n_events: int, actors: int = 5_000, seed: int = 7) -> Path:
         decisions.with_columns(type=pl.col("type_")).drop("type_"),
         part("RESOLVED", closed, rng.random(cases) < 0.97, actor=who, actor_kind=is_o),
         part("SAT_SCORE", rated, rng.random(cases) < 0.3, value=stars),
-        part("OUTCOME", rated, rng.random(cases) < 0.75, actor=model, actor_kind=is_a,
-             outcome=pl.Series(np.where(rng.random(cases) < 0.8, "success", "failure"))),
-    ]  # fmt: skip
+        part(
+            "OUTCOME",
+            rated,
+            rng.random(cases) < 0.75,
+            actor=model,
+            actor_kind=is_a,
+            outcome=pl.Series(np.where(rng.random(cases) < 0.8, "success", "failure")),
+        ),
+    ]
     table = pl.concat(frames, how="diagonal").sort("ts")
     table = table.with_columns(
         event_id=pl.concat_str(pl.lit("e-"), pl.int_range(pl.len()).cast(pl.String).str.zfill(12)),

@@ -1,4 +1,6 @@
-"""The exported explorer in a real browser: found by typing, opened by keys, every number with its cases, and nothing leaves the machine."""
+"""The exported explorer in a real browser: found by typing, opened by keys, every number with its cases, and nothing leaves the
+machine.
+"""
 
 from __future__ import annotations
 

@@ -19,22 +19,30 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.browser
 NOTEBOOKS = {
-    "tuner": ["""import aura_analytics as aura
+    "tuner": [
+        """import aura_analytics as aura
 from aura_analytics.widgets import ThresholdTuner
 
 world = aura.Scenario.from_yaml(aura.simulation.scenario.shipped()["loan_forgiveness"]).for_days(120)
 tuner = ThresholdTuner(aura.sample_log(1_500, seed=3), scenario=world, worlds=4)
-tuner""", "tuner.state.set('window', '30d'); print('kernel:', tuner.state.policy.spec.rules[0].when.all[0].threshold)"],
-    "explorer": ["""import aura_analytics as aura
+tuner""",
+        "tuner.state.set('window', '30d'); print('kernel:', tuner.state.policy.spec.rules[0].when.all[0].threshold)",
+    ],
+    "explorer": [
+        """import aura_analytics as aura
 from aura_analytics.widgets import DossierExplorer
 
 ledger = aura.Ledger("sqlite:///aura.db", mirror=False)
-DossierExplorer(ledger, follow=0.2)"""],
-    "runner": ["""from aura_analytics.widgets import ScenarioRunner
+DossierExplorer(ledger, follow=0.2)"""
+    ],
+    "runner": [
+        """from aura_analytics.widgets import ScenarioRunner
 
 runner = ScenarioRunner("loan_forgiveness", worlds=500)
-runner""", "print('kernel:', runner.state.result.worlds, runner.state.result.complete)"],
-}  # fmt: skip
+runner""",
+        "print('kernel:', runner.state.result.worlds, runner.state.result.complete)",
+    ],
+}
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +89,7 @@ def test_the_tuner(page: Page, server: str, tmp_path: Path) -> None:
     after = page.inner_text(".aura-tuner .said >> nth=0")
     assert before != after and "enter" in after and page.locator(".aura-tuner .error:visible").count() == 0
     page.wait_for_function(
-        "document.querySelectorAll('.aura-tuner .changes li').length > 0 && /limit/.test(document.querySelector('.aura-tuner .changes').textContent)"
+        "document.querySelectorAll('.aura-tuner .changes li').length > 0 && /limit/.test(document.querySelector('.aura-tuner .changes').textContent)"  # noqa: E501
     )
     # the errors beside the saved policy's, and what the threshold costs
     assert "(saved: " in page.inner_text(".aura-tuner .cards")

@@ -37,9 +37,16 @@ class _NotNull(Rate):
 
 
 BASE: dict[str, Any] = {
-    "name": "mine", "title": "Mine", "unit": "fraction", "low": 0, "high": 1, "direction": "lower", "fact": "decisions",
-    "needs": ("override",), "hit": pl.col("override"),
-}  # fmt: skip
+    "name": "mine",
+    "title": "Mine",
+    "unit": "fraction",
+    "low": 0,
+    "high": 1,
+    "direction": "lower",
+    "fact": "decisions",
+    "needs": ("override",),
+    "hit": pl.col("override"),
+}
 
 
 @pytest.mark.parametrize(

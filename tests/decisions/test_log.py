@@ -49,8 +49,10 @@ class Decisions:
     execution_order: list[str] = field(default_factory=list)
 
 
-CHOSEN = Decisions([Decision("skill", "brainstorming"), Decision("agent", "security-auditor")],
-                   execution_order=["skill:brainstorming", "agent:security-auditor"])  # fmt: skip
+CHOSEN = Decisions(
+    [Decision("skill", "brainstorming"), Decision("agent", "security-auditor")],
+    execution_order=["skill:brainstorming", "agent:security-auditor"],
+)
 SUCCESS = Outcome(OutcomeType.SUCCESS, 45.3, [], tests_passed=True, quality_score=0.92, notes="done")
 
 
@@ -68,8 +70,14 @@ def test_the_document_s_flow(log: AccountabilityLogger) -> None:
     assert log.log_outcome(name, SUCCESS) is True
     (found,) = log.query_decisions(request_id=name)
     assert isinstance(found, DecisionLog)
-    assert found.outcome == {"outcome_type": "success", "time_taken_seconds": 45.3, "issues_found": [], "tests_passed": True,
-                             "quality_score": 0.92, "notes": "done"}  # fmt: skip
+    assert found.outcome == {
+        "outcome_type": "success",
+        "time_taken_seconds": 45.3,
+        "issues_found": [],
+        "tests_passed": True,
+        "quality_score": 0.92,
+        "notes": "done",
+    }
     assert found.logged_at is not None and found.user_request == "build authentication"
     assert log.log_outcome("nobody", SUCCESS) is False
 
@@ -143,18 +151,28 @@ def test_statistics_of_the_document(any_log: AccountabilityLogger) -> None:
 def test_an_empty_log(any_log: AccountabilityLogger) -> None:
     log = any_log
     assert log.get_decision_statistics() == {
-        "total_decisions": 0, "decisions_with_outcomes": 0, "success_rate": 0.0, "avg_time_seconds": 0.0, "most_common_components": [],
+        "total_decisions": 0,
+        "decisions_with_outcomes": 0,
+        "success_rate": 0.0,
+        "avg_time_seconds": 0.0,
+        "most_common_components": [],
         "confidence_accuracy": 0.0,
-    }  # fmt: skip
+    }
     assert log.query_decisions() == [] and log.learn_from_outcomes() == {}
     assert log.learn_from_outcomes(method="shrunk").is_empty()
 
 
 @pytest.mark.parametrize(
     ("rates", "expected"),
-    [([0.4, 0.6, 0.9], 0.6333333333), ([0.3, 0.7, 0.92], 0.64), ([0.9, 0.6, 0.4], 0.0), ([0.4, 0.3, 0.8], 0.3), ([0.4, None, 0.8], 0.4),
-     ([None, 0.5, 0.9], 0.0)],
-)  # fmt: skip
+    [
+        ([0.4, 0.6, 0.9], 0.6333333333),
+        ([0.3, 0.7, 0.92], 0.64),
+        ([0.9, 0.6, 0.4], 0.0),
+        ([0.4, 0.3, 0.8], 0.3),
+        ([0.4, None, 0.8], 0.4),
+        ([None, 0.5, 0.9], 0.0),
+    ],
+)
 def test_confidence_accuracy(log: AccountabilityLogger, rates: list[float | None], expected: float) -> None:
     """SEED-CONF-ACC, and the cases that SEMANTICS decides."""
     bins = [(0, 0) if rate is None else (100, round(100 * rate)) for rate in rates]

@@ -156,9 +156,15 @@ def test_what_is_refused(log: AccountabilityLogger, file: Path, tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("text", "said"),
-    [("- a\n- b\n", "holds no confidences"), ("a: [1\n", "no YAML"), ("a: 2\nb: high\n", "2 problems"), ("a: 0.5\na: 0.6\n", "stands there twice"),
-     ("", "holds no confidences"), ("a: .nan\n", "a has no confidence")],
-)  # fmt: skip
+    [
+        ("- a\n- b\n", "holds no confidences"),
+        ("a: [1\n", "no YAML"),
+        ("a: 2\nb: high\n", "2 problems"),
+        ("a: 0.5\na: 0.6\n", "stands there twice"),
+        ("", "holds no confidences"),
+        ("a: .nan\n", "a has no confidence"),
+    ],
+)
 def test_files_that_are_none(tmp_path: Path, text: str, said: str) -> None:
     (tmp_path / "c.yaml").write_text(text)
     with pytest.raises(FileFormatError, match=said):
@@ -174,11 +180,24 @@ def test_forms_of_the_file(tmp_path: Path) -> None:
 def test_explanations(any_log: AccountabilityLogger) -> None:
     told(any_log, 20)
     name = any_log.log_decision(
-        "build a login", {"complexity": 7, "risks": [{"category": "security", "level": "HIGH", "confidence": 0.9, "reasoning": "it is a login"}]},
-        {"decisions": [{"component_type": "agent", "component_name": "good", "rationale": "HIGH risk", "confidence": 0.95,
-                        "rule_applied": "agents.good.when[1]"}], "total_confidence": 0.95, "execution_order": ["agent:good"],
-         "human_approval_required": True, "approval_reason": "it is a login"},
-    )  # fmt: skip
+        "build a login",
+        {"complexity": 7, "risks": [{"category": "security", "level": "HIGH", "confidence": 0.9, "reasoning": "it is a login"}]},
+        {
+            "decisions": [
+                {
+                    "component_type": "agent",
+                    "component_name": "good",
+                    "rationale": "HIGH risk",
+                    "confidence": 0.95,
+                    "rule_applied": "agents.good.when[1]",
+                }
+            ],
+            "total_confidence": 0.95,
+            "execution_order": ["agent:good"],
+            "human_approval_required": True,
+            "approval_reason": "it is a login",
+        },
+    )
     assert any_log.explain(name, "brief") == f"{name}: agent:good (confidence 0.95); no outcome yet"
     any_log.log_override(name, "agent:good", by="anne", replacement="agent:bad", reason="too slow")
     any_log.log_outcome(
@@ -187,9 +206,17 @@ def test_explanations(any_log: AccountabilityLogger) -> None:
     any_log.log_outcome(name, {"outcome_type": "success", "time_taken_seconds": 45.3, "quality_score": 0.92, "notes": "second try"})
     assert any_log.explain(name, "silent") == ""
     detailed = any_log.explain(name)
-    for said in ("complexity 7", "HIGH security", "it is a login", "1. agent:good (confidence 0.95, rule agents.good.when[1])",
-                 "because: HIGH risk", "Human approval required: it is a login", "agent:good -> agent:bad: too slow",
-                 "success in 45.3s, quality 0.92", "notes: second try"):  # fmt: skip
+    for said in (
+        "complexity 7",
+        "HIGH security",
+        "it is a login",
+        "1. agent:good (confidence 0.95, rule agents.good.when[1])",
+        "because: HIGH risk",
+        "Human approval required: it is a login",
+        "agent:good -> agent:bad: too slow",
+        "success in 45.3s, quality 0.92",
+        "notes: second try",
+    ):
         assert said in detailed
     assert "failure" not in detailed
     full = any_log.explain(name, "full")

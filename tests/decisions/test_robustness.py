@@ -88,10 +88,14 @@ for _ in range(60):
 
 @pytest.mark.parametrize(
     "outcome",
-    [{"outcome_type": "success", "time_taken_seconds": 1e300}, {"outcome_type": "success", "time_taken_seconds": 10**400},
-     {"outcome_type": "success", "issues_found": "timeout"}, {"outcome_type": "success", "tests_passed": "no"},
-     {"outcome_type": "success", "notes": "half \udcff"}],
-)  # fmt: skip
+    [
+        {"outcome_type": "success", "time_taken_seconds": 1e300},
+        {"outcome_type": "success", "time_taken_seconds": 10**400},
+        {"outcome_type": "success", "issues_found": "timeout"},
+        {"outcome_type": "success", "tests_passed": "no"},
+        {"outcome_type": "success", "notes": "half \udcff"},
+    ],
+)
 def test_values_that_no_log_can_hold(any_log: AccountabilityLogger, outcome: dict[str, object]) -> None:
     name = decided(any_log, "agent:a", ended="failure")
     with pytest.raises(EventError):
@@ -108,12 +112,14 @@ def test_values_that_no_log_can_hold(any_log: AccountabilityLogger, outcome: dic
 def test_lines_that_others_wrote_never_disable_a_log(log: AccountabilityLogger) -> None:
     kept = decided(log, "agent:a", ended="success")
     lines = [
-        '{"request_id": "nan", "timestamp": "2026-01-01", "decisions": {"total_confidence": NaN}, "outcome": {"outcome_type": "success", "time_taken_seconds": 1e999}}',
-        '{"request_id": "huge", "timestamp": "2026-01-01", "decisions": {}, "outcome": {"outcome_type": "success", "time_taken_seconds": 1' + "0" * 400 + "}}",
+        '{"request_id": "nan", "timestamp": "2026-01-01", "decisions": {"total_confidence": NaN}, "outcome": {"outcome_type": "success", "time_taken_seconds": 1e999}}',  # noqa: E501
+        '{"request_id": "huge", "timestamp": "2026-01-01", "decisions": {}, "outcome": {"outcome_type": "success", "time_taken_seconds": 1'  # noqa: E501
+        + "0" * 400
+        + "}}",
         '{"request_id": "\\ud800"}',
         '{"request_id": "text", "outcome": "success"}',
         "[" * 200_000,
-    ]  # fmt: skip
+    ]
     with Path(log.log_file).open("a") as file:
         file.write("\n".join(lines) + "\n")
     assert [entry.request_id for entry in log.query_decisions()] == [kept, "nan", "huge"]
@@ -269,10 +275,16 @@ def test_an_override_taken_back_is_none(any_log: AccountabilityLogger) -> None:
 
 @pytest.mark.parametrize(
     "arguments",
-    [["query", "--last", "1e300"], ["query", "--limit", "99999999999999999999999"], ["log", "retain", "--keep-days", "1e10", "--yes"],
-     ["log", "rotate", "--min-age", "1e10"], ["log", "rotate", "--min-size", "inf"], ["stats", "--log-file", ""],
-     ["log", "export", "--out", "x.csv"]],
-)  # fmt: skip
+    [
+        ["query", "--last", "1e300"],
+        ["query", "--limit", "99999999999999999999999"],
+        ["log", "retain", "--keep-days", "1e10", "--yes"],
+        ["log", "rotate", "--min-age", "1e10"],
+        ["log", "rotate", "--min-size", "inf"],
+        ["stats", "--log-file", ""],
+        ["log", "export", "--out", "x.csv"],
+    ],
+)
 def test_odd_arguments_end_in_one_line(log: AccountabilityLogger, tmp_path: Path, arguments: list[str]) -> None:
     decided(log, "agent:a")
     given = arguments if "--log-file" in arguments else [*arguments, "--log-file", log.log_file]

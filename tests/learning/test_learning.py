@@ -31,10 +31,13 @@ def hard_tasks(seed: int, n: int = 4_000) -> tuple[pl.DataFrame, float]:
     with_ = without + 0.05 * good
     won = rng.random(n) < with_
     components = [["skill:x"] + ["agent:good"] * int(g) + ["agent:other"] * int(o) for g, o in zip(good, other, strict=True)]
-    table = pl.DataFrame({
-        "components": components, "outcome": np.where(won, "success", "failure"),
-        "covariates": [json.dumps({"complexity": int(c)}) for c in complexity],
-    })  # fmt: skip
+    table = pl.DataFrame(
+        {
+            "components": components,
+            "outcome": np.where(won, "success", "failure"),
+            "covariates": [json.dumps({"complexity": int(c)}) for c in complexity],
+        }
+    )
     return table, float(with_[good].sum() / without[good].sum())
 
 
@@ -247,9 +250,15 @@ def test_the_parts_of_brier_add_up(pairs: list[tuple[float, bool]]) -> None:
 
 @pytest.mark.parametrize(
     ("before", "after", "verdict"),
-    [((90, 100), (60, 100), "regression"), ((60, 100), (90, 100), "better"), ((900, 1000), (905, 1000), "not_worse"),
-     ((9_000, 10_000), (8_800, 10_000), "worse_within_margin"), ((9, 10), (8, 10), "inconclusive"), ((0, 0), (5, 9), "inconclusive")],
-)  # fmt: skip
+    [
+        ((90, 100), (60, 100), "regression"),
+        ((60, 100), (90, 100), "better"),
+        ((900, 1000), (905, 1000), "not_worse"),
+        ((9_000, 10_000), (8_800, 10_000), "worse_within_margin"),
+        ((9, 10), (8, 10), "inconclusive"),
+        ((0, 0), (5, 9), "inconclusive"),
+    ],
+)
 def test_verdicts_on_versions(before: tuple[int, int], after: tuple[int, int], verdict: str) -> None:
     sides = [np.arange(n) < k for k, n in (before, after)]
     found = compare(*sides)
@@ -272,7 +281,9 @@ def test_pairs_see_what_samples_cannot() -> None:
 
 @pytest.mark.slow
 def test_the_error_of_a_regression_verdict() -> None:
-    """Of two versions that are equal, at most 2.5 % are called a regression; one that is worse by the margin passes as often at most."""
+    """Of two versions that are equal, at most 2.5 % are called a regression; one that is worse by the margin passes as often at
+    most.
+    """
     rng = np.random.default_rng(8)
     false = passed = 0
     for _ in range(2_000):
@@ -287,10 +298,16 @@ def quiet(rng: np.random.Generator, components: int, size: float, days: int = 36
     parts = []
     for i in range(components):
         n = rng.poisson(size, days)
-        parts.append(pl.DataFrame({
-            "component": [f"c{i}"] * days, "day": [date(2026, 1, 1) + timedelta(days=d) for d in range(days)], "n": n,
-            "k": rng.binomial(n, 0.87),
-        }))  # fmt: skip
+        parts.append(
+            pl.DataFrame(
+                {
+                    "component": [f"c{i}"] * days,
+                    "day": [date(2026, 1, 1) + timedelta(days=d) for d in range(days)],
+                    "n": n,
+                    "k": rng.binomial(n, 0.87),
+                }
+            )
+        )
     return pl.concat(parts)
 
 
@@ -364,8 +381,13 @@ def test_adjusted_intervals_near_certainty(a: float, b: float, n: int) -> None:
     covered = 0
     for _ in range(400):
         wins = rng.binomial(n, [a, b])
-        table = pl.DataFrame({"components": [["a"], ["a"], ["b"], ["b"]], "outcome": ["success", "failure"] * 2,
-                              "n": [wins[0], n - wins[0], wins[1], n - wins[1]]})  # fmt: skip
+        table = pl.DataFrame(
+            {
+                "components": [["a"], ["a"], ["b"], ["b"]],
+                "outcome": ["success", "failure"] * 2,
+                "n": [wins[0], n - wins[0], wins[1], n - wins[1]],
+            }
+        )
         row = adjusted(table).row(by_predicate=pl.col("component") == "a", named=True)
         covered += row["lo"] <= a / b <= row["hi"]
     assert covered / 400 >= 0.95 - 3 * np.sqrt(0.95 * 0.05 / 400)

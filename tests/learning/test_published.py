@@ -102,7 +102,9 @@ def test_p_chart() -> None:
 
 
 def test_ewma_run_lengths() -> None:
-    """Lucas and Saccucci (1990), table 3: weight 0.1, width 2.814; weight 0.25, width 2.998; each 500, and 10.3, 11.8... at a shift of 1."""
+    """Lucas and Saccucci (1990), table 3: weight 0.1, width 2.814; weight 0.25, width 2.998; each 500, and 10.3, 11.8... at a
+    shift of 1.
+    """
     assert ewma_arl(0.1, 2.814) == pytest.approx(500, rel=0.005)
     assert ewma_arl(0.25, 2.998) == pytest.approx(500, rel=0.005)
     assert ewma_arl(0.1, 2.814, 1.0) == pytest.approx(10.3, abs=0.06)
@@ -193,7 +195,5 @@ def test_one_change() -> None:
     found = one_change(given["y"])
     assert (found.after, found.pettitt_after) == (expected["k"], expected["pettitt_k"])
     assert (found.mean_before, found.mean_after) == pytest.approx((expected["mean_before"], expected["mean_after"]), **tolerance)
-    slow = min(
-        range(1, len(given["y"])), key=lambda k: sum(np.var(part) * len(part) for part in (given["y"][:k], given["y"][k:]))
-    )  # fmt: skip
+    slow = min(range(1, len(given["y"])), key=lambda k: sum(np.var(part) * len(part) for part in (given["y"][:k], given["y"][k:])))
     assert slow == found.after

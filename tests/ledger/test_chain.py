@@ -45,10 +45,26 @@ def change(filled: Ledger, url: str) -> Callable[..., None]:
 
 def test_the_form_of_the_hash_is_pinned() -> None:
     """Another serialiser, or another Python, must come to the same bytes."""
-    row = ["e1", 1_767_225_600_000_000, "EVALUATION", "naïve \"a\\b\"\n\u2028😀", None, "C1", "", 1e-07, None, None, None, 0.1, None,
-           "high", '["a"]', '{"b": 2}']  # fmt: skip
+    row = [
+        "e1",
+        1_767_225_600_000_000,
+        "EVALUATION",
+        'naïve "a\\b"\n\u2028😀',
+        None,
+        "C1",
+        "",
+        1e-07,
+        None,
+        None,
+        None,
+        0.1,
+        None,
+        "high",
+        '["a"]',
+        '{"b": 2}',
+    ]
     line = (
-        '["aura-event-1","e1",1767225600000000,"EVALUATION","naïve \\"a\\\\b\\"\\n\u2028😀",null,"C1","",1e-07,null,null,null,0.1,null,'
+        '["aura-event-1","e1",1767225600000000,"EVALUATION","naïve \\"a\\\\b\\"\\n\u2028😀",null,"C1","",1e-07,null,null,null,0.1,null,'  # noqa: E501
         '"high","[\\"a\\"]","{\\"b\\": 2}"]'
     )
     assert tables.content_hash(row) == hashlib.sha256(line.encode()).digest()
@@ -109,8 +125,11 @@ def test_a_missing_end_is_named(filled: Ledger, change: Callable[..., None]) -> 
 
 
 def test_a_removed_row_whose_gap_was_closed_is_found(filled: Ledger, change: Callable[..., None]) -> None:
-    change("DELETE FROM aura_events WHERE seq = 12", *[f"UPDATE aura_events SET seq = {i - 1} WHERE seq = {i}" for i in range(13, N + 1)],
-           f"UPDATE aura_head SET seq = {N - 1}")  # fmt: skip
+    change(
+        "DELETE FROM aura_events WHERE seq = 12",
+        *[f"UPDATE aura_events SET seq = {i - 1} WHERE seq = {i}" for i in range(13, N + 1)],
+        f"UPDATE aura_head SET seq = {N - 1}",
+    )
     found = filled.verify()
     assert (found.kind, found.seq) == ("missing", 12)
 
@@ -129,8 +148,11 @@ def test_reordered_contents_are_named(filled: Ledger, change: Callable[..., None
     ids = filled.events().collect()["event_id"]
     change("CREATE TABLE kept AS SELECT * FROM aura_events WHERE seq = 8", "UPDATE aura_events SET event_id = 'gone' WHERE seq = 8")
     change("UPDATE aura_events SET event_id = 'other' WHERE seq = 23")
-    change("UPDATE aura_events SET " + ", ".join(f"{n} = (SELECT {n} FROM aura_events AS o WHERE o.seq = 23)" for n in names)
-           + " WHERE seq = 8")  # fmt: skip
+    change(
+        "UPDATE aura_events SET "
+        + ", ".join(f"{n} = (SELECT {n} FROM aura_events AS o WHERE o.seq = 23)" for n in names)
+        + " WHERE seq = 8"
+    )
     change("UPDATE aura_events SET " + ", ".join(f"{n} = (SELECT {n} FROM kept)" for n in names) + " WHERE seq = 23")
     change(
         f"UPDATE aura_events SET event_id = '{ids[22]}' WHERE seq = 8",
@@ -250,9 +272,18 @@ def test_a_sound_ledger_stays_sound(filled: Ledger) -> None:
 
 
 ODD = [
-    ("actor", "X'00ff'"), ("ts", "'hello'"), ("event_id", "X'01'"), ("value", "9e999"), ("chain", "'abc'"), ("chain", "7"), ("content", "'abc'"),
-    ("recorded_at", "'abc'"), ("type", "'NOPE'"), ("penalties", "'{'"), ("chain", "NULL"),
-]  # fmt: skip
+    ("actor", "X'00ff'"),
+    ("ts", "'hello'"),
+    ("event_id", "X'01'"),
+    ("value", "9e999"),
+    ("chain", "'abc'"),
+    ("chain", "7"),
+    ("content", "'abc'"),
+    ("recorded_at", "'abc'"),
+    ("type", "'NOPE'"),
+    ("penalties", "'{'"),
+    ("chain", "NULL"),
+]
 
 
 @pytest.mark.parametrize(("column", "value"), ODD)
@@ -283,9 +314,14 @@ def test_what_no_event_can_hold_is_named(tmp_path: Path, column: str, value: str
 
 @pytest.mark.parametrize(
     "statement",
-    ["DELETE FROM aura_head", "UPDATE aura_head SET seq = 'x'", "UPDATE aura_head SET chain = 'abc'",
-     "INSERT INTO aura_head SELECT 2, ledger_id, seq, recorded_at, chain FROM aura_head", "UPDATE aura_head SET recorded_at = 9"],
-)  # fmt: skip
+    [
+        "DELETE FROM aura_head",
+        "UPDATE aura_head SET seq = 'x'",
+        "UPDATE aura_head SET chain = 'abc'",
+        "INSERT INTO aura_head SELECT 2, ledger_id, seq, recorded_at, chain FROM aura_head",
+        "UPDATE aura_head SET recorded_at = 9",
+    ],
+)
 def test_an_altered_head_is_named(tmp_path: Path, statement: str) -> None:
     path = tmp_path / "aura.db"
     with Ledger(path, mirror=False) as ledger:

@@ -15,8 +15,18 @@ from aura_analytics.ledger import queries
 from aura_analytics.operations import live_dossiers as board
 from aura_analytics.operations.client import board_of
 
-NUMBERS = ("avg_processing_hours", "avg_processing_hours_n", "sat_score_mean", "sat_score_mean_n", "override_rate_n", "override_rate_lo",
-           "override_rate_hi", "pip_recommended", "pip_status", "pip_reasons")  # fmt: skip
+NUMBERS = (
+    "avg_processing_hours",
+    "avg_processing_hours_n",
+    "sat_score_mean",
+    "sat_score_mean_n",
+    "override_rate_n",
+    "override_rate_lo",
+    "override_rate_hi",
+    "pip_recommended",
+    "pip_status",
+    "pip_reasons",
+)
 
 
 @pytest.fixture
@@ -27,10 +37,15 @@ def default(url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 def test_the_tutorial_as_it_stands(default: None) -> None:
     first = record_event({"type": "SAT_SCORE", "value": 3, "case_id": "CLAIM_9001"})
-    second = record_event({
-        "type": "OVERRIDE", "actor": "officer_anne@sba.gov", "case_id": "CLAIM_9001", "ai_recommendation": "APPROVE",
-        "human_verdict": "REJECT",
-    })  # fmt: skip
+    second = record_event(
+        {
+            "type": "OVERRIDE",
+            "actor": "officer_anne@sba.gov",
+            "case_id": "CLAIM_9001",
+            "ai_recommendation": "APPROVE",
+            "human_verdict": "REJECT",
+        }
+    )
     assert first["ok"] is True and len({first["stored_id"], second["stored_id"]}) == 2
     dossier = get_dossier("officer_anne@sba.gov")
     assert dossier["override_rate"] == 1.0 and dossier["pip_recommended"] is False

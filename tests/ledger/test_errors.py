@@ -157,10 +157,15 @@ def test_errors_are_the_package_s_own(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["postgresql://me@127.0.0.1:1/db?password=geheim", "postgresql://127.0.0.1:1/db?user=me&sslpassword=geheim",
-     "postgresql://me:ge@heim@127.0.0.1:1/db", "postgresql://me:a/geheim@127.0.0.1:1/db", "postgresql://me:se@geheim:x@host/db",
-     "postgresql:me:geheim@host/db"],
-)  # fmt: skip
+    [
+        "postgresql://me@127.0.0.1:1/db?password=geheim",
+        "postgresql://127.0.0.1:1/db?user=me&sslpassword=geheim",
+        "postgresql://me:ge@heim@127.0.0.1:1/db",
+        "postgresql://me:a/geheim@127.0.0.1:1/db",
+        "postgresql://me:se@geheim:x@host/db",
+        "postgresql:me:geheim@host/db",
+    ],
+)
 def test_a_password_is_never_shown_wherever_it_stands(url: str) -> None:
     with pytest.raises(AuraError) as caught:
         Ledger(url, timeout=1)

@@ -17,8 +17,13 @@ from aura_analytics.errors import ConflictError, EventError, InputError, Paramet
 from aura_analytics.ledger.plain_events import KEY_BYTES, plain_row
 from aura_analytics.ledger.records import rows_of
 
-OVERRIDE = {"type": "OVERRIDE", "actor": "officer_anne@sba.gov", "case_id": "CLAIM_9001", "ai_recommendation": "APPROVE",
-            "human_verdict": "REJECT"}  # fmt: skip
+OVERRIDE = {
+    "type": "OVERRIDE",
+    "actor": "officer_anne@sba.gov",
+    "case_id": "CLAIM_9001",
+    "ai_recommendation": "APPROVE",
+    "human_verdict": "REJECT",
+}
 TS = "2026-03-01T12:00:00+00:00"
 
 
@@ -44,10 +49,17 @@ def test_a_frame_comes_back_as_it_was(ledger: Ledger) -> None:
 
 def test_awkward_values_come_back_as_they_were(ledger: Ledger) -> None:
     record: dict[str, Any] = {
-        "event_id": "ü-1", "ts": "2026-03-01T12:00:00.123456+01:00", "type": "EVALUATION", "actor": "naïve 😀 'quoted\" \\ name",
-        "value": 1e-07, "confidence": 0.1 + 0.2, "penalties": ["a", 'with "quotes", and commas', "ünïcode"], "queue": "",
-        "attributes": {"nested": {"deep": [1, 2.5, None]}, "big": 2**60}, "channel": "web\nline",
-    }  # fmt: skip
+        "event_id": "ü-1",
+        "ts": "2026-03-01T12:00:00.123456+01:00",
+        "type": "EVALUATION",
+        "actor": "naïve 😀 'quoted\" \\ name",
+        "value": 1e-07,
+        "confidence": 0.1 + 0.2,
+        "penalties": ["a", 'with "quotes", and commas', "ünïcode"],
+        "queue": "",
+        "attributes": {"nested": {"deep": [1, 2.5, None]}, "big": 2**60},
+        "channel": "web\nline",
+    }
     ledger.record_event(record)
     expected = events.from_records([record])
     assert ledger.events().collect().equals(expected)
@@ -57,8 +69,17 @@ def test_awkward_values_come_back_as_they_were(ledger: Ledger) -> None:
 
 def test_exact_dtypes_behind_many_nulls(ledger: Ledger) -> None:
     plain = [{"event_id": f"e{i}", "ts": TS, "type": "DECISION", "actor": "anne"} for i in range(3_000)]
-    last = {"event_id": "last", "ts": TS, "type": "EVALUATION", "actor": "bob", "value": 71.5, "confidence": 0.25, "severity": "high",
-            "penalties": ["too_short"], "attributes": {"a": 1}}  # fmt: skip
+    last = {
+        "event_id": "last",
+        "ts": TS,
+        "type": "EVALUATION",
+        "actor": "bob",
+        "value": 71.5,
+        "confidence": 0.25,
+        "severity": "high",
+        "penalties": ["too_short"],
+        "attributes": {"a": 1},
+    }
     ledger.record_events([*plain, last])
     table = ledger.events().collect()
     assert table.schema == events.SCHEMA

@@ -1,7 +1,8 @@
 """The rules of the simulator once more, slowly: a SimPy model with a process per officer, fed with the same random numbers.
 
-It is the independent implementation that the engine is compared with, event by event, and the peer of the benchmark. It covers what most
-worlds use: own lines and one that is shared (by people with the same shifts), shifts, agents with accuracies by queue and drift, discernment, automation bias, citizens, audits.
+It is the independent implementation that the engine is compared with, event by event, and the peer of the benchmark. It covers what
+most worlds use: own lines and one that is shared (by people with the same shifts), shifts, agents with accuracies by queue and
+drift, discernment, automation bias, citizens, audits.
 """
 
 from __future__ import annotations
@@ -23,8 +24,11 @@ from aura_analytics.simulation.world import World
 
 HOUR = 3_600_000_000
 DAY = 24 * HOUR
-TEXTS = ("A careful answer that says what was asked for, and why it is so.", "see file",
-         "The value is undefined here, and so the rest was made up as best it could.")  # fmt: skip
+TEXTS = (
+    "A careful answer that says what was asked for, and why it is so.",
+    "see file",
+    "The value is undefined here, and so the rest was made up as best it could.",
+)
 
 
 class Model:
@@ -58,12 +62,44 @@ class Model:
         zero = int((self.monday - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(microseconds=1))
         return frame.with_columns((pl.col("ts") + zero).cast(SCHEMA["ts"]))
 
-    def say(self, case: dict[str, Any], tag: str, kind: str, at: int, actor: str | None = None, actor_kind: str | None = None,
-            value: float | None = None, agent: str | None = None, advice: str | None = None, verdict: str | None = None,
-            confidence: float | None = None, outcome: str | None = None, severity: str | None = None, penalties: list[str] | None = None) -> None:  # fmt: skip
+    def say(
+        self,
+        case: dict[str, Any],
+        tag: str,
+        kind: str,
+        at: int,
+        actor: str | None = None,
+        actor_kind: str | None = None,
+        value: float | None = None,
+        agent: str | None = None,
+        advice: str | None = None,
+        verdict: str | None = None,
+        confidence: float | None = None,
+        outcome: str | None = None,
+        severity: str | None = None,
+        penalties: list[str] | None = None,
+    ) -> None:
         name = case["name"]
-        self.log.append((case["id"] + tag, at, kind, actor, actor_kind, name, case["queue"], value, agent, advice, verdict, confidence,
-                         outcome, severity, penalties, None))  # fmt: skip
+        self.log.append(
+            (
+                case["id"] + tag,
+                at,
+                kind,
+                actor,
+                actor_kind,
+                name,
+                case["queue"],
+                value,
+                agent,
+                advice,
+                verdict,
+                confidence,
+                outcome,
+                severity,
+                penalties,
+                None,
+            )
+        )
 
     def arrivals(self, place: int, queue: Queue) -> Generator[Any, Any, None]:
         """Cases of a queue as they come."""
@@ -80,8 +116,16 @@ class Model:
                 if moment > self.env.now:
                     yield self.env.timeout(moment - self.env.now)
                 u = dict(zip(PURPOSES, row, strict=False))
-                case = {"name": f"{queue.name}-{number:08d}", "id": f"{place:02d}{number:08d}", "queue": queue.name, "u": u, "day": day,
-                        "service": {g: int(times[i]) for g, times in service.items()}, "normal": float(normal[i]), "arrival": moment}  # fmt: skip
+                case = {
+                    "name": f"{queue.name}-{number:08d}",
+                    "id": f"{place:02d}{number:08d}",
+                    "queue": queue.name,
+                    "u": u,
+                    "day": day,
+                    "service": {g: int(times[i]) for g, times in service.items()},
+                    "normal": float(normal[i]),
+                    "arrival": moment,
+                }
                 number += 1
                 self.arrived(place, queue, case)
 
@@ -174,8 +218,18 @@ class Model:
         approved = case["recommends"] != override
         words = ("REJECT", "APPROVE")
         kind = "OVERRIDE" if override else "DECISION"
-        self.say(case, "ve", kind, now, name, "officer", agent=case["agent"], advice=words[case["recommends"]], verdict=words[approved],
-                 confidence=case["sure"])  # fmt: skip
+        self.say(
+            case,
+            "ve",
+            kind,
+            now,
+            name,
+            "officer",
+            agent=case["agent"],
+            advice=words[case["recommends"]],
+            verdict=words[approved],
+            confidence=case["sure"],
+        )
         self.say(case, "re", "RESOLVED", now, name, "officer")
         citizens = scenario.citizens
         if u["response"] < citizens.response:

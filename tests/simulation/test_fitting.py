@@ -20,17 +20,50 @@ from aura_analytics.simulation.scenario import shipped
 from tests.test_cli import ROOT, run
 
 WORLD: dict[str, Any] = {
-    "name": "known", "days": 150,
-    "queues": [{"name": "loans", "per_day": 60, "approve_is_right": 0.75, "hours": [0] * 8 + [1, 2, 3, 3, 1, 2, 2, 1] + [0] * 8, "weekdays": [2, 1, 1, 1, 1, 0, 0]}],
+    "name": "known",
+    "days": 150,
+    "queues": [
+        {
+            "name": "loans",
+            "per_day": 60,
+            "approve_is_right": 0.75,
+            "hours": [0] * 8 + [1, 2, 3, 3, 1, 2, 2, 1] + [0] * 8,
+            "weekdays": [2, 1, 1, 1, 1, 0, 0],
+        }
+    ],
     "agents": [{"name": "a", "accuracy": 0.9, "accuracy_denials": 0.6, "weight": 3}, {"name": "b", "accuracy": 0.7}],
     "officers": [
-        {"name": "line", "count": 3, "service": {"minutes": 30, "cv": 0.7}, "shift": {"start": 8, "end": 17}, "overrides_wrong": 0.8, "overrides_right": 0.1},
-        {"name": "side", "weight": 2, "capacity": None, "service": {"minutes": 600, "kind": "exponential"}, "shift": {"start": 9, "end": 18},
-         "overrides_wrong": 0.5, "overrides_right": 0.3},
-        {"name": "box", "kind": "system", "decides": 0, "capacity": None, "service": {"minutes": 0.5, "kind": "constant"}, "overrides_wrong": 0, "overrides_right": 0},
+        {
+            "name": "line",
+            "count": 3,
+            "service": {"minutes": 30, "cv": 0.7},
+            "shift": {"start": 8, "end": 17},
+            "overrides_wrong": 0.8,
+            "overrides_right": 0.1,
+        },
+        {
+            "name": "side",
+            "weight": 2,
+            "capacity": None,
+            "service": {"minutes": 600, "kind": "exponential"},
+            "shift": {"start": 9, "end": 18},
+            "overrides_wrong": 0.5,
+            "overrides_right": 0.3,
+        },
+        {
+            "name": "box",
+            "kind": "system",
+            "decides": 0,
+            "capacity": None,
+            "service": {"minutes": 0.5, "kind": "constant"},
+            "overrides_wrong": 0,
+            "overrides_right": 0,
+        },
     ],
-    "citizens": {"response": 0.4, "approved": [0.05, 0.05, 0.1, 0.3, 0.5], "denied": [0.5, 0.2, 0.1, 0.1, 0.1], "days_until": 3}, "audited": 0.4, "audit_days": 10,
-}  # fmt: skip
+    "citizens": {"response": 0.4, "approved": [0.05, 0.05, 0.1, 0.3, 0.5], "denied": [0.5, 0.2, 0.1, 0.1, 0.1], "days_until": 3},
+    "audited": 0.4,
+    "audit_days": 10,
+}
 
 
 def test_what_was_put_in_comes_out() -> None:
@@ -102,9 +135,18 @@ def test_a_log_that_says_little() -> None:
     for i in range(60):
         at, who = start + timedelta(hours=5 * i), "ann" if i < 50 else "bea"
         case = {"case_id": f"c{i}", "actor_kind": "officer"}
-        records += [{**case, "type": "OPENED", "ts": at, "actor": None, "actor_kind": None},
-                    {**case, "type": "OVERRIDE" if i % 4 == 0 else "DECISION", "ts": at + timedelta(minutes=30), "actor": who, "agent": "m",
-                     "ai_recommendation": "GO", "human_verdict": "STOP" if i % 4 == 0 else "GO"}]  # fmt: skip
+        records += [
+            {**case, "type": "OPENED", "ts": at, "actor": None, "actor_kind": None},
+            {
+                **case,
+                "type": "OVERRIDE" if i % 4 == 0 else "DECISION",
+                "ts": at + timedelta(minutes=30),
+                "actor": who,
+                "agent": "m",
+                "ai_recommendation": "GO",
+                "human_verdict": "STOP" if i % 4 == 0 else "GO",
+            },
+        ]
     records.append(
         {"type": "RESOLVED", "case_id": "late", "actor": "ann", "actor_kind": "officer", "ts": start + timedelta(days=40)}
     )

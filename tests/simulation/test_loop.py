@@ -89,9 +89,14 @@ def test_lines_of_people_who_do_several_things_at_once(jobs: list[tuple[int, int
 def test_pools_skills_and_capacity_in_a_world() -> None:
     officer = ONE["officers"][0]
     world = {
-        **ONE, "days": 20, "queues": [{"name": "loans", "per_day": 40}, {"name": "tax", "per_day": 20}],
-        "officers": [{**officer, "name": "both", "count": 3, "pooled": True, "capacity": 2}, {**officer, "name": "taxers", "count": 2, "pooled": True, "queues": ["tax"]}],
-    }  # fmt: skip
+        **ONE,
+        "days": 20,
+        "queues": [{"name": "loans", "per_day": 40}, {"name": "tax", "per_day": 20}],
+        "officers": [
+            {**officer, "name": "both", "count": 3, "pooled": True, "capacity": 2},
+            {**officer, "name": "taxers", "count": 2, "pooled": True, "queues": ["tax"]},
+        ],
+    }
     run = simulate(Scenario.read(world), 4)
     cases = run.truth.cases.with_columns(group=pl.col("officer").str.slice(0, 4))
     assert set(cases.filter(queue="loans")["group"]) == {"both"} and set(cases.filter(queue="tax")["group"]) == {"both", "taxe"}
@@ -269,9 +274,12 @@ def test_gaming_is_seen_in_the_rate_and_not_in_the_work() -> None:
 
 @pytest.mark.parametrize(
     "metrics",
-    [["override_rate", "sat_score_mean"], ["avg_processing_hours", "processing_hours_median", "sat_score_mean", "success_rate", "override_rate"],
-     ["override_rate", "overrides_right_rate", "open_cases", "score_mean_last10"]],
-)  # fmt: skip
+    [
+        ["override_rate", "sat_score_mean"],
+        ["avg_processing_hours", "processing_hours_median", "sat_score_mean", "success_rate", "override_rate"],
+        ["override_rate", "overrides_right_rate", "open_cases", "score_mean_last10"],
+    ],
+)
 def test_readings_are_the_dossiers_of_the_log(metrics: list[str]) -> None:
     """What HR reads in the loop is what an analyst reads in the log, number by number."""
     scenario = Scenario.read({**ONE, "days": 30, "citizens": {"response": 0.5, "days_until": 3}})
@@ -340,8 +348,11 @@ def test_what_two_rules_bring_about(tmp_path: Any) -> None:
 
 def test_worlds_side_by_side_are_the_worlds_alone() -> None:
     """Sizes of batches change nothing: every replication is the one that `simulate` plays."""
-    world = {**ONE, "queues": [{"name": "loans", "per_day": 20}, {"name": "tax", "per_day": 9}],
-             "officers": [ONE["officers"][0], {**STRICT, "queues": ["tax"], "pooled": True, "count": 2}]}  # fmt: skip
+    world = {
+        **ONE,
+        "queues": [{"name": "loans", "per_day": 20}, {"name": "tax", "per_day": 9}],
+        "officers": [ONE["officers"][0], {**STRICT, "queues": ["tax"], "pooled": True, "count": 2}],
+    }
     scenario = Scenario.read(world)
     many = World(scenario, [Streams(3, number) for number in range(3)])
     _, done = many.epoch(0, scenario.days)

@@ -1,4 +1,6 @@
-"""Worlds in which HR, lines and names get into each other's way: what the log says must be what HR read, and nothing happens twice or too early."""
+"""Worlds in which HR, lines and names get into each other's way: what the log says must be what HR read, and nothing happens twice
+or too early.
+"""
 
 from __future__ import annotations
 
@@ -31,8 +33,16 @@ def officers(name: str, **more: Any) -> dict[str, Any]:
 
 def world(**more: Any) -> dict[str, Any]:
     """A world in which the tracker's rule flags often."""
-    return {"name": "odd", "days": 70, "overloaded": True, "queues": [{"name": "q", "per_day": 50}], "agents": [{"name": "m", "accuracy": 0.8}],
-            "officers": [officers("a", count=3)], "citizens": HARSH, **more}  # fmt: skip
+    return {
+        "name": "odd",
+        "days": 70,
+        "overloaded": True,
+        "queues": [{"name": "q", "per_day": 50}],
+        "agents": [{"name": "m", "accuracy": 0.8}],
+        "officers": [officers("a", count=3)],
+        "citizens": HARSH,
+        **more,
+    }
 
 
 def rule(**more: Any) -> Policy:
@@ -53,11 +63,18 @@ SUSPEND = {
 
 @pytest.mark.parametrize(
     ("policy", "every"),
-    [(rule(), 7), (rule(persistence={"k": 2, "m": 3, "step": "7d"}), 7), (rule(persistence={"k": 2, "m": 3, "step": "7d"}), 10),
-     (rule(persistence={"k": 2, "m": 2}), 7), (rule(rules=[{"id": "r", "when": {"metric": "open_cases", "above": 2}}]), 7)],
-)  # fmt: skip
+    [
+        (rule(), 7),
+        (rule(persistence={"k": 2, "m": 3, "step": "7d"}), 7),
+        (rule(persistence={"k": 2, "m": 3, "step": "7d"}), 10),
+        (rule(persistence={"k": 2, "m": 2}), 7),
+        (rule(rules=[{"id": "r", "when": {"metric": "open_cases", "above": 2}}]), 7),
+    ],
+)
 def test_hr_does_what_the_log_says(policy: Policy, every: int) -> None:
-    """At every epoch, from the final log as an analyst would: who is flagged and neither on a plan nor suspended gets one or the other."""
+    """At every epoch, from the final log as an analyst would: who is flagged and neither on a plan nor suspended gets one or the
+    other.
+    """
     scenario = Scenario.read(world(hr={**SUSPEND, "every_days": every}))
     run = simulate(scenario, 1, policy=policy)
     made = [(row["ts"], row["actor"]) for action in ("plan_opened", "suspension") for row in did(run, action)]
@@ -79,10 +96,14 @@ def test_hr_does_what_the_log_says(policy: Policy, every: int) -> None:
 
 @pytest.mark.parametrize(
     "people",
-    [[officers("a", pooled=True), officers("b", count=2, pooled=True)], [officers("a"), officers("b", count=2)],
-     [officers("a"), officers("b", count=2, pooled=True)], [officers("a", count=2), officers("b", pooled=True)],
-     [officers("a", capacity=2), officers("b", count=2, capacity=3, pooled=True, shift={"start": 6, "end": 20})]],
-)  # fmt: skip
+    [
+        [officers("a", pooled=True), officers("b", count=2, pooled=True)],
+        [officers("a"), officers("b", count=2)],
+        [officers("a"), officers("b", count=2, pooled=True)],
+        [officers("a", count=2), officers("b", pooled=True)],
+        [officers("a", capacity=2), officers("b", count=2, capacity=3, pooled=True, shift={"start": 6, "end": 20})],
+    ],
+)
 def test_who_is_suspended_does_nothing_and_nothing_happens_twice(people: list[dict[str, Any]]) -> None:
     run = simulate(Scenario.read(world(officers=people, days=150, hr={**SUSPEND, "policy": "tracker"})), 1)
     events, stops = run.events, did(run, "suspension")

@@ -12,19 +12,56 @@ from aura_analytics.simulation.scenario import shipped
 from tests.simulation.reference import Model
 
 WORLD: dict[str, Any] = {
-    "name": "compared", "days": 12, "start": "2026-01-07",
-    "queues": [{"name": "loans", "per_day": 60, "approve_is_right": 0.7, "hours": [0] * 7 + [1, 3, 3, 2, 0, 2, 3, 2, 1] + [0.5] * 8},
-               {"name": "tax", "per_day": 25, "weekdays": [2, 1, 1, 1, 1, 0, 0]}],
-    "agents": [{"name": "steady", "accuracy": {"loans": 0.9, "tax": 0.7}, "hallucination": 0.1, "weight": 2},
-               {"name": "new", "count": 2, "accuracy": 0.8, "accuracy_denials": 0.5, "too_short": 0.2, "drift": [{"day": 6, "accuracy": -0.3}]}],
-    "officers": [{"name": "anne", "count": 5, "service": {"minutes": 25}, "shift": {"start": 8, "end": 16.5}, "overrides_wrong": 0.8,
-                  "overrides_right": 0.1, "fatigue": 0.5, "automation_bias": 0.4},
-                 {"name": "night", "queues": ["tax"], "service": {"minutes": 12, "kind": "exponential"}, "overrides_wrong": 0.4,
-                  "overrides_right": 0.2},
-                 {"name": "weekend", "count": 2, "service": {"minutes": 9, "kind": "constant"},
-                  "shift": {"start": 10, "end": 20, "days": [5, 6]}, "overrides_wrong": 1, "overrides_right": 0}],
-    "citizens": {"response": 0.4, "stars_lost_per_day": 0.3, "days_until": 1}, "audited": 0.3, "audit_days": 2.5, "overloaded": True,
-}  # fmt: skip
+    "name": "compared",
+    "days": 12,
+    "start": "2026-01-07",
+    "queues": [
+        {"name": "loans", "per_day": 60, "approve_is_right": 0.7, "hours": [0] * 7 + [1, 3, 3, 2, 0, 2, 3, 2, 1] + [0.5] * 8},
+        {"name": "tax", "per_day": 25, "weekdays": [2, 1, 1, 1, 1, 0, 0]},
+    ],
+    "agents": [
+        {"name": "steady", "accuracy": {"loans": 0.9, "tax": 0.7}, "hallucination": 0.1, "weight": 2},
+        {
+            "name": "new",
+            "count": 2,
+            "accuracy": 0.8,
+            "accuracy_denials": 0.5,
+            "too_short": 0.2,
+            "drift": [{"day": 6, "accuracy": -0.3}],
+        },
+    ],
+    "officers": [
+        {
+            "name": "anne",
+            "count": 5,
+            "service": {"minutes": 25},
+            "shift": {"start": 8, "end": 16.5},
+            "overrides_wrong": 0.8,
+            "overrides_right": 0.1,
+            "fatigue": 0.5,
+            "automation_bias": 0.4,
+        },
+        {
+            "name": "night",
+            "queues": ["tax"],
+            "service": {"minutes": 12, "kind": "exponential"},
+            "overrides_wrong": 0.4,
+            "overrides_right": 0.2,
+        },
+        {
+            "name": "weekend",
+            "count": 2,
+            "service": {"minutes": 9, "kind": "constant"},
+            "shift": {"start": 10, "end": 20, "days": [5, 6]},
+            "overrides_wrong": 1,
+            "overrides_right": 0,
+        },
+    ],
+    "citizens": {"response": 0.4, "stars_lost_per_day": 0.3, "days_until": 1},
+    "audited": 0.3,
+    "audit_days": 2.5,
+    "overloaded": True,
+}
 
 
 @pytest.mark.parametrize("seed", [1, 2])

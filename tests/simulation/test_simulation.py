@@ -24,11 +24,23 @@ from tests.conftest import ROOT
 
 CASES = {case["id"]: case for case in json.loads((ROOT / "fixtures/published/queueing_cases.json").read_text())}
 SMALL: dict[str, Any] = {
-    "name": "small", "days": 20, "queues": [{"name": "loans", "per_day": 30, "approve_is_right": 0.7}],
+    "name": "small",
+    "days": 20,
+    "queues": [{"name": "loans", "per_day": 30, "approve_is_right": 0.7}],
     "agents": [{"name": "model", "accuracy": 0.85}],
-    "officers": [{"name": "officer", "count": 4, "service": {"minutes": 30}, "shift": {"start": 8, "end": 18}, "overrides_wrong": 0.8, "overrides_right": 0.1}],
-    "audited": 0.3, "audit_days": 2,
-}  # fmt: skip
+    "officers": [
+        {
+            "name": "officer",
+            "count": 4,
+            "service": {"minutes": 30},
+            "shift": {"start": 8, "end": 18},
+            "overrides_wrong": 0.8,
+            "overrides_right": 0.1,
+        }
+    ],
+    "audited": 0.3,
+    "audit_days": 2,
+}
 
 
 def test_published_queues() -> None:
@@ -118,20 +130,41 @@ def test_the_clock_of_shifts(moments: list[int], start: int, length: int, days: 
 
 
 def queue_world(per_day: float, minutes: float, servers: int, kind: str, cv: float, days: int) -> Scenario:
-    return Scenario.read({
-        "name": "theory", "days": days, "queues": [{"name": "q", "per_day": per_day}], "agents": [{"name": "m", "accuracy": 0.9}],
-        "officers": [{"name": "s", "count": servers, "pooled": servers > 1, "service": {"minutes": minutes, "kind": kind, "cv": cv},
-                      "overrides_wrong": 0.5, "overrides_right": 0.1}],
-        "citizens": {"response": 0},
-    })  # fmt: skip
+    return Scenario.read(
+        {
+            "name": "theory",
+            "days": days,
+            "queues": [{"name": "q", "per_day": per_day}],
+            "agents": [{"name": "m", "accuracy": 0.9}],
+            "officers": [
+                {
+                    "name": "s",
+                    "count": servers,
+                    "pooled": servers > 1,
+                    "service": {"minutes": minutes, "kind": kind, "cv": cv},
+                    "overrides_wrong": 0.5,
+                    "overrides_right": 0.1,
+                }
+            ],
+            "citizens": {"response": 0},
+        }
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("load", "servers", "kind", "cv"),
-    [(0.5, 1, "exponential", 1), (0.8, 1, "exponential", 1), (0.7, 1, "constant", 0), (0.7, 1, "lognormal", 0.6), (0.7, 1, "lognormal", 1.5),
-     (0.8, 2, "exponential", 1), (0.85, 5, "exponential", 1), (0.9, 20, "exponential", 1)],
-)  # fmt: skip
+    [
+        (0.5, 1, "exponential", 1),
+        (0.8, 1, "exponential", 1),
+        (0.7, 1, "constant", 0),
+        (0.7, 1, "lognormal", 0.6),
+        (0.7, 1, "lognormal", 1.5),
+        (0.8, 2, "exponential", 1),
+        (0.85, 5, "exponential", 1),
+        (0.9, 20, "exponential", 1),
+    ],
+)
 def test_mean_waits_are_those_of_theory(load: float, servers: int, kind: str, cv: float) -> None:
     minutes = 10.0
     per_day = load * servers * 1440 / minutes
@@ -289,9 +322,12 @@ def test_worlds_keep_their_promises(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_impossible_worlds() -> None:
     bad = {
-        **SMALL, "descripton": "x", "queues": [{"name": "loans", "per_day": -1, "hours": [1] * 23}],
-        "citizens": {"approved": [0.5, 0.5, 0.5, 0, 0]}, "officers": [{**SMALL["officers"][0], "count": 0, "shift": {"start": 17, "end": 9}}],
-    }  # fmt: skip
+        **SMALL,
+        "descripton": "x",
+        "queues": [{"name": "loans", "per_day": -1, "hours": [1] * 23}],
+        "citizens": {"approved": [0.5, 0.5, 0.5, 0, 0]},
+        "officers": [{**SMALL["officers"][0], "count": 0, "shift": {"start": 17, "end": 9}}],
+    }
     with pytest.raises(RuleError) as caught:
         Scenario.read(bad)
     for said in (

@@ -28,9 +28,12 @@ def _readings(true_rate: float, stars: tuple[float, ...], respond: float, seed: 
     frames = []
     for step in range(100):
         parts = {
-            "override_rate:k": k[:, step], "override_rate:n": np.full(officers, step + 1), "sat_score_mean:n": n_stars[:, step],
-            "sat_score_mean:s": total[:, step] * 10**6, "sat_score_mean:q": squares[:, step] * 10**12,
-        }  # fmt: skip
+            "override_rate:k": k[:, step],
+            "override_rate:n": np.full(officers, step + 1),
+            "sat_score_mean:n": n_stars[:, step],
+            "sat_score_mean:s": total[:, step] * 10**6,
+            "sat_score_mean:q": squares[:, step] * 10**12,
+        }
         sums = pl.DataFrame(parts)
         board = pl.DataFrame({"actor": [f"o{i}" for i in range(officers)]}).with_columns(
             actor_kind=pl.lit("officer"), as_of=pl.lit(step).cast(pl.Datetime("us", "UTC")), agreed_ever=pl.lit(value=True)

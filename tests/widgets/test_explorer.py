@@ -26,8 +26,14 @@ from aura_analytics.widgets import DossierExplorer, ExplorerState
 
 LOG = aura.sample_log(1_500, seed=3)
 ANNE = "officer_anne@sba.gov"
-LASTING = Policy({"name": "lasting", "persistence": {"k": 2, "m": 3, "step": "20d"}, "window": "60d",
-                  "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.3}}]})  # fmt: skip
+LASTING = Policy(
+    {
+        "name": "lasting",
+        "persistence": {"k": 2, "m": 3, "step": "20d"},
+        "window": "60d",
+        "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.3}}],
+    }
+)
 
 
 @pytest.fixture
@@ -158,7 +164,7 @@ import sys, aura_analytics as aura
 with aura.Ledger(sys.argv[1], mirror=False) as ledger:
     ledger.record_event({"type": "OVERRIDE", "actor": "officer_new@sba.gov", "actor_kind": "officer", "case_id": "N1", "agent": "gpt",
                          "ai_recommendation": "APPROVE", "human_verdict": "REJECT", "ts": "2026-06-29T23:59:00Z"})
-"""
+"""  # noqa: E501
 
 
 def test_the_widget_follows_what_another_process_records(ledger: aura.Ledger) -> None:
@@ -284,7 +290,15 @@ def test_nobody_looks_nobody_follows(ledger: aura.Ledger, monkeypatch: pytest.Mo
 
 
 def test_every_threshold_is_drawn() -> None:
-    two = Policy({"name": "two", "rules": [{"id": "low", "when": {"metric": "sat_score_mean", "below": 3}}, {"id": "very", "when": {"metric": "sat_score_mean", "below": 2}}]})  # fmt: skip
+    two = Policy(
+        {
+            "name": "two",
+            "rules": [
+                {"id": "low", "when": {"metric": "sat_score_mean", "below": 3}},
+                {"id": "very", "when": {"metric": "sat_score_mean", "below": 2}},
+            ],
+        }
+    )
     assert ExplorerState(LOG, two).thresholds == {"sat_score_mean": [2.0, 3.0]}
 
 

@@ -39,8 +39,16 @@ def test_fields_change_the_world() -> None:
     state = RunnerState("loan_forgiveness")
     base = aura.Scenario.from_yaml(shipped()["loan_forgiveness"])
     assert state.scenario == base
-    for key, value in (("per_day", 42.5), ("officers/0/overrides_right", 0.2), ("agents/0/accuracy/0", 0.7), ("agents/1/accuracy", 0.6),
-                       ("officers/2/count", 3), ("response", 0.5), ("audited", 0.0), ("days", 90)):  # fmt: skip
+    for key, value in (
+        ("per_day", 42.5),
+        ("officers/0/overrides_right", 0.2),
+        ("agents/0/accuracy/0", 0.7),
+        ("agents/1/accuracy", 0.6),
+        ("officers/2/count", 3),
+        ("response", 0.5),
+        ("audited", 0.0),
+        ("days", 90),
+    ):
         state.set(key, value)
         assert next(one.value for one in state.settings if one.key == key) == value
     now = state.scenario
@@ -95,8 +103,15 @@ def test_a_run_can_be_stopped_and_goes_on_where_it_was() -> None:
 
 
 def test_one_s_own_world_and_rules() -> None:
-    own = aura.Scenario.read({"name": "tiny", "days": 40, "queues": [{"name": "loans", "per_day": 10}], "agents": [{"name": "model", "accuracy": 0.8}],
-                              "officers": [{"name": "officer", "service": {"minutes": 20}, "overrides_wrong": 0.8, "overrides_right": 0.1}]})  # fmt: skip
+    own = aura.Scenario.read(
+        {
+            "name": "tiny",
+            "days": 40,
+            "queues": [{"name": "loans", "per_day": 10}],
+            "agents": [{"name": "model", "accuracy": 0.8}],
+            "officers": [{"name": "officer", "service": {"minutes": 20}, "overrides_wrong": 0.8, "overrides_right": 0.1}],
+        }
+    )
     rule = aura.Policy({"name": "mine", "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.9}}]})
     state = RunnerState(own, [rule], worlds=2)
     assert "tiny" in state.scenarios
@@ -194,8 +209,15 @@ def test_names_are_told_apart() -> None:
     assert state.scenario == mine
     with pytest.raises(ParameterError, match="two policies have one name"):
         RunnerState("fraud_unit", [aura.Policy.tracker()])
-    slashed = aura.Scenario.read({"name": "tiny", "days": 40, "queues": [{"name": "a/b", "per_day": 10}], "agents": [{"name": "model", "accuracy": {"a/b": 0.8}}],
-                                  "officers": [{"name": "officer", "service": {"minutes": 20}, "overrides_wrong": 0.8, "overrides_right": 0.1}]})  # fmt: skip
+    slashed = aura.Scenario.read(
+        {
+            "name": "tiny",
+            "days": 40,
+            "queues": [{"name": "a/b", "per_day": 10}],
+            "agents": [{"name": "model", "accuracy": {"a/b": 0.8}}],
+            "officers": [{"name": "officer", "service": {"minutes": 20}, "overrides_wrong": 0.8, "overrides_right": 0.1}],
+        }
+    )
     own = RunnerState(slashed)
     own.set("agents/0/accuracy/0", 0.5)
     assert own.scenario.agents[0].accuracy == {"a/b": 0.5}

@@ -23,9 +23,23 @@ from aura_analytics.widgets.tuner.state import LEVELS, TunerState
 from tests.simulation.test_loop import HARSH, ONE, STRICT
 
 LOG = aura.sample_log(1_500, seed=3)
-PLAIN = Policy({"name": "plain", "rules": [
-    {"id": "rate", "when": {"any": [{"metric": "override_rate", "above": 0.4}, {"metric": "sat_score_mean", "at_most": 2.5, "missing_as": 5}]}},
-    {"id": "slow", "when": {"metric": "avg_processing_hours", "at_least": 40, "min_n": 10}}]})  # fmt: skip
+PLAIN = Policy(
+    {
+        "name": "plain",
+        "rules": [
+            {
+                "id": "rate",
+                "when": {
+                    "any": [
+                        {"metric": "override_rate", "above": 0.4},
+                        {"metric": "sat_score_mean", "at_most": 2.5, "missing_as": 5},
+                    ]
+                },
+            },
+            {"id": "slow", "when": {"metric": "avg_processing_hours", "at_least": 40, "min_n": 10}},
+        ],
+    }
+)
 STATES = {"gate": TunerState(LOG), "plain": TunerState(LOG, PLAIN)}
 
 
@@ -130,9 +144,14 @@ def test_what_is_saved(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("key", "value", "words"),
-    [("pip.override_rate.treshold", 0.1, "did you mean 'pip.override_rate.threshold'"), ("pip.override_rate.threshold", 1.2, "0 to 1"),
-     ("pip.override_rate.confidence", 0.5, "0.8 or 0.9"), ("window", "7d", "30d or 60d"), ("k", True, "1 to 6")],
-)  # fmt: skip
+    [
+        ("pip.override_rate.treshold", 0.1, "did you mean 'pip.override_rate.threshold'"),
+        ("pip.override_rate.threshold", 1.2, "0 to 1"),
+        ("pip.override_rate.confidence", 0.5, "0.8 or 0.9"),
+        ("window", "7d", "30d or 60d"),
+        ("k", True, "1 to 6"),
+    ],
+)
 def test_what_cannot_be_set(key: str, value: Any, words: str) -> None:
     with pytest.raises(ParameterError, match=words):
         TunerState(LOG).set(key, value)
@@ -160,9 +179,22 @@ def test_a_board_alone() -> None:
 WHOLE_LOG = Policy(
     {"name": "any", "window": None, "rules": [{"id": "pip", "when": {"metric": "override_rate", "above": 0.2, "anytime": 0.05}}]}
 )
-LATER = Policy({"name": "later", "window": None, "rules": [{"id": "pip", "when": {"metric": "override_rate", "above": 0.2, "min_n": 150, "limit": "lower", "confidence": 0.85}}]})  # fmt: skip
-ROLES = Policy({"name": "roles", "roles": {"judges": sorted(aura.dossiers(LOG).filter(pl.col("override_rate_n") > 0)["actor"])},
-                "rules": [{"id": "peers", "when": {"metric": "override_rate", "above": {"role_rate_plus": 0.05}, "min_n": 3}}]})  # fmt: skip
+LATER = Policy(
+    {
+        "name": "later",
+        "window": None,
+        "rules": [
+            {"id": "pip", "when": {"metric": "override_rate", "above": 0.2, "min_n": 150, "limit": "lower", "confidence": 0.85}}
+        ],
+    }
+)
+ROLES = Policy(
+    {
+        "name": "roles",
+        "roles": {"judges": sorted(aura.dossiers(LOG).filter(pl.col("override_rate_n") > 0)["actor"])},
+        "rules": [{"id": "peers", "when": {"metric": "override_rate", "above": {"role_rate_plus": 0.05}, "min_n": 3}}],
+    }
+)
 
 
 @pytest.mark.parametrize("policy", [WHOLE_LOG, LATER, ROLES], ids=["anytime", "whole log", "roles"])
@@ -284,7 +316,13 @@ def test_a_curve_is_what_setting_gives() -> None:
     for value, flagged in state.curve("slow.avg_processing_hours.threshold", 21).select("value", "flagged").rows():
         other.set("slow.avg_processing_hours.threshold", value)
         assert len(other.flagged) == flagged, value
-    lasting = Policy({"name": "lasting", "persistence": {"k": 2, "m": 3, "step": "20d"}, "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.2}}]})  # fmt: skip
+    lasting = Policy(
+        {
+            "name": "lasting",
+            "persistence": {"k": 2, "m": 3, "step": "20d"},
+            "rules": [{"id": "rate", "when": {"metric": "override_rate", "above": 0.2}}],
+        }
+    )
     state = TunerState(LOG, lasting)
     for value, flagged in state.curve("m", 6).select("value", "flagged").rows():
         other = TunerState(LOG, lasting)
@@ -293,12 +331,30 @@ def test_a_curve_is_what_setting_gives() -> None:
 
 
 def test_a_large_office_can_be_tuned() -> None:
-    many = Scenario.read({"name": "large", "days": 120, "queues": [{"name": "claims", "per_day": 480}], "agents": [{"name": "model", "accuracy": 0.85}],
-                          "officers": [{"name": "officer", "count": 100, "service": {"minutes": 30}, "overrides_wrong": 0.8, "overrides_right": 0.1}]})  # fmt: skip
+    many = Scenario.read(
+        {
+            "name": "large",
+            "days": 120,
+            "queues": [{"name": "claims", "per_day": 480}],
+            "agents": [{"name": "model", "accuracy": 0.85}],
+            "officers": [
+                {"name": "officer", "count": 100, "service": {"minutes": 30}, "overrides_wrong": 0.8, "overrides_right": 0.1}
+            ],
+        }
+    )
     found = TunerState(aura.sample_log(300, seed=3), scenario=many, worlds=12).errors
     assert found is not None and np.isnan(found["missed"]) and found["false_flags_hi"] > found["false_flags"] >= 0
     with pytest.raises(ParameterError, match="persistence needs the events"):
-        TunerState(aura.dossiers(LOG), Policy({"name": "l", "persistence": {"k": 2, "m": 3, "step": "20d"}, "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.2}}]}))  # fmt: skip
+        TunerState(
+            aura.dossiers(LOG),
+            Policy(
+                {
+                    "name": "l",
+                    "persistence": {"k": 2, "m": 3, "step": "20d"},
+                    "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.2}}],
+                }
+            ),
+        )
 
 
 def test_costs_that_cannot_be_counted_are_refused() -> None:

@@ -1,4 +1,5 @@
-"""An index of the decision log, so that nothing reads the whole file twice: a SQLite file beside it that can be deleted at any time.
+"""An index of the decision log, so that nothing reads the whole file twice: a SQLite file beside it that can be deleted at any
+time.
 
 It takes in what was added since it last looked, remembers where every entry is, and keeps tallies: how many decisions there are of
 every combination of components, bin of confidence and outcome. An amendment moves its decision from one tally to another: the last
@@ -43,11 +44,11 @@ _PATTERNS = 50_000  # more kinds of decisions than that are counted when somebod
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value);
 CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INTEGER, at INTEGER, size INTEGER, ts INTEGER,
-                      confidence REAL, bin INTEGER, components TEXT, served TEXT, covariates TEXT, outcome TEXT, micros INTEGER, ended INTEGER,
-                      amendment INTEGER);
+                      confidence REAL, bin INTEGER, components TEXT, served TEXT, covariates TEXT, outcome TEXT,
+                      micros INTEGER, ended INTEGER, amendment INTEGER);
 CREATE TABLE notes (n INTEGER PRIMARY KEY, kind TEXT, request_id TEXT, segment INTEGER, at INTEGER, size INTEGER);
-CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER, timed INTEGER,
-                      micros INTEGER, UNIQUE (components, served, bin, outcome));
+CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER,
+                      timed INTEGER, micros INTEGER, UNIQUE (components, served, bin, outcome));
 CREATE TABLE patterns (n INTEGER PRIMARY KEY, served TEXT, covariates TEXT, outcome TEXT, decisions INTEGER,
                        UNIQUE (served, covariates, outcome));
 CREATE TABLE skipped (segment INTEGER, at INTEGER, why TEXT);
@@ -219,8 +220,12 @@ class Index:
     def entries(self, conditions: Conditions, limit: int | None, *, newest_first: bool) -> Iterator[DecisionLog]:
         """Entries that meet all conditions, with their last outcome."""
         where, values = [], []
-        for test, value in (("request_id = ?", conditions.request_id), ("ts >= ?", conditions.since),
-                            ("ts <= ?", conditions.until), ("outcome = ?", conditions.outcome)):  # fmt: skip
+        for test, value in (
+            ("request_id = ?", conditions.request_id),
+            ("ts >= ?", conditions.since),
+            ("ts <= ?", conditions.until),
+            ("outcome = ?", conditions.outcome),
+        ):
             if value is not None:
                 where.append(f"e.{test}")
                 values.append(value)
@@ -257,16 +262,21 @@ class Index:
 
     def tallies(self) -> pl.DataFrame:
         """How many decisions there are of every combination of components, bin of confidence and outcome."""
-        return tally_table(self._asked(
-            "SELECT components, served, nullif(bin, -1), nullif(outcome, ''), decisions, timed, micros FROM tallies WHERE decisions > 0"
-            " ORDER BY n"
-        ))  # fmt: skip
+        return tally_table(
+            self._asked(
+                "SELECT components, served, nullif(bin, -1), nullif(outcome, ''), decisions, timed, micros FROM "
+                "tallies WHERE decisions > 0"
+                " ORDER BY n"
+            )
+        )
 
     def table(self) -> pl.DataFrame:
         """One row a decision."""
-        return decision_table(self._asked(
-            "SELECT request_id, ts, confidence, components, served, covariates, outcome, micros, ended FROM entries ORDER BY n"
-        ))  # fmt: skip
+        return decision_table(
+            self._asked(
+                "SELECT request_id, ts, confidence, components, served, covariates, outcome, micros, ended FROM entries ORDER BY n"
+            )
+        )
 
     def patterns(self) -> pl.DataFrame:
         """Decisions with outcomes, those that are alike together."""
@@ -322,8 +332,10 @@ class _Taker:
         self._connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({values})", self._entries.values())  # noqa: S608
         self._entries.clear()
         self._connection.executemany(
-            "INSERT INTO tallies (components, served, bin, outcome, decisions, timed, micros) VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO"
-            " UPDATE SET decisions = decisions + excluded.decisions, timed = timed + excluded.timed, micros = micros + excluded.micros",
+            "INSERT INTO tallies (components, served, bin, outcome, decisions, timed, micros) VALUES (?, ?, ?, ?, ?, "
+            "?, ?) ON CONFLICT DO"
+            " UPDATE SET decisions = decisions + excluded.decisions, timed = timed + excluded.timed, micros = micros "
+            "+ excluded.micros",
             [(*key, *counts) for key, counts in self._tallies.items()],
         )
         self._tallies.clear()

@@ -1,12 +1,12 @@
 """The decision log's file: JSON Lines that are only ever added to, by several processes at once.
 
 Four kinds of line: a decision (the form of the accountability layer's document), and three that say more of one:
-`{"amends": request_id, "outcome": ...}` what became of it, `{"overrides": request_id, ...}` what a user put in the place of a component,
-`{"approves": proposal, ...}` who let a proposal of the learning be applied. A line counts when its end is there; a line that a crash
-cut off is closed by the next writer, reported by `faults`, and never taken for an entry.
+`{"amends": request_id, "outcome": ...}` what became of it, `{"overrides": request_id, ...}` what a user put in the place of a
+component, `{"approves": proposal, ...}` who let a proposal of the learning be applied. A line counts when its end is there; a line
+that a crash cut off is closed by the next writer, reported by `faults`, and never taken for an entry.
 
-The log is a row of segments. The last, which grows, has the log's own name; the ones before were renamed by a rotation, with a date and
-a number, and compressed. A place in the log is a segment's number and an offset, and stays what it is.
+The log is a row of segments. The last, which grows, has the log's own name; the ones before were renamed by a rotation, with a date
+and a number, and compressed. A place in the log is a segment's number and an offset, and stays what it is.
 """
 
 from __future__ import annotations
@@ -403,12 +403,22 @@ class LogFile:
             said = parsed(line.raw) if line.raw.strip() else ""
             if isinstance(said, str) and said:
                 torn = "" if line.complete else ", cut off at the end of the file"
-                found.append(Problem(f"a line is {said}{torn}", got=line.raw[:60].decode("utf-8", "replace"),
-                                     where=f"{names.get(segment, self.path)}, line {number}",
-                                     next="aura log repair sets it aside"))  # fmt: skip
+                found.append(
+                    Problem(
+                        f"a line is {said}{torn}",
+                        got=line.raw[:60].decode("utf-8", "replace"),
+                        where=f"{names.get(segment, self.path)}, line {number}",
+                        next="aura log repair sets it aside",
+                    )
+                )
             elif skipped and (line.segment, line.offset) in skipped:
-                found.append(Problem(skipped[line.segment, line.offset], got=line.raw[:60].decode("utf-8", "replace"),
-                                     where=f"{names.get(segment, self.path)}, line {number}"))  # fmt: skip
+                found.append(
+                    Problem(
+                        skipped[line.segment, line.offset],
+                        got=line.raw[:60].decode("utf-8", "replace"),
+                        where=f"{names.get(segment, self.path)}, line {number}",
+                    )
+                )
         return found
 
     def repair(self) -> tuple[int, Path | None]:

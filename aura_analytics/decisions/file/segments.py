@@ -96,8 +96,12 @@ class Packed:
                 raise EOFError
             return gzip.decompress(raw)
         except (OSError, EOFError, zlib.error) as error:
-            problem = Problem("a segment of the decision log is damaged", got=str(error) or "it ends too early", where=str(self._path),
-                              next="put it back from a backup, or move it away to go on without its entries")  # fmt: skip
+            problem = Problem(
+                "a segment of the decision log is damaged",
+                got=str(error) or "it ends too early",
+                where=str(self._path),
+                next="put it back from a backup, or move it away to go on without its entries",
+            )
             raise FileFormatError(problem) from None
 
     def close(self) -> None:

@@ -61,8 +61,8 @@ class Csv(Reader):
 def _rows(text: Iterator[str]) -> Iterator[tuple[int, list[str] | csv.Error]]:
     """Rows with the number of their first line.
 
-    The standard library's reader is used for all but rows that are longer than its limit of a field, which is one for the whole process
-    and so is left alone: these are split here.
+    The standard library's reader is used for all but rows that are longer than its limit of a field, which is one for the whole
+    process and so is left alone: these are split here.
     """
     taken: list[str] = []
 

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from typing import Any
-
 from alembic import context
 
 from aura_analytics.ledger.tables import METADATA

@@ -244,14 +244,14 @@ class Metric:
         }
 
     def observations_to_settle(self, value: float, n: float, threshold: float, level: float) -> int | None:
-        """How many more observations would bring a limit at a two-sided level over the threshold, at this very value; None where that
-        cannot be said.
+        """How many more observations would bring a limit at a two-sided level over the threshold, at this very value; None where
+        that cannot be said.
         """
         return None
 
     def observations_to_leave(self, value: float, n: float, threshold: float, *, strict: bool) -> int | None:
-        """How many more observations without a hit would bring the value itself down to the threshold (below it, unless `strict`); None
-        where that cannot be said.
+        """How many more observations without a hit would bring the value itself down to the threshold (below it, unless `strict`);
+        None where that cannot be said.
         """
         return None
 

@@ -1,9 +1,9 @@
 """What an operator of rules is: one comparison of a metric with one threshold or several, as data.
 
-An operator is a formula over thresholds, such as `[">", 0]` (greater than the first threshold) or `["any", ["<", 0], [">", 1]]`. The
-same data is evaluated here over arrays and by the tuner's script over sliders, so there is one meaning of every operator. Whether an
-interval decides it follows from the formula: it is met beyond doubt where every value of the interval meets it, and not met where
-none does.
+An operator is a formula over thresholds, such as `[">", 0]` (greater than the first threshold) or `["any", ["<", 0], [">", 1]]`.
+The same data is evaluated here over arrays and by the tuner's script over sliders, so there is one meaning of every operator.
+Whether an interval decides it follows from the formula: it is met beyond doubt where every value of the interval meets it, and not
+met where none does.
 
 An operator of one's own is one object::
 

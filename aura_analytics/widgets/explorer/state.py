@@ -1,4 +1,6 @@
-"""The state of a dossier explorer: pick somebody, read their numbers, what is behind them, and what follows. No front end is needed."""
+"""The state of a dossier explorer: pick somebody, read their numbers, what is behind them, and what follows. No front end is
+needed.
+"""
 
 from __future__ import annotations
 
@@ -232,7 +234,9 @@ class ExplorerState:
     # -- one of them -------------------------------------------------------------------------------------------------------------
 
     def pick(self, actor: str) -> None:
-        """Open somebody's dossier, or that of somebody who dropped out of the window; raises `ParameterError` when nobody has this name."""
+        """Open somebody's dossier, or that of somebody who dropped out of the window; raises `ParameterError` when nobody has this
+        name.
+        """
         if actor not in set(self.board["actor"]) and collect(self.events.filter(pl.col("actor") == actor).head(1)).is_empty():
             hint = close_match(actor, self.board["actor"].to_list())
             raise ParameterError(Problem("nobody has this name", got=actor, next=hint))
@@ -293,8 +297,8 @@ class ExplorerState:
 
     @property
     def standing(self) -> dict[str, Any] | None:
-        """Where they stand with HR, as a row of `aura.standing`: by a ledger now, otherwise at the moment of the dossiers. None when nobody ever
-        acted on them.
+        """Where they stand with HR, as a row of `aura.standing`: by a ledger now, otherwise at the moment of the dossiers. None
+        when nobody ever acted on them.
         """
         found = standing(self._acted(), None if self.ledger is not None else self._as_of)
         return found.row(0, named=True) if found.height else None
@@ -397,7 +401,8 @@ class ExplorerState:
         return plan_from(verdict, str(self.row["actor_kind"] or "officer"), self.policy, start, days)
 
     def start_plan(self, by: str, days: int = 60) -> str:
-        """Draft the plan and record it in the ledger: for a person as a proposal, that somebody else signs. Returns the name of the action.
+        """Draft the plan and record it in the ledger: for a person as a proposal, that somebody else signs. Returns the name of the
+        action.
 
         Raises
         ------
@@ -408,7 +413,11 @@ class ExplorerState:
 
         plan = self.draft(days)
         if self.ledger is None:
-            problem = Problem("there is no ledger to record a proposal in", got=self.origin, next="open the explorer on a Ledger, or save the draft")  # fmt: skip
+            problem = Problem(
+                "there is no ledger to record a proposal in",
+                got=self.origin,
+                next="open the explorer on a Ledger, or save the draft",
+            )
             raise ParameterError(problem)
         if not by.strip():
             raise ParameterError(Problem("who asks for the plan?", got=by, expected="a name; somebody else has to sign it"))
@@ -426,7 +435,10 @@ class ExplorerState:
             return "nobody in the log yet"
         over = span_of_time(self.window)
         row = self.row
-        return f"{self.actor} ({row['actor_kind'] or 'kind unknown'}): {row['verdict'].replace('_', ' ')}; {self.count()} by {self.policy.name} over {over}"
+        return (
+            f"{self.actor} ({row['actor_kind'] or 'kind unknown'}): {row['verdict'].replace('_', ' ')}; "
+            f"{self.count()} by {self.policy.name} over {over}"
+        )
 
     @property
     def behindhand(self) -> bool:
@@ -435,7 +447,9 @@ class ExplorerState:
 
     @property
     def ahead(self) -> bool:
-        """Whether the moment of the dossiers lies in the future, and nobody asked for that: one event with a wrong date moves it there."""
+        """Whether the moment of the dossiers lies in the future, and nobody asked for that: one event with a wrong date moves it
+        there.
+        """
         return self._as_of is None and self.ledger is not None and self.as_of is not None and self.as_of > now()
 
     def count(self) -> str:

@@ -43,11 +43,13 @@ class DossierExplorer(View):
     Parameters
     ----------
     source, policy, options
-        As `ExplorerState`. Of a ledger the explorer shows what is recorded as it comes, and records the plans that are started as proposals.
+        As `ExplorerState`. Of a ledger the explorer shows what is recorded as it comes, and records the plans that are started as
+        proposals.
     author
         Who asks for plans, as the field in the banner is filled in.
     follow
-        Seconds between two looks at the ledger, as long as somebody looks at the widget; None follows nothing (`refresh` looks once).
+        Seconds between two looks at the ledger, as long as somebody looks at the widget; None follows nothing (`refresh` looks
+        once).
 
     Attributes
     ----------
@@ -126,8 +128,12 @@ class DossierExplorer(View):
     def _people(self, most: int | None = None) -> dict[str, Any]:
         board = self.state.board if most is None else self.state.board.head(most)
         kinds = board["actor_kind"].cast(pl.String).fill_null("unknown")
-        return {"actors": board["actor"].to_list(), "kinds": kinds.to_list(), "verdicts": board["verdict"].to_list(),
-                "total": self.state.board.height}  # fmt: skip
+        return {
+            "actors": board["actor"].to_list(),
+            "kinds": kinds.to_list(),
+            "verdicts": board["verdict"].to_list(),
+            "total": self.state.board.height,
+        }
 
     def _said(self, *, live: bool | None = None) -> str:
         state, followed = self.state, self.live if live is None else live
@@ -149,12 +155,27 @@ class DossierExplorer(View):
         step, wide = state.series_window
         series = {name: _line(frame, state.metrics[name].unit) for name, frame in state.series.items()}
         return {
-            "actor": state.actor, "kind": row["actor_kind"] or "kind unknown", "verdict": row["verdict"], "verdict_words": verdict_words(row["verdict"]),
-            "reasons": state.reasons, "warnings": row.get("warnings") or [], "standing": _standing(state.standing), "cards": state.cards,
-            "series": series, "rolling": f"{span_of_time(wide)}, read every {span_of_time(step)}", "thresholds": state.thresholds,
-            "banner": None if banner is None else {"verdict": banner.verdict, "policy": banner.policy, "reasons": list(banner.reasons),
-                                                   "would_clear": list(banner.would_clear), "under_way": state.under_way},
-        }  # fmt: skip
+            "actor": state.actor,
+            "kind": row["actor_kind"] or "kind unknown",
+            "verdict": row["verdict"],
+            "verdict_words": verdict_words(row["verdict"]),
+            "reasons": state.reasons,
+            "warnings": row.get("warnings") or [],
+            "standing": _standing(state.standing),
+            "cards": state.cards,
+            "series": series,
+            "rolling": f"{span_of_time(wide)}, read every {span_of_time(step)}",
+            "thresholds": state.thresholds,
+            "banner": None
+            if banner is None
+            else {
+                "verdict": banner.verdict,
+                "policy": banner.policy,
+                "reasons": list(banner.reasons),
+                "would_clear": list(banner.would_clear),
+                "under_way": state.under_way,
+            },
+        }
 
     def _behind(self, metric: str, most: int = _ROWS) -> dict[str, Any]:
         frame = self.state.cases(metric)
@@ -252,8 +273,8 @@ class DossierExplorer(View):
         path
             File to write.
         most
-            Actors with their whole dossier in it, the gravest verdicts first; the page says how many there are besides. Each takes about 20 kB, and
-            a fifth of a second in a log of a million events.
+            Actors with their whole dossier in it, the gravest verdicts first; the page says how many there are besides. Each takes
+            about 20 kB, and a fifth of a second in a log of a million events.
         rows
             Observations behind every number, the latest ones.
         """
@@ -270,8 +291,17 @@ class DossierExplorer(View):
                 if held is not None:
                     self.state.pick(held)
         opened = pages.get(str(held)) or next(iter(pages.values()), {})
-        state = {"people": self._people(most), "detail": opened, "behind": {}, "plan": {}, "said": self._said(live=False),
-                 "author": "", "live": False, "here": 0, "pages": pages}  # fmt: skip
+        state = {
+            "people": self._people(most),
+            "detail": opened,
+            "behind": {},
+            "plan": {},
+            "said": self._said(live=False),
+            "author": "",
+            "live": False,
+            "here": 0,
+            "pages": pages,
+        }
         return self._page(path, "explorer", state)
 
 
@@ -292,7 +322,11 @@ def _followed(ref: weakref.ref[DossierExplorer], stop: threading.Event, interval
 
 def _line(frame: pl.DataFrame, unit: str) -> dict[str, Any]:
     """A rolling series as lists: times in milliseconds since 1970."""
-    lists: dict[str, Any] = {name: [None if v is None else round(v, 6) for v in frame[name].to_list()] for name in ("value", "lo", "hi") if name in frame.columns}  # fmt: skip
+    lists: dict[str, Any] = {
+        name: [None if v is None else round(v, 6) for v in frame[name].to_list()]
+        for name in ("value", "lo", "hi")
+        if name in frame.columns
+    }
     return {"at": frame["as_of"].dt.epoch("ms").to_list(), "unit": unit, **lists}
 
 

@@ -36,10 +36,11 @@ class RunResult:
     scenario, seed
         What was played.
     runs
-        By name of the policy: the world with that policy in its loop, on the same seed. They can be opened in the explorer and the tuner.
+        By name of the policy: the world with that policy in its loop, on the same seed. They can be opened in the explorer and the
+        tuner.
     rates
-        By name of the policy: how often it is wrong, over `worlds` worlds. Their limits hold for the number of worlds that was asked for: who stops
-        when they look good finds differences where there are none.
+        By name of the policy: how often it is wrong, over `worlds` worlds. Their limits hold for the number of worlds that was
+        asked for: who stops when they look good finds differences where there are none.
     differences
         Of two policies, second minus first, paired (`PolicyComparison`); None of one.
     worlds, asked
@@ -66,7 +67,9 @@ class RunResult:
 
     @cached_property
     def outcomes(self) -> pl.DataFrame:
-        """Per policy what became of the one world that was played: `policy`, `wrong_verdicts`, `stars`, `hours`, `plans`, `on_good`, `events`."""
+        """Per policy what became of the one world that was played: `policy`, `wrong_verdicts`, `stars`, `hours`, `plans`,
+        `on_good`, `events`.
+        """
         rows = []
         for name, run in self.runs.items():
             found = outcome(run)
@@ -221,10 +224,23 @@ class RunnerState:
                     group.overrides_wrong,
                 )
             )
-            found.append(Setting(f"officers/{i}/overrides_right", f"{name}: right recommendations overridden", "fraction", 0, 1, 0.01, group.overrides_right))  # fmt: skip
+            found.append(
+                Setting(
+                    f"officers/{i}/overrides_right",
+                    f"{name}: right recommendations overridden",
+                    "fraction",
+                    0,
+                    1,
+                    0.01,
+                    group.overrides_right,
+                )
+            )
         for i, agents in enumerate(now.agents):
             if isinstance(agents.accuracy, dict):
-                found += [Setting(f"agents/{i}/accuracy/{k}", f"{agents.name}: right in {queue}", "fraction", 0, 1, 0.01, share) for k, (queue, share) in enumerate(agents.accuracy.items())]  # fmt: skip
+                found += [
+                    Setting(f"agents/{i}/accuracy/{k}", f"{agents.name}: right in {queue}", "fraction", 0, 1, 0.01, share)
+                    for k, (queue, share) in enumerate(agents.accuracy.items())
+                ]
             else:
                 found.append(Setting(f"agents/{i}/accuracy", f"{agents.name}: right", "fraction", 0, 1, 0.01, agents.accuracy))
         found.append(Setting("response", "Cases that citizens rate", "fraction", 0, 1, 0.01, now.citizens.response))
@@ -346,8 +362,11 @@ class RunnerState:
     def outdated(self) -> bool:
         """Whether the result is of other settings than those that are set now."""
         held = self.result
-        return held is not None and (held.scenario != self.scenario or held.seed != self._run_values["seed"]
-                                     or list(held.runs) != [one.name for one in self.policies])  # fmt: skip
+        return held is not None and (
+            held.scenario != self.scenario
+            or held.seed != self._run_values["seed"]
+            or list(held.runs) != [one.name for one in self.policies]
+        )
 
     def ready(self) -> None:
         """Forget an earlier `cancel`."""
@@ -371,7 +390,10 @@ class RunnerState:
         for name, rates in self.result.rates.items():
             row = rates.rates.row(0, named=True)
             said.append(f"{name} {row['value']:.3f}" if row["value"] is not None else f"{name} unknown")
-        return f"{self.result.scenario.name}, {self.result.scenario.days} days, {self.result.worlds} worlds: false flags per officer-year: {', '.join(said)}"
+        return (
+            f"{self.result.scenario.name}, {self.result.scenario.days} days, {self.result.worlds} worlds: false "
+            f"flags per officer-year: {', '.join(said)}"
+        )
 
     def __repr__(self) -> str:
         return f"RunnerState({self.sentence()})"

@@ -21,8 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["ScenarioRunner"]
 
-_OUTCOMES = {"wrong_verdicts": ("wrong verdicts", "share"), "stars": ("stars of citizens", "stars"), "hours": ("hours per case", "hours"),
-             "plans": ("improvement plans", "count"), "on_good": ("plans of officers who do well", "count"), "events": ("events", "count")}  # fmt: skip
+_OUTCOMES = {
+    "wrong_verdicts": ("wrong verdicts", "share"),
+    "stars": ("stars of citizens", "stars"),
+    "hours": ("hours per case", "hours"),
+    "plans": ("improvement plans", "count"),
+    "on_good": ("plans of officers who do well", "count"),
+    "events": ("events", "count"),
+}
 
 
 class ScenarioRunner(View):
@@ -168,8 +174,17 @@ def _shown(result: RunResult) -> dict[str, Any]:
     outcomes = result.outcomes
     names = outcomes["policy"].to_list()
     rows = [[label, *(_figure(value, kind) for value in outcomes[key].to_list())] for key, (label, kind) in _OUTCOMES.items()]
-    found: dict[str, Any] = {"scenario": result.scenario.name, "policies": names, "outcomes": rows, "seed": result.seed, "worlds": result.worlds, "asked": result.asked, "complete": result.complete, "every": result.every_days,
-                             "days": result.scenario.days}  # fmt: skip
+    found: dict[str, Any] = {
+        "scenario": result.scenario.name,
+        "policies": names,
+        "outcomes": rows,
+        "seed": result.seed,
+        "worlds": result.worlds,
+        "asked": result.asked,
+        "complete": result.complete,
+        "every": result.every_days,
+        "days": result.scenario.days,
+    }
     if not result.rates:
         return found
     table = []

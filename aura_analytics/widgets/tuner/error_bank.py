@@ -27,7 +27,9 @@ _BATCH = 300_000  # cases of the worlds that are played side by side
 
 
 class ErrorBank:
-    """Dossiers of many worlds whose truth is known, read every so many days: one frame, so that any thresholds are tried on all at once."""
+    """Dossiers of many worlds whose truth is known, read every so many days: one frame, so that any thresholds are tried on all at
+    once.
+    """
 
     def __init__(self, scenario: Scenario, policy: Policy, window: str | None, every: int, worlds: int, seed: int) -> None:
         alone = scenario.model_copy(update={"hr": None, "routing": None})
@@ -61,7 +63,9 @@ class ErrorBank:
         self._years = scenario.days / _YEAR
 
     def rates(self, flagged: Sequence[NDArray[np.bool_]], k: int, m: int) -> dict[str, float]:
-        """Error rates of a policy: what each of its rules says of every row of the board, and that k of the last m readings must say it."""
+        """Error rates of a policy: what each of its rules says of every row of the board, and that k of the last m readings must
+        say it.
+        """
         table = np.zeros(self._shape, dtype=np.int64)
         for rule in flagged:
             mine = np.zeros(self._shape, dtype=np.int64)
@@ -80,8 +84,14 @@ class ErrorBank:
         false = poisson_rate(wrongly, exposed) if exposed else (nan, nan)
         missed = tuple(float(side[0]) for side in wilson([never], [of])) if of else (nan, nan)
         return {
-            "false_flags": wrongly / exposed if exposed else nan, "false_flags_lo": false[0], "false_flags_hi": false[1],
-            "missed": never / of if of else nan, "missed_lo": missed[0], "missed_hi": missed[1], "detected": 1 - never / of if of else nan,
-            "false_per_100": 100 * wrongly / people if people else nan, "missed_per_100": 100 * never / people if people else nan,
+            "false_flags": wrongly / exposed if exposed else nan,
+            "false_flags_lo": false[0],
+            "false_flags_hi": false[1],
+            "missed": never / of if of else nan,
+            "missed_lo": missed[0],
+            "missed_hi": missed[1],
+            "detected": 1 - never / of if of else nan,
+            "false_per_100": 100 * wrongly / people if people else nan,
+            "missed_per_100": 100 * never / people if people else nan,
             "flags": float(new[:, self._person].sum() / (people * self._years)) if people else nan,
-        }  # fmt: skip
+        }

@@ -1,4 +1,6 @@
-"""The state of a threshold tuner: set a threshold, read who is affected and how often the rule would be wrong. No front end is needed."""
+"""The state of a threshold tuner: set a threshold, read who is affected and how often the rule would be wrong. No front end is
+needed.
+"""
 
 from __future__ import annotations
 
@@ -54,8 +56,8 @@ class TunerState:
     source
         Whatever holds events (see `aura_analytics.io.as_events`), or a dossier frame (then the window cannot be changed).
     policy
-        Where the thresholds begin, and what is compared with: a `Policy`, the name of a shipped one, or a file; default the evidence-gated
-        one.
+        Where the thresholds begin, and what is compared with: a `Policy`, the name of a shipped one, or a file; default the
+        evidence-gated one.
     as_of
         Moment of the dossiers; default the last event that is work (what HR does moves nothing).
     windows
@@ -222,8 +224,12 @@ class TunerState:
         persistence = None
         if self._m > 1 or spec.persistence is not None:
             persistence = {"k": self._k, "m": self._m, "step": spec.persistence.step if spec.persistence else "30d"}
-        data = spec.model_dump(by_alias=True) | {"rules": [rule.model_dump(by_alias=True) for rule in rules], "persistence": persistence,
-                                                 "window": self._window, "tests": []}  # fmt: skip
+        data = spec.model_dump(by_alias=True) | {
+            "rules": [rule.model_dump(by_alias=True) for rule in rules],
+            "persistence": persistence,
+            "window": self._window,
+            "tests": [],
+        }
         return Policy(data, metrics=self.saved.catalogue)
 
     def comparisons(self) -> list[dict[str, Any]]:
@@ -232,9 +238,9 @@ class TunerState:
         Returns
         -------
         list of dicts
-            Per comparison `key`, `rule`, `metric`, `title`, `unit`, `formula` (of its operator, over its `settings`), `thresholds`, `min_n`,
-            `missing_as`, `zero_is_missing`, `limited` (whether an interval decides), and the arrays `value`, `n`, `low`, `high` (limits of
-            that interval; NaN without one), shape (actors,).
+            Per comparison `key`, `rule`, `metric`, `title`, `unit`, `formula` (of its operator, over its `settings`), `thresholds`,
+            `min_n`, `missing_as`, `zero_is_missing`, `limited` (whether an interval decides), and the arrays `value`, `n`, `low`,
+            `high` (limits of that interval; NaN without one), shape (actors,).
         """
         board, found = self._board(0), []
         for key, leaf in self._leaves():
@@ -299,7 +305,9 @@ class TunerState:
         return self._boards[key]
 
     def _warmed(self, board: Board) -> Board:
-        """A board with its limits at all levels that can be chosen, so that moving to one of them takes no longer than any other step."""
+        """A board with its limits at all levels that can be chosen, so that moving to one of them takes no longer than any other
+        step.
+        """
         for rule in self.saved.spec.rules:
             for _, leaf in named(rule.when):
                 for level in {*LEVELS, leaf.confidence} if leaf.limit is not None else ():
@@ -377,11 +385,12 @@ class TunerState:
 
     @property
     def errors(self) -> dict[str, float] | None:
-        """In the worlds of the scenario, read every step of the policy's persistence (30 days without): `false_flags` (officers who do well and are
-        ever flagged) and `flags` (new ones) per officer-year, `missed` (share of those made to underperform who are never flagged), `detected`, with
-        limits at 95 % (`_lo`, `_hi`; exact for the count, Wilson's for the share), NaN where there is nobody to count; and of 100 officers over all
-        the days of the scenario, how many are flagged wrongly (`false_per_100`) and how many should be flagged and never are (`missed_per_100`).
-        None without a scenario, and of policies that look at others or at metrics that need the log.
+        """In the worlds of the scenario, read every step of the policy's persistence (30 days without): `false_flags` (officers who
+        do well and are ever flagged) and `flags` (new ones) per officer-year, `missed` (share of those made to underperform who are
+        never flagged), `detected`, with limits at 95 % (`_lo`, `_hi`; exact for the count, Wilson's for the share), NaN where there
+        is nobody to count; and of 100 officers over all the days of the scenario, how many are flagged wrongly (`false_per_100`)
+        and how many should be flagged and never are (`missed_per_100`). None without a scenario, and of policies that look at
+        others or at metrics that need the log.
 
         `flags` is the case load of HR: how many officers come to be flagged, per officer and year.
         """
@@ -389,7 +398,9 @@ class TunerState:
 
     @property
     def played(self) -> tuple[int, int, int]:
-        """Days of the scenario in which errors are counted, how many worlds of it are played, and every how many days they are read; zeros without one."""
+        """Days of the scenario in which errors are counted, how many worlds of it are played, and every how many days they are
+        read; zeros without one.
+        """
         return (0, 0, 0) if self._scenario is None else (self._scenario.days, self._worlds, self._step.days)
 
     @property
@@ -410,8 +421,8 @@ class TunerState:
 
     @property
     def confusion(self) -> dict[str, int] | None:
-        """Of a simulated run, officers by truth and verdict: `hit`, `false_flag`, `missed`, `right_not`; None for a real log, and of a policy that
-        is not meant for officers.
+        """Of a simulated run, officers by truth and verdict: `hit`, `false_flag`, `missed`, `right_not`; None for a real log, and
+        of a policy that is not meant for officers.
         """
         if self._truth is None or "officer" not in self.saved.spec.kinds:
             return None
@@ -433,7 +444,8 @@ class TunerState:
         Returns
         -------
         polars.DataFrame
-            `value`, `flagged`, and as in `errors` `false_flags`, `missed`, `false_per_100`, `missed_per_100` (null without a scenario).
+            `value`, `flagged`, and as in `errors` `false_flags`, `missed`, `false_per_100`, `missed_per_100` (null without a
+            scenario).
         """
         setting = next((one for one in self.settings if one.key == key), None)
         if setting is None or setting.choices:
@@ -454,7 +466,8 @@ class TunerState:
         return pl.DataFrame(rows, schema={"value": pl.Float64, "flagged": pl.Int64, **dict.fromkeys(_CURVE, pl.Float64)})
 
     def costs(self, key: str, missed: float = 1.0, points: int = 41) -> pl.DataFrame:
-        """What each value of a threshold costs, in false flags: `curve` with `cost`, per 100 officers over all the days of the scenario.
+        """What each value of a threshold costs, in false flags: `curve` with `cost`, per 100 officers over all the days of the
+        scenario.
 
         Parameters
         ----------
@@ -466,8 +479,8 @@ class TunerState:
         Raises
         ------
         ParameterError
-            If there is no scenario whose truth is known, the policy's errors cannot be counted in it (it looks at others, or at metrics that need
-            the log), or the weight is not positive.
+            If there is no scenario whose truth is known, the policy's errors cannot be counted in it (it looks at others, or at
+            metrics that need the log), or the weight is not positive.
         """
         if not missed > 0:
             raise ParameterError(Problem("missed is out of range", got=missed, expected="a positive number of false flags"))
@@ -476,12 +489,18 @@ class TunerState:
                 Problem("costs need a scenario, whose truth is known", next="TunerState(events, policy, scenario=...)")
             )
         if self.errors is None:
-            raise ParameterError(Problem("errors of this policy cannot be counted in worlds side by side", got=self.saved.name,
-                                         next="aura.rule_error_rates plays them one by one"))  # fmt: skip
+            raise ParameterError(
+                Problem(
+                    "errors of this policy cannot be counted in worlds side by side",
+                    got=self.saved.name,
+                    next="aura.rule_error_rates plays them one by one",
+                )
+            )
         return self.curve(key, points).with_columns(cost=pl.col("false_per_100") + missed * pl.col("missed_per_100").fill_nan(0.0))
 
     def grid(self, first: str, second: str, points: int = 50, min_ns: Iterable[int] = (0, 5, 10, 20, 50)) -> NDArray[np.int64]:
-        """How many are flagged by a rule of two comparisons, for every pair of thresholds and every least number of observations of both.
+        """How many are flagged by a rule of two comparisons, for every pair of thresholds and every least number of observations of
+        both.
 
         Parameters
         ----------
@@ -528,16 +547,25 @@ class TunerState:
         data["name"] = name or f"{self.saved.name}_tuned"
         wrong = self.errors
         at = "" if self._as_of is None else f" as of {self._as_of:%Y-%m-%d %H:%M} UTC, over {self._window or 'the whole log'}"
-        lines = [f"Tuned from {self.saved.name} version {self.saved.spec.version} by {author.strip()} on {datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, "
-                 f"aura-analytics {__version__}.",
-                 f"Data: {self._origin}{at}; dossiers {self.digest}; {len(self.flagged)} of {self.actors.len()} flagged."]  # fmt: skip
+        lines = [
+            f"Tuned from {self.saved.name} version {self.saved.spec.version} by {author.strip()} on "
+            f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, "
+            f"aura-analytics {__version__}.",
+            f"Data: {self._origin}{at}; dossiers {self.digest}; {len(self.flagged)} of {self.actors.len()} flagged.",
+        ]
         if wrong is not None and self._scenario is not None:
-            false = f"{wrong['false_flags']:.3f} ({wrong['false_flags_lo']:.3f} to {wrong['false_flags_hi']:.3f}) false flags per officer-year"
+            false = (
+                f"{wrong['false_flags']:.3f} ({wrong['false_flags_lo']:.3f} to {wrong['false_flags_hi']:.3f}) "
+                "false flags per officer-year"
+            )
             missed = f"{wrong['missed']:.1%} ({wrong['missed_lo']:.1%} to {wrong['missed_hi']:.1%}) missed"
             world = hashlib.sha256(self._scenario.model_dump_json().encode()).hexdigest()
-            lines.append(f"Worlds: {self._worlds} of {self._scenario.name} ({self._scenario.days} days, {world}), seed {self._seed}, read every {self._step.days} days: "
-                         f"{'nobody there does well' if np.isnan(wrong['false_flags']) else false}, "
-                         f"{'nobody there is made to underperform' if np.isnan(wrong['missed']) else missed}.")  # fmt: skip
+            lines.append(
+                f"Worlds: {self._worlds} of {self._scenario.name} ({self._scenario.days} days, {world}), seed "
+                f"{self._seed}, read every {self._step.days} days: "
+                f"{'nobody there does well' if np.isnan(wrong['false_flags']) else false}, "
+                f"{'nobody there is made to underperform' if np.isnan(wrong['missed']) else missed}."
+            )
         text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=140)
         return "".join(f"# {line}\n" for line in lines) + text
 

@@ -87,8 +87,12 @@ class ThresholdTuner(View):
         self._sent, self._asking = self._seen(), False
         settings = self._settings()
         super().__init__(
-            title=f"Thresholds of {self.state.saved.name}", data=self._data(), leaves=self._leaves(), settings=settings, result=self._result(),
-        )  # fmt: skip
+            title=f"Thresholds of {self.state.saved.name}",
+            data=self._data(),
+            leaves=self._leaves(),
+            settings=settings,
+            result=self._result(),
+        )
         self.state.on_change(self._show)
 
     def _settings(self) -> list[dict[str, Any]]:
@@ -204,20 +208,33 @@ class ThresholdTuner(View):
             return png(charts.note(self.sentence()))
         frame = frame.sort("code", descending=True, maintain_order=True).drop("code").head(MAX_ROWS - 10)
         scale = alt.Scale(domain=list(engine.VERDICTS), range=LIGHT.verdicts)
-        points = alt.Chart(frame).mark_point(filled=True, size=45).encode(
-            x=alt.X("x:Q", title=x["title"], axis=alt.Axis(format="%" if x["unit"] == "fraction" else "")),
-            y=alt.Y("y:Q", title=y["title"], axis=alt.Axis(format="%" if y["unit"] == "fraction" else ""), scale=alt.Scale(zero=False)),
-            color=alt.Color("verdict:N", scale=scale, title=None), shape=alt.Shape("verdict:N", title=None),
-        )  # fmt: skip
-        lines = [alt.Chart(pl.DataFrame({"v": [threshold]})).mark_rule(strokeDash=[5, 4], color=LIGHT.flag).encode(**{axis: "v:Q"})
-                 for axis, leaf in (("x", x), ("y", y)) for threshold in leaf["thresholds"]]  # fmt: skip
+        points = (
+            alt.Chart(frame)
+            .mark_point(filled=True, size=45)
+            .encode(
+                x=alt.X("x:Q", title=x["title"], axis=alt.Axis(format="%" if x["unit"] == "fraction" else "")),
+                y=alt.Y(
+                    "y:Q",
+                    title=y["title"],
+                    axis=alt.Axis(format="%" if y["unit"] == "fraction" else ""),
+                    scale=alt.Scale(zero=False),
+                ),
+                color=alt.Color("verdict:N", scale=scale, title=None),
+                shape=alt.Shape("verdict:N", title=None),
+            )
+        )
+        lines = [
+            alt.Chart(pl.DataFrame({"v": [threshold]})).mark_rule(strokeDash=[5, 4], color=LIGHT.flag).encode(**{axis: "v:Q"})
+            for axis, leaf in (("x", x), ("y", y))
+            for threshold in leaf["thresholds"]
+        ]
         return png(styled(alt.layer(points, *lines), LIGHT, width=520, height=300))
 
     def export_html(self, path: str | Path) -> Path:
         """Write the tuner as one page that works from a file, without a kernel or a network.
 
-        Thresholds and least numbers can be moved there; what needs the log again (window, confidence, persistence, and everything of policies that
-        look at more than one reading or at others) stands as it is set.
+        Thresholds and least numbers can be moved there; what needs the log again (window, confidence, persistence, and everything
+        of policies that look at more than one reading or at others) stands as it is set.
         """
         data = self._data()
         for arrays in data["arrays"].values():
