@@ -87,7 +87,24 @@ def _short(value: object, width: int = 80) -> str:
 
 
 class AuraError(Exception):
-    """Base of all errors of the package."""
+    """Base of all errors of the package.
+
+    Parameters
+    ----------
+    message
+        What is wrong, in one sentence, or as a `Problem`.
+    problems
+        Every single thing that is wrong.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> try:
+    ...     aura.Policy.from_yaml("nothing.yaml")
+    ... except aura.AuraError as error:
+    ...     print(error.problems[0].got)
+    nothing.yaml
+    """
 
     def __init__(self, message: str | Problem, *, problems: Iterable[Problem] = ()) -> None:
         self.problems: tuple[Problem, ...] = tuple(problems) or ((message,) if isinstance(message, Problem) else ())

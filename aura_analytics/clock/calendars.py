@@ -97,7 +97,18 @@ class Calendar:
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Calendar:
-        """A calendar from plain keys and values, as they stand in a YAML file."""
+        """A calendar from plain keys and values, as they stand in a YAML file.
+
+        Parameters
+        ----------
+        data
+            The parameters of a `Calendar`; days as dates or as ISO 8601 texts.
+
+        Raises
+        ------
+        ParameterError
+            For a key that a calendar does not have, or values that it cannot have.
+        """
         unknown = [key for key in data if key not in cls.__dataclass_fields__]
         if unknown:
             hints = [Problem("unknown key", got=key, next=close_match(key, list(cls.__dataclass_fields__))) for key in unknown]
@@ -114,14 +125,31 @@ class Calendar:
         return self.zone, spans, self.country, self.subdivision, frozenset(self.closed)
 
     def business_micros(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Microseconds of opening time between moments, given and returned as microseconds since 1970 (UTC)."""
+        """Microseconds of opening time between moments, given and returned as microseconds since 1970 (UTC).
+
+        Parameters
+        ----------
+        start, end
+            Moments, shape (n,); where `end` lies before `start` the time is negative.
+
+        Returns
+        -------
+        numpy.ndarray
+            Whole microseconds, shape (n,).
+        """
         if start.size == 0:
             return np.zeros(0, dtype=np.int64)
         table = self._table(int(min(start.min(), end.min())), int(max(start.max(), end.max())))
         return _open_before(end, *table) - _open_before(start, *table)
 
     def working_days(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Working days after the day of `start`, up to and with the day of `end` (the day of receipt does not count)."""
+        """Working days after the day of `start`, up to and with the day of `end` (the day of receipt does not count).
+
+        Parameters
+        ----------
+        start, end
+            Moments in microseconds since 1970 (UTC), shape (n,); where `end` lies before `start` the count is negative.
+        """
         if start.size == 0:
             return np.zeros(0, dtype=np.int64)
         years = (_year(int(edge)) for edge in (min(start.min(), end.min()), max(start.max(), end.max())))
@@ -132,7 +160,13 @@ class Calendar:
         return np.where(last < first, -count, count)
 
     def elapsed_hours(self, start: datetime, end: datetime) -> float:
-        """Opening hours between two moments."""
+        """Opening hours between two moments.
+
+        Parameters
+        ----------
+        start, end
+            The moments; one without a zone is UTC.
+        """
         moments = [np.array([_micros_of(moment)], dtype=np.int64) for moment in (start, end)]
         return float(self.business_micros(*moments)[0]) / 3.6e9
 

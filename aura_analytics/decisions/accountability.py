@@ -127,7 +127,13 @@ class AccountabilityLogger(LoggedDecisions):
         return component_counts(self.tallies(), "components")
 
     def learn_from_overrides(self, confidence: float = 0.95) -> pl.DataFrame:
-        """Per component how often users overrode it, what became of it, and what that suggests; see `overrides.override_record`."""
+        """Per component how often users overrode it, what became of it, and what that suggests; see `overrides.override_record`.
+
+        Parameters
+        ----------
+        confidence
+            Two-sided level of the intervals, in (0, 1).
+        """
         lines = self.override_history()
         names = list(dict.fromkeys(str(line["overrides"]) for line in lines))
         overridden = self.table().filter(pl.col("request_id").is_in(names)) if names else decision_table([])
@@ -167,7 +173,19 @@ class AccountabilityLogger(LoggedDecisions):
     def compare_versions(
         self, at: datetime | str, *, component: str | None = None, margin: float = 0.05, confidence: float = 0.95
     ) -> VersionComparison:
-        """Whether decisions from a moment on end worse than those before it; see `decisions.learn.compare_versions`."""
+        """Whether decisions from a moment on end worse than those before it; see `decisions.learn.compare_versions`.
+
+        Parameters
+        ----------
+        at
+            The moment; a text is ISO 8601.
+        component
+            Only decisions that this component had a part in; None takes all.
+        margin
+            How much worse a success rate may be, in [0, 1].
+        confidence
+            Two-sided level of the intervals, in (0, 1).
+        """
         border = pl.lit(moment_of(at)).cast(pl.Datetime("us", "UTC"))
         table = self.table()
         sides = table.filter(pl.col("ts") < border), table.filter(pl.col("ts") >= border)
@@ -188,6 +206,11 @@ class AccountabilityLogger(LoggedDecisions):
             `success`: of its outcomes, on the day they were logged. `override`: of its decisions, on the day they were made.
         false_alarms_per_year, chart
             As there.
+
+        Raises
+        ------
+        ParameterError
+            If the rate or the chart is none that there is, or the false alarms are not positive.
         """
         if rate not in ("success", "override"):
             raise ParameterError(Problem("unknown rate", got=rate, expected="success or override"))
@@ -265,6 +288,15 @@ class AccountabilityLogger(LoggedDecisions):
     def apply_adjustments(self, proposal: str | Path, approver: str, reason: str = "") -> Proposal:
         """Apply a proposal that a named person approves; the approval is logged first, and is an event (`to_events`).
 
+        Parameters
+        ----------
+        proposal
+            Its file.
+        approver
+            Who lets it happen, by name.
+        reason
+            Why, in a sentence.
+
         Raises
         ------
         ParameterError
@@ -281,6 +313,13 @@ class AccountabilityLogger(LoggedDecisions):
 
     def explain(self, request_id: str, level: Literal["silent", "brief", "detailed", "full"] = "detailed") -> str:
         """Say what was decided and why, at one of four levels; see `decisions.explain.explain`.
+
+        Parameters
+        ----------
+        request_id
+            Which decision.
+        level
+            How much of it.
 
         Raises
         ------

@@ -18,7 +18,13 @@ __all__ = ["DecisionLog", "Outcome", "OutcomeType", "components_of", "outcome_di
 
 
 class OutcomeType(str, Enum):  # noqa: UP042  (its text is that of an Enum, as callers know it)
-    """How the execution of a decision ended."""
+    """How the execution of a decision ended.
+
+    Examples
+    --------
+    >>> OutcomeType("success") is OutcomeType.SUCCESS
+    True
+    """
 
     SUCCESS = "success"
     FAILURE = "failure"
@@ -44,6 +50,11 @@ class Outcome:
         Quality in [0, 1]; None when nobody judged it.
     notes
         Anything else.
+
+    Examples
+    --------
+    >>> Outcome(OutcomeType.SUCCESS, 45.3, tests_passed=True).quality_score is None
+    True
     """
 
     outcome_type: OutcomeType
@@ -72,6 +83,11 @@ class DecisionLog:
         What became of it, as a plain dict; None while that is not known.
     logged_at
         When the outcome was logged.
+
+    Examples
+    --------
+    >>> DecisionLog("r1", "2026-01-17T10:30:00Z", "build a login", {}, {"execution_order": ["agent:a"]}).outcome is None
+    True
     """
 
     request_id: str

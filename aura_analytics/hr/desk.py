@@ -118,11 +118,23 @@ class HRDesk:
         return actions_of(self._ledger.events(type="HR_ACTION"))
 
     def status(self, as_of: datetime | str | None = None) -> pl.DataFrame:
-        """How everybody stands; see `aura_analytics.hr.folds.standing`."""
+        """How everybody stands; see `aura_analytics.hr.folds.standing`.
+
+        Parameters
+        ----------
+        as_of
+            As of when; a text is ISO 8601; default now.
+        """
         return standing(self._ledger.events(type="HR_ACTION"), as_of)
 
     def actions(self, actor: str | None = None) -> pl.DataFrame:
-        """All actions, proposals and answers in the order of time, as `actions_of`, and whether each is `in_force`."""
+        """All actions, proposals and answers in the order of time, as `actions_of`, and whether each is `in_force`.
+
+        Parameters
+        ----------
+        actor
+            Only those on this actor; None takes all.
+        """
         rows = self._actions()
         held = effective(rows)["event_id"]
         found = rows.with_columns(in_force=pl.col("event_id").is_in(held.implode()))
@@ -150,6 +162,29 @@ class HRDesk:
     ) -> str:
         """Record an action; on whom may be a person it is a proposal. Returns its name; `by` (who asks for it, and cannot sign it)
         and `said` are kept with it.
+
+        Parameters
+        ----------
+        action
+            What is done: one of `hr.vocabulary.ACTIONS`.
+        actor, actor_kind
+            To whom.
+        rule, reason
+            What it rests on, and why, in words.
+        rows
+            The rows behind it; their ids and a digest are kept.
+        points
+            Points taken from the reputation, where the action takes some.
+        days
+            How long it lasts, from now on.
+        case_id
+            The case that it is about.
+        would_clear
+            What would end it, in words.
+        by
+            Who asks for it; they cannot sign it.
+        **said
+            Anything else that is kept with it: `until`, `plan`, ...
 
         Raises
         ------
@@ -224,13 +259,32 @@ class HRDesk:
         return name
 
     def reject(self, proposal: str, approver: str, reason: str) -> str:
-        """Refuse a proposal; returns the name of the refusal. Raises as `approve`."""
+        """Refuse a proposal; returns the name of the refusal. Raises as `approve`.
+
+        Parameters
+        ----------
+        proposal
+            Its name.
+        approver
+            Who signs, by name; not who asked for it.
+        reason
+            Why, in words.
+        """
         row, said = self._open_proposal(proposal)
         signed = self._signature(approver, reason, row["actor"], said.get("by"))
         return self._answer("rejection", proposal, row, signed, f"{proposal}/answer")
 
     def contest(self, action: str, by: str, reason: str) -> str:
         """Contest an action that is in force, or was upheld before (which reopens the question); returns the name of the contest.
+
+        Parameters
+        ----------
+        action
+            Its name.
+        by
+            Who contests it.
+        reason
+            Why, in words.
 
         Raises
         ------
@@ -245,7 +299,17 @@ class HRDesk:
         return self._answer("contest", action, row, {"by": who, "reason": why}, f"{action}/contest/{words.count('contest') + 1}")
 
     def uphold(self, action: str, approver: str, reason: str) -> str:
-        """Decide a contest: the action stays. Raises as `overturn`."""
+        """Decide a contest: the action stays. Raises as `overturn`.
+
+        Parameters
+        ----------
+        action
+            Its name.
+        approver
+            Who signs, by name; not who asked for it.
+        reason
+            Why, in words.
+        """
         return self._decide("upheld", action, approver, reason)
 
     def overturn(self, action: str, approver: str, reason: str) -> str:
@@ -259,7 +323,17 @@ class HRDesk:
         return self._decide("overturned", action, approver, reason)
 
     def reinstate(self, actor: str, approver: str, reason: str) -> str:
-        """End a suspension; returns the name of the action. Raises `ParameterError` when the actor is not suspended."""
+        """End a suspension; returns the name of the action. Raises `ParameterError` when the actor is not suspended.
+
+        Parameters
+        ----------
+        actor
+            Who is suspended.
+        approver
+            Who signs, by name; not who asked for it.
+        reason
+            Why, in words.
+        """
         board = self.status().filter((pl.col("actor") == actor) & pl.col("suspended"))
         if board.is_empty():
             raise ParameterError(Problem("the actor is not suspended", got=actor, next="aura hr status says who is"))
@@ -270,7 +344,17 @@ class HRDesk:
         return name
 
     def close_plan(self, plan: str, approver: str, reason: str) -> str:
-        """Close an improvement plan. Raises `ParameterError` when it is not open."""
+        """Close an improvement plan. Raises `ParameterError` when it is not open.
+
+        Parameters
+        ----------
+        plan
+            Its name.
+        approver
+            Who signs, by name; not who asked for it.
+        reason
+            Why, in words.
+        """
         row = self._in_force(plan)
         if row["action"] != "plan_opened":
             raise ParameterError(Problem("that is no plan", got=plan, expected="the name of an action plan_opened"))
@@ -280,11 +364,31 @@ class HRDesk:
         return self._answer("plan_closed", plan, row, self._signature(approver, reason, row["actor"]), f"{plan}/closed/{times + 1}")
 
     def close_case(self, case: str, approver: str, reason: str) -> str:
-        """Close an HR case. Raises `ParameterError` when it is not open."""
+        """Close an HR case. Raises `ParameterError` when it is not open.
+
+        Parameters
+        ----------
+        case
+            Its name.
+        approver
+            Who signs, by name; not who asked for it.
+        reason
+            Why, in words.
+        """
         return self._case("case_closed", case, approver, reason)
 
     def reopen_case(self, case: str, approver: str, reason: str) -> str:
-        """Reopen an HR case. Raises `ParameterError` when it is open."""
+        """Reopen an HR case. Raises `ParameterError` when it is open.
+
+        Parameters
+        ----------
+        case
+            Its name.
+        approver
+            Who signs, by name; not who asked for it.
+        reason
+            Why, in words.
+        """
         return self._case("case_reopened", case, approver, reason)
 
     # -- helpers ---------------------------------------------------------------------------------------------------------

@@ -179,6 +179,9 @@ def read_events(
         At once, where the files show it.
     EventError
         When the frame is collected, for lines that are not events and no `quarantine`.
+    ParameterError
+        For files of different formats in one call, a quarantine file that is the log itself, or a zone or way
+        with ambiguous times that does not exist.
 
     Examples
     --------
@@ -228,6 +231,14 @@ def write_events(table: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
     ------
     FileFormatError
         For any other suffix.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import aura_analytics as aura
+    >>> path = write_events(aura.sample_log(200, seed=1), pathlib.Path(tempfile.mkdtemp()) / "events.parquet")
+    >>> aura.as_events(path).collect().height == aura.sample_log(200, seed=1).height
+    True
     """
     path = Path(path)
     readers().of(path, events=True).write(table.lazy().select(events.SCHEMA.names()), path)

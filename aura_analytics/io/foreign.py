@@ -190,7 +190,7 @@ def import_log_report(
     path: str | Path | Sequence[str | Path],
     mapping: LogMapping | str | Path,
 ) -> tuple[pl.DataFrame, ImportReport]:
-    """Read a foreign log as events, with an account of every row.
+    r"""Read a foreign log as events, with an account of every row.
 
     Parameters
     ----------
@@ -214,6 +214,19 @@ def import_log_report(
         If the mapping is wrong, names columns that the log lacks, or matches none of its activities.
     FileMissingError, FileFormatError
         If the log is not there or cannot be read.
+
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import aura_analytics as aura
+    >>> log = pathlib.Path(tempfile.mkdtemp()) / "claims.csv"
+    >>> _ = log.write_text("claim,step,at\nC1,filed,2026-01-05 09:00\nC1,phone call,2026-01-05 10:00\nC1,closed,2026-01-06 09:00\n")
+    >>> mapping = aura.LogMapping.model_validate({
+    ...     "name": "claims", "columns": {"case": "claim", "activity": "step", "time": "at"},
+    ...     "open": ["filed"], "resolve": ["closed"]})
+    >>> events, report = import_log_report(log, mapping)
+    >>> report.rows, report.events, report.unused
+    (3, 2, {'phone call': 1})
     """
     chosen = mapping if isinstance(mapping, LogMapping) else LogMapping.from_yaml(mapping)
     log, unreadable = log_table(path)

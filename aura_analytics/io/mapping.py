@@ -156,6 +156,11 @@ class LogMapping(_Strict):
     def from_yaml(cls, path: str | Path) -> LogMapping:
         """Read a mapping from a YAML file.
 
+        Parameters
+        ----------
+        path
+            The file.
+
         Raises
         ------
         FileMissingError, MappingError

@@ -221,7 +221,22 @@ class Ledger(Feed, Queries, Evidence):
         *,
         on_conflict: Literal["raise", "skip"] = "raise",
     ) -> Recorded:
-        """As `record_events`, with an account of every event: stored, duplicates, conflicts."""
+        """As `record_events`, with an account of every event: stored, duplicates, conflicts.
+
+        Parameters
+        ----------
+        events
+            As `record_events`.
+        on_conflict
+            What happens when an id is taken by other content: `raise` stores nothing, `skip` stores the others.
+
+        Raises
+        ------
+        ParameterError
+            For another way with conflicts.
+        InputError, EventError, SchemaError, ConflictError, LedgerUnavailableError
+            As `record_events`.
+        """
         if on_conflict not in ("raise", "skip"):
             raise ParameterError(Problem("unknown way with conflicts", got=on_conflict, expected="raise or skip"))
         now = time.time_ns() // 1000
@@ -326,7 +341,13 @@ class Ledger(Feed, Queries, Evidence):
             return None
 
     def events_upto(self, seq: int) -> pl.LazyFrame:
-        """The first events of the ledger, up to a place in it."""
+        """The first events of the ledger, up to a place in it.
+
+        Parameters
+        ----------
+        seq
+            The place of the last of them, from 1.
+        """
         mirrored = self._scanned(seq) if self._mirror is not None and seq > _MIRROR_FROM else None
         return self.after(0, seq)[0].lazy() if mirrored is None else mirrored.select(SCHEMA.names())
 
@@ -341,7 +362,15 @@ class Ledger(Feed, Queries, Evidence):
     def dossier(
         self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = "90d"
     ) -> Mapping[str, Any]:
-        """The dossier of one actor, as `aura.get_dossier(actor, ledger=...)` gives it."""
+        """The dossier of one actor, as `aura.get_dossier(actor, ledger=...)` gives it.
+
+        Parameters
+        ----------
+        actor
+            Whose.
+        as_of, window
+            As in `aura.dossiers`.
+        """
         found: Mapping[str, Any] = extensions.provided("dossier in a ledger")(actor, as_of=as_of, window=window, ledger=self)
         return found
 
@@ -364,7 +393,15 @@ class Ledger(Feed, Queries, Evidence):
     # -- following -------------------------------------------------------------------------------------------------------
 
     def subscribe(self, after: int | None = None, interval: float = 0.5) -> Subscription:
-        """New events as they come, from this process and others; see `Subscription`."""
+        """New events as they come, from this process and others; see `Subscription`.
+
+        Parameters
+        ----------
+        after
+            The place in the ledger to go on from; default its end.
+        interval
+            Seconds between looks, positive.
+        """
         return Subscription(self, after, interval)
 
 

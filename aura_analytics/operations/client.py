@@ -96,7 +96,13 @@ def get_dossier(
 
     Examples
     --------
-    See `record_event`.
+    >>> import tempfile
+    >>> import aura_analytics as aura
+    >>> ledger = aura.Ledger(f"sqlite:///{tempfile.mkdtemp()}/aura.db")
+    >>> _ = ledger.record_event({"type": "OVERRIDE", "actor": "anne", "case_id": "C1"})
+    >>> dossier = get_dossier("anne", ledger=ledger)
+    >>> dossier["override_rate"], dossier["pip_recommended"]
+    (1.0, False)
     """
     return board_of(default_ledger() if ledger is None else ledger).dossier(actor, as_of, window)
 

@@ -204,6 +204,21 @@ def evaluate_routing(
     References
     ----------
     Dudík M, Langford J, Li L (2011) ICML 28:1097-1104. Swaminathan A, Joachims T (2015) NeurIPS 28.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> import json
+    >>> log = []
+    >>> for job in range(400):  # two models, drawn by a coin; one is right in three of four jobs, the other in one of two
+    ...     name, right = (("a", job % 8 < 6), ("b", job % 4 < 2))[job // 200]
+    ...     says = {"strategy": "coin", "propensity": 0.5, "candidates": ["a", "b"], "propensities": [0.5, 0.5]}
+    ...     log.append({"type": "ROUTED", "actor": name, "case_id": f"J{job}", "ts": "2026-01-05", "attributes": json.dumps(says)})
+    ...     outcome = "success" if right else "failure"
+    ...     log.append({"type": "OUTCOME", "actor": name, "case_id": f"J{job}", "ts": "2026-01-06", "outcome": outcome})
+    >>> found = evaluate_routing(log, "a")
+    >>> found.n, found.logged, round(found.snips[0], 2)
+    (400, 0.625, 0.75)
     """
     lazy = log.lazy() if isinstance(log, (pl.DataFrame, pl.LazyFrame)) else as_events(log)
     frame = routed_choices(lazy) if is_on_contract(lazy) else lazy.collect(engine="in-memory")

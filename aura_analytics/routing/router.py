@@ -28,7 +28,20 @@ _NEEDS = ("capabilities", "required_capabilities", "capabilities_needed")
 
 @dataclass(frozen=True)
 class Model:
-    """A model that may be chosen, and what it can do."""
+    """A model that may be chosen, and what it can do.
+
+    Parameters
+    ----------
+    name
+        Its name, as events have it.
+    capabilities
+        What it can do, in words that tasks ask for.
+
+    Examples
+    --------
+    >>> Model("claude", ("code", "law")).capabilities
+    ('code', 'law')
+    """
 
     name: str
     capabilities: tuple[str, ...] = ()
@@ -128,6 +141,15 @@ class Router:
     def observe(self, name: str, *, score: float | None = None, success: bool | None = None) -> None:
         """Take in a score (0 to 100) or an outcome without a ledger.
 
+        Parameters
+        ----------
+        name
+            Of the model.
+        score
+            0 to 100.
+        success
+            Whether its work was right.
+
         Raises
         ------
         ParameterError
@@ -143,6 +165,15 @@ class Router:
 
     def observe_many(self, name: str, *, scores: Iterable[float] = (), trials: int = 0, successes: int = 0) -> None:
         """Take in scores (in the order of time) and counted outcomes of one model without a ledger.
+
+        Parameters
+        ----------
+        name
+            Of the model.
+        scores
+            0 to 100 each.
+        trials, successes
+            How many outcomes there are, and how many of them were right.
 
         Raises
         ------
@@ -232,7 +263,13 @@ class Router:
         return sorted(models, key=lambda model: (scores.get(model.name, _UNSEEN), -len(model.capabilities)), reverse=True)
 
     def route(self, task: Mapping[str, Any], *, check: bool = True) -> Any:
-        """The model for a task; see `choose`."""
+        """The model for a task; see `choose`.
+
+        Parameters
+        ----------
+        task, check
+            As in `choose`.
+        """
         return self.choose(task, check=check).model
 
     def choose(
@@ -261,6 +298,8 @@ class Router:
         ------
         RoutingError
             If nobody is left.
+        ParameterError
+            If the task cannot be read.
         """
         if not isinstance(task, Mapping):
             raise ParameterError(Problem("a task cannot be read", got=task, expected="a dict, which may be empty"))
@@ -297,7 +336,19 @@ class Router:
 
     @staticmethod
     def routed(choice: Choice, task: Mapping[str, Any], *, event_id: str | None = None, **said: Any) -> dict[str, Any]:
-        """A choice as a ROUTED event: who, for which job, by which rule, out of whom, with which chances."""
+        """A choice as a ROUTED event: who, for which job, by which rule, out of whom, with which chances.
+
+        Parameters
+        ----------
+        choice
+            The choice.
+        task
+            As in `choose`.
+        event_id
+            Of the event; default a new one.
+        said
+            Anything else that its attributes keep.
+        """
         attributes = {
             "strategy": choice.strategy,
             "propensity": choice.propensity,

@@ -95,12 +95,24 @@ class PenaltyPolicy(YamlModel):
         return out
 
     def points(self, kept: list[str]) -> float:
-        """What these cost together."""
+        """What these cost together.
+
+        Parameters
+        ----------
+        kept
+            Names of penalties.
+        """
         cost: Mapping[str, float] = {penalty.name: penalty.points for penalty in self.penalties}
         return sum(cost[name] for name in kept)
 
     def severity(self, penalties: list[str]) -> Severity:
-        """The gravest severity of these; `low` without any, and of names that the policy does not know."""
+        """The gravest severity of these; `low` without any, and of names that the policy does not know.
+
+        Parameters
+        ----------
+        penalties
+            Names of penalties.
+        """
         grave = {penalty.name: SEVERITIES.index(penalty.severity) for penalty in self.penalties}
         found: Severity = SEVERITIES[max((grave.get(name, 0) for name in penalties), default=0)]
         return found

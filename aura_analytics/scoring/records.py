@@ -26,6 +26,11 @@ class ScoreResult(BaseModel):
         Names, in the order of the policy.
     confidence
         The self-reported one, in [0, 1].
+
+    Examples
+    --------
+    >>> ScoreResult(score=90, penalties=[], confidence=0.9).score
+    90.0
     """
 
     score: float
@@ -126,6 +131,11 @@ def _holds(penalty: Penalty, text: str, confidence: float, least: float | None) 
 class ErrorClassifier:
     """How grave penalties are.
 
+    Parameters
+    ----------
+    policy
+        Says how grave each penalty is; default the Accountant's own rule.
+
     Examples
     --------
     >>> ErrorClassifier().classify(["empty_output", "too_short"])
@@ -136,7 +146,18 @@ class ErrorClassifier:
         self.policy: PenaltyPolicy = policy or PenaltyPolicy.seed()
 
     def classify(self, penalties: list[str]) -> dict[str, Any]:
-        """`severity` (the gravest of the penalties, `low` without any) and `categories` (the penalties)."""
+        """`severity` (the gravest of the penalties, `low` without any) and `categories` (the penalties).
+
+        Parameters
+        ----------
+        penalties
+            Their names.
+
+        Raises
+        ------
+        ParameterError
+            If they are no list of texts.
+        """
         if isinstance(penalties, str) or not all(isinstance(name, str) for name in penalties):
             raise ParameterError(Problem("penalties cannot be read", got=penalties, expected="a list of names"))
         return {"severity": self.policy.severity(list(penalties)), "categories": penalties}

@@ -34,6 +34,12 @@ def rescore(events: EventsLike, policy: PenaltyPolicy) -> pl.DataFrame:
         Per evaluation, in the order of time: `event_id`, `ts`, `actor`, `actor_kind`, `case_id`, `score`, `penalties`, `severity`
         as they were, `new_score`, `new_penalties`, `new_severity` (null where `problem` says why they cannot be told, such as an
         output that was not kept).
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> rescore(aura.as_events([]), aura.PenaltyPolicy.seed()).columns[:3]
+    ['event_id', 'ts', 'actor']
     """
     rows = as_events(events).filter(pl.col("type") == "EVALUATION").collect(engine="in-memory").sort("ts", "event_id")
     said = [json.loads(text) if text else {} for text in rows["attributes"]]

@@ -519,6 +519,18 @@ def fit_check(
         `inside` (whether the real one lies between), and `distance`, mean over the worlds: the relative difference of a number
         (null where the real one is 0), the total variation distance of a distribution (hours of the day, weekdays, shares of the
         officers, stars; `real` is then 0), the Kolmogorov-Smirnov distance of the processing times.
+
+    Raises
+    ------
+    InputError, ParameterError
+        As `fit_scenario`.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> log = aura.simulate("fraud_unit", seed=1, days=20).events
+    >>> fit_check(aura.fit_scenario(log).scenario, log, replications=2).columns[:4]
+    ['marginal', 'unit', 'real', 'simulated']
     """
     world = as_scenario(scenario)
     if replications < 2:

@@ -111,6 +111,13 @@ class SimulationRun:
         What was played.
     path
         Of the file with the events, if there is one.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> run = aura.simulate("fraud_unit", seed=1, days=3)
+    >>> run.events.height > 0, run.truth.cases.height > 0, run.scenario.name
+    (True, True, 'fraud_unit')
     """
 
     def __init__(

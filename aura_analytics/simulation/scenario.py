@@ -268,6 +268,11 @@ class Scenario(YamlModel):
     def for_days(self, days: int) -> Scenario:
         """The same world over another horizon.
 
+        Parameters
+        ----------
+        days
+            The horizon, at least 1.
+
         Raises
         ------
         ParameterError

@@ -185,6 +185,18 @@ def compare_in_loop(
         The rules; everything else that HR does is as the scenario says (or as `Hr` has it by default).
     scenario, replications, seed, days, workers, folder, progress
         As `rule_error_rates`.
+
+    Returns
+    -------
+    LoopComparison
+        `first`, `second` (rates with limits over the worlds), and `differences` with limits over the pairs of worlds.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> both = aura.compare_in_loop("tracker", "evidence_gated", "fraud_unit", replications=2, days=30)
+    >>> both.differences.columns[:2]
+    ['rate', 'value']
     """
     world = _checked(scenario, days, replications=replications, workers=workers)
     world = world if world.hr is not None else world.changed(hr={})
