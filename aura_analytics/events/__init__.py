@@ -6,7 +6,7 @@ One row is one event. Two doors let data in, and neither loses a row:
 - `filter` returns the good rows and a `FailureReport` that holds the bad ones with the reason for each.
 """
 
-from aura_analytics.events.conform import assign_ids, conform
+from aura_analytics.events.conforming import assign_ids, conform
 from aura_analytics.events.doors import FailureReport, filter, from_records, validate  # noqa: A004  (the name users know from dataframely)
 from aura_analytics.events.records import attributes_text, frame_of_records
 from aura_analytics.events.rules import ROW_RULES, Rule, row_is_bad, row_reasons

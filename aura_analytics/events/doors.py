@@ -22,7 +22,7 @@ import polars as pl
 
 from aura_analytics.clock import times
 from aura_analytics.errors import EventError, ParameterError, Problem
-from aura_analytics.events.conform import assign_ids, conform
+from aura_analytics.events.conforming import assign_ids, conform
 from aura_analytics.events.records import frame_of_records
 from aura_analytics.events.rules import row_is_bad, row_reasons
 from aura_analytics.events.schema import SCHEMA, empty

@@ -132,4 +132,4 @@ def _of_items(items: list[Any], quarantine: str | Path | None) -> pl.LazyFrame:
 
 def _named(given: object) -> object:
     """What was given, as an error may show it: small things themselves, of others the type."""
-    return given if given is None or isinstance(given, (bool, int, float, str)) else type(given)
+    return given if isinstance(given, (bool, int, float, str)) else type(given)

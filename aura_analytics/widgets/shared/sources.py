@@ -54,7 +54,7 @@ def opened(given: EventsLike) -> Ledger | None:
         from aura_analytics.ledger.store import Ledger as _Ledger
 
         return _Ledger(cast("str | Path", given), create=False)
-    return cast("Ledger", given) if hasattr(given, "events_upto") else None
+    return cast("Ledger", given) if hasattr(given, "events_upto") and not isinstance(given, type) else None
 
 
 def last_work(events: pl.LazyFrame) -> datetime | None:
