@@ -68,7 +68,7 @@ SOURCES: dict[str, Callable[[pl.DataFrame, Path], Any]] = {
     "its address": lambda table, folder: str(_ledger(table, folder).url).replace(
         "sqlite:///aura.db", f"sqlite:///{folder}/aura.db"
     ),
-    "its file": lambda table, folder: (_ledger(table, folder).close(), folder / "aura.db")[1],
+    "its file": lambda table, folder: Path(_ledger(table, folder).url and folder / "aura.db"),
     "a file": lambda table, folder: aura.write_events(table, folder / "a.pq"),
     "a path as text": lambda table, folder: str(aura.write_events(table, folder / "a.ndjson")),
     "a folder": _folder,

@@ -16,7 +16,7 @@ import polars as pl
 
 from aura_analytics.io.front_door import EventsLike, as_events
 
-__all__ = ["ACTIONS", "EFFECTS", "MACHINES", "action_event", "actions_of", "binding", "digest_of", "may_be_a_person"]
+__all__ = ["ACTIONS", "EFFECTS", "MACHINES", "action_event", "actions_in", "actions_of", "binding", "digest_of", "may_be_a_person"]
 
 EFFECTS = (
     "reputation",
@@ -111,7 +111,12 @@ def actions_of(events: EventsLike, *, detail: bool = True) -> pl.DataFrame:
         `approver`, `rule` and the `attributes` themselves, in the order of time (at one instant, of their ids). Rows that are
         neither an action nor points are left out.
     """
-    rows = as_events(events).filter(pl.col("type") == "HR_ACTION")
+    return actions_in(as_events(events), detail=detail)
+
+
+def actions_in(events: pl.LazyFrame, *, detail: bool = True) -> pl.DataFrame:
+    """`actions_of` rows of a log of which only some columns were read, each as the contract has it."""
+    rows = events.filter(pl.col("type") == "HR_ACTION")
     plain = ["event_id", "ts", "actor", "actor_kind", "case_id", "value", "severity", "attributes"]
     text = pl.col("attributes")
     # as `action_event` writes it; whatever else is read as JSON

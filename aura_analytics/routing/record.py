@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 
 from aura_analytics.cases.evaluations import last_of
-from aura_analytics.hr.vocabulary import actions_of, binding
+from aura_analytics.hr.vocabulary import actions_in, binding
 from aura_analytics.io.front_door import EventsLike, as_events
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ class Record:
         acted = rows.filter(pl.col("type") == "HR_ACTION")
         if acted.height:
             counts = pl.col("action").is_in(list(_STOPS)) & (binding() | (pl.col("action") == "overturned"))
-            stops = actions_of(acted, detail=False).filter(counts)
+            stops = actions_in(acted.lazy(), detail=False).filter(counts)
             self._stop(stops.select("event_id", "ts", "actor", "action", "refers_to", "until").rows())
 
     def _stop(self, rows: list[tuple[Any, ...]]) -> None:
