@@ -82,7 +82,7 @@ _LAZY: dict[str, str | None] = {
     "standing": "aura_analytics.hr.folds",
     "statistics": None,
     "widgets": None,
-    "write_events": "aura_analytics.io.files",
+    "write_events": "aura_analytics.io.writing",
     "write_report": "aura_analytics.report.page",
 }
 
@@ -123,10 +123,11 @@ if TYPE_CHECKING:
     from aura_analytics.hr.desk import HRDesk
     from aura_analytics.hr.folds import standing
     from aura_analytics.hr.severities import SeverityTable
-    from aura_analytics.io.files import read_events, write_events
+    from aura_analytics.io.files import read_events
     from aura_analytics.io.foreign import import_log, import_log_report
     from aura_analytics.io.front_door import EventsLike, as_events
     from aura_analytics.io.mapping import LogMapping
+    from aura_analytics.io.writing import write_events
     from aura_analytics.ledger.store import Ledger
     from aura_analytics.metrics.catalogue import Catalogue
     from aura_analytics.operations.accountant import Accountant

@@ -201,7 +201,7 @@ def export(
     """Write a decision log in the document's one-line form, or as events (.parquet)."""
     log = opened(log_file)
     if out.suffix == ".parquet":
-        from aura_analytics.io.files import write_events
+        from aura_analytics.io.writing import write_events
 
         if out.exists():
             raise ParameterError(Problem("the file exists already", got=str(out), next="choose another name"))

@@ -29,7 +29,7 @@ def demo(
         from aura_analytics.cli.board import show_board
         from aura_analytics.cli.simulate import told
         from aura_analytics.dossier.board import dossiers
-        from aura_analytics.io.files import write_events
+        from aura_analytics.io.writing import write_events
         from aura_analytics.metrics import METRICS
         from aura_analytics.report.page import write_report
         from aura_analytics.simulation.run import simulate

@@ -25,9 +25,9 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Turn a foreign log into events, by a mapping."""
-    from aura_analytics.io.files import write_events
     from aura_analytics.io.foreign import import_log_report
     from aura_analytics.io.readers.registry import readers
+    from aura_analytics.io.writing import write_events
 
     readers().of(out, events=True)
     if out.exists() and not force:

@@ -44,7 +44,7 @@ def run_(
     as_json: Json = False,
 ) -> None:
     """Play a scenario; `aura simulate NAME` is the same."""
-    from aura_analytics.io.files import write_events
+    from aura_analytics.io.writing import write_events
     from aura_analytics.simulation.run import simulate
 
     problems = []

@@ -21,7 +21,7 @@ from aura_analytics.io.quarantine import Quarantine
 from aura_analytics.io.readers.base import Reader, Unreadable
 from aura_analytics.io.readers.registry import readers
 
-__all__ = ["has_columns", "read_events", "resolve", "write_events"]
+__all__ = ["has_columns", "read_events", "resolve"]
 
 _BATCH = 50_000
 
@@ -210,36 +210,3 @@ def read_events(
     if quarantine is not None and any(Path(quarantine).resolve() == one.resolve() for one in paths):
         raise ParameterError(Problem("the quarantine file is the log itself", got=str(quarantine), next="name another file"))
     return _scan_records(paths, reader, zone, ambiguous, None if quarantine is None else Path(quarantine))
-
-
-def write_events(table: pl.DataFrame | pl.LazyFrame, path: str | Path) -> Path:
-    """Write events in the format that the suffix names; `read_events` gives the same table back.
-
-    Parameters
-    ----------
-    table
-        Events on the contract.
-    path
-        The file to write: `.parquet`, `.jsonl`, `.csv`, or another format that is written.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    FileFormatError
-        For any other suffix.
-
-    Examples
-    --------
-    >>> import pathlib, tempfile
-    >>> import aura_analytics as aura
-    >>> path = write_events(aura.sample_log(200, seed=1), pathlib.Path(tempfile.mkdtemp()) / "events.parquet")
-    >>> aura.as_events(path).collect().height == aura.sample_log(200, seed=1).height
-    True
-    """
-    path = Path(path)
-    readers().of(path, events=True).write(table.lazy().select(events.SCHEMA.names()), path)
-    return path

@@ -46,16 +46,7 @@ class HasArrowStream(Protocol):
 
 
 EventsLike: TypeAlias = (
-    pl.LazyFrame
-    | pl.DataFrame
-    | HasEvents
-    | HasArrowStream
-    | str
-    | Path
-    | Sequence[str]
-    | Sequence[Path]
-    | Sequence[Mapping[str, Any]]
-    | Iterable[Mapping[str, Any]]
+    pl.LazyFrame | pl.DataFrame | HasEvents | HasArrowStream | str | Path | Sequence[str | Path] | Iterable[Mapping[str, Any]]
 )
 
 

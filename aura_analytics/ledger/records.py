@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -12,10 +13,11 @@ from aura_analytics import events as contract
 from aura_analytics.clock import times
 from aura_analytics.errors import EventError, InputError, Problem
 from aura_analytics.events import SCHEMA
+from aura_analytics.io.front_door import EventsLike, HasArrowStream, HasEvents, as_events
 from aura_analytics.ledger.heads import damaged
 from aura_analytics.ledger.plain_events import KEY_BYTES, KEYS, Row, list_text, plain_row
 
-__all__ = ["checked", "frame_of", "rows_of", "rows_of_records"]
+__all__ = ["checked", "frame_of", "frame_or_dicts", "rows_of", "rows_of_records"]
 
 _COLUMNS = tuple(SCHEMA)
 
@@ -138,3 +140,17 @@ def _the_long_way(records: Sequence[Mapping[str, Any]], places: list[int], now: 
         problems = [Problem(why, where=f"event {places[at]}") for at, why in reasons.iter_rows()]
         raise EventError("events break the contract", problems=problems)
     return rows_of(table.select(SCHEMA.names()))
+
+
+def frame_or_dicts(events: EventsLike) -> pl.DataFrame | pl.LazyFrame | list[Mapping[str, Any]]:
+    """Dicts as they are, since each of them is an event of its own; whatever else holds events as a frame."""
+    if isinstance(events, (pl.DataFrame, pl.LazyFrame)):
+        return events
+    if isinstance(events, (str, Path, HasEvents, HasArrowStream)):
+        return as_events(events)
+    if isinstance(events, (bytes, Mapping)) or not isinstance(events, Iterable):
+        hint = "one event goes through record_event"
+        expected = "a list of dicts, a frame, a path, or whatever else holds events"
+        raise InputError(Problem("events are a frame or dicts", got=events, expected=expected, next=hint))
+    items: list[Any] = list(events)
+    return as_events(items) if items and all(isinstance(item, (str, Path)) for item in items) else items

@@ -9,15 +9,16 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, overload
 
 import polars as pl
 from sqlalchemy import Connection, Select, func, literal_column, select
 
 from aura_analytics import events as contract
 from aura_analytics import extensions, settings
-from aura_analytics.errors import AuraError, InputError, ParameterError, Problem
+from aura_analytics.errors import AuraError, ParameterError, Problem
 from aura_analytics.events import SCHEMA
+from aura_analytics.io.front_door import EventsLike
 from aura_analytics.ledger import reading, schema, tables
 from aura_analytics.ledger.engines import Engines, ledger_address, shown, snapshot, translated
 from aura_analytics.ledger.evidence import Evidence
@@ -26,7 +27,7 @@ from aura_analytics.ledger.heads import read_head
 from aura_analytics.ledger.mirror import Mirror
 from aura_analytics.ledger.plain_events import Row
 from aura_analytics.ledger.queries import Queries, moment_of
-from aura_analytics.ledger.records import checked, rows_of, rows_of_records
+from aura_analytics.ledger.records import checked, frame_or_dicts, rows_of, rows_of_records
 from aura_analytics.ledger.subscription import Subscription
 from aura_analytics.ledger.writing import Recorded, Stored, append
 
@@ -198,11 +199,22 @@ class Ledger(Feed, Queries, Evidence):
             answer["duplicate"] = True
         return answer
 
-    def record_events(self, events: pl.DataFrame | pl.LazyFrame | Iterable[Mapping[str, Any]]) -> int:
+    @overload
+    def record_events(self, events: Iterable[Mapping[str, Any]]) -> int: ...
+
+    @overload
+    def record_events(self, events: EventsLike) -> int: ...
+
+    def record_events(self, events: EventsLike) -> int:
         """Store events, all or none; returns how many are new.
 
         The very same event sent again counts once. Frames without event ids get ids made of their content, so that a file can
         be recorded twice; dicts without an id are new events each.
+
+        Parameters
+        ----------
+        events
+            Whatever holds events: see `aura_analytics.io.front_door.as_events`.
 
         Raises
         ------
@@ -217,7 +229,7 @@ class Ledger(Feed, Queries, Evidence):
 
     def record_events_report(
         self,
-        events: pl.DataFrame | pl.LazyFrame | Iterable[Mapping[str, Any]],
+        events: EventsLike,
         *,
         on_conflict: Literal["raise", "skip"] = "raise",
     ) -> Recorded:
@@ -241,19 +253,15 @@ class Ledger(Feed, Queries, Evidence):
             raise ParameterError(Problem("unknown way with conflicts", got=on_conflict, expected="raise or skip"))
         now = time.time_ns() // 1000
         strict = on_conflict == "raise"
-        if isinstance(events, (pl.DataFrame, pl.LazyFrame)):
-            table = events.lazy().collect()
+        given = frame_or_dicts(events)
+        if isinstance(given, (pl.DataFrame, pl.LazyFrame)):
+            table = given.lazy().collect()
             good = checked(table)
             repeats = table.height - good.height  # exact repeats within the frame
             done = self._append(lambda: (rows_of(piece) for piece in good.iter_slices(_SLICE)), now=now, strict=strict)
             done.duplicates += repeats
             return done
-        if events is None or isinstance(events, (str, bytes, Mapping)) or not isinstance(events, Iterable):
-            hint = "one event goes through record_event, a file through read_events"
-            raise InputError(
-                Problem("events are a frame or dicts", got=events, expected="a polars frame, or a list of dicts", next=hint)
-            )
-        rows, stamped = rows_of_records(list(events), now)
+        rows, stamped = rows_of_records(given, now)
         if not rows:
             return Recorded(last_seq=self.info().events)
         return self._append(lambda: _sliced(rows), now=now, stamped=stamped, strict=strict)

@@ -9,22 +9,34 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import polars as pl
+from typing_extensions import TypedDict
 
 from aura_analytics.errors import ConflictError, InputError, Problem, RoutingError, close_match
 from aura_analytics.events import ACTOR_KINDS
 from aura_analytics.hr.desk import drafted
 from aura_analytics.hr.severities import SeverityTable
 from aura_analytics.hr.vocabulary import may_be_a_person
-from aura_analytics.scoring.penalties import PenaltyPolicy
+from aura_analytics.scoring.penalties import PenaltyPolicy, Severity
 from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
     from aura_analytics.routing.router import Router
 
-__all__ = ["Accountant"]
+__all__ = ["Accountant", "Evaluation"]
 
 _KEPT = 10_000  # characters of an output that its event keeps
+
+
+class Evaluation(TypedDict):
+    """What an output is worth: a score from 0 to 100, the penalties behind it, the confidence that came with it, and the gravest
+    severity of these penalties.
+    """
+
+    score: float
+    penalties: list[str]
+    confidence: float
+    error_severity: Severity
 
 
 class Accountant:
@@ -71,7 +83,7 @@ class Accountant:
         self._router = router
         self._keep = keep_output
 
-    def evaluate(self, payload: Mapping[str, Any]) -> dict[str, Any]:
+    def evaluate(self, payload: Mapping[str, Any]) -> Evaluation:
         """Score an output, record it, and do what follows.
 
         Parameters
@@ -103,7 +115,9 @@ class Accountant:
         attempt = payload.get("attempt", 1)
         name = f"evaluation/{quote(job, safe='')}/{quote(model, safe='@:')}" + (f"/{attempt}" if attempt != 1 else "")
         event = self._evaluation(name, payload, result, severity)
-        answer = {"score": result.score, "penalties": result.penalties, "confidence": result.confidence, "error_severity": severity}
+        answer = Evaluation(
+            score=result.score, penalties=result.penalties, confidence=result.confidence, error_severity=report["severity"]
+        )
         known = self._ledger.event(name)
         if known is not None:
             _same(known, event)

@@ -6,13 +6,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from aura_analytics.errors import InputError, ParameterError, Problem
-from aura_analytics.scoring.penalties import Penalty, PenaltyPolicy
+from aura_analytics.scoring.penalties import Penalty, PenaltyPolicy, Severity
 
 _HUGE = 1e300
 
-__all__ = ["ErrorClassifier", "ScoreResult", "Scorer"]
+__all__ = ["ErrorClassifier", "Report", "ScoreResult", "Scorer"]
 
 
 class ScoreResult(BaseModel):
@@ -128,6 +129,13 @@ def _holds(penalty: Penalty, text: str, confidence: float, least: float | None) 
     return not text.strip()
 
 
+class Report(TypedDict):
+    """How grave an output's penalties are: the gravest severity, and the penalties."""
+
+    severity: Severity
+    categories: list[str]
+
+
 class ErrorClassifier:
     """How grave penalties are.
 
@@ -145,7 +153,7 @@ class ErrorClassifier:
     def __init__(self, policy: PenaltyPolicy | None = None) -> None:
         self.policy: PenaltyPolicy = policy or PenaltyPolicy.seed()
 
-    def classify(self, penalties: list[str]) -> dict[str, Any]:
+    def classify(self, penalties: list[str]) -> Report:
         """`severity` (the gravest of the penalties, `low` without any) and `categories` (the penalties).
 
         Parameters

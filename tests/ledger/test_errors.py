@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from aura_analytics import Ledger, events
-from aura_analytics.errors import AuraError, LedgerUnavailableError, ParameterError
+from aura_analytics.errors import AuraError, FileMissingError, LedgerUnavailableError, ParameterError
 from aura_analytics.ledger.engines import ledger_address, shown
 
 OVERRIDE = {"type": "OVERRIDE", "actor": "anne"}
@@ -239,7 +239,9 @@ def test_arguments_that_cannot_be(ledger: Ledger, tmp_path: Path) -> None:
     for wrong in (-1, "x", float("nan")):
         with pytest.raises(ParameterError, match="timeout is out of range"):
             Ledger(tmp_path / "a.db", timeout=wrong)  # type: ignore[arg-type]
-    for given in (None, OVERRIDE, "file.parquet"):
+    with pytest.raises(FileMissingError, match="no events there"):
+        ledger.record_events("file.parquet")
+    for given in (None, OVERRIDE):
         with pytest.raises(AuraError, match="events are a frame or dicts"):
             ledger.record_events(given)  # type: ignore[arg-type]
     with pytest.raises(ParameterError, match="unknown kind of snapshot"):

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import aura_analytics as aura
 from aura_analytics import Ledger, events
-from aura_analytics.errors import ConflictError, EventError, InputError, ParameterError, SchemaError
+from aura_analytics.errors import ConflictError, EventError, FileMissingError, InputError, ParameterError, SchemaError
 from aura_analytics.ledger.plain_events import KEY_BYTES, plain_row
 from aura_analytics.ledger.records import rows_of
 
@@ -123,7 +123,9 @@ def test_all_or_nothing(ledger: Ledger) -> None:
     with pytest.raises(EventError, match="did you mean 'OVERRIDE'"):
         ledger.record_event({"type": "OVERIDE", "actor": "anne"})
     with pytest.raises(InputError, match="an event is a dict"):
-        ledger.record_events(["OVERRIDE"])  # type: ignore[list-item]
+        ledger.record_events([3])  # type: ignore[list-item]
+    with pytest.raises(FileMissingError, match="no events there"):
+        ledger.record_events(["OVERRIDE"])  # a list of texts is one of paths, as everywhere
     with pytest.raises(SchemaError, match="not events"):
         ledger.record_events(pl.DataFrame({"x": [1]}))
     assert ledger.info().events == 0
