@@ -42,7 +42,10 @@ const element = (tag, fields = {}, ...children) => {
 };
 
 // what has the focus, inside a shadow root too
-const focused = (node) => { const active = node.getRootNode().activeElement || document.activeElement; return active && node.contains(active) ? active : null; };
+const focused = (node) => {
+  const active = node.getRootNode().activeElement || document.activeElement;
+  return active && node.contains(active) ? active : null;
+};
 
 const drawn = (tag, fields = {}, text = null) => {
   const made = document.createElementNS("http://www.w3.org/2000/svg", tag);
@@ -52,45 +55,68 @@ const drawn = (tag, fields = {}, text = null) => {
 };
 
 // how numbers in a unit are written: UNITS is generated from the table in Python
-const shown = (x, unit) => x === null || x === undefined || Number.isNaN(x) ? "–" : (UNITS[unit] || {}).percent ? `${(100 * x).toFixed(x * 100 % 1 ? UNITS[unit].decimals : 0)} %` : Number.isInteger(x) ? x.toLocaleString("en") : x.toFixed((UNITS[unit] || { decimals: 2 }).decimals);
+const shown = (x, unit) =>
+  x === null || x === undefined || Number.isNaN(x)
+    ? "–"
+    : UNITS[unit]?.percent
+      ? `${(100 * x).toFixed((x * 100) % 1 ? UNITS[unit].decimals : 0)} %`
+      : Number.isInteger(x)
+        ? x.toLocaleString("en")
+        : x.toFixed((UNITS[unit] || { decimals: 2 }).decimals);
 
 // Marks of an axis from 0 that reaches a number: round ones, at most six.
 function marks(most) {
-  const rough = (most || 1) / 5, size = 10 ** Math.floor(Math.log10(rough)), step = size * [1, 2, 5, 10].find((each) => size * each >= rough * 0.999);
+  const rough = (most || 1) / 5,
+    size = 10 ** Math.floor(Math.log10(rough)),
+    step = size * [1, 2, 5, 10].find((each) => size * each >= rough * 0.999);
   return Array.from({ length: Math.ceil(most / step - 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(12)));
 }
 
 // A slider or a list of choices for everything that can be set.
-function settings(box, all, { fixed = () => false, named = String, moved }) {
+/**
+ * @param {any} box
+ * @param {any[]} all
+ * @param {{ fixed?: (one: any) => boolean, named?: (choice: any) => string, moved: (one: any, value: any) => void }} how
+ */
+function settings(box, all, { fixed = (_) => false, named = (choice) => String(choice), moved }) {
   const held = focused(box) ? focused(box).dataset.key : null;
-  box.replaceChildren(...all.map((one) => {
-    const label = element("label", { className: "set" }, element("span", { textContent: one.label }));
-    if (one.choices.length) {
-      const select = element("select", { disabled: fixed(one) });
-      select.dataset.key = one.key;
-      for (const choice of one.choices) {
-        const option = new Option(named(choice), JSON.stringify(choice));
-        option.selected = choice === one.value;
-        select.append(option);
+  box.replaceChildren(
+    ...all.map((one) => {
+      const label = element("label", { className: "set" }, element("span", { textContent: one.label }));
+      if (one.choices.length) {
+        const select = element("select", { disabled: fixed(one) });
+        select.dataset.key = one.key;
+        for (const choice of one.choices) {
+          const option = new Option(named(choice), JSON.stringify(choice));
+          option.selected = choice === one.value;
+          select.append(option);
+        }
+        select.addEventListener("change", () => moved(one, JSON.parse(select.value)));
+        label.append(select);
+        return label;
       }
-      select.addEventListener("change", () => moved(one, JSON.parse(select.value)));
-      label.append(select);
+      const output = element("output", { textContent: shown(one.value, one.unit) });
+      const input = element("input", {
+        type: "range",
+        min: one.low,
+        max: one.high,
+        step: one.step || "any",
+        value: one.value,
+        disabled: fixed(one),
+      });
+      input.dataset.key = one.key;
+      input.setAttribute("aria-label", one.label);
+      input.setAttribute("aria-valuetext", shown(one.value, one.unit));
+      input.addEventListener("input", () => {
+        const value = Number(input.value);
+        output.textContent = shown(value, one.unit);
+        input.setAttribute("aria-valuetext", output.textContent);
+        moved(one, value);
+      });
+      label.append(output, input);
       return label;
-    }
-    const output = element("output", { textContent: shown(one.value, one.unit) });
-    const input = element("input", { type: "range", min: one.low, max: one.high, step: one.step || "any", value: one.value, disabled: fixed(one) });
-    input.dataset.key = one.key;
-    input.setAttribute("aria-label", one.label);
-    input.setAttribute("aria-valuetext", shown(one.value, one.unit));
-    input.addEventListener("input", () => {
-      const value = Number(input.value);
-      output.textContent = shown(value, one.unit);
-      input.setAttribute("aria-valuetext", output.textContent);
-      moved(one, value);
-    });
-    label.append(output, input);
-    return label;
-  }));
+    }),
+  );
   const again = held && box.querySelector(`[data-key="${held}"]`);
   if (again) again.focus();
 }
@@ -111,28 +137,34 @@ function resettle(box, all, waiting) {
 }
 
 // The frame of a widget: heading, sentence, place for an error; keys stay inside, and the theme is followed.
-function frame({ model, el }, name, label, style, html, { retheme = () => {}, pressed = () => {} } = {}) {
+function frame({ model, el }, name, label, style, html, { retheme = () => {}, pressed = (_) => {} } = {}) {
   const root = element("section", { className: `aura aura-${name}` });
   root.setAttribute("aria-label", label);
   root.innerHTML = `<style>${LOOK}${style}</style><h3 class="title"></h3><p class="said" role="status" aria-live="polite"></p><p class="error" role="alert" hidden></p>${html}`;
   // notebooks take keys for themselves, some before a widget hears of them: what is pressed in here is kept in here, from the very first on;
   // what a key does by itself (move a slider, press a button) it does all the same
-  const kinds = ["keydown", "keypress", "keyup"], keep = (event) => {
-    if (!event.composedPath().includes(root)) return;
-    event.stopImmediatePropagation();
-    if (event.type === "keydown") pressed(event);
-  };
+  const kinds = ["keydown", "keypress", "keyup"],
+    keep = (event) => {
+      if (!event.composedPath().includes(root)) return;
+      event.stopImmediatePropagation();
+      if (event.type === "keydown") pressed(event);
+    };
   for (const kind of kinds) window.addEventListener(kind, keep, true);
   el.append(root);
   const dark = () => {
-    const ground = getComputedStyle(root).backgroundColor.match(/[\d.]+/g) || [255, 255, 255];
+    const ground = getComputedStyle(root)
+      .backgroundColor.match(/[\d.]+/g)
+      ?.map(Number) || [255, 255, 255];
     root.classList.toggle("dark", 0.299 * ground[0] + 0.587 * ground[1] + 0.114 * ground[2] < 128);
   };
-  const theme = () => { dark(); retheme(); };
+  const theme = () => {
+    dark();
+    retheme();
+  };
   const find = (selector) => root.querySelector(selector);
   find(".title").textContent = model.get("title");
   const failed = () => {
-    const text = (model.get("failed") || {}).text || "";
+    const text = model.get("failed")?.text || "";
     find(".error").hidden = !text;
     find(".error").textContent = text;
   };
@@ -143,10 +175,19 @@ function frame({ model, el }, name, label, style, html, { retheme = () => {}, pr
   const sized = new ResizeObserver(theme);
   sized.observe(root);
   const outer = new MutationObserver(theme);
-  for (const node of [document.documentElement, document.body]) outer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "style"] });
+  for (const node of [document.documentElement, document.body])
+    outer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "style"] });
   const scheme = matchMedia("(prefers-color-scheme: dark)");
   scheme.addEventListener("change", theme);
-  const ask = (message) => { model.set("asked", { ...message, at: Date.now() }); model.save_changes(); };
-  const leave = () => { for (const kind of kinds) window.removeEventListener(kind, keep, true); outer.disconnect(); sized.disconnect(); scheme.removeEventListener("change", theme); };
+  const ask = (message) => {
+    model.set("asked", { ...message, at: Date.now() });
+    model.save_changes();
+  };
+  const leave = () => {
+    for (const kind of kinds) window.removeEventListener(kind, keep, true);
+    outer.disconnect();
+    sized.disconnect();
+    scheme.removeEventListener("change", theme);
+  };
   return { root, find, ask, leave };
 }

@@ -16,7 +16,10 @@ const STYLE = `
 `;
 
 // bytes as they come from a kernel, or as text in a page
-const bytes = (data) => data instanceof DataView ? new Uint8Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)) : Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
+const bytes = (data) =>
+  data instanceof DataView
+    ? new Uint8Array(data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength))
+    : Uint8Array.from(atob(data), (c) => c.charCodeAt(0));
 const floats = (data) => new Float64Array(bytes(data).buffer);
 
 // what a formula says of a value (or of every and of no value of an interval), as Python says it: see rules/comparisons/base.py
@@ -31,7 +34,9 @@ function met(formula, value, at) {
 function decided(formula, low, high, at) {
   const [sign, ...parts] = formula;
   if (COMPARE[sign]) {
-    const [near, far] = sign[0] === ">" ? [low, high] : [high, low], compare = COMPARE[sign], limit = at[parts[0]];
+    const [near, far] = sign[0] === ">" ? [low, high] : [high, low],
+      compare = COMPARE[sign],
+      limit = at[parts[0]];
     return [compare(near, limit), !Number.isNaN(far) && !compare(far, limit)];
   }
   const found = parts.map((part) => decided(part, low, high, at));
@@ -41,7 +46,8 @@ function decided(formula, low, high, at) {
 
 // the tables of answers and verdicts come from Python with the data
 function compare(leaf, i, code) {
-  const value = leaf.value[i], n = leaf.n[i];
+  const value = leaf.value[i],
+    n = leaf.n[i];
   const missing = Number.isNaN(value) || n === 0 || (leaf.zero_is_missing && value === 0);
   const filled = missing ? (leaf.missing_as === null ? NaN : leaf.missing_as) : value;
   const yes = met(leaf.formula, filled, leaf.thresholds);
@@ -63,7 +69,8 @@ function verdictsOf(data, leaves) {
   const verdict = Object.fromEntries(rules.verdicts.map((name, code) => [name, code]));
   const out = new Uint8Array(data.actors.length);
   for (let i = 0; i < out.length; i++) {
-    let grave = 0, lacking = false;
+    let grave = 0,
+      lacking = false;
     for (const rule of data.shape) {
       const code = data.silent[i] ? verdict.insufficient : rules.verdict_of[answer(rule, leaves, i, rules)];
       grave = Math.max(grave, code);
@@ -75,14 +82,28 @@ function verdictsOf(data, leaves) {
 }
 
 function render({ model, el }) {
-  const { root, find, ask, leave } = frame({ model, el }, "tuner", "Threshold tuner", STYLE, `<div class="columns"><div><div class="settings"></div><p class="said fixed"></p></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
+  const { root, find, ask, leave } = frame(
+    { model, el },
+    "tuner",
+    "Threshold tuner",
+    STYLE,
+    `<div class="columns"><div><div class="settings"></div><p class="said fixed"></p></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
     <div class="cards"></div><p class="said counted"></p><h3 class="who"></h3><ul class="changes"></ul>
     <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label class="set"><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
     <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
-      <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`, { retheme: () => paint() });
+      <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`,
+    { retheme: () => paint() },
+  );
   const canvas = find("canvas");
-  let leaves = {}, timer = null, waiting = {}, verdicts = new Uint8Array(0), moved = null, curving = null, loaded = null, arrays = {};
+  let leaves = {},
+    timer = null,
+    waiting = {},
+    verdicts = new Uint8Array(0),
+    moved = null,
+    curving = null,
+    loaded = null,
+    arrays = {};
 
   // the arrays come again only when the window or a confidence was changed
   function load() {
@@ -90,7 +111,8 @@ function render({ model, el }) {
     if (data !== loaded) {
       loaded = data;
       arrays = {};
-      for (const [key, packed] of Object.entries(data.arrays)) arrays[key] = Object.fromEntries(["value", "n", "low", "high"].map((name) => [name, floats(packed[name])]));
+      for (const [key, packed] of Object.entries(data.arrays))
+        arrays[key] = Object.fromEntries(["value", "n", "low", "high"].map((name) => [name, floats(packed[name])]));
     }
     leaves = {};
     for (const leaf of model.get("leaves")) leaves[leaf.key] = { ...leaf, thresholds: [...leaf.thresholds], ...arrays[leaf.key] };
@@ -100,9 +122,13 @@ function render({ model, el }) {
     const alone = model.get("alone");
     settings(find(".settings"), model.get("settings"), {
       fixed: (one) => alone && (!model.get("result").plain || one.choices.length > 0 || one.key === "k" || one.key === "m"),
-      named: (choice) => typeof choice === "number" ? `${100 * choice} %` : choice,
+      named: (choice) => (typeof choice === "number" ? `${100 * choice} %` : choice),
       moved: (one, value) => {
-        if (one.choices.length) { tell(one.key, value); wonder(); return; }
+        if (one.choices.length) {
+          tell(one.key, value);
+          wonder();
+          return;
+        }
         moved = one.key;
         follow(one.key, value);
         tell(one.key, value);
@@ -121,22 +147,30 @@ function render({ model, el }) {
 
   function follow(key, value) {
     const cut = key.lastIndexOf(".");
-    const leaf = leaves[key.slice(0, cut)], field = key.slice(cut + 1);
+    const leaf = leaves[key.slice(0, cut)],
+      field = key.slice(cut + 1);
     if (!put(leaf, field, value)) return;
-    if (model.get("result").plain) { verdicts = verdictsOf(model.get("data"), leaves); paint(); words({ ...model.get("result"), reasons: {} }, true); }
+    if (model.get("result").plain) {
+      verdicts = verdictsOf(model.get("data"), leaves);
+      paint();
+      words({ ...model.get("result"), reasons: {} }, true);
+    }
   }
 
   function tell(key, value) {
     if (model.get("alone")) return;
     waiting[key] = value;
     clearTimeout(timer);
-    timer = setTimeout(() => { ask({ values: waiting }); waiting = {}; }, 60);
+    timer = setTimeout(() => {
+      ask({ values: waiting });
+      waiting = {};
+    }, 60);
   }
 
   // the cost curve of the threshold that was moved last, a moment after it stands still
   function wonder() {
     if (!model.get("result").errors) return;
-    moved = moved || (model.get("settings").find((one) => one.unit && !one.choices.length) || {}).key;
+    moved = moved || model.get("settings").find((one) => one.unit && !one.choices.length)?.key;
     clearTimeout(curving);
     if (model.get("alone")) model.set("curve", model.get("curves")[moved] || {});
     else curving = setTimeout(() => ask({ curve: moved }), 350);
@@ -146,126 +180,301 @@ function render({ model, el }) {
     const curve = model.get("curve");
     find(".costs").hidden = !curve.key;
     if (!curve.key) return;
-    const weight = 10 ** Number(find(".weight").value), said = weight < 1 ? weight.toFixed(1) : weight.toFixed(weight < 10 ? 1 : 0);
+    const weight = 10 ** Number(find(".weight").value),
+      said = weight < 1 ? weight.toFixed(1) : weight.toFixed(weight < 10 ? 1 : 0);
     find(".weight-said").textContent = said;
     find(".weight").setAttribute("aria-valuetext", `${said} false flags`);
     const cost = curve.value.map((_, i) => curve.false_per_100[i] + weight * curve.missed_per_100[i]);
-    const least = Math.min(...cost), best = curve.value.filter((_, i) => cost[i] <= least + 1e-9), now = Number((find(`input[data-key="${curve.key}"]`) || {}).value);
-    const range = best.length > 1 ? `from ${shown(best[0], curve.unit)} to ${shown(best[best.length - 1], curve.unit)}` : `at ${shown(best[0], curve.unit)}`;
+    const least = Math.min(...cost),
+      best = curve.value.filter((_, i) => cost[i] <= least + 1e-9),
+      now = Number(find(`input[data-key="${curve.key}"]`)?.value);
+    const range =
+      best.length > 1
+        ? `from ${shown(best[0], curve.unit)} to ${shown(best[best.length - 1], curve.unit)}`
+        : `at ${shown(best[0], curve.unit)}`;
     const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers over ${curve.days} days. That is the least of ${curve.value.length} values in the same ${curve.worlds} worlds whose truth is known: a neighbour may be as good${model.get("alone") ? " (the other thresholds as they were exported)" : ""}.`;
     find(".cost-said").textContent = text;
-    const width = 540, height = 220, pad = { left: 34, right: 22, top: 10, bottom: 40 }, ticks = marks(Math.max(...cost, 1)), most = ticks[ticks.length - 1], first = curve.value[0], last = curve.value[curve.value.length - 1];
-    const px = (v) => pad.left + (v - first) / (last - first || 1) * (width - pad.left - pad.right), py = (v) => height - pad.bottom - v / most * (height - pad.top - pad.bottom);
+    const width = 540,
+      height = 220,
+      pad = { left: 34, right: 22, top: 10, bottom: 40 },
+      ticks = marks(Math.max(...cost, 1)),
+      most = ticks[ticks.length - 1],
+      first = curve.value[0],
+      last = curve.value[curve.value.length - 1];
+    const px = (v) => pad.left + ((v - first) / (last - first || 1)) * (width - pad.left - pad.right),
+      py = (v) => height - pad.bottom - (v / most) * (height - pad.top - pad.bottom);
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text });
     for (let i = 0; i <= 4; i++) {
-      const x = first + i / 4 * (last - first);
-      svg.append(drawn("text", { x: px(x), y: height - pad.bottom + 14, "text-anchor": "middle", fill: "var(--muted)" }, shown(x, curve.unit)));
+      const x = first + (i / 4) * (last - first);
+      svg.append(
+        drawn(
+          "text",
+          { x: px(x), y: height - pad.bottom + 14, "text-anchor": "middle", fill: "var(--muted)" },
+          shown(x, curve.unit),
+        ),
+      );
     }
     for (const y of ticks) {
-      svg.append(drawn("line", { x1: pad.left, x2: width - pad.right, y1: py(y), y2: py(y), stroke: "var(--line)", "stroke-width": 0.6 }));
+      svg.append(
+        drawn("line", { x1: pad.left, x2: width - pad.right, y1: py(y), y2: py(y), stroke: "var(--line)", "stroke-width": 0.6 }),
+      );
       svg.append(drawn("text", { x: pad.left - 4, y: py(y) + 4, "text-anchor": "end", fill: "var(--muted)" }, String(y)));
     }
-    for (const [values, colour, dash, name] of [[curve.missed_per_100, "var(--watch)", "6 3", "missed"], [curve.false_per_100, "var(--flag)", "2 3", "false flags"], [cost, "var(--ink)", "", "cost"]]) {
-      svg.append(drawn("polyline", { points: values.map((v, i) => `${px(curve.value[i])},${py(v)}`).join(" "), fill: "none", stroke: colour, "stroke-width": name === "cost" ? 2 : 1.5, "stroke-dasharray": dash }));
+    for (const [values, colour, dash, name] of [
+      [curve.missed_per_100, "var(--watch)", "6 3", "missed"],
+      [curve.false_per_100, "var(--flag)", "2 3", "false flags"],
+      [cost, "var(--ink)", "", "cost"],
+    ]) {
+      svg.append(
+        drawn("polyline", {
+          points: values.map((v, i) => `${px(curve.value[i])},${py(v)}`).join(" "),
+          fill: "none",
+          stroke: colour,
+          "stroke-width": name === "cost" ? 2 : 1.5,
+          "stroke-dasharray": dash,
+        }),
+      );
     }
-    if (!Number.isNaN(now)) svg.append(drawn("line", { x1: px(now), x2: px(now), y1: pad.top, y2: height - pad.bottom, stroke: "var(--clear)", "stroke-width": 1.5 }));
+    if (!Number.isNaN(now))
+      svg.append(
+        drawn("line", {
+          x1: px(now),
+          x2: px(now),
+          y1: pad.top,
+          y2: height - pad.bottom,
+          stroke: "var(--clear)",
+          "stroke-width": 1.5,
+        }),
+      );
     ["cost", "false flags", "missed"].forEach((name, i) => {
-      const x = pad.left + 60 + 95 * i, colour = ["var(--ink)", "var(--flag)", "var(--watch)"][i], dash = ["", "2 3", "6 3"][i];
-      svg.append(drawn("line", { x1: x, x2: x + 18, y1: height - 6, y2: height - 6, stroke: colour, "stroke-width": 2, "stroke-dasharray": dash }), drawn("text", { x: x + 22, y: height - 2, fill: "var(--ink)" }, name));
+      const x = pad.left + 60 + 95 * i,
+        colour = ["var(--ink)", "var(--flag)", "var(--watch)"][i],
+        dash = ["", "2 3", "6 3"][i];
+      svg.append(
+        drawn("line", {
+          x1: x,
+          x2: x + 18,
+          y1: height - 6,
+          y2: height - 6,
+          stroke: colour,
+          "stroke-width": 2,
+          "stroke-dasharray": dash,
+        }),
+        drawn("text", { x: x + 22, y: height - 2, fill: "var(--ink)" }, name),
+      );
     });
     find(".costs figure").replaceChildren(svg);
   }
 
   function paint() {
-    const data = model.get("data"), list = Object.values(leaves), [x, y] = [list[0], list[1] || list[0]];
-    const ratio = window.devicePixelRatio || 1, width = canvas.clientWidth || 480, height = canvas.clientHeight || 300;
-    if (canvas.width !== width * ratio || canvas.height !== height * ratio) { canvas.width = width * ratio; canvas.height = height * ratio; }
-    const g = canvas.getContext("2d"), style = getComputedStyle(root), ink = (name) => style.getPropertyValue(`--${name}`).trim();
+    const data = model.get("data"),
+      list = Object.values(leaves),
+      [x, y] = [list[0], list[1] || list[0]];
+    const ratio = window.devicePixelRatio || 1,
+      width = canvas.clientWidth || 480,
+      height = canvas.clientHeight || 300;
+    if (canvas.width !== width * ratio || canvas.height !== height * ratio) {
+      canvas.width = width * ratio;
+      canvas.height = height * ratio;
+    }
+    const g = canvas.getContext("2d"),
+      style = getComputedStyle(root),
+      ink = (name) => style.getPropertyValue(`--${name}`).trim();
     g.setTransform(ratio, 0, 0, ratio, 0, 0);
     g.clearRect(0, 0, width, height);
-    const pad = { left: 46, right: 22, top: 8, bottom: 34 }, ranges = data.ranges;
-    const px = (v) => pad.left + (v - ranges[x.key][0]) / (ranges[x.key][1] - ranges[x.key][0]) * (width - pad.left - pad.right);
-    const py = (v) => height - pad.bottom - (v - ranges[y.key][0]) / (ranges[y.key][1] - ranges[y.key][0]) * (height - pad.top - pad.bottom);
-    g.strokeStyle = ink("line"); g.fillStyle = ink("muted"); g.font = "11px system-ui, sans-serif"; g.lineWidth = 1;
+    const pad = { left: 46, right: 22, top: 8, bottom: 34 },
+      ranges = data.ranges;
+    const px = (v) => pad.left + ((v - ranges[x.key][0]) / (ranges[x.key][1] - ranges[x.key][0])) * (width - pad.left - pad.right);
+    const py = (v) =>
+      height - pad.bottom - ((v - ranges[y.key][0]) / (ranges[y.key][1] - ranges[y.key][0])) * (height - pad.top - pad.bottom);
+    g.strokeStyle = ink("line");
+    g.fillStyle = ink("muted");
+    g.font = "11px system-ui, sans-serif";
+    g.lineWidth = 1;
     for (let i = 0; i <= 4; i++) {
-      const vx = ranges[x.key][0] + i / 4 * (ranges[x.key][1] - ranges[x.key][0]), vy = ranges[y.key][0] + i / 4 * (ranges[y.key][1] - ranges[y.key][0]);
-      g.beginPath(); g.moveTo(px(vx), pad.top); g.lineTo(px(vx), height - pad.bottom); g.moveTo(pad.left, py(vy)); g.lineTo(width - pad.right, py(vy)); g.stroke();
-      g.textAlign = "center"; g.fillText(shown(vx, x.unit), px(vx), height - pad.bottom + 14);
-      g.textAlign = "right"; g.fillText(shown(vy, y.unit), pad.left - 5, py(vy) + 4);
+      const vx = ranges[x.key][0] + (i / 4) * (ranges[x.key][1] - ranges[x.key][0]),
+        vy = ranges[y.key][0] + (i / 4) * (ranges[y.key][1] - ranges[y.key][0]);
+      g.beginPath();
+      g.moveTo(px(vx), pad.top);
+      g.lineTo(px(vx), height - pad.bottom);
+      g.moveTo(pad.left, py(vy));
+      g.lineTo(width - pad.right, py(vy));
+      g.stroke();
+      g.textAlign = "center";
+      g.fillText(shown(vx, x.unit), px(vx), height - pad.bottom + 14);
+      g.textAlign = "right";
+      g.fillText(shown(vy, y.unit), pad.left - 5, py(vy) + 4);
     }
-    g.textAlign = "center"; g.fillText(x.title, pad.left + (width - pad.left - pad.right) / 2, height - 4);
-    g.save(); g.translate(11, height / 2 - 10); g.rotate(-Math.PI / 2); g.fillText(y.title, 0, 0); g.restore();
-    const colours = VERDICTS.map(ink), size = verdicts.length > 300 ? 2.5 : 4;
-    if (verdicts.length > 3000) { cloud(g, x, y, px, py, colours, ratio); }
-    else for (let verdict = 0; verdict < 4; verdict++) {
-      g.fillStyle = colours[verdict];
-      for (let i = 0; i < verdicts.length; i++) {
-        if (verdicts[i] !== verdict || Number.isNaN(x.value[i]) || Number.isNaN(y.value[i])) continue;
-        const cx = px(x.value[i]), cy = py(y.value[i]);
-        // shape as well as colour: a flag is a triangle, watch a diamond, too little known a square
-        if (verdict === 0) g.fillRect(cx - size + 1, cy - size + 1, 2 * size - 2, 2 * size - 2);
-        else if (verdict === 3) { g.beginPath(); g.moveTo(cx, cy - size - 1.5); g.lineTo(cx + size + 1.5, cy + size); g.lineTo(cx - size - 1.5, cy + size); g.fill(); }
-        else { g.beginPath(); if (verdict === 2) { g.moveTo(cx, cy - size - 1); g.lineTo(cx + size + 1, cy); g.lineTo(cx, cy + size + 1); g.lineTo(cx - size - 1, cy); } else g.arc(cx, cy, size - 0.5, 0, 7); g.fill(); }
+    g.textAlign = "center";
+    g.fillText(x.title, pad.left + (width - pad.left - pad.right) / 2, height - 4);
+    g.save();
+    g.translate(11, height / 2 - 10);
+    g.rotate(-Math.PI / 2);
+    g.fillText(y.title, 0, 0);
+    g.restore();
+    const colours = VERDICTS.map(ink),
+      size = verdicts.length > 300 ? 2.5 : 4;
+    if (verdicts.length > 3000) {
+      cloud(g, x, y, px, py, colours, ratio);
+    } else
+      for (let verdict = 0; verdict < 4; verdict++) {
+        g.fillStyle = colours[verdict];
+        for (let i = 0; i < verdicts.length; i++) {
+          if (verdicts[i] !== verdict || Number.isNaN(x.value[i]) || Number.isNaN(y.value[i])) continue;
+          const cx = px(x.value[i]),
+            cy = py(y.value[i]);
+          // shape as well as colour: a flag is a triangle, watch a diamond, too little known a square
+          if (verdict === 0) g.fillRect(cx - size + 1, cy - size + 1, 2 * size - 2, 2 * size - 2);
+          else if (verdict === 3) {
+            g.beginPath();
+            g.moveTo(cx, cy - size - 1.5);
+            g.lineTo(cx + size + 1.5, cy + size);
+            g.lineTo(cx - size - 1.5, cy + size);
+            g.fill();
+          } else {
+            g.beginPath();
+            if (verdict === 2) {
+              g.moveTo(cx, cy - size - 1);
+              g.lineTo(cx + size + 1, cy);
+              g.lineTo(cx, cy + size + 1);
+              g.lineTo(cx - size - 1, cy);
+            } else g.arc(cx, cy, size - 0.5, 0, 7);
+            g.fill();
+          }
+        }
       }
+    g.strokeStyle = ink("flag");
+    g.setLineDash([5, 4]);
+    g.lineWidth = 1.5;
+    g.beginPath();
+    for (const at of x.thresholds) {
+      g.moveTo(px(at), pad.top);
+      g.lineTo(px(at), height - pad.bottom);
     }
-    g.strokeStyle = ink("flag"); g.setLineDash([5, 4]); g.lineWidth = 1.5; g.beginPath();
-    for (const at of x.thresholds) { g.moveTo(px(at), pad.top); g.lineTo(px(at), height - pad.bottom); }
-    if (y !== x) for (const at of y.thresholds) { g.moveTo(pad.left, py(at)); g.lineTo(width - pad.right, py(at)); }
-    g.stroke(); g.setLineDash([]);
+    if (y !== x)
+      for (const at of y.thresholds) {
+        g.moveTo(pad.left, py(at));
+        g.lineTo(width - pad.right, py(at));
+      }
+    g.stroke();
+    g.setLineDash([]);
     root.dataset.painted = String(Number(root.dataset.painted || 0) + 1);
   }
 
   // thousands of points: their pixels are set by hand and put down at once, the gravest on top
   const heap = document.createElement("canvas");
   function cloud(g, x, y, px, py, colours, ratio) {
-    const width = canvas.width, height = canvas.height, pixels = new Uint32Array(width * height), side = Math.max(2, Math.round(2.5 * ratio));
-    const packed = colours.map((colour) => { g.fillStyle = colour; const rgb = parseInt(g.fillStyle.slice(1), 16); return (0xff000000 | (rgb & 0xff) << 16 | rgb & 0xff00 | rgb >> 16) >>> 0; });
+    const width = canvas.width,
+      height = canvas.height,
+      pixels = new Uint32Array(width * height),
+      side = Math.max(2, Math.round(2.5 * ratio));
+    const packed = colours.map((colour) => {
+      g.fillStyle = colour;
+      const rgb = parseInt(g.fillStyle.slice(1), 16);
+      return (0xff000000 | ((rgb & 0xff) << 16) | (rgb & 0xff00) | (rgb >> 16)) >>> 0;
+    });
     // places are straight lines in the values
-    const x0 = px(0) * ratio - side / 2, xs = (px(1) - px(0)) * ratio, y0 = py(0) * ratio - side / 2, ys = (py(1) - py(0)) * ratio;
+    const x0 = px(0) * ratio - side / 2,
+      xs = (px(1) - px(0)) * ratio,
+      y0 = py(0) * ratio - side / 2,
+      ys = (py(1) - py(0)) * ratio;
     for (let verdict = 0; verdict < 4; verdict++) {
       for (let i = 0; i < verdicts.length; i++) {
         if (verdicts[i] !== verdict) continue;
-        const left = Math.round(x0 + xs * x.value[i]), top = Math.round(y0 + ys * y.value[i]);
+        const left = Math.round(x0 + xs * x.value[i]),
+          top = Math.round(y0 + ys * y.value[i]);
         if (!(left >= 0 && top >= 0 && left + side <= width && top + side <= height)) continue;
         for (let row = top; row < top + side; row++) pixels.fill(packed[verdict], row * width + left, row * width + left + side);
       }
     }
-    heap.width = width; heap.height = height;
+    heap.width = width;
+    heap.height = height;
     heap.getContext("2d").putImageData(new ImageData(new Uint8ClampedArray(pixels.buffer), width, height), 0, 0);
     g.drawImage(heap, 0, 0, width / ratio, height / ratio);
   }
 
   // what only the kernel can count says of when it was counted, once the sliders have moved on
   function words(result, moved_on = false) {
-    const data = model.get("data"), now = [], before = new Set(data.before);
+    const data = model.get("data"),
+      now = [],
+      before = new Set(data.before);
     for (let i = 0; i < verdicts.length; i++) if (verdicts[i] === 3) now.push(data.actors[i]);
-    const after = new Set(now), enters = now.filter((name) => !before.has(name)), leaves_ = data.before.filter((name) => !after.has(name));
-    const counts = VERDICTS.map((_, code) => verdicts.reduce((sum, v) => sum + (v === code), 0));
+    const after = new Set(now),
+      enters = now.filter((name) => !before.has(name)),
+      leaves_ = data.before.filter((name) => !after.has(name));
+    const counts = VERDICTS.map((_, code) => verdicts.reduce((sum, v) => sum + Number(v === code), 0));
     const text = `${counts[3]} of ${verdicts.length} flagged (saved policy: ${data.before.length}); ${enters.length} enter, ${leaves_.length} leave.`;
     find(".said").textContent = text;
-    canvas.setAttribute("aria-label", `Everybody by ${Object.values(leaves).map((leaf) => leaf.title).join(" and ")}. ${text}`);
+    canvas.setAttribute(
+      "aria-label",
+      `Everybody by ${Object.values(leaves)
+        .map((leaf) => leaf.title)
+        .join(" and ")}. ${text}`,
+    );
     find(".who").textContent = enters.length + leaves_.length ? "Who enters, who leaves" : "";
     const reasons = result.reasons || {};
-    find(".changes").replaceChildren(...[...enters.map((name) => ["enters", name]), ...leaves_.map((name) => ["leaves", name])].slice(0, 200).map(([what, name]) => {
-      const item = document.createElement("li");
-      item.textContent = `${name} ${what}${reasons[name] ? `: ${reasons[name]}` : ""}`;
-      return item;
-    }));
-    const cards = [["flagged", counts[3]], ["watched", counts[2]], ["clear", counts[1]], ["too little known", counts[0]]];
-    const wrong = result.errors, saved = result.saved || {}, percent = (x) => x === null || x === undefined ? "–" : `${(100 * x).toFixed(0)} %`, when = moved_on ? (model.get("alone") ? ", as exported" : ", before") : "";
-    const rate = (x, of = (v) => v.toFixed(3)) => x === null || x === undefined ? "–" : of(x), between = (low, high, of) => low === null || low === undefined ? "" : `${rate(low, of)} to ${rate(high, of)}`;
+    find(".changes").replaceChildren(
+      ...[...enters.map((name) => ["enters", name]), ...leaves_.map((name) => ["leaves", name])]
+        .slice(0, 200)
+        .map(([what, name]) => {
+          const item = document.createElement("li");
+          item.textContent = `${name} ${what}${reasons[name] ? `: ${reasons[name]}` : ""}`;
+          return item;
+        }),
+    );
+    const cards = [
+      ["flagged", counts[3]],
+      ["watched", counts[2]],
+      ["clear", counts[1]],
+      ["too little known", counts[0]],
+    ];
+    const wrong = result.errors,
+      saved = result.saved || {},
+      percent = (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(0)} %`),
+      when = moved_on ? (model.get("alone") ? ", as exported" : ", before") : "";
+    const rate = (x, of = (v) => v.toFixed(3)) => (x === null || x === undefined ? "–" : of(x)),
+      between = (low, high, of) => (low === null || low === undefined ? "" : `${rate(low, of)} to ${rate(high, of)}`);
     if (wrong) {
-      cards.push([`false flags per officer-year${when}`, rate(wrong.false_flags), rate(saved.false_flags), between(wrong.false_flags_lo, wrong.false_flags_hi)],
-        [`of the bad ones missed${when}`, percent(wrong.missed), percent(saved.missed), between(wrong.missed_lo, wrong.missed_hi, percent)], [`new flags per officer-year${when}`, rate(wrong.flags, (v) => v.toFixed(2)), rate(saved.flags, (v) => v.toFixed(2))]);
+      cards.push(
+        [
+          `false flags per officer-year${when}`,
+          rate(wrong.false_flags),
+          rate(saved.false_flags),
+          between(wrong.false_flags_lo, wrong.false_flags_hi),
+        ],
+        [
+          `of the bad ones missed${when}`,
+          percent(wrong.missed),
+          percent(saved.missed),
+          between(wrong.missed_lo, wrong.missed_hi, percent),
+        ],
+        [`new flags per officer-year${when}`, rate(wrong.flags, (v) => v.toFixed(2)), rate(saved.flags, (v) => v.toFixed(2))],
+      );
     }
-    find(".counted").textContent = wrong ? `Errors in ${result.played[1]} worlds of ${result.played[0]} days, read every ${result.played[2]} days, with 95 % limits.` : "";
-    if (result.confusion) for (const [name, label] of [["hit", "flagged rightly"], ["false_flag", "flagged wrongly"], ["missed", "missed"], ["right_not", "rightly not flagged"]]) cards.push([label + when, result.confusion[name]]);
-    find(".cards").replaceChildren(...cards.map(([label, value, before, limits]) => {
-      const card = element("div", { className: "card" }, element("b", { textContent: value }), element("span", { textContent: label }));
-      if (limits) card.append(element("em", { textContent: limits }));
-      if (before !== undefined) card.append(element("em", { className: "before", textContent: `(saved: ${before})` }));
-      return card;
-    }));
+    find(".counted").textContent = wrong
+      ? `Errors in ${result.played[1]} worlds of ${result.played[0]} days, read every ${result.played[2]} days, with 95 % limits.`
+      : "";
+    if (result.confusion)
+      for (const [name, label] of [
+        ["hit", "flagged rightly"],
+        ["false_flag", "flagged wrongly"],
+        ["missed", "missed"],
+        ["right_not", "rightly not flagged"],
+      ])
+        cards.push([label + when, result.confusion[name]]);
+    find(".cards").replaceChildren(
+      ...cards.map(([label, value, before, limits]) => {
+        const card = element(
+          "div",
+          { className: "card" },
+          element("b", { textContent: value }),
+          element("span", { textContent: label }),
+        );
+        if (limits) card.append(element("em", { textContent: limits }));
+        if (before !== undefined) card.append(element("em", { className: "before", textContent: `(saved: ${before})` }));
+        return card;
+      }),
+    );
   }
 
   // what was moved since the kernel was asked holds until it answers that as well
@@ -286,13 +495,20 @@ function render({ model, el }) {
     words(result);
   }
 
-  find(".legend").replaceChildren(...VERDICTS.map((name) => {
-    const span = document.createElement("span");
-    span.append(Object.assign(document.createElement("i"), { textContent: MARKS[name], style: `color: var(--${name})` }), name);
-    return span;
-  }).reverse());
+  find(".legend").replaceChildren(
+    ...VERDICTS.map((name) => {
+      const span = document.createElement("span");
+      span.append(Object.assign(document.createElement("i"), { textContent: MARKS[name], style: `color: var(--${name})` }), name);
+      return span;
+    }).reverse(),
+  );
   find(".reset").addEventListener("click", () => {
-    if (!model.get("alone")) { waiting = {}; clearTimeout(timer); ask({ reset: true }); return; }
+    if (!model.get("alone")) {
+      waiting = {};
+      clearTimeout(timer);
+      ask({ reset: true });
+      return;
+    }
     resettle(find(".settings"), model.get("settings"), {});
     taken();
     wonder();
@@ -300,7 +516,9 @@ function render({ model, el }) {
   if (model.get("alone")) {
     for (const part of root.querySelectorAll(".kernel")) part.hidden = true;
     find(".reset").textContent = "Back to how it was exported";
-    find(".fixed").textContent = model.get("result").plain ? "Window, confidence and readings stand as they were exported." : "This policy looks at more than one reading, or at others: it can be moved only in a notebook.";
+    find(".fixed").textContent = model.get("result").plain
+      ? "Window, confidence and readings stand as they were exported."
+      : "This policy looks at more than one reading, or at others: it can be moved only in a notebook.";
   }
   find(".weight").addEventListener("input", costs);
   find(".save").addEventListener("click", () => ask({ author: find(".author").value }));
@@ -310,16 +528,25 @@ function render({ model, el }) {
     find(".yaml").hidden = find(".download").hidden = !yaml;
     find(".yaml").textContent = yaml || "";
     if (find(".download").href) URL.revokeObjectURL(find(".download").href);
-    Object.assign(find(".download"), { download: name || "", href: URL.createObjectURL(new Blob([yaml || ""], { type: "text/yaml" })) });
+    Object.assign(find(".download"), {
+      download: name || "",
+      href: URL.createObjectURL(new Blob([yaml || ""], { type: "text/yaml" })),
+    });
   });
   sliders();
   taken();
   wonder();
   model.on("change:result", taken);
-  const again = () => { if (!resettle(find(".settings"), model.get("settings"), waiting)) sliders(); };
+  const again = () => {
+    if (!resettle(find(".settings"), model.get("settings"), waiting)) sliders();
+  };
   model.on("change:settings", again);
   model.on("change:failed", again);
-  return () => { clearTimeout(timer); clearTimeout(curving); leave(); };
+  return () => {
+    clearTimeout(timer);
+    clearTimeout(curving);
+    leave();
+  };
 }
 
 export default { render };
