@@ -11,7 +11,7 @@ from typing import Any
 from aura_analytics.rules.engine import VERDICTS
 from aura_analytics.widgets.tuner.state import LEVELS, TunerState
 from tests.benchmarks.timing import milliseconds
-from tests.theory.test_gate import ORDINARY, _readings
+from tests.rules.test_gate import ORDINARY, _readings
 
 
 def tuner(_path: Path, rounds: int) -> dict[str, Any]:

@@ -88,7 +88,7 @@ def test_the_page_says_what_the_kernel_says(page: Page, tmp_path: Path, policy: 
 
 
 def test_ten_thousand_actors_are_painted_at_once(page: Page, tmp_path: Path) -> None:
-    from tests.theory.test_gate import ORDINARY, _readings
+    from tests.rules.test_gate import ORDINARY, _readings
 
     tuner = ThresholdTuner(_readings(0.3, ORDINARY, 0.3, 1, 10_000)[-1])
     open_page(page, tuner, tmp_path)

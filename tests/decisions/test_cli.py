@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from aura_analytics import AccountabilityLogger
-from tests.test_cli import run
+from tests.cli.test_cli import run
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from aura_analytics import Scenario, fit_check, fit_scenario, simulate
 from aura_analytics.errors import ParameterError
 from aura_analytics.simulation.fitting import _lindley, _service, _shifted
 from aura_analytics.simulation.scenario import shipped
-from tests.test_cli import ROOT, run
+from tests.cli.test_cli import ROOT, run
 
 WORLD: dict[str, Any] = {
     "name": "known",

@@ -20,8 +20,8 @@ from aura_analytics.errors import FileMissingError, ParameterError, RuleError
 from aura_analytics.rules.policy import as_policy
 from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.world import World
+from tests.cli.test_cli import run
 from tests.simulation.test_loop import HARSH, did
-from tests.test_cli import run
 
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)
 

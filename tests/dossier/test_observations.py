@@ -16,7 +16,7 @@ from aura_analytics.errors import ParameterError
 from aura_analytics.metrics import Count, Quantile, Survival
 from aura_analytics.metrics.catalogue import METRICS
 from aura_analytics.statistics.survival import kaplan_meier
-from tests.test_cases import START, _events
+from tests.cases.test_cases import START, _events
 
 
 def _check(table: pl.DataFrame, as_of: Any, window: str | None, **options: Any) -> int:

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import aura_analytics as aura
-from tests.test_cli import ROOT, run
+from tests.cli.test_cli import ROOT, run
 
 EVENT = '{"event_id": "e1", "type": "OVERRIDE", "actor": "test@agency.gov", "ts": "2026-03-01T12:00:00Z"}'
 

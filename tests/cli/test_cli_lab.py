@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import aura_analytics as aura
-from tests.test_cli import run
+from tests.cli.test_cli import run
 
 ANNE = "officer_anne@sba.gov"
 

@@ -109,7 +109,7 @@ def test_other_kinds_are_not_judged() -> None:
 
 
 def test_within_a_declared_role() -> None:
-    policy = aura.Policy.from_yaml(Path(__file__).parents[1] / "fixtures/policies/rate_by_role.yaml")
+    policy = aura.Policy.from_yaml(Path(__file__).parents[2] / "fixtures/policies/rate_by_role.yaml")
     rows = [{"actor": f"intake{i}", "k": 90 + i, "n": 100, "role": "intake"} for i in range(4)]
     rows += [{"actor": f"desk{i}", "k": 10, "n": 100, "role": "desk"} for i in range(3)]
     rows += [
