@@ -7,6 +7,7 @@ from datetime import date, datetime, timedelta
 
 import numpy as np
 import polars as pl
+from typing_extensions import TypedDict
 
 from aura_analytics import cases
 from aura_analytics.cases import COHORT, DECISIONS, Fact, Facts, Options
@@ -22,7 +23,7 @@ from aura_analytics.metrics.kinds.base import NO_DATA, NOT_FOR_KIND, STATUSES, C
 from aura_analytics.rules.policy import PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles, with_roles
 
-__all__ = ["assembled", "check_confidence", "collected", "dossiers", "grouped", "needs_of", "summarise"]
+__all__ = ["BoardOptions", "assembled", "check_confidence", "collected", "dossiers", "grouped", "needs_of", "summarise"]
 
 Groups = dict[tuple[Fact, str], list[Metric]]
 
@@ -39,6 +40,18 @@ def needs_of(metrics: Iterable[Metric]) -> dict[Fact, set[str]]:
     for one in metrics:
         needs.setdefault(one.table, set()).update({one.subject, *one.needs} - {"actor", "ts"})
     return needs
+
+
+class BoardOptions(TypedDict, total=False):
+    """What a board may be made with besides events, moment, window and policy: keywords of `dossiers`."""
+
+    metrics: MetricsLike
+    attribution: cases.Attribution
+    holding: cases.Holding
+    calendar: CalendarLike
+    sla: SlaLike
+    confidence: float
+    roles: RolesLike
 
 
 def dossiers(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
+from typing_extensions import Unpack
 
 from aura_analytics.clock import times
-from aura_analytics.dossier.board import dossiers
+from aura_analytics.dossier.board import BoardOptions, dossiers
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.rules.policy import Policy
 
@@ -35,7 +36,7 @@ def latest_verdicts(
     window: str | timedelta | None,
     *,
     texts: Literal["all", "reasons", "none"] = "all",
-    **options: Any,
+    **options: Unpack[BoardOptions],
 ) -> pl.DataFrame:
     """Verdicts on a board, with the earlier readings that the policy asks for.
 

@@ -158,10 +158,10 @@ class HRDesk:
         case_id: str | None = None,
         would_clear: str | None = None,
         by: str | None = None,
-        **said: Any,
+        attributes: Mapping[str, Any] | None = None,
     ) -> str:
         """Record an action; on whom may be a person it is a proposal. Returns its name; `by` (who asks for it, and cannot sign it)
-        and `said` are kept with it.
+        and `attributes` are kept with it.
 
         Parameters
         ----------
@@ -183,7 +183,7 @@ class HRDesk:
             What would end it, in words.
         by
             Who asks for it; they cannot sign it.
-        **said
+        attributes
             Anything else that is kept with it: `until`, `plan`, ...
 
         Raises
@@ -200,6 +200,7 @@ class HRDesk:
             )
         if days is not None and (action != "suspension" or not 0 < days <= 36_525):
             raise ParameterError(Problem("days belong to suspension", got=days, expected="a number above 0, at most 100 years"))
+        said = {} if attributes is None else dict(attributes)
         if by is not None:
             said["by"] = _named(by, "by")
         name = f"hr/{uuid.uuid4().hex}"

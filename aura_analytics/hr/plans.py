@@ -134,9 +134,8 @@ class ImprovementPlan:
             rule=self.policy,
             reason="; ".join(self.reasons) or "by hand",
             would_clear=clears,
-            until=parse_as_of(self.ends).isoformat(),
             by=by,
-            plan=self.to_dict(),
+            attributes={"until": parse_as_of(self.ends).isoformat(), "plan": self.to_dict()},
         )
 
 

@@ -201,7 +201,10 @@ class Accountant:
         except RoutingError:
             return None
         return self._router.routed(
-            choice, {**task, "job_id": job}, event_id=f"{name}/reroute", rerouted_from=actor, reason="critical error"
+            choice,
+            {**task, "job_id": job},
+            event_id=f"{name}/reroute",
+            attributes={"rerouted_from": actor, "reason": "critical error"},
         )
 
     def job(self, job_id: object) -> dict[str, Any]:

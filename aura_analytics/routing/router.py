@@ -335,7 +335,9 @@ class Router:
         return with_floor(found, self.exploration)
 
     @staticmethod
-    def routed(choice: Choice, task: Mapping[str, Any], *, event_id: str | None = None, **said: Any) -> dict[str, Any]:
+    def routed(
+        choice: Choice, task: Mapping[str, Any], *, event_id: str | None = None, attributes: Mapping[str, Any] | None = None
+    ) -> dict[str, Any]:
         """A choice as a ROUTED event: who, for which job, by which rule, out of whom, with which chances.
 
         Parameters
@@ -346,15 +348,15 @@ class Router:
             As in `choose`.
         event_id
             Of the event; default a new one.
-        said
-            Anything else that its attributes keep.
+        attributes
+            Anything else that is kept with it.
         """
-        attributes = {
+        says = {
             "strategy": choice.strategy,
             "propensity": choice.propensity,
             "candidates": choice.candidates,
             "propensities": choice.propensities,
-            **said,
+            **(attributes or {}),
         }
         event = {
             "event_id": event_id or f"routed/{uuid.uuid4().hex}",
@@ -363,7 +365,7 @@ class Router:
             "actor_kind": "agent",
             "case_id": str(task["job_id"]),
             "queue": task.get("queue"),
-            "attributes": json.dumps(attributes, ensure_ascii=False),
+            "attributes": json.dumps(says, ensure_ascii=False),
         }
         return {name: value for name, value in event.items() if value is not None}
 

@@ -7,12 +7,26 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from typing_extensions import TypedDict, Unpack
+
 from aura_analytics import extensions
+from aura_analytics.clock.sla import SlaLike
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.rules.policy import PolicyLike
 
 __all__ = ["PageMaker", "page_of", "pages"]
+
+
+class PageOptions(TypedDict, total=False):
+    """What a page may be asked for: moment, scenario and seed, window, limits of cases, and how many actors at most."""
+
+    as_of: str
+    scenario: str
+    seed: int
+    window: str
+    sla: SlaLike
+    most: int
 
 
 @dataclass(frozen=True)
@@ -33,7 +47,9 @@ class PageMaker:
     make: Callable[..., tuple[Path, str, list[str]]]
     options: tuple[str, ...] = ("as_of",)
 
-    def write(self, events: EventsLike, policy: PolicyLike, path: Path, **options: Any) -> tuple[Path, str, list[str]]:
+    def write(
+        self, events: EventsLike, policy: PolicyLike, path: Path, **options: Unpack[PageOptions]
+    ) -> tuple[Path, str, list[str]]:
         """Write the page."""
         return self.make(events, policy, path, **options)
 
