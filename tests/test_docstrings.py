@@ -63,3 +63,19 @@ def test_what_is_raised_is_said(name: str) -> None:
     } - {"AssertionError", "AttributeError", "NotImplementedError"}
     unsaid = [error for error in raised if error not in text]
     assert not unsaid
+
+
+# a number, a unit, or a word that says what is counted
+_SAYS_WHAT = re.compile(
+    r"\d|\b(microseconds|seconds|hours|days|level|how many|replications|points|as|seed|which|the same|place)\b",
+    re.IGNORECASE,
+)
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_every_number_has_a_unit_or_a_range(name: str) -> None:
+    call, text = CALLS[name]
+    for parameter in inspect.signature(call).parameters.values():
+        if re.fullmatch(r"(int|float)( \| None)?", str(parameter.annotation)):
+            said = re.search(rf"^(?:[\w, *]*\b)?{parameter.name}\b[\w, ]*\n((?:    .*\n?)+)", text, re.MULTILINE)
+            assert said is not None and _SAYS_WHAT.search(said[1]), parameter.name

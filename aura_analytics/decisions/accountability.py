@@ -100,8 +100,8 @@ class AccountabilityLogger(LoggedDecisions):
         prior
             Of `shrunk`: pseudo-counts of successes and failures.
         covariates, least, spread
-            Of `adjusted`: fields of the diagnosis that are allowed for, outcomes that a component needs, and how far effects are
-            expected to differ.
+            Of `adjusted`: fields of the diagnosis that are allowed for; how many outcomes a component needs; and the standard
+            deviation that effects are expected to have, in log odds, above 0.
         confidence
             Of the last two: level of the intervals, in (0, 1); default 0.95.
 

@@ -176,7 +176,7 @@ class HRDesk:
         points
             Points taken from the reputation, where the action takes some.
         days
-            How long it lasts, from now on.
+            How long a suspension lasts from now on, in days, above 0.
         case_id
             The case that it is about.
         would_clear

@@ -108,7 +108,7 @@ class SimulationRun:
     actions
         The HR_ACTION events among them.
     scenario, seed, replication
-        What was played.
+        What was played: the world, and which of its replications, from 0.
     path
         Of the file with the events, if there is one.
 
@@ -187,9 +187,9 @@ def simulate(
         The same seed gives the same events, to the last byte; two policies on one seed see the same arrivals, service draws and
         citizens.
     days
-        Horizon, instead of the scenario's own.
+        Horizon in days, at least 1, instead of the scenario's own.
     replication
-        Number of the replication; different ones are independent.
+        Number of the replication, from 0; different ones are independent.
     policy
         What HR goes by, instead of the scenario's own policy: a `Policy`, the name of a shipped one, or a file; a scenario without
         HR gets one.
@@ -198,7 +198,7 @@ def simulate(
     out
         A Parquet file that the events are written to as they come, so that they need not fit into memory.
     most
-        Events that may be made; a run that would make more is refused before it starts. With `out` there is no limit.
+        How many events may be made; a run that would make more is refused before it starts. With `out` there is no limit.
     progress
         Called with how many days are played, and of how many; what it raises ends the run.
 

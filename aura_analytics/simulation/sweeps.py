@@ -51,13 +51,14 @@ def rule_error_rates(
     scenario
         The world; HR in its loop is left out, so that what is measured is the rule and not what it brings about.
     replications, seed
-        How many worlds, and which; the same numbers whatever `workers` is.
+        How many worlds, at least 2, and which, from 0; the same numbers whatever `workers` is.
     days
-        Horizon, instead of the scenario's own.
+        Horizon in days, at least 1, instead of the scenario's own.
     every_days, window
-        How often the rule is read, and over which window; default the policy's own window, `all` is everything up to the reading.
+        Days between two readings of the rule, and over which window; default the policy's own window, `all` is everything up to the
+        reading.
     workers
-        Processes.
+        Processes, at least 1.
     folder
         Where the result of every world is kept as it comes: a later call goes on where an earlier one was stopped.
     progress
