@@ -28,7 +28,7 @@ LONGER = {
     "simulation/sweeps.py": 445,
     "simulation/scenario.py": 435,
     "learning/calibration.py": 430,
-    "hr/desk.py": 510,
+    "hr/desk.py": 520,
     "decisions/file/index.py": 405,
     "widgets/runner/state.py": 405,
     "decisions/log.py": 410,

@@ -11,10 +11,21 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
+from typing_extensions import Unpack
 
 from aura_analytics.errors import ConflictError, ParameterError, Problem, close_match
 from aura_analytics.hr.folds import effective, proposals, standing
-from aura_analytics.hr.vocabulary import EFFECTS, MACHINES, action_event, actions_of, digest_of, may_be_a_person, now
+from aura_analytics.hr.vocabulary import (
+    EFFECTS,
+    MACHINES,
+    Further,
+    HRAction,
+    action_event,
+    actions_of,
+    digest_of,
+    may_be_a_person,
+    now,
+)
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
@@ -40,8 +51,8 @@ def drafted(
     points: float | None = None,
     days: float | None = None,
     severity: str | None = None,
-    **said: Any,
-) -> dict[str, Any]:
+    **said: Unpack[Further],
+) -> HRAction:
     """An action as an event: a proposal where its subject may be a person (or `sign` asks for one), otherwise in force at once.
 
     Parameters
@@ -70,7 +81,7 @@ def drafted(
     actor_kind = None if actor_kind is None else str(actor_kind).strip().lower()
     sign = sign or may_be_a_person(actor_kind)
     moment = ts or now()
-    attributes = {
+    attributes: dict[str, Any] = {
         "rule": rule,
         "reason": reason,
         "evidence": [row.get("event_id") for row in held[:_SHOWN]] if held else None,

@@ -6,7 +6,7 @@ from datetime import date, datetime, timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import polars as pl
 from pydantic import Field, field_validator, model_validator
@@ -15,7 +15,7 @@ from aura_analytics.clock.times import parse_as_of, parse_span
 from aura_analytics.errors import AuraError
 from aura_analytics.hr.desk import drafted
 from aura_analytics.hr.folds import effective, fold, proposals
-from aura_analytics.hr.vocabulary import MACHINES, actions_of
+from aura_analytics.hr.vocabulary import MACHINES, HRAction, actions_of
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.statistics.intervals import mean_t
 from aura_analytics.yaml_models import YamlModel
@@ -166,7 +166,7 @@ class Ladder(YamlModel):
             .sort("actor")
         )
 
-    def drafts(self, events: EventsLike, as_of: datetime | date | str, *, ts: datetime | None = None) -> list[dict[str, Any]]:
+    def drafts(self, events: EventsLike, as_of: datetime | date | str, *, ts: datetime | None = None) -> list[HRAction]:
         """The moves as events (on whom may be a person: as proposals), with the scores behind each; the same log and moment give
         the same ones.
 

@@ -10,13 +10,27 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timezone
-from typing import Any
+from typing import Any, Literal, NotRequired, cast
 
 import polars as pl
+from typing_extensions import TypedDict, Unpack
 
 from aura_analytics.io.front_door import EventsLike, as_events
 
-__all__ = ["ACTIONS", "EFFECTS", "MACHINES", "action_event", "actions_in", "actions_of", "binding", "digest_of", "may_be_a_person"]
+__all__ = [
+    "ACTIONS",
+    "EFFECTS",
+    "MACHINES",
+    "Further",
+    "HRAction",
+    "Said",
+    "action_event",
+    "actions_in",
+    "actions_of",
+    "binding",
+    "digest_of",
+    "may_be_a_person",
+]
 
 EFFECTS = (
     "reputation",
@@ -59,6 +73,46 @@ _SCHEMA: dict[str, Any] = {
 }
 
 
+class Further(TypedDict, total=False):
+    """What some actions say besides their cause; None is left out."""
+
+    until: str | None
+    refers_to: str | None
+    proposed: str | None
+    proposed_points: float | None
+    proposed_days: float | None
+    approver: str | None
+    by: str | None
+    plan: Mapping[str, Any] | None
+
+
+class Said(Further, total=False):
+    """What an action may say of itself, in its attributes; None is left out."""
+
+    rule: str | None
+    reason: str | None
+    evidence: list[Any] | None
+    evidence_n: int | None
+    evidence_sha256: str | None
+    would_clear: str | None
+
+
+class HRAction(TypedDict):
+    """An HR action as an event of the contract: its name, whom it is about, points (of reputation) as `value`, and what it says of
+    itself as JSON in `attributes`.
+    """
+
+    event_id: str
+    type: Literal["HR_ACTION"]
+    actor: str
+    attributes: str
+    ts: NotRequired[datetime]
+    actor_kind: NotRequired[str]
+    case_id: NotRequired[str]
+    value: NotRequired[float]
+    severity: NotRequired[str]
+
+
 def action_event(
     action: str,
     actor: str,
@@ -69,8 +123,8 @@ def action_event(
     case_id: str | None = None,
     points: float | None = None,
     severity: str | None = None,
-    **said: Any,
-) -> dict[str, Any]:
+    **said: Unpack[Said],
+) -> HRAction:
     """An HR_ACTION as a dict on the contract; `said` goes into its attributes, what is None is left out.
 
     Examples
@@ -90,7 +144,7 @@ def action_event(
         "severity": severity,
         "attributes": json.dumps(attributes, ensure_ascii=False),
     }
-    return {name: value for name, value in event.items() if value is not None}
+    return cast("HRAction", {name: value for name, value in event.items() if value is not None})
 
 
 def actions_of(events: EventsLike, *, detail: bool = True) -> pl.DataFrame:

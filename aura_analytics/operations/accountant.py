@@ -155,8 +155,8 @@ class Accountant:
         }
         return {key: value for key, value in event.items() if value is not None}
 
-    def _consequences(self, name: str, event: dict[str, Any], severity: str, task: Mapping[str, Any]) -> list[dict[str, Any]]:
-        found = []
+    def _consequences(self, name: str, event: dict[str, Any], severity: str, task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        found: list[Mapping[str, Any] | None] = []
         actor, kind, job = event["actor"], event.get("actor_kind"), event["case_id"]
         person = may_be_a_person(kind) or self._ledger.is_person(actor)
         sign = severity == "critical" and self._table.critical_requires == "confirmation"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -40,7 +41,7 @@ class _Desk:
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self.made: list[dict[str, Any]] = []
+        self.made: list[Mapping[str, Any]] = []
 
     def _time(self, moment: int) -> datetime:
         return datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
@@ -262,6 +263,6 @@ class RouterDesk:
         state.chances = np.array([chances.get(name, 0.0) for name in self._world.agents])
 
 
-def actions_frame(made: list[dict[str, Any]]) -> pl.DataFrame:
+def actions_frame(made: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     """What HR did, on the contract and in the order of time."""
     return contract.from_records(made).sort("ts", "event_id") if made else contract.empty()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -312,7 +312,7 @@ class _Play:
             self._router.after(day, arrived, done)
         return moved
 
-    def _made(self) -> list[dict[str, Any]]:
+    def _made(self) -> list[Mapping[str, Any]]:
         desks = (self._officers, self._consequences)
         return [event for desk in desks if desk is not None for event in desk.made]
 

@@ -19,20 +19,18 @@ from aura_analytics import HRDesk, Ledger, Policy
 from aura_analytics.errors import ParameterError, RuleError
 from aura_analytics.hr import ImprovementPlan, Ladder, draft_plan, plan_progress, standing
 from aura_analytics.hr.plans import plan_of
-from aura_analytics.hr.vocabulary import action_event, actions_of, digest_of
+from aura_analytics.hr.vocabulary import HRAction, action_event, actions_of, digest_of
 
 START = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
-def action(
-    number: int, name: str, actor: str = "gpt", hours: float | None = None, kind: str = "agent", **more: Any
-) -> dict[str, Any]:
+def action(number: int, name: str, actor: str = "gpt", hours: float | None = None, kind: str = "agent", **more: Any) -> HRAction:
     return action_event(
         name, actor, kind, event_id=f"e{number:04d}", ts=START + timedelta(hours=number if hours is None else hours), **more
     )
 
 
-def slow_standing(events: list[dict[str, Any]], as_of: datetime) -> dict[str, dict[str, Any]]:
+def slow_standing(events: list[HRAction], as_of: datetime) -> dict[str, dict[str, Any]]:
     """The same, an event at a time."""
     said = [(event, json.loads(event["attributes"])) for event in events if event["ts"] <= as_of]
     said.sort(key=lambda item: (item[0]["ts"], item[1]["action"] == "suspension", item[0]["event_id"]))
@@ -80,7 +78,7 @@ ACTS = st.lists(
 
 @given(ACTS, st.integers(0, 45), st.randoms())
 def test_the_fold_is_a_fold(acts: list[tuple[str, str, int, int]], until: int, mixer: random.Random) -> None:
-    events: list[dict[str, Any]] = []
+    events: list[HRAction] = []
     for i, (name, actor, points, hour) in enumerate(acts):
         more: dict[str, Any] = {"points": float(-points)} if name == "reputation" else {}
         if name in ("overturned", "case_closed"):
@@ -116,7 +114,7 @@ def test_the_fold_is_a_fold(acts: list[tuple[str, str, int, int]], until: int, m
         )
 
 
-def _holds(name: str, events: list[dict[str, Any]], as_of: datetime) -> bool:
+def _holds(name: str, events: list[HRAction], as_of: datetime) -> bool:
     said = [(event, json.loads(event["attributes"])) for event in events if event["ts"] <= as_of]
     undone = any(item["action"] == "overturned" and item["refers_to"] == name for _, item in said)
     return not undone and any(event["event_id"] == name for event, _ in said)

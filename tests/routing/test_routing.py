@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 import aura_analytics as aura
 from aura_analytics import Ledger, Model, Router, Scorer
 from aura_analytics.errors import InputError, ParameterError, RoutingError
-from aura_analytics.hr.vocabulary import action_event
+from aura_analytics.hr.vocabulary import HRAction, action_event
 from aura_analytics.learning.comparisons import two_arms
 from aura_analytics.routing import evaluate_routing, routed_choices
 from aura_analytics.routing.evaluation import estimated_propensities, weighted_means
@@ -133,7 +133,7 @@ def test_a_suspended_model_is_never_chosen(away: list[bool], strategy: str, seed
     st.integers(1, 5),
 )
 def test_who_is_suspended_is_the_fold_of_hr(acts: list[tuple[str, str, int, bool]], pieces: int) -> None:
-    events: list[dict[str, Any]] = []
+    events: list[HRAction] = []
     for i, (name, actor, hour, ends) in enumerate(acts):
         older = [event["event_id"] for event in events if event["actor"] == actor]
         if name == "overturned" and not older:
