@@ -118,7 +118,7 @@ def plain(value: Any) -> Any:
         raise EventError(Problem("an object holds itself, or is nested too deeply", got=type(value).__name__)) from None
 
 
-def _plain(value: Any, where: str) -> Any:
+def _plain(value: Any, where: str) -> Any:  # noqa: PLR0912  (one line a kind of value)
     if isinstance(value, Enum):
         return _plain(value.value, where)
     if value is None or isinstance(value, bool):

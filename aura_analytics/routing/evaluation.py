@@ -295,7 +295,7 @@ def _check(used: pl.DataFrame, total: int) -> None:
         raise InputError(problem)
 
 
-def _target(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:
+def _target(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:  # noqa: PLR0912  (one line a way that chances can be wrong)
     """Chances of every model on every job under the policy, shape (n, m)."""
     candidates: list[list[str] | None] = used["candidates"].to_list()
     names = sorted({name for each in candidates for name in each or ()} | set(used["actor"]))

@@ -299,7 +299,7 @@ class Scenario(YamlModel):
         return Scenario.read(self.model_dump() | plain)
 
     @model_validator(mode="after")
-    def _sound(self) -> Scenario:
+    def _sound(self) -> Scenario:  # noqa: PLR0912  (one line a thing that cannot be)
         names = [queue.name for queue in self.queues]
         # a machine may recommend and resolve
         machines = {group.name for group in self.officers if group.kind == "system"}
