@@ -87,6 +87,11 @@ _LAZY: dict[str, str | None] = {
 }
 
 if TYPE_CHECKING:
+    from datetime import date, datetime, timedelta
+    from pathlib import Path
+
+    import polars as pl
+
     from aura_analytics import (
         cases,
         charts,
@@ -132,6 +137,7 @@ if TYPE_CHECKING:
     from aura_analytics.metrics.catalogue import Catalogue
     from aura_analytics.operations.accountant import Accountant
     from aura_analytics.operations.client import get_dossier, record_event
+    from aura_analytics.operations.live_dossiers import Dossier
     from aura_analytics.report.page import write_report
     from aura_analytics.routing.evaluation import evaluate_routing
     from aura_analytics.routing.router import Model, Router
@@ -219,16 +225,16 @@ __all__ = [
 ]
 
 
-def _events_of_ledger(address: Any) -> Any:
+def _events_of_ledger(address: str | Path) -> pl.LazyFrame:
     from aura_analytics.ledger.store import Ledger
 
     return Ledger(address, create=False).events()
 
 
-def _dossier_in_ledger(actor: str, **options: Any) -> Any:
+def _dossier_in_ledger(actor: str, as_of: datetime | date | str | None, window: str | timedelta | None, ledger: Ledger) -> Dossier:
     from aura_analytics.operations.client import get_dossier
 
-    return get_dossier(actor, **options)
+    return get_dossier(actor, as_of=as_of, window=window, ledger=ledger)
 
 
 # what lower floors ask for without knowing who does it

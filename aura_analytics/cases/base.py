@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -143,7 +143,3 @@ class Facts:
         """The table of a fact; empty when it was not built."""
         found = self.tables.get(fact)
         return fact.empty() if found is None else found
-
-    def get(self, fact: Fact, default: Any = None) -> Any:
-        """The table of a fact, if it was built."""
-        return self.tables.get(fact, default)

@@ -72,7 +72,7 @@ def _print_fitting(made: Callable[[list[Metric]], Table], shown: list[Metric]) -
     console.print(table)
     if len(most) < len(shown):
         left_out = ", ".join(one.short or one.title for one in shown[len(most) :])
-        console.print(f"No room here for: {_safe(left_out)}. A wider terminal (COLUMNS), --out or --json has them.")
+        console.print(f"No room here for: {_safe(left_out)}. A wider terminal has.")
 
 
 def _placed(metrics: Iterable[Metric], board: str, rows: list[dict[str, Any]]) -> list[Metric]:

@@ -27,7 +27,7 @@ def demo(
     with progress(quiet=as_json) as bar:
         task = bar.add_task("playing a year", total=4)
         from aura_analytics.cli.board import show_board
-        from aura_analytics.cli.simulate import told
+        from aura_analytics.cli.simulate import summary
         from aura_analytics.dossier.board import dossiers
         from aura_analytics.io.writing import write_events
         from aura_analytics.metrics import METRICS
@@ -48,7 +48,7 @@ def demo(
         report = write_report(log, out / "report.html", sla="24h", title=f"A made-up office: {run.scenario.name}", source=source)
         bar.update(task, advance=1)
     flagged = board.filter(board["pip_status"].cast(str) == "flag")["actor"].to_list()
-    truth = told(run)
+    truth = summary(run)
     if as_json:
         files = {"ledger": ledger.url, "events": str(path), "truth": str(out / "truth.parquet"), "report": str(report)}
         print_json({**files, "n_events": log.height, "flagged": flagged, "world": truth, "dossiers": board.to_dicts()})

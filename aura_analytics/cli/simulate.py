@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from aura_analytics.simulation.run import SimulationRun
 
-__all__ = ["simulate_app", "told"]
+__all__ = ["simulate_app", "summary"]
 
 simulate_app: typer.Typer = typer.Typer(
     cls=with_default("run"),
@@ -63,7 +63,7 @@ def run_(
         write_events(played.events, out)
     if truth is not None:
         played.truth.cases.write_parquet(truth)
-    found = told(played)
+    found = summary(played)
     if as_json:
         print_json(found)
         return
@@ -209,7 +209,22 @@ def fit(
         typer.echo(str(out))
 
 
-def told(run: SimulationRun) -> dict[str, Any]:
+class Summary(TypedDict):
+    """What a run amounts to, beside its truth; `verdicts_right` is a share, None without verdicts."""
+
+    scenario: str
+    seed: int
+    days: int
+    events: int
+    cases: int
+    officers: int
+    bad: int
+    verdicts_right: float | None
+    plans: int
+    plans_for_others: int
+
+
+def summary(run: SimulationRun) -> Summary:
     """What a run amounts to, beside its truth."""
     import polars as pl
 
@@ -225,7 +240,7 @@ def told(run: SimulationRun) -> dict[str, Any]:
         "cases": cases.height,
         "officers": officers.height,
         "bad": len(bad),
-        "verdicts_right": cases["human_right"].mean(),
+        "verdicts_right": cases.select(pl.col("human_right").mean()).item(),
         "plans": plans.height,
         "plans_for_others": plans.filter(~pl.col("actor").is_in(bad)).height,
     }

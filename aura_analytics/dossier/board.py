@@ -73,7 +73,7 @@ def dossiers(
     Parameters
     ----------
     events
-        Whatever holds events: see `aura_analytics.io.as_events`. A polars frame on the contract is taken as valid.
+        Whatever holds events: see `aura.as_events`. A polars frame on the contract is taken as valid.
     as_of
         End of the window, included. Default: the time of the last event.
     window

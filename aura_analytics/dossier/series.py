@@ -44,7 +44,7 @@ def rolling(
     Parameters
     ----------
     events
-        Whatever holds events: see `aura_analytics.io.as_events`.
+        Whatever holds events: see `aura.as_events`.
     metrics
         Metrics whose sums add up over time (rates and means), by name or your own; default those that stand on the board of people.
     window, step

@@ -51,7 +51,7 @@ def observations(
     Parameters
     ----------
     events
-        Whatever holds events: see `aura_analytics.io.as_events`.
+        Whatever holds events: see `aura.as_events`.
     actor
         Whose number.
     metric

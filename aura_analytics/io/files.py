@@ -7,7 +7,7 @@ the reading with an error that names its line, or, with `quarantine=`, is set as
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,7 +134,7 @@ def _scan_columns(scanned: list[tuple[Path, pl.LazyFrame]], zone: str, ambiguous
     return frames[0] if len(frames) == 1 else pl.concat(frames)
 
 
-def _checked(path: Path) -> Any:
+def _checked(path: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:
     def check(table: pl.DataFrame) -> pl.DataFrame:
         bad = table.with_row_index("__row").filter(events.row_is_bad(table.columns))
         if bad.height:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, runtime_checkable
+from typing import Any, Protocol, TypeAlias, runtime_checkable
 
 import polars as pl
 
@@ -16,9 +16,6 @@ from aura_analytics import extensions
 from aura_analytics.errors import InputError, Problem
 from aura_analytics.events import from_records, is_on_contract, validate
 from aura_analytics.io.checked import checked_events
-
-if TYPE_CHECKING:
-    ArrowStream: TypeAlias = Any
 
 __all__ = ["LEDGER_SUFFIXES", "EventsLike", "HasArrowStream", "HasEvents", "as_events", "is_ledger_address"]
 

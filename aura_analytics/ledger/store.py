@@ -214,7 +214,7 @@ class Ledger(Feed, Queries, Evidence):
         Parameters
         ----------
         events
-            Whatever holds events: see `aura_analytics.io.front_door.as_events`.
+            Whatever holds events: see `aura.as_events`.
 
         Raises
         ------

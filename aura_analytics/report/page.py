@@ -62,7 +62,7 @@ def write_report(
     Parameters
     ----------
     events
-        Whatever holds events: see `aura_analytics.io.as_events`.
+        Whatever holds events: see `aura.as_events`.
     path
         File to write.
     as_of, window, sla, calendar, roles

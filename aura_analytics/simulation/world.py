@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["STEPS", "World", "together"]
 
 STEPS = 10_000  # of a confidence: it has four decimals
-# the columns of cases that have come, and of those that are done with
-CAME = (
+_OF_BOTH = (
     "replication",
     "queue",
     "number",
@@ -47,22 +46,11 @@ CAME = (
     "invented",
     "too_short",
     "officer",
-    "audited",
 )
+# the columns of cases that have come, and of those that are done with
+CAME = (*_OF_BOTH, "audited")
 KEPT = (
-    "replication",
-    "queue",
-    "number",
-    "day",
-    "arrival",
-    "assigned",
-    "approve_right",
-    "agent",
-    "ai_right",
-    "sure",
-    "invented",
-    "too_short",
-    "officer",
+    *_OF_BOTH,
     "given",
     "start",
     "end",

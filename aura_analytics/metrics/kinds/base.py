@@ -20,10 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NotRequired
 
 import numpy as np
 import polars as pl
+from typing_extensions import TypedDict
 
 from aura_analytics.cases import FACTS, Fact
 from aura_analytics.clock.sla import Sla
@@ -45,6 +46,7 @@ __all__ = [
     "OK",
     "STATUSES",
     "STATUS_WORDS",
+    "Cell",
     "Context",
     "Direction",
     "Metric",
@@ -88,6 +90,16 @@ class Context:
     confidence: float = 0.95
     sla: Mapping[str, Sla] = field(default_factory=dict)
     calendar: Calendar | None = None
+
+
+class Cell(TypedDict):
+    """A number of somebody as texts: value (or why there is none), observations, interval, unit, and whether it is empty."""
+
+    value: str
+    n: str | None
+    interval: str | None
+    unit: str
+    empty: NotRequired[bool]
 
 
 @dataclass(frozen=True)
@@ -272,7 +284,7 @@ class Metric:
         """Whether a row of a dossier says anything about it."""
         return row.get(f"{self.name}_status") == "ok"
 
-    def cell(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def cell(self, row: Mapping[str, Any]) -> Cell:
         """Value, n and interval as texts, from a row of a dossier; the reason where there is no value."""
         value, n = row.get(self.name), row.get(f"{self.name}_n") or 0
         if value is None or not n:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 
 from aura_analytics.cases import OPEN
-from aura_analytics.metrics.kinds.base import MACHINES, Context, Metric, array_of
+from aura_analytics.metrics.kinds.base import MACHINES, Cell, Context, Metric, array_of
 from aura_analytics.metrics.units import unit_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class Count(Metric):
         """Nothing at all says something of people, of machines it goes without saying."""
         return self.name in row and (bool(row[self.name]) or row.get("actor_kind") not in MACHINES)
 
-    def cell(self, row: Mapping[str, Any]) -> dict[str, Any]:
+    def cell(self, row: Mapping[str, Any]) -> Cell:
         value = row.get(self.name) or 0
         unit = self.unit.removesuffix("s") if value == 1 else self.unit
         return {"value": unit_of(self.unit).short(value), "n": None, "interval": None, "unit": unit}

@@ -379,7 +379,7 @@ class ExplorerState:
         return {metric: sorted(set(values)) for metric, values in found.items()}
 
     def cases(self, metric: str) -> pl.DataFrame:
-        """Every observation behind a number, the latest first; see `aura.cases_behind`."""
+        """Every observation behind a number, the latest first; see `aura.observations`."""
         if self.as_of is None:
             return observations(self.events, "", self.metrics.get(metric, metric))
         return observations(self.own, self._open(), self.metrics.get(metric, metric), self.as_of, self.window, **self._timing)

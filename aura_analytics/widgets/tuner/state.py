@@ -54,7 +54,7 @@ class TunerState:
     Parameters
     ----------
     source
-        Whatever holds events (see `aura_analytics.io.as_events`), or a dossier frame (then the window cannot be changed).
+        Whatever holds events (see `aura.as_events`), or a dossier frame (then the window cannot be changed).
     policy
         Where the thresholds begin, and what is compared with: a `Policy`, the name of a shipped one, or a file; default the
         evidence-gated one.
