@@ -27,7 +27,7 @@ _LAZY: dict[str, str | None] = {
     "HRDesk": "aura_analytics.hr.desk",
     "Ledger": "aura_analytics.ledger.store",
     "LogMapping": "aura_analytics.io.mapping",
-    "Model": "aura_analytics.routing.router",
+    "Model": "aura_analytics.routing.models",
     "Outcome": "aura_analytics.decisions.records",
     "OutcomeType": "aura_analytics.decisions.records",
     "PenaltyPolicy": "aura_analytics.scoring.penalties",
@@ -52,7 +52,7 @@ _LAZY: dict[str, str | None] = {
     "errors": None,
     "evaluate_routing": "aura_analytics.routing.evaluation",
     "events": None,
-    "fit_check": "aura_analytics.simulation.fitting",
+    "fit_check": "aura_analytics.simulation.fit_quality",
     "fit_scenario": "aura_analytics.simulation.fitting",
     "get_dossier": "aura_analytics.operations.client",
     "hr": None,
@@ -140,14 +140,16 @@ if TYPE_CHECKING:
     from aura_analytics.operations.live_dossiers import Dossier
     from aura_analytics.report.page import write_report
     from aura_analytics.routing.evaluation import evaluate_routing
-    from aura_analytics.routing.router import Model, Router
+    from aura_analytics.routing.models import Model
+    from aura_analytics.routing.router import Router
     from aura_analytics.rules.policy import Policy
     from aura_analytics.scoring.frames import score_frame
     from aura_analytics.scoring.penalties import PenaltyPolicy
     from aura_analytics.scoring.quality import score_quality
     from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
     from aura_analytics.scoring.rescoring import rescore
-    from aura_analytics.simulation.fitting import fit_check, fit_scenario
+    from aura_analytics.simulation.fit_quality import fit_check
+    from aura_analytics.simulation.fitting import fit_scenario
     from aura_analytics.simulation.run import SimulationRun, simulate
     from aura_analytics.simulation.scenario import Scenario
     from aura_analytics.simulation.sweeps import compare_in_loop, compare_policies, rule_error_rates

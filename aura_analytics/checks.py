@@ -177,7 +177,8 @@ def check_scenario(scenario: ScenarioLike, *, days: int = 14, seed: int = 1) -> 
     >>> check_scenario(shipped()["fraud_unit"], days=5)
     """
     from aura_analytics.simulation.run import simulate
-    from aura_analytics.simulation.scenario import Hr, Queue, as_scenario
+    from aura_analytics.simulation.scenario import as_scenario
+    from aura_analytics.simulation.scenario_parts import Hr, Queue
 
     world = as_scenario(scenario)
     run = simulate(world, seed, days=days)

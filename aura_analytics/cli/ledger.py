@@ -140,7 +140,7 @@ def upgrade(
     as_json: Json = False,
 ) -> None:
     """Bring an older ledger to this version of the library, after a backup."""
-    from aura_analytics.ledger.store import upgrade_ledger
+    from aura_analytics.ledger.info import upgrade_ledger
 
     before, after, kept = upgrade_ledger(ledger, backup)
     if as_json:

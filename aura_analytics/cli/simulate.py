@@ -184,7 +184,8 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Read a scenario off a log, play it, and show how well each marginal comes back."""
-    from aura_analytics.simulation.fitting import fit_check, fit_scenario
+    from aura_analytics.simulation.fit_quality import fit_check
+    from aura_analytics.simulation.fitting import fit_scenario
 
     unused(out)
     log = load_events(events)

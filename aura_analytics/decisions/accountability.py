@@ -13,8 +13,9 @@ import polars as pl
 
 from aura_analytics.decisions import explain as explaining
 from aura_analytics.decisions.as_events import to_events
+from aura_analytics.decisions.checked import moment_of, now_text
 from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
-from aura_analytics.decisions.log import LoggedDecisions, moment_of, now_text
+from aura_analytics.decisions.log import LoggedDecisions
 from aura_analytics.decisions.overrides import override_record
 from aura_analytics.decisions.proposals import Proposal, apply_proposal, propose
 from aura_analytics.decisions.statistics import component_counts
@@ -22,7 +23,7 @@ from aura_analytics.decisions.tables import decision_table
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.learning import anomalies as watching
 from aura_analytics.learning.calibration import CalibrationReport, calibration
-from aura_analytics.learning.comparisons import VersionComparison
+from aura_analytics.learning.versions import VersionComparison
 
 __all__ = ["AccountabilityLogger"]
 

@@ -14,8 +14,8 @@ from aura_analytics.decisions.statistics import component_counts
 from aura_analytics.decisions.tables import entries_table
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.learning.adjusted import adjusted
-from aura_analytics.learning.comparisons import VersionComparison, compare
 from aura_analytics.learning.multipliers import from_counts, shrunk
+from aura_analytics.learning.versions import VersionComparison, compare
 
 __all__ = ["METHODS", "Decisions", "compare_versions", "learn_from_outcomes"]
 

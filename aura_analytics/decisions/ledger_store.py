@@ -24,7 +24,7 @@ from aura_analytics.decisions.tables import (
     tally_table,
 )
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.ledger.engines import translated
+from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.tables import decision_notes, decisions
 
 if TYPE_CHECKING:

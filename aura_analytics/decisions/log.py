@@ -9,13 +9,13 @@ from __future__ import annotations
 import json
 import uuid
 from dataclasses import asdict
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from aura_analytics.decisions.file.log_file import moment
+from aura_analytics.decisions.checked import moment_of, now_text, outcome_kind, plain_record
 from aura_analytics.decisions.file.store import OnFile
 from aura_analytics.decisions.records import DecisionLog, OutcomeType, outcome_dict, plain
 from aura_analytics.decisions.statistics import statistics
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from aura_analytics.decisions.ledger_store import OnLedger
     from aura_analytics.ledger.store import Ledger
 
-__all__ = ["DEFAULT_LOG", "LoggedDecisions", "moment_of", "now_text"]
+__all__ = [
+    "DEFAULT_LOG",
+    "LoggedDecisions",
+]
 
 DEFAULT_LOG = ".claude-loop/orchestrator-decisions.jsonl"
 _ORDER = ("user_request", "diagnosis", "decisions", "outcome", "logged_at")
@@ -108,7 +111,10 @@ class LoggedDecisions:
         LedgerUnavailableError
             If the file cannot be written; then nothing was.
         """
-        entry: dict[str, Any] = {"diagnosis": _dict(diagnosis, "diagnosis"), "decisions": _dict(decisions, "decisions")}
+        entry: dict[str, Any] = {
+            "diagnosis": plain_record(diagnosis, "diagnosis"),
+            "decisions": plain_record(decisions, "decisions"),
+        }
         entry |= {"user_request": plain(str(user_request)), "outcome": None, "logged_at": None}
         request_id = str(plain(str(request_id))) if request_id else None
         if request_id is not None and "\0" in request_id:
@@ -265,7 +271,7 @@ class LoggedDecisions:
             request_id=None if request_id is None else str(request_id),
             since=None if start_time is None else moment_of(start_time),
             until=None if end_time is None else moment_of(end_time),
-            outcome=None if outcome_type is None else _kind(outcome_type),
+            outcome=None if outcome_type is None else outcome_kind(outcome_type),
             has_outcome=has_outcome,
         )
         return list(self._store.entries(conditions, limit, newest_first=newest_first))
@@ -355,31 +361,3 @@ def _on_ledger(given: str | Ledger) -> OnLedger:
     if not isinstance(given, (str, Ledger)):
         raise ParameterError(Problem("a log cannot be opened there", got=given, expected="a path, a Ledger, or its URL"))
     return OnLedger(Ledger(given) if isinstance(given, str) else given)
-
-
-def now_text() -> str:
-    """The present moment as the log writes it."""
-    return datetime.now(timezone.utc).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def _dict(value: Any, name: str) -> dict[str, Any]:
-    found = plain(value)
-    if not isinstance(found, dict):
-        raise EventError(Problem(f"{name} cannot be read", got=value, expected="a dataclass, an object or a dict"))
-    return found
-
-
-def moment_of(given: datetime | str) -> int:
-    """A moment in microseconds since 1970; naive is UTC."""
-    found = moment(given.isoformat() if isinstance(given, datetime) else given)
-    if found is None:
-        raise ParameterError(Problem("a time cannot be read", got=given, expected="a datetime, or ISO 8601"))
-    return found
-
-
-def _kind(given: OutcomeType | str) -> str:
-    known = [item.value for item in OutcomeType]
-    text = str(given.value) if isinstance(given, OutcomeType) else str(given)
-    if text not in known:
-        raise ParameterError(Problem("unknown outcome_type", got=given, expected=", ".join(known), next=close_match(text, known)))
-    return text

@@ -20,29 +20,29 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from aura_analytics.errors import FileFormatError, FileMissingError, ParameterError, Problem
+from aura_analytics.decisions.confidences import (
+    MEMORY,
+    Confidence,
+    changed,
+    confidences_in,
+    plain_number,
+    read_confidences,
+    text_of,
+)
+from aura_analytics.errors import FileFormatError, ParameterError, Problem
 
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Change", "Proposal", "apply_proposal", "propose", "read_confidences"]
+__all__ = [
+    "Change",
+    "Proposal",
+    "apply_proposal",
+    "propose",
+]
 
 _LOW, _HIGH = 0.7, 1.3  # the document's limits of a multiplier
-_FLOOR, _CEILING = 0.01, 0.99
 _LEAST = 10
-_MEMORY = re.compile(r"\s*# aura: (?P<base>[0-9.]+) x (?P<multiplier>[0-9.]+) .*$")
-
-
-@dataclass(frozen=True)
-class Confidence:
-    """A confidence in its file: the value, where it stands, and what it was before all approved changes."""
-
-    value: float
-    line: int
-    start: int
-    end: int
-    base: float
-    edited: bool  # an approved change was changed by hand since
 
 
 @dataclass(frozen=True)
@@ -128,75 +128,6 @@ def _dump(body: Mapping[str, Any]) -> str:
     return str(yaml.dump(dict(body), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
 
 
-def _text(path: Path) -> str:
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            return file.read()
-    except FileNotFoundError:
-        raise FileMissingError(Problem("no such file", got=str(path), next="name the YAML file of confidences")) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise FileFormatError(Problem("the file cannot be read", got=str(error), where=str(path))) from None
-
-
-def read_confidences(path: str | Path) -> dict[str, Confidence]:
-    """The confidences of a file by component.
-
-    Raises
-    ------
-    FileMissingError, FileFormatError
-        If it is not there, is no YAML, or holds something else than numbers from 0 to 1; all problems at once.
-    """
-    target = Path(path)
-    return _read(_text(target), target)
-
-
-def _read(text: str, target: Path) -> dict[str, Confidence]:
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        raise FileFormatError(Problem("the file is no YAML", got=str(error), where=str(target))) from None
-    expected = "a mapping of components to confidences, at the top or under `confidence`"
-    if isinstance(root, yaml.MappingNode):
-        inner = [value for key, value in root.value if key.value == "confidence"]
-        root = inner[0] if inner else root
-    if not isinstance(root, yaml.MappingNode):
-        raise FileFormatError(Problem("the file holds no confidences", where=str(target), expected=expected))
-    lines = text.splitlines()
-    found: dict[str, Confidence] = {}
-    problems = []
-    taken: set[int] = set()
-    for key, node in root.value:
-        at = node.start_mark
-        where = f"{target}, line {at.line + 1}"
-        try:
-            value = float(node.value) if isinstance(node, yaml.ScalarNode) else float("nan")
-        except ValueError:
-            value = float("nan")
-        if not 0 <= value <= 1:
-            problems.append(
-                Problem(f"{key.value} has no confidence", got=str(node.value)[:60], expected="a number from 0 to 1", where=where)
-            )
-        elif key.value in found:
-            problems.append(Problem(f"{key.value} stands there twice", where=where))
-        elif at.line in taken:
-            problems.append(
-                Problem("two confidences stand on one line", got=key.value, where=where, next="write each on a line of its own")
-            )
-        else:
-            taken.add(at.line)
-            memory = _MEMORY.search(lines[at.line][node.end_mark.column :])
-            base = float(memory["base"]) if memory else value
-            edited = memory is not None and value != _changed(base, float(memory["multiplier"]))
-            found[str(key.value)] = Confidence(value, at.line, at.column, node.end_mark.column, base, edited)
-    if problems:
-        raise FileFormatError("the file of confidences cannot be used", problems=problems)
-    return found
-
-
-def _changed(base: float, multiplier: float) -> float:
-    return round(min(max(base * multiplier, min(base, _FLOOR)), max(base, _CEILING)), 4)
-
-
 def propose(
     path: str | Path,
     learn: Callable[[float], pl.DataFrame],
@@ -237,7 +168,7 @@ def propose(
             left[name] = why or "no outcomes"
             continue
         multiplier = round(min(max(row["multiplier"], _LOW), _HIGH), 4)
-        after = _changed(there.base, multiplier)
+        after = changed(there.base, multiplier)
         if after == there.value:
             left[name] = "it stands at the proposed value"
             continue
@@ -245,7 +176,7 @@ def propose(
         if name in users and users[name]["overridden"]:
             because += f"; users overrode it in {users[name]['overridden']} of {users[name]['chosen']}"
         changes.append(Change(name, there.value, after, there.base, multiplier, row["lo"], row["hi"], row["n"], because))
-    text = _text(target)
+    text = text_of(target)
     after_text = _with_changes(text, held, changes, "APPROVER", "DATE")
     diff = "".join(
         difflib.unified_diff(text.splitlines(keepends=True), after_text.splitlines(keepends=True), target.name, target.name)
@@ -283,23 +214,18 @@ def _why_not(there: Confidence, row: Mapping[str, Any] | None, last: int | None)
     return None
 
 
-def _plain(value: float) -> str:
-    """A number without an exponent."""
-    return f"{value:.15f}".rstrip("0").rstrip(".") or "0"
-
-
 def _with_changes(text: str, held: Mapping[str, Confidence], changes: list[Change], approver: str, day: str) -> str:
     lines = text.splitlines(keepends=True)
     for change in changes:
         there = held[change.component]
         line = lines[there.line]
         end = line[len(line.rstrip("\r\n")) :]
-        rest = _MEMORY.sub("", line[there.end :].rstrip("\r\n"))
+        rest = MEMORY.sub("", line[there.end :].rstrip("\r\n"))
         memory = (
-            f"# aura: {_plain(change.base)} x {_plain(change.multiplier)} ({change.lo:.3f}-{change.hi:.3f}, "
+            f"# aura: {plain_number(change.base)} x {plain_number(change.multiplier)} ({change.lo:.3f}-{change.hi:.3f}, "
             f"n={change.n}), approved by {approver} {day}"
         )
-        lines[there.line] = f"{line[: there.start]}{_plain(change.after)}{rest.rstrip()}  {memory}{end}"
+        lines[there.line] = f"{line[: there.start]}{plain_number(change.after)}{rest.rstrip()}  {memory}{end}"
     return "".join(lines)
 
 
@@ -318,7 +244,7 @@ def read_proposal(path: str | Path) -> Proposal:
     """
     target = Path(path)
     try:
-        body = yaml.safe_load(_text(target))
+        body = yaml.safe_load(text_of(target))
         changes = tuple(Change(**change) for change in body["changes"])
         made = Proposal(**{**body, "changes": changes})
     except (yaml.YAMLError, TypeError, KeyError) as error:
@@ -353,7 +279,7 @@ def apply_proposal(
     if not made.changes:
         raise ParameterError(Problem("the proposal changes nothing", where=str(path)))
     target = Path(made.file)
-    text = _text(target)
+    text = text_of(target)
     if hashlib.sha256(text.encode()).hexdigest() != made.file_sha256:
         known = " (this proposal was approved before)" if made.proposal in approved else ""
         problem = Problem(f"the file has changed since the proposal was made{known}", where=str(target), next="make a new proposal")
@@ -364,7 +290,7 @@ def apply_proposal(
     wanted = {component: there.value for component, there in held.items()} | {
         change.component: change.after for change in made.changes
     }
-    if {component: there.value for component, there in _read(changed, target).items()} != wanted:
+    if {component: there.value for component, there in confidences_in(changed, target).items()} != wanted:
         problem = Problem(
             "the change cannot be written into this file", where=str(target), next="write one confidence a line, as `name: 0.9`"
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import unicodedata
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from typing_extensions import Unpack
 
 from aura_analytics.errors import ConflictError, ParameterError, Problem, close_match
 from aura_analytics.hr.folds import effective, proposals, standing
+from aura_analytics.hr.people import same_person
 from aura_analytics.hr.vocabulary import (
     EFFECTS,
     MACHINES,
@@ -424,9 +424,9 @@ class HRDesk:
 
     def _signature(self, approver: str, reason: str, actor: str, proposer: str | None = None) -> dict[str, str]:
         name = _named(approver, "approver")
-        if _same_person(name, str(actor)):
+        if same_person(name, str(actor)):
             raise ParameterError(Problem("nobody signs in their own matter", got=name, expected="another person"))
-        if proposer is not None and _same_person(name, proposer):
+        if proposer is not None and same_person(name, proposer):
             raise ParameterError(Problem("who proposed it cannot sign it", got=name, expected="another person"))
         if self._ledger.kinds_of(name) & set(MACHINES):
             raise ParameterError(Problem("a machine cannot sign", got=name, expected="a person"))
@@ -492,27 +492,3 @@ def _named(value: str, what: str) -> str:
     if not text or re.search(r"[\r\n]", text):
         raise ParameterError(Problem(f"{what} is missing", got=value, expected="a text of one line"))
     return text
-
-
-def _same_person(one: str, other: str) -> bool:
-    """Whether two names are meant to look alike: however they are written, in whatever order, with or without the part after an @.
-
-    Rather a stranger of the same name is refused than somebody signs for themselves.
-    """
-    return _alike(_parts(one), _parts(other)) or _alike(_parts(one.split("@")[0]), _parts(other.split("@")[0]))
-
-
-def _alike(one: list[str], other: list[str]) -> bool:
-    """Whether parts of names are the same, run together or in another order."""
-    return bool(one) and ("".join(one) == "".join(other) or sorted(one) == sorted(other))
-
-
-def _parts(name: str) -> list[str]:
-    """What is left of a name without case, accents, separators and invisible characters."""
-    plain = unicodedata.normalize("NFKD", name).casefold().translate(_LOOKALIKES)
-    kept = "".join(character for character in plain if unicodedata.category(character) not in ("Cf", "Cc", "Mn"))
-    return re.findall(r"[^\W_]+", kept) or kept.split()
-
-
-# letters of other alphabets that look like Latin ones
-_LOOKALIKES = str.maketrans("аеорсухіјѕԁһӏкмтвнοανρτυικ", "aeopcyxijsdhlkmtbhoavptuik")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.learning.proper_scores import bin_of, brier, calibration_error, edges_of, isotonic, murphy, pairs_of
 from aura_analytics.statistics.intervals import wilson
 
 if TYPE_CHECKING:
@@ -16,183 +16,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["CalibrationReport", "brier", "calibration", "calibration_error", "isotonic", "murphy"]
+__all__ = [
+    "CalibrationReport",
+    "calibration",
+]
 
 _SHUFFLES = 9_999
 _EXACT = 5_000
 _LEAST = 5
-
-
-def _pairs(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
-    probability, hit = np.asarray(p, dtype=float), np.asarray(y, dtype=float)
-    if probability.ndim != 1 or probability.shape != hit.shape:
-        problem = Problem(
-            "confidences and outcomes differ in shape", got=f"{probability.shape} and {hit.shape}", expected="one of each"
-        )
-        raise ParameterError(problem)
-    if not ((probability >= 0) & (probability <= 1)).all():
-        raise ParameterError(Problem("a confidence is out of range", expected="numbers from 0 to 1, none missing"))
-    if not np.isin(hit, (0, 1)).all():
-        raise ParameterError(Problem("an outcome is neither 0 nor 1", expected="1 for success, 0 otherwise"))
-    return probability, hit
-
-
-def brier(p: ArrayLike, y: ArrayLike, *, two_class: bool = False) -> float | None:
-    """Brier score: mean squared distance of confidence and outcome; 0 is perfect, 0.25 is what 0.5 everywhere gets.
-
-    Parameters
-    ----------
-    p, y
-        Confidences in [0, 1] and outcomes 0 or 1, shape (n,).
-    two_class
-        Brier's own form of 1950, summed over both classes: twice the modern one.
-
-    Returns
-    -------
-    float or None
-        None without observations.
-
-    References
-    ----------
-    Brier GW (1950) Mon Wea Rev 78:1-3.
-
-    Examples
-    --------
-    >>> brier([0.9, 0.2], [1, 0])
-    0.025
-    """
-    probability, hit = _pairs(p, y)
-    if not len(hit):
-        return None
-    score = float(np.mean((probability - hit) ** 2))
-    return round(2 * score if two_class else score, 15)
-
-
-def _bins(probability: Floats, edges: Floats) -> NDArray[np.int64]:
-    """Number of the bin (lower, upper] of each; 0 belongs to the first."""
-    return np.asarray(np.clip(np.searchsorted(edges, probability, side="left") - 1, 0, len(edges) - 2))
-
-
-def _edges(probability: Floats, bins: int, binning: str) -> Floats:
-    if bins < 1 or binning not in ("equal_width", "equal_count"):
-        problem = Problem("unknown binning", got=(bins, binning), expected="at least 1 bin, equal_width or equal_count")
-        raise ParameterError(problem)
-    if binning == "equal_width" or not len(probability):
-        return np.linspace(0, 1, bins + 1)
-    inner = np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
-    return np.concatenate([[0.0], np.unique(inner[(inner > 0) & (inner < 1)]), [1.0]])
-
-
-def calibration_error(
-    p: ArrayLike,
-    y: ArrayLike,
-    *,
-    bins: int = 10,
-    binning: Literal["equal_width", "equal_count"] = "equal_width",
-    accuracy: bool = False,
-) -> float | None:
-    """Expected calibration error: mean distance of confidence and success over bins, weighted by their size.
-
-    Parameters
-    ----------
-    p, y
-        Confidences in [0, 1] and outcomes 0 or 1, shape (n,).
-    bins, binning
-        Bins (lower, upper] of equal width on [0, 1], or of equal counts.
-    accuracy
-        Compare with the accuracy of deciding for class 1 above 0.5 instead of the rate of class 1, as some texts do. (For the
-        top-label form pass the confidence in the label that was chosen, and whether it was right.)
-
-    Returns
-    -------
-    float or None
-        None without observations. It depends on the binning, and is biased upwards: about `sqrt(bins / n) / 3` on perfect
-        confidences.
-
-    References
-    ----------
-    Naeini MP, Cooper G, Hauskrecht M (2015) AAAI 29:2901-2907.
-
-    Examples
-    --------
-    >>> calibration_error([0.9, 0.8, 0.3], [1, 1, 0], bins=2)
-    0.2
-    """
-    probability, hit = _pairs(p, y)
-    if not len(hit):
-        return None
-    said = (probability > 0.5) == (hit == 1) if accuracy else hit == 1
-    found = _bins(probability, _edges(probability, bins, binning))
-    gaps = np.bincount(found, weights=probability - said)
-    return round(float(np.abs(gaps).sum() / len(hit)), 15)
-
-
-def murphy(p: ArrayLike, y: ArrayLike, *, bins: int = 10) -> dict[str, float] | None:
-    """The Brier score in parts: `reliability` (0 is best), `resolution` (more is better), `uncertainty`, `within` (what bins hide).
-
-    `brier = reliability - resolution + uncertainty + within`, exactly; `within` is 0 where every bin holds one confidence only.
-
-    Parameters
-    ----------
-    p, y
-        Confidences in [0, 1] and outcomes 0 or 1, shape (n,).
-    bins
-        Bins of equal width.
-
-    References
-    ----------
-    Murphy AH (1973) J Appl Meteor 12:595-600. Stephenson DB, Coelho CAS, Jolliffe IT (2008) Wea Forecasting 23:752-757.
-
-    Examples
-    --------
-    >>> parts = murphy([0.9, 0.9, 0.1, 0.1], [1, 1, 0, 1]) or {}
-    >>> {name: round(value, 3) for name, value in parts.items()}
-    {'reliability': 0.085, 'resolution': 0.062, 'uncertainty': 0.188, 'within': 0.0}
-    """
-    probability, hit = _pairs(p, y)
-    if not len(hit):
-        return None
-    found = _bins(probability, _edges(probability, bins, "equal_width"))
-    n = np.bincount(found, minlength=bins).astype(float)
-    keep = n > 0
-    said = np.bincount(found, weights=probability, minlength=bins)[keep] / n[keep]
-    rate = np.bincount(found, weights=hit, minlength=bins)[keep] / n[keep]
-    weight, base = n[keep] / len(hit), float(hit.mean())
-    reliability = float(weight @ (said - rate) ** 2)
-    resolution = float(weight @ (rate - base) ** 2)
-    uncertainty = base * (1 - base)
-    score = float(np.mean((probability - hit) ** 2))
-    return {
-        "reliability": reliability,
-        "resolution": resolution,
-        "uncertainty": uncertainty,
-        "within": score - reliability + resolution - uncertainty,
-    }
-
-
-def isotonic(y: ArrayLike, weights: ArrayLike | None = None) -> Floats:
-    """The non-decreasing numbers closest to `y` (pool adjacent violators).
-
-    Parameters
-    ----------
-    y
-        Shape (n,), in the order in which they should not fall.
-    weights
-        Positive, shape (n,); default equal.
-
-    References
-    ----------
-    Barlow RE, Bartholomew DJ, Bremner JM, Brunk HD (1972) Statistical Inference under Order Restrictions.
-
-    Examples
-    --------
-    >>> isotonic([1, 0, 4, 3, 3]).round(3).tolist()
-    [0.5, 0.5, 3.333, 3.333, 3.333]
-    """
-    from scipy.optimize import isotonic_regression
-
-    values = np.asarray(y, dtype=float)
-    return np.asarray(isotonic_regression(values, weights=weights).x) if len(values) else values
 
 
 @dataclass(frozen=True)
@@ -305,9 +136,9 @@ def calibration(
     >>> report.verdict, report.level, report.brier, report.auc
     ('informative', 'calibrated', 0.165, 0.7)
     """
-    probability, hit = _pairs(p, y)
+    probability, hit = pairs_of(p, y)
     n, k = len(hit), int(hit.sum())
-    edges = _edges(probability, bins, binning)
+    edges = edges_of(probability, bins, binning)
     score = brier(probability, hit)
     base = k / n * (1 - k / n) if n else 0.0
     auc, chance = _order(probability, hit, seed)
@@ -400,7 +231,7 @@ def _level(probability: Floats, hit: Floats, fits: float | None, level: float) -
 
 
 def _reliability(probability: Floats, hit: Floats, edges: Floats) -> pl.DataFrame:
-    found = _bins(probability, edges)
+    found = bin_of(probability, edges)
     n = np.bincount(found, minlength=len(edges) - 1)
     keep = n > 0
     k = np.bincount(found, weights=hit, minlength=len(n))[keep]

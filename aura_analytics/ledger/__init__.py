@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from aura_analytics.ledger.chain import Head, Verification
-from aura_analytics.ledger.store import Ledger, LedgerInfo
+from aura_analytics.ledger.info import LedgerInfo
+from aura_analytics.ledger.store import Ledger
 from aura_analytics.ledger.subscription import Subscription
 from aura_analytics.ledger.writing import Recorded
 

@@ -21,7 +21,8 @@ from sqlalchemy import Connection, select
 
 from aura_analytics.errors import FileFormatError, FileMissingError, Problem
 from aura_analytics.ledger import tables
-from aura_analytics.ledger.engines import Engines, snapshot, translated
+from aura_analytics.ledger.engines import Engines, snapshot
+from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.reading import chunks
 
 __all__ = ["Head", "Verification", "contradicted", "read_heads", "verify"]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from aura_analytics.errors import LedgerDamagedError, ParameterError, Problem
 from aura_analytics.ledger import chain, reading
-from aura_analytics.ledger.engines import Engines, snapshot, translated
+from aura_analytics.ledger.engines import Engines, snapshot
+from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import read_head
 from aura_analytics.ledger.mirror import Mirror
 

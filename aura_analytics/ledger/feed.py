@@ -9,7 +9,8 @@ from sqlalchemy import select
 
 from aura_analytics import events as contract
 from aura_analytics.ledger import reading, tables
-from aura_analytics.ledger.engines import Engines, translated
+from aura_analytics.ledger.engines import Engines
+from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import read_head
 
 __all__ = ["Feed"]

@@ -23,7 +23,8 @@ from sqlalchemy import Connection, select
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.locks import locked
 from aura_analytics.ledger import tables
-from aura_analytics.ledger.engines import Engines, translated
+from aura_analytics.ledger.engines import Engines
+from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.reading import event_frames, matching
 
 __all__ = ["PARTS", "Mirror", "part_of"]

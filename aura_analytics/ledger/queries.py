@@ -12,7 +12,8 @@ from sqlalchemy import func, select
 from aura_analytics.clock import times
 from aura_analytics.errors import LedgerDamagedError, Problem
 from aura_analytics.ledger import reading, tables
-from aura_analytics.ledger.engines import Engines, snapshot, translated
+from aura_analytics.ledger.engines import Engines, snapshot
+from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import read_head
 
 __all__ = ["Queries", "moment_of"]

@@ -12,7 +12,8 @@ from sqlalchemy import Connection, inspect, text
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from aura_analytics.errors import LedgerSchemaError, ParameterError, Problem
-from aura_analytics.ledger.engines import Engines, missing, shown, translated
+from aura_analytics.ledger.engines import Engines
+from aura_analytics.ledger.failures import missing, shown, translated
 
 __all__ = ["REVISION", "VERSION_TABLE", "ensure", "revision_of", "upgrade"]
 

@@ -6,7 +6,6 @@ import os
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal, overload
@@ -20,10 +19,12 @@ from aura_analytics.errors import AuraError, ParameterError, Problem
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.ledger import reading, schema, tables
-from aura_analytics.ledger.engines import Engines, ledger_address, shown, snapshot, translated
+from aura_analytics.ledger.engines import Engines, ledger_address, snapshot
 from aura_analytics.ledger.evidence import Evidence
+from aura_analytics.ledger.failures import shown, translated
 from aura_analytics.ledger.feed import Feed
 from aura_analytics.ledger.heads import read_head
+from aura_analytics.ledger.info import LedgerInfo
 from aura_analytics.ledger.mirror import Mirror
 from aura_analytics.ledger.plain_events import Row
 from aura_analytics.ledger.queries import Queries, moment_of
@@ -31,42 +32,12 @@ from aura_analytics.ledger.records import checked, frame_or_dicts, rows_of, rows
 from aura_analytics.ledger.subscription import Subscription
 from aura_analytics.ledger.writing import Recorded, Stored, append
 
-__all__ = ["Ledger", "LedgerInfo", "upgrade_ledger"]
+__all__ = [
+    "Ledger",
+]
 
 _SLICE = 50_000  # rows that are made ready at once
 _MIRROR_FROM = 200_000  # rows, from which on the mirror is read
-
-
-@dataclass(frozen=True)
-class LedgerInfo:
-    """What a ledger holds.
-
-    Attributes
-    ----------
-    url
-        Its address, without the password.
-    ledger_id
-        Made when the ledger was.
-    schema
-        Revision of its tables.
-    events
-        How many events it holds; the last one's `seq`.
-    chain
-        Hash at the end of the chain.
-    first, last
-        Times of the earliest and the latest event.
-    recorded_at
-        When the last of them was recorded.
-    """
-
-    url: str
-    ledger_id: str
-    schema: str
-    events: int
-    chain: str
-    first: datetime | None
-    last: datetime | None
-    recorded_at: datetime | None
 
 
 class Ledger(Feed, Queries, Evidence):
@@ -411,26 +382,6 @@ class Ledger(Feed, Queries, Evidence):
             Seconds between looks, positive.
         """
         return Subscription(self, after, interval)
-
-
-def upgrade_ledger(url: str | Path | None = None, backup: Path | None = None) -> tuple[str, str, Path | None]:
-    """Bring an older ledger to the schema of this library, after a backup.
-
-    Parameters
-    ----------
-    url
-        As of `Ledger`.
-    backup
-        Where to put the backup; default beside the ledger (of PostgreSQL: the events as Parquet, in the working directory).
-
-    Returns
-    -------
-    tuple
-        Schema before and after, and the path of the backup (None when there was nothing to do).
-    """
-    address = ledger_address(settings.ledger_url() if url is None else url)
-    before, kept = schema.upgrade(Engines(address, settings.ledger_timeout(), "FULL"), backup)
-    return before, schema.REVISION, kept
 
 
 def _sliced(rows: list[Row]) -> Iterator[list[Row]]:

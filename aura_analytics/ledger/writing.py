@@ -19,7 +19,8 @@ from typing_extensions import TypedDict
 
 from aura_analytics.errors import ConflictError, LedgerSchemaError, Problem
 from aura_analytics.ledger import schema, tables
-from aura_analytics.ledger.engines import Engines, compiled, translated
+from aura_analytics.ledger.engines import Engines, compiled
+from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import damaged
 from aura_analytics.ledger.plain_events import Row
 

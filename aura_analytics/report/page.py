@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from importlib import resources
@@ -12,7 +11,7 @@ from typing import Any
 import polars as pl
 
 from aura_analytics import cases, charts
-from aura_analytics.cases import COHORT, RATINGS
+from aura_analytics.cases import RATINGS
 from aura_analytics.cases.own_events import of_actor
 from aura_analytics.charts.theme import DARK, LIGHT, variables
 from aura_analytics.clock import times
@@ -24,14 +23,13 @@ from aura_analytics.dossier.history import latest_verdicts
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
-from aura_analytics.metrics.kinds.base import MACHINES, Context, Metric
-from aura_analytics.metrics.kinds.survival import at_limit
+from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.metrics.wording import cards
+from aura_analytics.report.figures import charts_of, figure, flagged_people
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
 from aura_analytics.rules.wording import verdict_words
-from aura_analytics.statistics.survival import kaplan_meier, median_survival
 from aura_analytics.version import __version__
 
 __all__ = ["write_report"]
@@ -39,7 +37,6 @@ __all__ = ["write_report"]
 _PAGES = 25  # flagged actors with a page of their own; the rest are in the table
 _ROWS = 200  # rows of the board
 _CASES = 20
-_HOUR = 3.6e9
 
 
 def write_report(
@@ -130,7 +127,7 @@ def _html(
     verdicts = latest_verdicts(chosen, board, lazy, window, **options)
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
     facts = _context(lazy, as_of, window, sla, calendar) | {"metrics": metrics}
-    pages = [_page(actor, board, verdicts, lazy, facts) for actor in _flagged(verdicts)[:_PAGES]]
+    pages = [_page(actor, board, verdicts, lazy, facts) for actor in flagged_people(verdicts)[:_PAGES]]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
     env = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -147,9 +144,9 @@ def _html(
         counts={name: int((judged == name).sum()) for name in ("flag", "watch", "clear", "insufficient")},
         boards=_boards(board, verdicts, metrics),
         intervals=_intervals(metrics.values()),
-        charts=_charts(lazy, board, verdicts, facts),
+        charts=charts_of(lazy, board, verdicts, facts),
         pages=pages,
-        more_flagged=max(0, len(_flagged(verdicts)) - _PAGES),
+        more_flagged=max(0, len(flagged_people(verdicts)) - _PAGES),
         comparison=None
         if compare is None
         else _comparison(chosen, verdicts, compare, latest_verdicts(compare, board, lazy, window, **options), board, metrics),
@@ -198,10 +195,6 @@ def _context(
     }
 
 
-def _flagged(verdicts: pl.DataFrame) -> list[str]:
-    return sorted(verdicts.filter(pl.col("verdict") == "flag")["actor"].to_list())
-
-
 def _boards(board: pl.DataFrame, verdicts: pl.DataFrame, metrics: dict[str, Metric]) -> list[dict[str, Any]]:
     """The tables of people and of machines."""
     agents = pl.col("actor_kind").cast(pl.String).is_in(list(MACHINES)).fill_null(value=False)
@@ -244,125 +237,6 @@ def _intervals(metrics: Iterable[Metric]) -> str:
     return ", ".join(dict.fromkeys(one.interval for one in metrics if one.interval))
 
 
-def _charts(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
-    """The pictures, each with what it says and what it does not say."""
-    decided = board.filter(pl.col("override_rate_n") > 0)
-    found: list[dict[str, str]] = []
-    if decided.height:
-        found.append(
-            _figure(
-                "Override rates with their uncertainty",
-                charts.league(decided, "override_rate", threshold=0.30, theme=charts.INLINE, width=520),
-                "Each line is the range in which the officer's true rate plausibly lies (Wilson, 95 %); the dashed "
-                "line is 30 %. A long "
-                "line means few decisions. A high rate is not misconduct: who gets the cases with poor "
-                "recommendations must override.",
-            )
-        )
-        centre, phi, _ = charts.funnel_limits(decided)
-        found.append(
-            _figure(
-                "Funnel: who differs by more than chance",
-                charts.funnel(decided, theme=charts.INLINE, width=600),
-                _funnel_words(centre, phi),
-            )
-        )
-        found += _series(events, decided, verdicts, facts)
-    machines = board.filter(pl.col("actor_kind").cast(pl.String).is_in(["agent", "component"]))
-    told = machines.filter(pl.col("success_rate_n") > 0) if "success_rate_n" in machines.columns else machines.clear()
-    if told.height > 1:
-        centre, phi, _ = charts.funnel_limits(told, "success_rate")
-        found.append(
-            _figure(
-                "Funnel: success of agents and components",
-                charts.funnel(told.drop("pip_status", strict=False), "success_rate", theme=charts.INLINE, width=600),
-                _funnel_words(centre, phi, "agents and components") + " Who gets the hard tasks succeeds less often.",
-            )
-        )
-    found += _survival(events, facts)
-    return found
-
-
-def _funnel_words(centre: float, phi: float, who: str = "officers") -> str:
-    text = (
-        f"By chance alone, at least 95 of 100 {who} with the pooled rate of {100 * centre:.1f} % would lie between "
-        "the thin lines, and 998 of "
-        "1,000 between the thick ones. "
-    )
-    if math.isnan(phi):
-        return text + f"There are too few {who} to say whether they differ by more than chance."
-    if phi > 1:
-        return (
-            text + f"{who.capitalize()} differ more than that (dispersion {phi:.1f}, 1 is chance): their cases or roles "
-            "may differ. The dashed lines allow for it."
-        )
-    return text + f"On the whole {who} differ no more than that (dispersion {phi:.1f}, 1 is chance)."
-
-
-def _figure(heading: str, chart: Any, says: str) -> dict[str, str]:
-    return {"heading": heading, "svg": charts.svg(chart), "says": says}
-
-
-def _series(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
-    step, wide = step_and_window(facts["first"], facts["end"], facts["raw_window"])
-    flagged = _flagged(verdicts)[:4]
-    busy = decided.sort("override_rate_n", descending=True)["actor"].to_list()
-    actors = flagged + [actor for actor in busy if actor not in flagged][: max(1, 4 - len(flagged))]
-    start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
-    moved = rolling(
-        events.filter(pl.col("ts") <= facts["end"]),
-        ["override_rate"],
-        window=wide,
-        step=step,
-        start=max(start, times.parse_as_of(facts["first"])),
-        end=facts["end"],
-    )
-    chart = charts.series(moved, "override_rate", actors=actors, threshold=0.30, theme=charts.INLINE, width=600)
-    who = "flagged officers and the busiest others" if flagged else "the busiest officers"
-    return [
-        _figure(
-            "Override rates over time",
-            chart,
-            f"Rates over a rolling {span_of_time(wide)} of {who}, read every {span_of_time(step)}.",
-        )
-    ]
-
-
-def _survival(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
-    built = cases.build(events, facts["end"], facts["since"], {COHORT: set()}, cases.Options(calendar=facts["calendar"]))
-    followed = built.table(COHORT).filter(pl.col("elapsed").is_not_null())
-    if followed.is_empty():
-        return []
-    hours = followed["elapsed"].to_numpy() / _HOUR
-    ended = followed["ended"].to_numpy().astype(bool)
-    curve = kaplan_meier(hours, ended)
-    curves = {"all cases": curve}
-    if not ended.all() and ended.any():
-        curves["closed cases only (too fast)"] = kaplan_meier(hours[ended], ended[ended])
-    median = median_survival(curve)
-    says = f"{len(hours):,} cases began in the window, {int((~ended).sum()):,} are still open. "
-    says += "Half are resolved after " + (f"{median:,.1f} hours." if median is not None else "longer than the window shows.")
-    line = None
-    if facts["sla"]:
-        line = facts["sla"]["default"].hours if set(facts["sla"]) == {"default"} else None
-        late = _late(followed, facts)
-        limit = f"the limit of {line:g} hours (dashed)" if line is not None else "the limit of their queue"
-        says += (
-            f" {100 * late:.1f} % outlast {limit}."
-            if late is not None
-            else " No case was followed long enough to say how many are late."
-        )
-    return [_figure("How long cases stay open", charts.survival(curves, limit=line, theme=charts.INLINE, width=600), says)]
-
-
-def _late(followed: pl.DataFrame, facts: dict[str, Any]) -> float | None:
-    """Share of all cases that outlast the limit of their queue; None where it cannot be told."""
-    names = ("queue", "start", "end", "elapsed", "days_off", "ended")
-    pooled = followed.select(pl.col(name).implode() for name in names)
-    value, _, _ = at_limit(pooled, str, Context(facts["end"], sla=facts["sla"], calendar=facts["calendar"]))
-    return None if math.isnan(value[0]) else float(value[0])
-
-
 def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.LazyFrame, facts: dict[str, Any]) -> dict[str, Any]:
     """A flagged actor: the verdict, the numbers behind it, how they moved, and the cases themselves."""
     row = board.filter(pl.col("actor") == actor).row(0, named=True)
@@ -374,7 +248,7 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
     names = ["override_rate", "sat_score_mean"]
     moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=max(start, times.parse_as_of(facts["first"])))
     pictures = [
-        _figure(
+        figure(
             facts["metrics"][name].title,
             charts.series(moved, name, actors=[actor], threshold=limit, theme=charts.INLINE, width=420, height=170),
             f"Rolling {span_of_time(wide)}.",

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from aura_analytics.errors import InputError, ParameterError, Problem, close_match
+from aura_analytics.errors import InputError, ParameterError, Problem
 from aura_analytics.events import is_on_contract
 from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.routing.targets import check_choices, check_support, target_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -229,11 +230,11 @@ def evaluate_routing(
         if name not in frame.columns:
             frame = frame.with_columns(pl.lit(None, dtype=dtype).alias(name))
     used = frame.filter(pl.col("reward").is_not_null())
-    _check(used, frame.height)
-    target, names = _target(used, policy)
+    check_choices(used, frame.height)
+    target, names = target_of(used, policy)
     place = {name: i for i, name in enumerate(names)}
     chosen = used["actor"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
-    _check_support(used, target, names)
+    check_support(used, target, names)
     reward, p = used["reward"].to_numpy().astype(float), used["propensity"].to_numpy()
     w = target[np.arange(len(chosen)), chosen] / p
     n = len(reward)
@@ -271,99 +272,6 @@ def evaluate_routing(
         largest_weight=float(w.max()),
         confidence=confidence,
     )
-
-
-def _check(used: pl.DataFrame, total: int) -> None:
-    if used.is_empty():
-        problem = Problem(
-            "the log holds no choices with chances and outcomes",
-            got=f"{total:,} choices",
-            next="route with a strategy that logs propensities (thompson, ucb1, epsilon_greedy), and record OUTCOME events",
-        )
-        raise InputError(problem)
-    p = used["propensity"]
-    if p.null_count() or not bool(((p > 0) & (p <= 1)).all()):
-        raise InputError(Problem("propensities are out of range", expected="chances in (0, 1], none missing"))
-    if float(p.min()) > 1 - 1e-9:  # type: ignore[arg-type]
-        problem = Problem(
-            "the log was routed deterministically",
-            got="every propensity is 1",
-            expected="choices left to chance",
-            next="nothing can be said of models that were never tried on the same kind of job; route with an exploration "
-            "above 0 and ask again",
-        )
-        raise InputError(problem)
-
-
-def _target(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:  # noqa: PLR0912  (one line a way that chances can be wrong)
-    """Chances of every model on every job under the policy, shape (n, m)."""
-    candidates: list[list[str] | None] = used["candidates"].to_list()
-    names = sorted({name for each in candidates for name in each or ()} | set(used["actor"]))
-    place = {name: i for i, name in enumerate(names)}
-    if isinstance(policy, str) and policy != "uniform" and policy not in place:
-        hint = close_match(policy, names)
-        raise ParameterError(Problem("no such model in the log", got=policy, expected="a model, or uniform", next=hint))
-    allowed = np.zeros((used.height, len(names)))
-    for i, each in enumerate(candidates):
-        allowed[i, [place[name] for name in each or names]] = 1
-    if callable(policy):
-        weights = np.zeros_like(allowed)
-        ask: Callable[[Mapping[str, Any]], Mapping[str, float]] = policy
-        for i, row in enumerate(used.select("case_id", "queue", "candidates").iter_rows(named=True)):
-            for name, chance in ask(row).items():
-                if name not in place:
-                    raise InputError(
-                        Problem("the policy chooses a model that the log never tries", got=name, where=f"job {row['case_id']}")
-                    )
-                weights[i, place[name]] = chance
-    elif isinstance(policy, str):
-        weights = np.ones_like(allowed) if policy == "uniform" else np.zeros_like(allowed)
-        if policy != "uniform":
-            weights[:, place[policy]] = 1
-    elif isinstance(policy, Mapping):
-        strange = [name for name in policy if name not in place and policy[name] > 0]
-        if strange:
-            raise InputError(
-                Problem("the policy chooses models that the log never tries", got=strange, next=close_match(strange[0], names))
-            )
-        weights = np.tile([float(policy.get(name, 0.0)) for name in names], (used.height, 1))
-    else:
-        raise ParameterError(
-            Problem("a policy cannot be read", got=policy, expected="a model, uniform, chances by model, or a function")
-        )
-    if not (np.isfinite(weights).all() and (weights >= 0).all()):
-        raise ParameterError(Problem("chances of the policy are out of range", expected="numbers, at least 0"))
-    weights = weights * allowed
-    total = weights.sum(axis=1, keepdims=True)
-    if (total <= 0).any():
-        poor = int(np.argmin(total))
-        problem = Problem(
-            "the policy chooses nobody who could do the job", where=f"job {used['case_id'][poor]}", got=candidates[poor]
-        )
-        raise InputError(problem)
-    return weights / total, names
-
-
-def _check_support(used: pl.DataFrame, target: Floats, names: list[str]) -> None:
-    """Whatever the policy may choose, the log must have had a chance to choose."""
-    if used["propensities"].null_count() == 0:
-        place = {name: i for i, name in enumerate(names)}
-        logged = np.zeros_like(target)
-        for i, (each, chances) in enumerate(used.select("candidates", "propensities").iter_rows()):
-            logged[i, [place[name] for name in each]] = chances
-        missing = (target > 1e-12) & (logged <= 0)
-    else:
-        tried = np.isin(names, used["actor"].unique().to_list())
-        missing = (target > 1e-12) & ~tried[None, :]
-    if missing.any():
-        share = float(missing.any(axis=1).mean())
-        problem = Problem(
-            "the policy would choose models that the log had no chance to choose",
-            got=f"{share:.1%} of the jobs, such as {names[int(np.argmax(missing.any(axis=0)))]}",
-            expected="a positive propensity for whatever the policy may choose",
-            next="explore more and ask again",
-        )
-        raise InputError(problem)
 
 
 def _means(used: pl.DataFrame, reward: Floats, chosen: NDArray[np.int64], m: int) -> Floats:

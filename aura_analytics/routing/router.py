@@ -7,70 +7,22 @@ import json
 import threading
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from aura_analytics.errors import ParameterError, Problem, RoutingError, close_match
 from aura_analytics.io.front_door import EventsLike
+from aura_analytics.routing.models import Choice, model_of, needs_of
 from aura_analytics.routing.record import Record
 from aura_analytics.routing.strategies import STRATEGIES, choice_probabilities, with_floor
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
 
-__all__ = ["Choice", "Model", "Router"]
+__all__ = ["Router"]
 
 _UNSEEN = 70.0  # score of a model without history
-_NEEDS = ("capabilities", "required_capabilities", "capabilities_needed")
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model that may be chosen, and what it can do.
-
-    Parameters
-    ----------
-    name
-        Its name, as events have it.
-    capabilities
-        What it can do, in words that tasks ask for.
-
-    Examples
-    --------
-    >>> Model("claude", ("code", "law")).capabilities
-    ('code', 'law')
-    """
-
-    name: str
-    capabilities: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Choice:
-    """A choice, and how likely it was.
-
-    Attributes
-    ----------
-    model
-        The model chosen.
-    strategy
-        By which rule.
-    propensity
-        Chance with which this model was chosen, in (0, 1].
-    candidates, propensities
-        Who could have been chosen, and with which chances, in the order of `candidates`.
-    event_id
-        Of the ROUTED event; None where none was recorded.
-    """
-
-    model: Any
-    strategy: str
-    propensity: float
-    candidates: tuple[str, ...]
-    propensities: tuple[float, ...]
-    event_id: str | None = None
 
 
 class Router:
@@ -113,7 +65,7 @@ class Router:
         exploration: float | None = None,
         seed: int = 0,
     ) -> None:
-        self.models: list[Any] = [_model(m) if isinstance(m, Mapping) else m for m in models]
+        self.models: list[Any] = [model_of(m) if isinstance(m, Mapping) else m for m in models]
         problems = [
             Problem("a model has no name or capabilities", got=model, expected="objects with name and capabilities")
             for model in self.models
@@ -219,7 +171,7 @@ class Router:
             return self._available(task, set())
 
     def _available(self, task: Mapping[str, Any], without: set[str]) -> list[Any]:
-        needs = _needs(task)
+        needs = needs_of(task)
         away = self._record.suspended()
         left, why = [], []
         for model in self.models:
@@ -368,23 +320,6 @@ class Router:
             "attributes": json.dumps(says, ensure_ascii=False),
         }
         return {name: value for name, value in event.items() if value is not None}
-
-
-def _model(entry: Mapping[str, Any]) -> Any:
-    can = entry.get("capabilities") or ()
-    return Model(str(entry.get("name")), tuple(can) if isinstance(can, (list, tuple, set)) else can)
-
-
-def _needs(task: Mapping[str, Any]) -> set[str]:
-    found: set[str] = set()
-    for name in _NEEDS:
-        given = task.get(name)
-        if given is None:
-            continue
-        if isinstance(given, str) or not isinstance(given, Iterable):
-            raise ParameterError(Problem(f"{name} of the task cannot be read", got=given, expected="a list of names"))
-        found |= {str(each) for each in given}
-    return found
 
 
 def _draw(seed: int, key: object, chances: np.ndarray) -> int:

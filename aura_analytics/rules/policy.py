@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from aura_analytics.clock.times import parse_span
 from aura_analytics.errors import FileMissingError, ParameterError, Problem, RuleError, close_match
@@ -19,11 +19,10 @@ from aura_analytics.metrics.catalogue import METRICS, Catalogue
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules import engine
 from aura_analytics.rules.case_tests import PolicyReport, case_board
-from aura_analytics.rules.comparisons import OPERATORS
-from aura_analytics.rules.comparisons.peers import PeerRate
 from aura_analytics.rules.grammar import PolicyFile, RuleSpec, comparisons
-from aura_analytics.rules.wording import evidence, sentences, unsettled, would_clear
-from aura_analytics.yaml_models import load_yaml, problems_of
+from aura_analytics.rules.problems import problems_in_policy
+from aura_analytics.rules.reasons import Result, worded
+from aura_analytics.yaml_models import load_yaml
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -31,36 +30,6 @@ if TYPE_CHECKING:
 __all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
 
 SHIPPED = ("evidence_gated", "tracker")
-
-_Result = tuple["NDArray[np.int8]", list[engine.Answer], "NDArray[np.bool_]"]
-
-_EVIDENCE = pl.Struct(
-    {
-        "metric": pl.String,
-        "value": pl.Float64,
-        "n": pl.Int64,
-        "bound": pl.Float64,
-        "comparison": pl.String,
-        "threshold": pl.Float64,
-        "answer": pl.String,
-        "operator": pl.String,
-        "thresholds": pl.List(pl.Float64),
-    }
-)
-_LACK = pl.Struct({"metric": pl.String, "more": pl.Int64})
-VERDICT_SCHEMA = pl.Schema(
-    {
-        "actor": pl.String(),
-        "as_of": pl.Datetime("us", "UTC"),
-        "policy": pl.String(),
-        "verdict": pl.Enum(engine.VERDICTS),
-        "rules": pl.List(pl.String()),
-        "reasons": pl.List(pl.String()),
-        "evidence": pl.List(_EVIDENCE),
-        "would_clear": pl.List(pl.String()),
-        "more_needed": pl.List(_LACK),
-    }
-)
 
 
 class Policy:
@@ -94,7 +63,7 @@ class Policy:
         try:
             self.spec = PolicyFile.model_validate(spec, context={"metrics": self._metrics})
         except ValidationError as error:
-            raise RuleError("this is not a policy", problems=_explain(error, "policy")) from None
+            raise RuleError("this is not a policy", problems=problems_in_policy(error, "policy")) from None
 
     def __repr__(self) -> str:
         return f"Policy({self.spec.name!r}, version {self.spec.version}, {len(self.spec.rules)} rules)"
@@ -120,7 +89,7 @@ class Policy:
         try:
             return cls(PolicyFile.model_validate(data, context={"metrics": chosen}), metrics=chosen)
         except ValidationError as error:
-            raise RuleError(f"{path} is not a policy", problems=_explain(error, str(path))) from None
+            raise RuleError(f"{path} is not a policy", problems=problems_in_policy(error, str(path))) from None
 
     @classmethod
     def tracker(cls) -> Policy:
@@ -197,7 +166,7 @@ class Policy:
             self._check_readings(dossiers)
             for r, rule in enumerate(self.spec.rules):
                 codes[r], notes[r] = self._over_time(dossiers, codes[r], results[r][2], sticky=rule.clear_when is not None)
-        return self._worded(dossiers, engine.gravest(codes), codes, results, blocked, foreign, notes, texts)
+        return worded(self.spec, dossiers, engine.gravest(codes), codes, results, blocked, foreign, notes, texts)
 
     def _check(self, dossiers: pl.DataFrame) -> None:
         needed = [*self.metrics, *(f"{name}_n" for name in self.metrics if f"{name}_n" in self._metrics[name].columns)]
@@ -211,7 +180,7 @@ class Policy:
         if problems:
             raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=problems)
 
-    def _rule(self, rule: RuleSpec, board: pl.DataFrame) -> tuple[NDArray[np.int8], list[engine.Answer], NDArray[np.bool_]]:
+    def _rule(self, rule: RuleSpec, board: pl.DataFrame) -> Result:
         codes, leaves = engine.answer(rule.when, board)
         may_clear = np.ones(board.height, dtype=bool)
         if rule.clear_when is not None:
@@ -270,92 +239,6 @@ class Policy:
             standing[actor] = bool(out[i] == engine.FLAG)
         return out, notes
 
-    def _worded(
-        self,
-        board: pl.DataFrame,
-        worst: NDArray[np.int8],
-        codes: NDArray[np.int8],
-        results: list[_Result],
-        blocked: NDArray[np.bool_],
-        foreign: NDArray[np.bool_],
-        notes: list[list[str]],
-        texts: str,
-    ) -> pl.DataFrame:
-        size = board.height
-        speaking = (worst == engine.WATCH) | (worst == engine.FLAG)
-        behind = [(codes[r] == worst) | blocked for r in range(len(results))]
-        ids = [_where(behind[r] & speaking, self.spec.rules[r].id) for r in range(len(results))]
-        reasons = _lists([], pl.String(), size)
-        proof: list[list[dict[str, Any]]] = []
-        clears: list[list[str]] = []
-        more: list[list[dict[str, Any]]] = []
-        if texts != "none":
-            reasons = self._reasons(board, results, behind, blocked, foreign, notes)
-        if texts == "all":
-            proof, clears, more = self._proof(results, behind, speaking, worst, blocked | foreign)
-        return pl.DataFrame(
-            {
-                "actor": board["actor"],
-                "as_of": board["as_of"],
-                "policy": pl.Series([self.name], dtype=pl.String).new_from_index(0, size),
-                "verdict": pl.Series(engine.VERDICTS, dtype=pl.Enum(engine.VERDICTS)).gather(worst.astype(np.uint32)),
-                "rules": _listed(ids),
-                "reasons": reasons,
-                "evidence": _lists(proof, _EVIDENCE, size),
-                "would_clear": _lists(clears, pl.String(), size),
-                "more_needed": _lists(more, _LACK, size),
-            },
-            schema=VERDICT_SCHEMA,
-        )
-
-    def _reasons(
-        self,
-        board: pl.DataFrame,
-        results: list[_Result],
-        behind: list[NDArray[np.bool_]],
-        blocked: NDArray[np.bool_],
-        foreign: NDArray[np.bool_],
-        notes: list[list[str]],
-    ) -> pl.Series:
-        """Note, one-sidedness, then what every comparison of the rules behind the verdict found."""
-        kinds = board["actor_kind"].cast(pl.String).fill_null("unknown")
-        other = f"the policy judges {', '.join(self.spec.kinds)}, not "
-        nobody = pl.Series([None] * board.height, dtype=pl.String)
-        parts = [
-            *(
-                pl.Series(note, dtype=pl.String).replace("", None).zip_with(pl.Series(mask), nobody)
-                for note, mask in zip(notes, behind, strict=True)
-            ),
-            _where(foreign, other) + kinds,
-            _where(blocked & ~foreign, "one_sided: never once issued the agreeing verdict; the role may not allow it"),
-        ]
-        for (_, leaves, _), mask in zip(results, behind, strict=True):
-            shown = pl.Series(mask & ~foreign)
-            parts += [sentences(leaf).zip_with(shown, nobody) for leaf in leaves]
-        return _listed(parts)
-
-    def _proof(
-        self,
-        results: list[_Result],
-        behind: list[NDArray[np.bool_]],
-        speaking: NDArray[np.bool_],
-        worst: NDArray[np.int8],
-        barred: NDArray[np.bool_],
-    ) -> tuple[list[list[dict[str, Any]]], list[list[str]], list[list[dict[str, Any]]]]:
-        """Per row: the numbers behind the verdict, what would clear it, and how many more observations would settle it."""
-        findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves, _ in results]
-        proof: list[list[dict[str, Any]]] = []
-        clears: list[list[str]] = []
-        more: list[list[dict[str, Any]]] = []
-        for i, (verdict, speaks, is_barred) in enumerate(zip(worst.tolist(), speaking.tolist(), barred.tolist(), strict=True)):
-            chosen = [r for r in range(len(results)) if behind[r][i]]
-            proof.append([evidence(one) for r in chosen for one in findings[r][i]])
-            clears.append([text for r in chosen for text in would_clear(self.spec.rules[r], findings[r][i])] if speaks else [])
-            asked = [lack for r in chosen for one in findings[r][i] if (lack := unsettled(one)) is not None]
-            # a leg that already excludes the rule settles it, whatever the others lack
-            more.append([] if is_barred or verdict in (engine.FLAG, engine.CLEAR) else asked)
-        return proof, clears, more
-
     def test(self) -> PolicyReport:
         """Run the cases written beside the rules."""
         failures = []
@@ -369,56 +252,9 @@ class Policy:
         return PolicyReport(len(self.spec.tests) - len(failures), tuple(failures))
 
 
-def _where(mask: NDArray[np.bool_], text: str) -> pl.Series:
-    """The text where the mask holds, null elsewhere."""
-    return pl.select(pl.when(pl.Series(mask)).then(pl.lit(text))).to_series()
-
-
-def _listed(parts: list[pl.Series]) -> pl.Series:
-    """A list per row of the parts that are not null."""
-    named = [part.alias(f"part{i}") for i, part in enumerate(parts)]
-    return pl.DataFrame(named).select(pl.concat_list(pl.all()).list.drop_nulls().alias("x")).to_series()
-
-
-def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
-    """A list column from Python lists: one flat column, grouped (polars builds nested lists an item at a time)."""
-    empty = pl.Series([[]], dtype=pl.List(inner))
-    if not rows:
-        return empty.new_from_index(0, size)
-    flat = [item for row in rows for item in row]
-    index = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-    if isinstance(inner, pl.Struct):
-        fields = {name: pl.Series([item[name] for item in flat], dtype=dtype) for name, dtype in inner.to_schema().items()}
-        values = pl.DataFrame(fields).to_struct("x")
-    else:
-        values = pl.Series("x", flat, dtype=inner)
-    grouped = pl.DataFrame({"i": index, "x": values}).group_by("i", maintain_order=True).agg("x")
-    joined = pl.DataFrame({"i": np.arange(size)}).join(grouped, on="i", how="left", maintain_order="left")
-    return joined["x"].fill_null(empty.first())
-
-
 @lru_cache(maxsize=8)
 def _shipped(name: str) -> Policy:
     return Policy.from_yaml(Path(str(resources.files("aura_analytics.rules") / "policies" / f"{name}.yaml")))
-
-
-def _explain(error: ValidationError, where: str) -> list[Problem]:
-    from aura_analytics.rules import grammar
-
-    models: list[type[BaseModel]] = [
-        grammar.PolicyFile,
-        grammar.RuleSpec,
-        grammar.Leaf,
-        grammar.Persistence,
-        grammar.Evidence,
-        grammar.TestCase,
-        grammar.All,
-        grammar.Any_,
-        PeerRate,
-    ]
-    named = {name for model in models for name in model.model_fields} - {"operator", "threshold"}
-    known = sorted(named | set(OPERATORS))
-    return problems_of(error, where, known)
 
 
 PolicyLike = Policy | str | Path | None

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from aura_analytics.simulation.fitting import FittedScenario, fit_check, fit_scenario
+from aura_analytics.simulation.fit_quality import fit_check
+from aura_analytics.simulation.fitting import FittedScenario, fit_scenario
 from aura_analytics.simulation.rates import LoopComparison, PolicyComparison, RuleErrorRates
-from aura_analytics.simulation.run import SimulationRun, Truth, simulate
+from aura_analytics.simulation.run import SimulationRun, simulate
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.sweeps import (
     compare_in_loop,
     compare_policies,
     rule_error_rates,
 )
+from aura_analytics.simulation.truth import Truth
 
 __all__ = [
     "FittedScenario",

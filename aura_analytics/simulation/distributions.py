@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aura_analytics.simulation.scenario import Agents, Officers
+    from aura_analytics.simulation.scenario_parts import Agents, Officers
 
 __all__ = ["confidences", "durations", "normal", "poisson", "right_chances"]
 

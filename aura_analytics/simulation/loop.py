@@ -22,7 +22,7 @@ from aura_analytics.simulation.readings import Watch, readings
 from aura_analytics.simulation.worktime import DAY
 
 if TYPE_CHECKING:
-    from aura_analytics.simulation.scenario import Hr, Routing
+    from aura_analytics.simulation.scenario_parts import Hr, Routing
     from aura_analytics.simulation.world import Columns, World
 
 __all__ = ["Consequences", "OfficerDesk", "RouterDesk", "window_of"]

@@ -2,12 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from datetime import datetime, time, timedelta, timezone
-from multiprocessing import get_context
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +12,12 @@ import polars as pl
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.simulation.loop import window_of
-from aura_analytics.simulation.rates import COUNTED, LOOP_RATES, RATES, YEAR, LoopComparison, PolicyComparison, RuleErrorRates
-from aura_analytics.simulation.readings import Watch, is_direct, readings
-from aura_analytics.simulation.run import SimulationRun, simulate
+from aura_analytics.simulation.played import BATCH, collected, mean_of
+from aura_analytics.simulation.rates import COUNTED, LOOP_RATES, RATES, LoopComparison, PolicyComparison, RuleErrorRates
+from aura_analytics.simulation.readings import is_direct
 from aura_analytics.simulation.scenario import Scenario, ScenarioLike, as_scenario
-from aura_analytics.simulation.streams import Streams
-from aura_analytics.simulation.world import World
 
-__all__ = ["compare_in_loop", "compare_policies", "outcome", "rule_error_rates"]
-
-_BATCH = 500_000  # cases of the worlds that are played side by side
+__all__ = ["compare_in_loop", "compare_policies", "rule_error_rates"]
 
 
 def rule_error_rates(
@@ -93,9 +84,9 @@ def rule_error_rates(
         )
         raise ParameterError(problem)
     window = window_of(window, rule)
-    side = 1 if alone else max(1, int(_BATCH // max(world.cases_expected, 1)))
+    side = 1 if alone else max(1, int(BATCH // max(world.cases_expected, 1)))
     common = ("rates", world.model_dump_json(), rule.spec.model_dump_json(by_alias=True), seed, every_days, window)
-    found = _collected(common, replications, side, workers, folder, progress)
+    found = collected(common, replications, side, workers, folder, progress)
     return _summed(found, world, rule, window)
 
 
@@ -205,10 +196,10 @@ def compare_in_loop(
     for number, policy in enumerate(map(as_policy, (first, second))):
         common = ("loop", world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed)
         step = None if progress is None else _shifted(progress, number * replications, 2 * replications)
-        found = _collected(common, replications, 1, workers, folder, step)
+        found = collected(common, replications, 1, workers, folder, step)
         frame = pl.DataFrame(found, schema={"replication": pl.Int64, **dict.fromkeys(LOOP_RATES, pl.Float64)})
         sides.append(frame)
-        rates.append(_rates([(name, *_bounded(name, _mean(frame[name]), frame[name], found, world.days)) for name in LOOP_RATES]))
+        rates.append(_rates([(name, *_bounded(name, mean_of(frame[name]), frame[name], found, world.days)) for name in LOOP_RATES]))
     return LoopComparison(rates[0], rates[1], _paired(sides[0], sides[1], LOOP_RATES))
 
 
@@ -221,171 +212,10 @@ def _paired(first: pl.DataFrame, second: pl.DataFrame, names: tuple[str, ...]) -
     rows = []
     for name in names:
         apart = both[f"{name}_second"] - both[name]
-        value, low, high, n = _mean(apart)
+        value, low, high, n = mean_of(apart)
         # that all worlds agree says nothing about how far the next one may be off
         rows.append((name, value, *((low, high) if apart.drop_nulls().n_unique() > 1 else (None, None)), n))
     return _rates(rows)
-
-
-def _collected(
-    common: tuple[Any, ...],
-    replications: int,
-    side: int,
-    workers: int,
-    folder: str | Path | None,
-    progress: Callable[[int, int], None] | None,
-) -> list[dict[str, Any]]:
-    """The results of all worlds; those that are there already are not played again."""
-    place = None if folder is None else Path(folder)
-    if place is not None:
-        place.mkdir(parents=True, exist_ok=True)
-    names = [hashlib.sha256(json.dumps([*common, number]).encode()).hexdigest()[:24] + ".json" for number in range(replications)]
-    kept: dict[int, dict[str, Any]] = {}
-    if place is not None:
-        kept = {i: json.loads((place / name).read_text("utf-8")) for i, name in enumerate(names) if (place / name).exists()}
-    rest = [number for number in range(replications) if number not in kept]
-    side = max(1, min(side, -(-len(rest) // workers)))
-    tasks = [(common, rest[i : i + side]) for i in range(0, len(rest), side)]
-    done = len(kept)
-    if progress is not None and done:
-        progress(done, replications)
-    for rows in _played(tasks, workers):
-        for row in rows:
-            number = row["replication"]
-            kept[number] = row
-            if place is not None:
-                part = place / f".{names[number]}.part"
-                part.write_text(json.dumps(row), encoding="utf-8")
-                part.replace(place / names[number])
-            done += 1
-            if progress is not None:
-                progress(done, replications)
-    return [kept[number] for number in range(replications)]
-
-
-_Task = tuple[tuple[Any, ...], list[int]]
-
-
-def _played(tasks: list[_Task], workers: int) -> Iterator[list[dict[str, Any]]]:
-    if workers == 1 or len(tasks) < 2:
-        yield from map(_worlds, tasks)
-        return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_worlds, tasks)
-
-
-def _worlds(task: _Task) -> list[dict[str, Any]]:
-    """Some worlds, side by side or one after the other."""
-    (kind, text, rule, seed, *more), numbers = task
-    scenario, policy = Scenario.model_validate_json(text), Policy(json.loads(rule))
-    if kind == "loop":
-        return [_lived(scenario, policy, seed, number) for number in numbers]
-    return _read(scenario, policy, seed, numbers, *more)
-
-
-def _read(
-    scenario: Scenario, policy: Policy, seed: int, numbers: list[int], every: int, window: str | None
-) -> list[dict[str, Any]]:
-    """Worlds side by side, read by the rule at every reading."""
-    world = World(scenario, [Streams(seed, number) for number in numbers])
-    person = np.array([group.kind == "officer" for group in scenario.officers])[
-        world.officer_group
-    ]  # no rule is meant for machines
-    watch = Watch(policy, range(every, scenario.days + 1, every))
-    seen = readings(world, policy.reads, window)
-    size = len(world.officers)
-    first = np.zeros(size * len(numbers), dtype=np.int64)
-    flips, flagged = np.zeros(len(numbers), dtype=np.int64), np.zeros(len(first), dtype=bool)
-    played = 0
-    per_day = max(scenario.cases_expected * len(numbers) / scenario.days, 1)
-    for day in watch.days:
-        if day > played:  # cases that arrive later change no reading before; as many days at once as fit
-            last = min(max(day, played + int(_BATCH // per_day)), scenario.days)
-            seen.add(*world.epoch(played, last))
-            played = last
-        now = np.zeros(len(first), dtype=bool)
-        board = seen.board(world.moment(day))
-        now[watch.read(day, board)] = True
-        if day % every == 0:
-            now &= np.tile(person, len(numbers))
-            flips += (now ^ flagged).reshape(len(numbers), size).sum(axis=1)
-            first[now & (first == 0)] = day
-            flagged = now
-    bad = np.array([group.bad for group in scenario.officers])[world.officer_group] & person
-    years, good, people = scenario.days / YEAR, int((person & ~bad).sum()), int(person.sum())
-    rows = []
-    for place, number in enumerate(numbers):
-        mine = first[place * size : (place + 1) * size]
-        days = mine[bad & (mine > 0)].tolist()
-        false = int((person & ~bad & (mine > 0)).sum())
-        rows.append(
-            {
-                "replication": number,
-                "false": false,
-                "flips": int(flips[place]),
-                "good_years": good * years,
-                "years": people * years,
-                "false_flags_per_officer_year": false / (good * years) if good else None,
-                "flips_per_officer_year": int(flips[place]) / (people * years) if people else None,
-                "detected": len(days) / int(bad.sum()) if bad.any() else None,
-                "delay_days": float(np.mean(days)) if days else None,
-                "days": days,
-                "bad": int(bad.sum()),
-            }
-        )
-    return rows
-
-
-def _lived(scenario: Scenario, policy: Policy, seed: int, number: int) -> dict[str, Any]:
-    """One world with the rule in its loop."""
-    return {"replication": number, **outcome(simulate(scenario, seed, replication=number, policy=policy, ordered=False))}
-
-
-def outcome(run: SimulationRun) -> dict[str, Any]:
-    """What became of a world: `wrong_verdicts`, `stars`, `hours`, `plans` and `on_good` (plans of officers who are not made to
-    underperform), their rates as of `LoopComparison`, and the officer-years (`years`, `good_years`); null where nothing was
-    decided, rated or worked on.
-    """
-    scenario = run.scenario
-    horizon = datetime.combine(scenario.start, time(), timezone.utc) + timedelta(days=scenario.days)
-    cases = run.truth.cases.filter(pl.col("end") <= horizon)
-    officers = run.truth.actors.filter(actor_kind="officer")
-    plans = run.actions.filter(pl.col("attributes").str.contains('"action": "plan_opened"', literal=True))
-    good = officers.filter(~pl.col("bad"))["actor"]
-    years = scenario.days / YEAR
-    on_good = plans.filter(pl.col("actor").is_in(good.implode())).height
-    rated = cases.filter(pl.col("stars") > 0)["stars"]
-    # all that arrived, as they went on after the horizon too: leaving out the late ones flatters
-    hours = (run.truth.cases["end"] - run.truth.cases["arrival"]).dt.total_microseconds() / 3.6e9
-    return {
-        "wrong_verdicts": _number((~cases["human_right"]).mean()),
-        "stars": _number(rated.mean()),
-        "hours": _number(hours.mean()),
-        "plans": plans.height,
-        "years": officers.height * years,
-        "on_good": on_good,
-        "good_years": len(good) * years,
-        "plans_per_officer_year": plans.height / (officers.height * years) if officers.height else None,
-        "plans_on_good_per_officer_year": on_good / (len(good) * years) if len(good) else None,
-    }
-
-
-def _number(value: Any) -> float | None:
-    return None if value is None else float(value)
-
-
-def _mean(values: pl.Series) -> tuple[float | None, float | None, float | None, int]:
-    from scipy.special import stdtrit
-
-    known = values.drop_nulls().to_numpy()
-    n = len(known)
-    if n == 0:
-        return None, None, None, 0
-    mean = float(known.mean())
-    if n == 1:
-        return mean, None, None, 1
-    half = float(stdtrit(n - 1, 0.975)) * float(known.std(ddof=1)) / np.sqrt(n)
-    return mean, mean - half, mean + half, n
 
 
 def _rates(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
@@ -412,7 +242,7 @@ def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy, win
         },
         schema={"day": pl.Int64, "share": pl.Float64, "lo": pl.Float64, "hi": pl.Float64},
     )
-    rates = [(name, *_bounded(name, _mean(worlds[name]), worlds[name], found, scenario.days)) for name in RATES]
+    rates = [(name, *_bounded(name, mean_of(worlds[name]), worlds[name], found, scenario.days)) for name in RATES]
     return RuleErrorRates(_rates(rates), detection, worlds, policy.name, scenario.name, window)
 
 

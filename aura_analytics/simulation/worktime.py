@@ -10,7 +10,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aura_analytics.simulation.scenario import Shift
+    from aura_analytics.simulation.scenario_parts import Shift
 
     Ints = NDArray[np.int64]
 
@@ -34,7 +34,7 @@ class WorkClock:
 
     Examples
     --------
-    >>> from aura_analytics.simulation.scenario import Shift
+    >>> from aura_analytics.simulation.scenario_parts import Shift
     >>> clock = WorkClock(Shift(start=9, end=17, days=(0, 1)))
     >>> (clock.worked(np.array([10 * HOUR, 20 * HOUR])) // HOUR).tolist()
     [1, 8]

@@ -25,7 +25,8 @@ from aura_analytics.simulation.worktime import DAY, WorkClock
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from aura_analytics.simulation.scenario import Queue, Scenario
+    from aura_analytics.simulation.scenario import Scenario
+    from aura_analytics.simulation.scenario_parts import Queue
 
     Columns = dict[str, NDArray[Any]]
 

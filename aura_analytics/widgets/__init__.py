@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from aura_analytics.widgets.explorer.state import Banner, ExplorerState
 from aura_analytics.widgets.explorer.view import DossierExplorer
-from aura_analytics.widgets.runner.state import RunnerState, RunResult
+from aura_analytics.widgets.runner.result import RunResult
+from aura_analytics.widgets.runner.state import RunnerState
 from aura_analytics.widgets.runner.view import ScenarioRunner
 from aura_analytics.widgets.shared.setting import Setting
 from aura_analytics.widgets.tuner.state import TunerState

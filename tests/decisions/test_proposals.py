@@ -10,7 +10,7 @@ import yaml
 
 import aura_analytics as aura
 from aura_analytics import AccountabilityLogger
-from aura_analytics.decisions.proposals import read_confidences
+from aura_analytics.decisions.confidences import read_confidences
 from aura_analytics.errors import FileFormatError, FileMissingError, ParameterError
 from tests.decisions.conftest import decided
 

@@ -18,8 +18,8 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics import AccountabilityLogger, Ledger, Outcome, OutcomeType
+from aura_analytics.decisions.confidences import read_confidences
 from aura_analytics.decisions.file.log_file import LogFile
-from aura_analytics.decisions.proposals import read_confidences
 from aura_analytics.errors import AuraError, EventError, FileFormatError, ParameterError
 from tests.conftest import ROOT
 from tests.decisions.conftest import decided

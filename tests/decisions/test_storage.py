@@ -64,7 +64,7 @@ def test_rotation_hides_nothing(log: AccountabilityLogger) -> None:
 
 
 def test_patterns_are_kept_while_they_are_few(log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aura_analytics.decisions.file import index
+    from aura_analytics.decisions.file import taking_in
 
     def patterns(of: AccountabilityLogger) -> list[tuple[Any, ...]]:
         return sorted(of._store.patterns().rows())
@@ -78,7 +78,7 @@ def test_patterns_are_kept_while_they_are_few(log: AccountabilityLogger, monkeyp
     kept = patterns(log)
     slow = log.table().group_by("components", "covariates", "outcome").len()
     assert kept == sorted((c, v, o, n) for c, v, o, n in slow.rows()) and sum(row[3] for row in kept) == 60
-    monkeypatch.setattr(index, "_PATTERNS", 5)
+    monkeypatch.setattr(taking_in, "_PATTERNS", 5)
     log.close()
     Path(log.log_file + ".index").unlink()
     fresh = AccountabilityLogger(log.log_file)

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from aura_analytics.errors import ParameterError
 from aura_analytics.learning.adjusted import adjusted
 from aura_analytics.learning.anomalies import anomalies, surprises
-from aura_analytics.learning.calibration import calibration, murphy
-from aura_analytics.learning.comparisons import compare
+from aura_analytics.learning.calibration import calibration
 from aura_analytics.learning.designs import design
 from aura_analytics.learning.multipliers import from_counts
+from aura_analytics.learning.proper_scores import murphy
+from aura_analytics.learning.versions import compare
 
 
 def hard_tasks(seed: int, n: int = 4_000) -> tuple[pl.DataFrame, float]:

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 
 from aura_analytics.errors import ParameterError
-from aura_analytics.learning.calibration import brier, calibration_error, isotonic
 from aura_analytics.learning.changes import one_change
 from aura_analytics.learning.comparisons import binomial_test, difference, paired_difference, rate_ratio
 from aura_analytics.learning.control_charts import ewma_arl, ewma_width, p_chart, poisson_cusum_arl
 from aura_analytics.learning.credit import bradley_terry, shapley
+from aura_analytics.learning.proper_scores import brier, calibration_error, isotonic
 from aura_analytics.learning.sequential import anytime_interval, betting_score, group_sequential, sequential_plan
 from aura_analytics.statistics.intervals import beta_posterior
 from tests.conftest import ROOT

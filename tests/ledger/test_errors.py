@@ -15,7 +15,8 @@ import pytest
 
 from aura_analytics import Ledger, events
 from aura_analytics.errors import AuraError, FileMissingError, LedgerUnavailableError, ParameterError
-from aura_analytics.ledger.engines import ledger_address, shown
+from aura_analytics.ledger.engines import ledger_address
+from aura_analytics.ledger.failures import shown
 
 OVERRIDE = {"type": "OVERRIDE", "actor": "anne"}
 

@@ -15,7 +15,7 @@ from sqlalchemy import text
 from aura_analytics import Ledger, events
 from aura_analytics.errors import FileMissingError, LedgerSchemaError, ParameterError
 from aura_analytics.ledger import schema, tables
-from aura_analytics.ledger.store import upgrade_ledger
+from aura_analytics.ledger.info import upgrade_ledger
 
 NEXT = '''
 """A later version's step."""

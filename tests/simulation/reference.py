@@ -18,7 +18,8 @@ import simpy
 
 from aura_analytics.events import SCHEMA
 from aura_analytics.scoring import ErrorClassifier, PenaltyPolicy, Scorer
-from aura_analytics.simulation.scenario import Agents, Officers, Queue, Scenario
+from aura_analytics.simulation.scenario import Scenario
+from aura_analytics.simulation.scenario_parts import Agents, Officers, Queue
 from aura_analytics.simulation.streams import PURPOSES, Draws, Streams
 from aura_analytics.simulation.world import World
 

@@ -15,7 +15,8 @@ import yaml
 import aura_analytics as aura
 from aura_analytics import Scenario, fit_check, fit_scenario, simulate
 from aura_analytics.errors import ParameterError
-from aura_analytics.simulation.fitting import _lindley, _service, _shifted
+from aura_analytics.simulation.fit_work import lindley, service
+from aura_analytics.simulation.fitting import _shifted
 from aura_analytics.simulation.scenario import shipped
 from tests.cli.test_cli import ROOT, run
 
@@ -173,14 +174,14 @@ def test_a_log_that_says_little() -> None:
 
 
 def test_parts() -> None:
-    assert _lindley(np.array([0, 5, 30]), np.array([10, 20, 40])).tolist() == [10, 10, 10]
+    assert lindley(np.array([0, 5, 30]), np.array([10, 20, 40])).tolist() == [10, 10, 10]
     rng = np.random.default_rng(1)
-    assert _service(rng.exponential(20, 2_000))["kind"] == "exponential" and _service(np.full(50, 7.0)) == {
+    assert service(rng.exponential(20, 2_000))["kind"] == "exponential" and service(np.full(50, 7.0)) == {
         "minutes": 7.0,
         "kind": "constant",
     }
     both = np.concatenate([rng.normal(5, 0.5, 1_000), rng.normal(300, 20, 1_000)])
-    found = _service(both)
+    found = service(both)
     assert found["kind"] == "quantiles" and found["minutes"] == pytest.approx(both.mean(), rel=0.01)
     world = {**WORLD, "officers": [{**WORLD["officers"][0], "capacity": None, "shift": None, "service": found}]}
     cases = simulate(Scenario.read(world), 2).truth.cases

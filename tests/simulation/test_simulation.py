@@ -16,7 +16,8 @@ import aura_analytics as aura
 from aura_analytics import Scenario, simulate
 from aura_analytics.errors import ParameterError, RuleError
 from aura_analytics.simulation.queueing import fifo, shared_line
-from aura_analytics.simulation.scenario import Shift, shipped
+from aura_analytics.simulation.scenario import shipped
+from aura_analytics.simulation.scenario_parts import Shift
 from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.theory import erlang_b, littles_law, mg1, mmc
 from aura_analytics.simulation.worktime import DAY, HOUR, WorkClock

@@ -9,7 +9,7 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics.errors import ParameterError, RuleError
-from aura_analytics.simulation import sweeps
+from aura_analytics.simulation import played as playing
 from aura_analytics.simulation.scenario import shipped
 from aura_analytics.widgets import RunnerState, ScenarioRunner
 
@@ -88,13 +88,13 @@ def test_a_run_can_be_stopped_and_goes_on_where_it_was() -> None:
     assert not result.complete and 0 < result.worlds < 30 and result.runs
     played: list[int] = []
     with pytest.MonkeyPatch.context() as counting:
-        real = sweeps._worlds
+        real = playing._worlds
 
         def counted(task: Any) -> Any:
             played.extend(task[1])
             return real(task)
 
-        counting.setattr(sweeps, "_worlds", counted)
+        counting.setattr(playing, "_worlds", counted)
         again = state.run()
     # what was counted before is not played again
     assert again.complete and again.worlds == 30 and sorted(played) == list(range(result.worlds, 30))

@@ -9,7 +9,6 @@ outcome counts.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import json
 import os
 import shutil
@@ -22,16 +21,14 @@ from typing import Any
 
 import polars as pl
 
-from aura_analytics.decisions.file.log_file import MARKS, Line, LogFile, Place, parsed
+from aura_analytics.decisions.file.log_file import LogFile, parsed
+from aura_analytics.decisions.file.taking_in import Taker, digest_of
 from aura_analytics.decisions.records import DecisionLog
 from aura_analytics.decisions.tables import (
     Conditions,
     decision_table,
-    entry_facts,
     entry_of,
-    outcome_facts,
     pattern_table,
-    served,
     tally_table,
 )
 from aura_analytics.errors import LedgerUnavailableError, Problem
@@ -39,8 +36,6 @@ from aura_analytics.errors import LedgerUnavailableError, Problem
 __all__ = ["Index"]
 
 _FORM = 5
-_HELD = 10_000
-_PATTERNS = 50_000  # more kinds of decisions than that are counted when somebody asks
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value);
 CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INTEGER, at INTEGER, size INTEGER, ts INTEGER,
@@ -184,7 +179,7 @@ class Index:
         if not about["last"]:
             return True
         try:
-            return bool(about["last"] == _digest(self._log.read((about["last_segment"], about["last_at"], about["last_size"]))))
+            return bool(about["last"] == digest_of(self._log.read((about["last_segment"], about["last_at"], about["last_size"]))))
         except FileNotFoundError:
             return False
 
@@ -192,7 +187,7 @@ class Index:
         number, size, changed = self._log.end()
         about["first"] = min(self._log.segments(), default=1)
         raw = None
-        taker = _Taker(connection, patterns=bool(about["patterns"]))
+        taker = Taker(connection, patterns=bool(about["patterns"]))
         for line in self._log.lines((about["segment"], about["end"])):
             if not line.complete and line.segment >= number and isinstance(parsed(line.raw), str):
                 break  # maybe somebody is just writing it
@@ -205,7 +200,7 @@ class Index:
         if raw is None and about["segment"] < number:
             about["segment"], about["end"] = number, 0  # rotated, and nothing added since
         if raw is not None:
-            about["last"] = _digest(raw)
+            about["last"] = digest_of(raw)
         # the time belongs to the size that was seen with it; if more was read, the next look finds another
         about["changed"] = changed if (about["segment"], about["end"]) == (number, size) else -1
         connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", list(about.items()))
@@ -289,116 +284,8 @@ class Index:
             return pattern_table(self._asked(kept if few and few[0][0] else counted))
 
 
-class _Taker:
-    """Takes lines in, many in one statement."""
-
-    def __init__(self, connection: sqlite3.Connection, *, patterns: bool) -> None:
-        self._connection = connection
-        self.patterns = patterns
-        self._patterns: dict[tuple[str, str, str], int] = {}
-        self._entries: dict[str, dict[str, Any]] = {}
-        self._tallies: dict[tuple[str, str, int, str], list[int]] = {}
-
-    def take(self, line: Line) -> None:
-        found = parsed(line.raw) if line.raw.strip() else ""
-        if isinstance(found, str):
-            return  # `faults` reports it
-        place = line.segment, line.offset, len(line.raw)
-        for mark, kind in MARKS.items():
-            if mark in found:
-                self._note(kind, found, str(found[mark]), place)
-                return
-        self._enter(found, place)
-
-    def _enter(self, entry: dict[str, Any], place: Place) -> None:
-        name = entry["request_id"]
-        held = self._connection.execute("SELECT 1 FROM entries WHERE request_id = ?", (name,))
-        if name in self._entries or held.fetchone() is not None:
-            self._skip(place, "a second entry with this request_id: the first one counts")
-            return
-        self._entries[name] = row = (
-            dict(zip(("segment", "at", "size"), place, strict=True)) | entry_facts(entry) | {"amendment": None}
-        )
-        self._tally(row, 1)
-        if len(self._entries) >= _HELD:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is held."""
-        columns = (
-            "request_id, segment, at, size, ts, confidence, bin, components, served, covariates, outcome, micros, ended, amendment"
-        )
-        values = ", ".join(f":{name}" for name in columns.split(", "))
-        self._connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({values})", self._entries.values())  # noqa: S608
-        self._entries.clear()
-        self._connection.executemany(
-            "INSERT INTO tallies (components, served, bin, outcome, decisions, timed, micros) VALUES (?, ?, ?, ?, ?, "
-            "?, ?) ON CONFLICT DO"
-            " UPDATE SET decisions = decisions + excluded.decisions, timed = timed + excluded.timed, micros = micros "
-            "+ excluded.micros",
-            [(*key, *counts) for key, counts in self._tallies.items()],
-        )
-        self._tallies.clear()
-        if not self.patterns:
-            return
-        self._connection.executemany(
-            "INSERT INTO patterns (served, covariates, outcome, decisions) VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-            " decisions = decisions + excluded.decisions",
-            [(*key, count) for key, count in self._patterns.items()],
-        )
-        self._patterns.clear()
-        if (self._connection.execute("SELECT max(n) FROM patterns").fetchone()[0] or 0) > _PATTERNS:
-            self.patterns = False
-            self._connection.execute("DELETE FROM patterns")
-
-    def _tally(self, row: Mapping[str, Any], sign: int) -> None:
-        key = (row["components"], row["served"], -1 if row["bin"] is None else row["bin"], row["outcome"] or "")
-        held = self._tallies.setdefault(key, [0, 0, 0])
-        held[0] += sign
-        held[1] += sign * int(row["micros"] is not None)
-        held[2] += sign * (row["micros"] or 0)
-        if self.patterns and row["outcome"] is not None:
-            pattern = row["served"], row["covariates"], row["outcome"]
-            self._patterns[pattern] = self._patterns.get(pattern, 0) + sign
-
-    def _note(self, kind: str, found: dict[str, Any], name: str, place: Place) -> None:
-        made = "INSERT INTO notes (kind, request_id, segment, at, size) VALUES (?, ?, ?, ?, ?)"
-        if kind == "approval":
-            self._connection.execute(made, (kind, name, *place))
-            return
-        row = self._entries.get(name) or self._stored(name)
-        if row is None:
-            self._skip(place, "it says something of a decision that is not in the log")
-            return
-        number = self._connection.execute(made, (kind, name, *place)).lastrowid
-        self._tally(row, -1)
-        if kind == "outcome":
-            row |= outcome_facts(found["outcome"], found.get("logged_at")) | {"amendment": number}
-        else:
-            row["served"] = json.dumps(served(json.loads(row["served"]), found["override"]))
-        self._tally(row, 1)
-        if name not in self._entries:
-            self._connection.execute(
-                "UPDATE entries SET served = :served, outcome = :outcome, micros = :micros, ended = :ended, amendment = :amendment"
-                " WHERE n = :n",
-                row,
-            )
-
-    def _skip(self, place: Place, why: str) -> None:
-        self._connection.execute("INSERT INTO skipped VALUES (?, ?, ?)", (*place[:2], why))
-
-    def _stored(self, name: str) -> dict[str, Any] | None:
-        columns = ("n", "components", "served", "covariates", "bin", "outcome", "micros", "ended", "amendment")
-        row = self._connection.execute(f"SELECT {', '.join(columns)} FROM entries WHERE request_id = ?", (name,)).fetchone()  # noqa: S608
-        return None if row is None else dict(zip(columns, row, strict=True))
-
-
 def _cannot_write(error: Exception) -> bool:
     said = str(error)
     return isinstance(error, PermissionError) or any(
         word in said for word in ("unable to open", "readonly", "read-only", "attempt to write")
     )
-
-
-def _digest(raw: bytes) -> str:
-    return hashlib.blake2b(raw, digest_size=16).hexdigest()

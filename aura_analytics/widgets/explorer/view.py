@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 import time
 import weakref
-from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,22 +18,20 @@ from aura_analytics.clock.times import span_of_time
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.catalogue import MetricsLike
-from aura_analytics.metrics.kinds.base import Metric
-from aura_analytics.metrics.wording import figure
 from aura_analytics.rules.policy import PolicyLike
 from aura_analytics.rules.roles import RolesLike
 from aura_analytics.rules.wording import verdict_words
+from aura_analytics.widgets.explorer.payload import line_of, plan_of, standing_of, table_of
 from aura_analytics.widgets.explorer.state import ExplorerState
 from aura_analytics.widgets.shared.view import View, script
 
 if TYPE_CHECKING:
-    from aura_analytics.hr.plans import ImprovementPlan
+    pass
 
 __all__ = ["DossierExplorer"]
 
 _MINUTE = 60.0  # seconds that a ledger is followed after the widget was last looked at
 _ROWS = 200  # cases behind a number that are shown at once
-_STANDINGS = {"suspended": "Suspended", "under_review": "Under review", "on_plan": "On an improvement plan"}
 
 
 class DossierExplorer(View):
@@ -153,7 +150,7 @@ class DossierExplorer(View):
             return {}
         row, banner = state.row, state.banner
         step, wide = state.series_window
-        series = {name: _line(frame, state.metrics[name].unit) for name, frame in state.series.items()}
+        series = {name: line_of(frame, state.metrics[name].unit) for name, frame in state.series.items()}
         return {
             "actor": state.actor,
             "kind": row["actor_kind"] or "kind unknown",
@@ -161,7 +158,7 @@ class DossierExplorer(View):
             "verdict_words": verdict_words(row["verdict"]),
             "reasons": state.reasons,
             "warnings": row.get("warnings") or [],
-            "standing": _standing(state.standing),
+            "standing": standing_of(state.standing),
             "cards": state.cards,
             "series": series,
             "rolling": f"{span_of_time(wide)}, read every {span_of_time(step)}",
@@ -183,7 +180,7 @@ class DossierExplorer(View):
             "actor": self.state.actor,
             "metric": metric,
             "total": frame.height,
-            **_table(frame.head(most), self.state.metrics[metric]),
+            **table_of(frame.head(most), self.state.metrics[metric]),
         }
 
     def _show(self) -> None:
@@ -242,7 +239,7 @@ class DossierExplorer(View):
             )
             said = f"Recorded as {name}. {held}"
         self._show()
-        self.plan: dict[str, Any] = _plan(plan, said, self.state.metrics)
+        self.plan: dict[str, Any] = plan_of(plan, said, self.state.metrics)
 
     # -- without a kernel, without a notebook ------------------------------------------------------------------------------------
 
@@ -318,53 +315,3 @@ def _followed(ref: weakref.ref[DossierExplorer], stop: threading.Event, interval
         except Exception as error:  # noqa: BLE001  (said in the widget; the next look may do better)
             view.failed = {"text": f"the ledger cannot be followed: {type(error).__name__}: {error}", "followed": True}
         del view
-
-
-def _line(frame: pl.DataFrame, unit: str) -> dict[str, Any]:
-    """A rolling series as lists: times in milliseconds since 1970."""
-    lists: dict[str, Any] = {
-        name: [None if v is None else round(v, 6) for v in frame[name].to_list()]
-        for name in ("value", "lo", "hi")
-        if name in frame.columns
-    }
-    return {"at": frame["as_of"].dt.epoch("ms").to_list(), "unit": unit, **lists}
-
-
-def _standing(row: dict[str, Any] | None) -> str:
-    """Where somebody stands with HR, in words; nothing where there is nothing to say."""
-    if row is None:
-        return ""
-    parts = [_STANDINGS[row["standing"]]] if row["standing"] in _STANDINGS else []
-    parts += [f"{row['pending']} proposal(s) wait for a signature"] if row["pending"] else []
-    parts += [f"{row['contested']} action(s) contested"] if row["contested"] else []
-    return "; ".join(parts)
-
-
-def _table(frame: pl.DataFrame, metric: Metric) -> dict[str, Any]:
-    """Observations as texts: `columns`, `rows`, and which columns are `numbers`."""
-    columns = ["case", "when (UTC)", metric.observation_heading]
-    known = {
-        "agent": "agent",
-        "recommended": "ai_recommendation",
-        "decided": "human_verdict",
-        "stars": "stars",
-        "judged right": "truth",
-    }
-    known = {name: column for name, column in known.items() if frame[column].null_count() < frame.height}
-    rows = []
-    for row in frame.iter_rows(named=True):
-        said = metric.observation_text(row["value"], ended=row["ended"])
-        rest = [
-            f"{row[column]:g}" if column == "stars" and row[column] is not None else row[column] or "" for column in known.values()
-        ]
-        rows.append([row["case_id"] or "", f"{row['ts']:%Y-%m-%d %H:%M}" if row["ts"] else "", said, *rest])
-    return {"columns": [*columns, *known], "rows": rows, "numbers": [] if metric.counts_hits else [2]}
-
-
-def _plan(plan: ImprovementPlan, said: str, metrics: Mapping[str, Metric]) -> dict[str, Any]:
-    body = plan.to_dict()
-    for goal in body["goals"]:
-        goal["shown"] = (
-            "unknown" if goal["now"] is None else f"{figure(goal['now'], metrics[goal['metric']].unit)}, n = {goal['n']}"
-        )
-    return {"plan": body, "said": said, "html": plan.to_html()}

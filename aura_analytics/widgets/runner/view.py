@@ -12,7 +12,8 @@ import traitlets
 
 from aura_analytics.errors import AuraError, ParameterError, Problem
 from aura_analytics.simulation.rates import RATE_WORDS
-from aura_analytics.widgets.runner.state import RunnerState, RunResult
+from aura_analytics.widgets.runner.result import RunResult
+from aura_analytics.widgets.runner.state import RunnerState
 from aura_analytics.widgets.shared.view import View, script
 
 if TYPE_CHECKING:

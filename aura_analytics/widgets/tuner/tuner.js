@@ -25,56 +25,80 @@ const floats = (data) => new Float64Array(bytes(data).buffer);
 // what a formula says of a value (or of every and of no value of an interval), as Python says it: see rules/comparisons/base.py
 const COMPARE = { ">": (a, b) => a > b, ">=": (a, b) => a >= b, "<": (a, b) => a < b, "<=": (a, b) => a <= b };
 
-function met(formula, value, at) {
-  const [sign, ...parts] = formula;
-  if (COMPARE[sign]) return COMPARE[sign](value, at[parts[0]]);
-  return sign === "all" ? parts.every((part) => met(part, value, at)) : parts.some((part) => met(part, value, at));
+// a formula as a function of (value, thresholds), or of (low, high, thresholds)
+const together = (parts, all) =>
+  all ? (...at) => parts.every((part) => part(...at)) : (...at) => parts.some((part) => part(...at));
+
+function met([sign, ...parts]) {
+  const holds = COMPARE[sign];
+  return holds ? (value, at) => holds(value, at[parts[0]]) : together(parts.map(met), sign === "all");
 }
 
-function decided(formula, low, high, at) {
-  const [sign, ...parts] = formula;
-  if (COMPARE[sign]) {
-    const [near, far] = sign[0] === ">" ? [low, high] : [high, low],
-      compare = COMPARE[sign],
-      limit = at[parts[0]];
-    return [compare(near, limit), !Number.isNaN(far) && !compare(far, limit)];
-  }
-  const found = parts.map((part) => decided(part, low, high, at));
-  if (sign === "all") return [found.every(([every]) => every), found.some(([, none]) => none)];
-  return [found.some(([every]) => every), found.every(([, none]) => none)];
+function every([sign, ...parts]) {
+  const holds = COMPARE[sign];
+  if (!holds) return together(parts.map(every), sign === "all");
+  return sign[0] === ">" ? (low, _, at) => holds(low, at[parts[0]]) : (_, high, at) => holds(high, at[parts[0]]);
 }
 
+function none([sign, ...parts]) {
+  const holds = COMPARE[sign];
+  if (!holds) return together(parts.map(none), sign !== "all");
+  const never = (far, limit) => !Number.isNaN(far) && !holds(far, limit);
+  return sign[0] === ">" ? (_, high, at) => never(high, at[parts[0]]) : (low, _, at) => never(low, at[parts[0]]);
+}
+
+// the answers of one comparison for all actors; those of the last time where nothing was changed.
 // the tables of answers and verdicts come from Python with the data
-function compare(leaf, i, code) {
-  const value = leaf.value[i],
-    n = leaf.n[i];
-  const missing = Number.isNaN(value) || n === 0 || (leaf.zero_is_missing && value === 0);
-  const filled = missing ? (leaf.missing_as === null ? NaN : leaf.missing_as) : value;
-  const yes = met(leaf.formula, filled, leaf.thresholds);
-  const unknown = leaf.missing_as === null ? Number.isNaN(filled) || n < leaf.min_n : !missing && n < leaf.min_n;
-  if (!leaf.limited) return unknown ? code.unknown : yes ? code.yes : code.no;
-  const [every, none] = decided(leaf.formula, leaf.low[i], leaf.high[i], leaf.thresholds);
-  if (unknown && !(none && !missing)) return code.unknown;
-  return every ? code.yes : none ? code.no : yes ? code.leans_yes : code.leans_no;
+function compared(leaf, code, held) {
+  const given = JSON.stringify([leaf.formula, leaf.thresholds, leaf.min_n, leaf.missing_as, leaf.limited, leaf.zero_is_missing]);
+  const before = held.get(leaf.value);
+  if (before && before.given === given) return before.codes;
+  const holds = met(leaf.formula),
+    surely = every(leaf.formula),
+    never = none(leaf.formula),
+    at = leaf.thresholds;
+  const codes = new Uint8Array(leaf.value.length);
+  for (let i = 0; i < codes.length; i++) {
+    const value = leaf.value[i],
+      n = leaf.n[i];
+    const missing = Number.isNaN(value) || n === 0 || (leaf.zero_is_missing && value === 0);
+    const filled = missing ? (leaf.missing_as === null ? NaN : leaf.missing_as) : value;
+    const yes = holds(filled, at);
+    const unknown = leaf.missing_as === null ? Number.isNaN(filled) || n < leaf.min_n : !missing && n < leaf.min_n;
+    if (!leaf.limited) codes[i] = unknown ? code.unknown : yes ? code.yes : code.no;
+    else if (unknown && (missing || !never(leaf.low[i], leaf.high[i], at))) codes[i] = code.unknown;
+    else if (surely(leaf.low[i], leaf.high[i], at)) codes[i] = code.yes;
+    else if (never(leaf.low[i], leaf.high[i], at)) codes[i] = code.no;
+    else codes[i] = yes ? code.leans_yes : code.leans_no;
+  }
+  held.set(leaf.value, { given, codes });
+  return codes;
 }
 
-function answer(shape, leaves, i, rules) {
-  if (typeof shape === "string") return compare(leaves[shape], i, rules.code);
-  const parts = shape.slice(1).map((part) => answer(part, leaves, i, rules));
-  return shape[0] === "any" ? Math.max(...parts) : rules.weak[Math.min(...parts.map((code) => rules.weak[code]))];
+function answers(shape, of, weak) {
+  if (typeof shape === "string") return of[shape];
+  const parts = shape.slice(1).map((part) => answers(part, of, weak));
+  const any = shape[0] === "any";
+  return parts[0].map((first, i) => {
+    let found = any ? first : weak[first];
+    for (let k = 1; k < parts.length; k++) found = any ? Math.max(found, parts[k][i]) : Math.min(found, weak[parts[k][i]]);
+    return any ? found : weak[found];
+  });
 }
 
-function verdictsOf(data, leaves) {
-  const rules = { ...data.rules, code: Object.fromEntries(data.rules.answers.map((name, code) => [name, code])) };
-  const verdict = Object.fromEntries(rules.verdicts.map((name, code) => [name, code]));
+function verdictsOf(data, leaves, held) {
+  const code = Object.fromEntries(data.rules.answers.map((name, i) => [name, i]));
+  const verdict = Object.fromEntries(data.rules.verdicts.map((name, i) => [name, i]));
+  const of = Object.fromEntries(Object.entries(leaves).map(([key, leaf]) => [key, compared(leaf, code, held)]));
+  const found = data.shape.map((rule) => answers(rule, of, data.rules.weak));
   const out = new Uint8Array(data.actors.length);
   for (let i = 0; i < out.length; i++) {
     let grave = 0,
       lacking = false;
-    for (const rule of data.shape) {
-      const code = data.silent[i] ? verdict.insufficient : rules.verdict_of[answer(rule, leaves, i, rules)];
-      grave = Math.max(grave, code);
-      lacking = lacking || code === verdict.insufficient;
+    for (const one of found) {
+      const said = data.silent[i] ? verdict.insufficient : data.rules.verdict_of[one[i]];
+      grave = Math.max(grave, said);
+      lacking = lacking || said === verdict.insufficient;
     }
     out[i] = grave >= verdict.watch ? grave : lacking ? verdict.insufficient : verdict.clear;
   }
@@ -95,7 +119,8 @@ function render({ model, el }) {
       <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`,
     { retheme: () => paint() },
   );
-  const canvas = find("canvas");
+  const canvas = find("canvas"),
+    held = new WeakMap();
   let leaves = {},
     timer = null,
     waiting = {},
@@ -151,7 +176,7 @@ function render({ model, el }) {
       field = key.slice(cut + 1);
     if (!put(leaf, field, value)) return;
     if (model.get("result").plain) {
-      verdicts = verdictsOf(model.get("data"), leaves);
+      verdicts = verdictsOf(model.get("data"), leaves, held);
       paint();
       words({ ...model.get("result"), reasons: {} }, true);
     }
@@ -489,7 +514,7 @@ function render({ model, el }) {
   function taken() {
     const result = model.get("result");
     load();
-    verdicts = still() || !result.verdicts ? verdictsOf(model.get("data"), leaves) : bytes(result.verdicts);
+    verdicts = still() || !result.verdicts ? verdictsOf(model.get("data"), leaves, held) : bytes(result.verdicts);
     root.dataset.answered = String(result.at || 0);
     paint();
     words(result);
