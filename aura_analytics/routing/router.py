@@ -50,6 +50,7 @@ class Router:
 
     Examples
     --------
+    >>> from aura_analytics.routing.models import Model
     >>> router = Router([Model("a"), Model("b", ("code",))])
     >>> router.observe("b", score=90)
     >>> router.route({}).name

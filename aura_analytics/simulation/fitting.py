@@ -79,8 +79,8 @@ def fit_scenario(events: EventsLike, name: str = "fitted", *, utc_offset: float 
 
     Examples
     --------
-    >>> from aura_analytics.simulation.scenario import shipped
-    >>> found = fit_scenario(simulate(shipped()["fraud_unit"], 1).events).scenario
+    >>> import aura_analytics as aura
+    >>> found = fit_scenario(aura.simulate("fraud_unit", 1).events).scenario
     >>> [queue.name for queue in found.queues], round(found.queues[0].per_day)
     (['claims'], 20)
     """

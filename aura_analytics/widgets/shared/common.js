@@ -59,7 +59,7 @@ const shown = (x, unit) =>
   x === null || x === undefined || Number.isNaN(x)
     ? "–"
     : UNITS[unit]?.percent
-      ? `${(100 * x).toFixed((x * 100) % 1 ? UNITS[unit].decimals : 0)} %`
+      ? `${(100 * x).toFixed(Math.abs(100 * x - Math.round(100 * x)) > 1e-9 ? UNITS[unit].decimals : 0)} %`
       : Number.isInteger(x)
         ? x.toLocaleString("en")
         : x.toFixed((UNITS[unit] || { decimals: 2 }).decimals);
