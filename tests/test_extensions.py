@@ -131,8 +131,8 @@ def test_on_a_board(events: pl.DataFrame) -> None:
         for row in officers.iter_rows(named=True):
             value, n = people.get(row["actor"], (0.0 if name == "assigned_cases" else None, 0))
             assert row[name] == pytest.approx(value) and row.get(f"{name}_n", n) == n
-    longest = aura.observations(events, officers["actor"][0], "longest_hours", window=None)
-    whole = aura.dossiers(events, window=None).filter(actor=officers["actor"][0])
+    longest = aura.observations(events, officers["actor"][0], "longest_hours", window="all")
+    whole = aura.dossiers(events, window="all").filter(actor=officers["actor"][0])
     assert (
         whole["longest_hours"].item() == pytest.approx(longest["value"].max()) and whole["longest_hours_n"].item() == longest.height
     )
@@ -157,7 +157,7 @@ def test_live_and_over_time(events: pl.DataFrame) -> None:
 
 
 def test_in_policies(events: pl.DataFrame, policy: Path) -> None:
-    board = aura.dossiers(events, window=None)
+    board = aura.dossiers(events, window="all")
     rules = aura.Policy.from_yaml(policy)
     assert rules.test().passed
     verdicts = rules.evaluate(board)
@@ -166,7 +166,9 @@ def test_in_policies(events: pl.DataFrame, policy: Path) -> None:
         sure = row["night_share_n"] >= 10 and (high < 0.05 or low > 0.20)
         assert (row["verdict"] == "flag") == (sure and row["longest_hours"] > 30), row["actor"]
     assert "outside" in " ".join(verdicts.filter(verdict="flag")["reasons"].explode())
-    same = aura.Policy({"name": "night_watch", "rules": [{"id": "nights", "when": {"metric": "longest_hours", "above": 30}}]})
+    same = aura.Policy(
+        {"name": "night_watch", "window": "all", "rules": [{"id": "nights", "when": {"metric": "longest_hours", "above": 30}}]}
+    )
     assert same.evaluate(board).height == board.height
     with pytest.raises(RuleError, match=r"outside.*two|outside.*2|low, high"):
         aura.Policy({"name": "x", "rules": [{"id": "r", "when": {"metric": "night_share", "outside": 0.2}}]})
@@ -176,7 +178,7 @@ def test_in_reports_and_plans(events: pl.DataFrame, policy: Path, tmp_path: Path
     page = aura.write_report(events, tmp_path / "report.html", policy=policy).read_text()
     assert all(METRICS[name].title in page for name in ADDED)
     rules = aura.Policy.from_yaml(policy)
-    flagged = rules.evaluate(aura.dossiers(events, window=None)).filter(verdict="flag")["actor"].to_list()
+    flagged = rules.evaluate(aura.dossiers(events, window="all")).filter(verdict="flag")["actor"].to_list()
     plan = draft_plan(events, flagged[0], policy)
     (goal,) = [goal for goal in plan.goals if goal.metric == "night_share"]
     assert (goal.operator, goal.thresholds, goal.aim) == ("within", (0.05, 0.2), "within 5.0% and 20.0%")
@@ -210,7 +212,7 @@ def test_at_the_command_line(events: pl.DataFrame, policy: Path, installed: Path
     listed = aura_says(installed, "metrics")
     assert all(name in listed for name in ADDED)
     told: list[dict[str, Any]] = json.loads(aura_says(installed, "dossiers", log, "--policy", policy, "--json"))
-    board = aura.dossiers(events, window=None).filter(pl.col("night_share_n") > 0)
+    board = aura.dossiers(events, window="all").filter(pl.col("night_share_n") > 0)
     assert {row["actor"]: row["night_share"] for row in told if row["night_share_n"]} == dict(
         board.select("actor", "night_share").iter_rows()
     )

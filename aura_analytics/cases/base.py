@@ -59,6 +59,8 @@ class Fact:
         Columns that only later events tell: no rolling series is made of them, since they would leak into earlier readings.
     values
         Range of `value` and how it is called in words; a value outside of it stops the count.
+    settled
+        Whether a row, once there, is never changed by what happens later (columns of `hindsight` aside).
     """
 
     name: str
@@ -66,6 +68,7 @@ class Fact:
     types: tuple[str, ...] = EVENT_TYPES
     hindsight: frozenset[str] = frozenset()
     values: tuple[float, float, str] | None = None
+    settled: bool = False
 
     def __repr__(self) -> str:
         return f"<fact {self.name}>"

@@ -81,6 +81,7 @@ DECISIONS = Decisions(
     },
     (*VERDICT_TYPES, "SAT_SCORE", "OUTCOME", "ADJUDICATION"),
     _LATER,
+    settled=True,
 )
 
 

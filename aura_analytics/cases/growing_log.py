@@ -6,14 +6,15 @@ order, ends in the same facts as if it had been there from the start.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from datetime import datetime, timezone
 from typing import NamedTuple, TypeVar
 
 import polars as pl
 
-from aura_analytics.cases.base import Fact, Joins
+from aura_analytics.cases.base import Fact, Facts, Joins
 from aura_analytics.cases.collecting import FEW, collect
+from aura_analytics.cases.extent import Extent, extent
 from aura_analytics.cases.growing import GrowingCases, GrowingRows
 from aura_analytics.cases.options import Options
 from aura_analytics.cases.window import Window, case_hash, follow_pass
@@ -79,6 +80,8 @@ class GrowingLog:
         Their rows that facts need; `touched`: the hashes of their cases; `everything`: all rows of these cases.
     first, first_in_case
         What the log began with, while facts are first made of it.
+    extent, start
+        How far the log reaches, and its first event.
     floor
         Start of the window whose facts are summed, microseconds since 1970; None while nothing is.
     """
@@ -89,7 +92,8 @@ class GrowingLog:
         self.events: pl.LazyFrame
         self.needs, self.options, self.events = needs, options, events
         self.numbers: dict[str, int] = {}
-        self.last: datetime | None = None
+        self.extent: Extent = Extent()
+        self.start: datetime | None = None
         self.floor: int | None = None
         self._shared: dict[str, object] = {}
         self._reading: dict[Hashable, object] = {}
@@ -107,6 +111,7 @@ class GrowingLog:
         self.first, self.first_in_case = rows, rows.filter(pl.col("h").is_not_null())
         self.fresh, self.touched = rows.head(0), rows["h"].head(0)
         self.store: GrowingCases = GrowingCases(self.first_in_case, "ts")
+        self._loose: GrowingRows = GrowingRows(rows.filter(pl.col("h").is_null()), "ts")
         self._everything: pl.DataFrame | None = None
         self._verdicts: pl.DataFrame | None = None
         self.kept: dict[Fact, Kept | Rebuilt] = {fact: fact.keep(self) or Rebuilt(self, fact) for fact in needs}
@@ -158,6 +163,7 @@ class GrowingLog:
         self.fresh = self._rows(self.events)
         in_case = self.fresh.filter(pl.col("h").is_not_null())
         self.store.add(in_case)
+        self._loose.add(self.fresh.filter(pl.col("h").is_null()))
         self.touched = in_case["h"].unique().sort()  # sorted keys are looked up several times faster
         self._everything = self._verdicts = None
         changes: dict[Fact, Change] = {}
@@ -169,11 +175,24 @@ class GrowingLog:
         """The facts of a window."""
         return self.kept[fact].table(fact, end, since, only)
 
+    def looked_back(self, facts: Iterable[Fact], end: datetime, since: datetime | None) -> Facts:
+        """Facts as they were at a past moment, built anew from the rows that are kept."""
+        rows = pl.concat([self.store.rows(), self._loose.rows()]).drop("h").lazy()
+        needs = {fact: self.needs[fact] for fact in facts}
+        window = Window(rows, end, since, needs, self.options)
+        return Facts(end, since, {fact: fact.build(window, columns) for fact, columns in needs.items()})
+
     def _advance(self, events: pl.LazyFrame) -> None:
-        latest = collect(events.select(pl.col("ts").max())).item()
-        if latest is not None:
-            moment = latest.astimezone(timezone.utc)
-            self.last = moment if self.last is None else max(self.last, moment)
+        self.extent.add(extent(events))
+        first = collect(events.select(pl.col("ts").min())).item()
+        if first is not None:
+            moment = first.astimezone(timezone.utc)
+            self.start = moment if self.start is None else min(self.start, moment)
+
+    @property
+    def last(self) -> datetime | None:
+        """The time of the last event about work."""
+        return self.extent.end
 
     def _rows(self, events: pl.LazyFrame) -> pl.DataFrame:
         return collect(events.filter(pl.col("type").is_in(self._types)).select(*self._columns, case_hash()))

@@ -69,6 +69,7 @@ OUTCOMES = Outcomes(
     "outcomes",
     {"actor": pl.String(), "actor_kind": SCHEMA["actor_kind"], "ts": SCHEMA["ts"], "outcome": pl.String()},
     ("OUTCOME", "DECISION", "OVERRIDE"),
+    settled=True,
 )
 
 

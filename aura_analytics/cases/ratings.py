@@ -55,6 +55,7 @@ RATINGS = Ratings(
     {"actor": pl.String(), "ts": SCHEMA["ts"], "value": pl.Float64()},
     ("SAT_SCORE", "DECISION", "OVERRIDE"),
     values=(1, 5, "stars from 1 to 5"),
+    settled=True,
 )
 
 

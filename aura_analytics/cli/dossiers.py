@@ -20,7 +20,6 @@ from aura_analytics.cli.inputs import (
     load_events,
     name_of,
     sla_of,
-    window_of,
 )
 from aura_analytics.cli.output import Json, print_json, progress, write_table
 from aura_analytics.errors import ParameterError, Problem
@@ -47,14 +46,12 @@ def dossiers_(
 
     from aura_analytics.cli.board import show_board
     from aura_analytics.dossier.board import dossiers
-    from aura_analytics.dossier.history import latest_verdicts
     from aura_analytics.metrics import METRICS
     from aura_analytics.rules.policy import as_policy
     from aura_analytics.rules.roles import as_roles
 
     chosen = as_policy(policy)
     read = tuple({one.name: one for one in (*METRICS.values(), *chosen.reads)}.values())
-    span = window_of(window, chosen.spec.window)
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"reading {name_of(events)}", total=2)
         log = load_events(events, quarantine)
@@ -66,9 +63,7 @@ def dossiers_(
             "attribution": attribution,
             "holding": holding,
         }
-        board = dossiers(log, as_of, span, policy=chosen, **options)
-        verdicts = latest_verdicts(chosen, board, log, span, **options)
-        board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String), pip_reasons=verdicts["reasons"])
+        board = dossiers(log, as_of, window, policy=chosen, **options)
         bar.update(task, advance=1)
     if actor:
         unknown = sorted(set(actor) - set(board["actor"]))
@@ -112,7 +107,7 @@ def report(
             log,
             out,
             as_of=as_of,
-            window=window_of(window, chosen.spec.window),
+            window=window,
             policy=chosen,
             compare=compare,
             sla=sla_of(sla),

@@ -31,7 +31,6 @@ __all__ = [
     "opened",
     "sla_of",
     "unused",
-    "window_of",
 ]
 
 _EVENTS = "Events: .parquet, .jsonl, .csv, a folder, a glob, or a ledger (URL or .db file)."
@@ -88,11 +87,6 @@ def load_events(source: str, quarantine: Path | None = None) -> pl.LazyFrame:
 def name_of(events: str) -> str:
     """What the events come from, in short, and without a password."""
     return opened(events).url if is_ledger(events) else Path(events).name
-
-
-def window_of(text: str | None, policy_window: str | None) -> str | None:
-    """The window asked for, or else the one that the policy is meant for."""
-    return policy_window if text is None else None if text == "all" else text
 
 
 def sla_of(options: list[str] | None) -> dict[str, str] | None:

@@ -69,6 +69,7 @@ def write_table(board: pl.DataFrame, out: Path) -> None:
         board.write_ndjson(out)
     elif out.suffix == ".csv":
         lists = [name for name, dtype in board.schema.items() if isinstance(dtype, pl.List)]
-        board.with_columns(pl.col(lists).list.join("; ")).write_csv(out)
+        structs = [name for name, dtype in board.schema.items() if isinstance(dtype, pl.Struct)]
+        board.with_columns(pl.col(lists).list.join("; "), *(pl.col(name).struct.json_encode() for name in structs)).write_csv(out)
     else:
         raise ParameterError(Problem("unknown kind of table", got=out.suffix, expected=".parquet, .csv, .jsonl"))

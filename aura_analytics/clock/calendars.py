@@ -6,6 +6,7 @@ closing are wall-clock times of the zone, so a day on which clocks change has th
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
@@ -119,6 +120,12 @@ class Calendar:
         if "hours" in values:
             values["hours"] = {day: tuple(span) for day, span in values["hours"].items()}
         return cls(**values)
+
+    def __str__(self) -> str:
+        """Zone and country, and a digest of everything else, so that two calendars that differ look different."""
+        place = "-".join(part for part in (self.country, self.subdivision) if part)
+        rest = hashlib.sha256(repr((self._key()[1], sorted(self.closed))).encode()).hexdigest()[:8]
+        return " ".join(part for part in (self.zone, place, rest) if part)
 
     def _key(self) -> tuple[Any, ...]:
         spans = tuple(sorted((day, tuple(span)) for day, span in self.hours.items()))

@@ -26,6 +26,9 @@ class Sla:
     hours: float | None = None
     working_days: int | None = None
 
+    def __str__(self) -> str:
+        return f"{self.working_days} working days" if self.working_days is not None else f"{self.hours:g} h"
+
 
 SlaLike = str | Sla | Mapping[str, str | Sla] | None
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import date, datetime, timedelta, timezone
+from decimal import Decimal
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -12,6 +13,7 @@ import polars as pl
 from aura_analytics.errors import ParameterError, Problem
 
 __all__ = [
+    "ALL",
     "Ambiguous",
     "check_ambiguous",
     "check_zone",
@@ -20,10 +22,13 @@ __all__ = [
     "micros",
     "parse_as_of",
     "parse_span",
+    "parse_window",
     "span_of_time",
     "to_utc",
+    "window_text",
 ]
 
+ALL = "all"  # the window that is no window
 Ambiguous = Literal["reject", "earliest", "latest"]
 UTC = pl.Datetime("us", "UTC")
 
@@ -107,16 +112,52 @@ def parse_span(text: str | timedelta, *, name: str = "window") -> timedelta:
     if isinstance(text, timedelta):
         span = text
     else:
-        found = re.fullmatch(r"\s*(\d+)\s*([smhdw])\s*", text) if isinstance(text, str) else None
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([smhdw])\s*", text) if isinstance(text, str) else None
         if not found:
-            raise ParameterError(Problem(f"{name} is not a span of time", got=text, expected="such as '90d', '12h' or '2w'"))
-        seconds = int(found[1]) * _UNITS[found[2]]
+            everything = ", or 'all' for the whole log" if name == "window" else ""
+            raise ParameterError(
+                Problem(f"{name} is not a span of time", got=text, expected=f"such as '90d', '12h' or '2w'{everything}")
+            )
+        seconds = Decimal(found[1]) * _UNITS[found[2]]
         if seconds > _LONGEST:
             raise ParameterError(Problem(f"{name} is too long", got=text, expected="at most 100 years"))
-        span = timedelta(seconds=seconds)
+        span = timedelta(microseconds=int(seconds * 1_000_000))
     if span <= timedelta(0):
         raise ParameterError(Problem(f"{name} must be longer than nothing", got=str(text)))
     return span
+
+
+def parse_window(window: str | timedelta) -> timedelta | None:
+    """A window: a span of time, or None for `all`, the whole log.
+
+    Raises
+    ------
+    ParameterError
+        If it is neither.
+
+    Examples
+    --------
+    >>> parse_window("90d"), parse_window("all")
+    (datetime.timedelta(days=90), None)
+    """
+    return None if window == ALL else parse_span(window)
+
+
+def window_text(window: timedelta | None) -> str:
+    """A window as it is written.
+
+    Examples
+    --------
+    >>> window_text(timedelta(days=90)), window_text(timedelta(hours=36)), window_text(None)
+    ('90d', '36h', 'all')
+    """
+    if window is None:
+        return ALL
+    for unit, seconds in (("d", 86_400), ("h", 3600), ("m", 60)):
+        count, rest = divmod(window, timedelta(seconds=seconds))
+        if not rest:
+            return f"{count}{unit}"
+    return f"{micros(window) / 1e6:.6f}s"
 
 
 def parse_as_of(as_of: datetime | date | str, *, name: str = "as_of") -> datetime:
@@ -173,11 +214,11 @@ def span_of_time(span: str | timedelta | None) -> str:
     >>> span_of_time("90d"), span_of_time("1d"), span_of_time(None)
     ('90 days', '1 day', 'the whole log')
     """
-    if span is None:
+    if span is None or span == ALL:
         return "the whole log"
     if isinstance(span, timedelta):
         whole_days = span % timedelta(days=1) == timedelta(0)
         span = f"{span.days}d" if whole_days else f"{span // timedelta(hours=1)}h"
     unit = {"d": "day", "h": "hour", "w": "week", "m": "minute", "s": "second"}[span.strip()[-1]]
-    count = int(span.strip()[:-1])
-    return f"{count} {unit}{'' if count == 1 else 's'}"
+    count = span.strip()[:-1].strip()
+    return f"{count} {unit}{'' if float(count) == 1 else 's'}"

@@ -2,44 +2,47 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from typing import Literal, NamedTuple
 
-import numpy as np
 import polars as pl
 from typing_extensions import TypedDict
 
 from aura_analytics import cases
-from aura_analytics.cases import COHORT, DECISIONS, Fact, Facts, Options
+from aura_analytics.cases import COHORT, DECISIONS, Facts, Options
+from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.extent import extent
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
-from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
+from aura_analytics.dossier.counting import with_counted
+from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.pip import with_pip
+from aura_analytics.dossier.summary import needs_of, summarise
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.events import SCHEMA
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
-from aura_analytics.metrics.kinds.base import NO_DATA, NOT_FOR_KIND, STATUSES, Context, Metric
-from aura_analytics.rules.policy import PolicyLike, as_policy
+from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.rules.over_time import Fold
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles, with_roles
 
-__all__ = ["BoardOptions", "assembled", "check_confidence", "collected", "dossiers", "grouped", "needs_of", "summarise"]
-
-Groups = dict[tuple[Fact, str], list[Metric]]
+__all__ = [
+    "BoardOptions",
+    "Count",
+    "Judgement",
+    "check_confidence",
+    "count_of",
+    "dossiers",
+]
 
 
 def check_confidence(confidence: float) -> None:
     """`ParameterError` unless it is a level."""
     if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 < confidence < 1:
         raise ParameterError(Problem("confidence is out of range", got=confidence, expected="a level in (0, 1), such as 0.95"))
-
-
-def needs_of(metrics: Iterable[Metric]) -> dict[Fact, set[str]]:
-    """Which tables of facts, and which of their columns, some metrics read."""
-    needs: dict[Fact, set[str]] = {}
-    for one in metrics:
-        needs.setdefault(one.table, set()).update({one.subject, *one.needs} - {"actor", "ts"})
-    return needs
 
 
 class BoardOptions(TypedDict, total=False):
@@ -57,7 +60,7 @@ class BoardOptions(TypedDict, total=False):
 def dossiers(
     events: EventsLike,
     as_of: datetime | date | str | None = None,
-    window: str | timedelta | None = "90d",
+    window: str | timedelta | None = None,
     *,
     metrics: MetricsLike = None,
     attribution: cases.Attribution = "last_decider",
@@ -75,9 +78,9 @@ def dossiers(
     events
         Whatever holds events: see `aura.as_events`. A polars frame on the contract is taken as valid.
     as_of
-        End of the window, included. Default: the time of the last event.
+        End of the window, included. Default: the time of the last event about work (HR actions move no window).
     window
-        Length of the window `(as_of - window, as_of]`, such as `90d`; None is the whole log up to `as_of`.
+        Length of the window `(as_of - window, as_of]`, such as `90d`; `all` is everything up to `as_of`. Default: the policy's own.
     metrics
         Names of metrics, metrics of your own, or a `Catalogue`; default all of the shipped one.
     attribution
@@ -91,14 +94,16 @@ def dossiers(
     confidence
         Two-sided level of the intervals, in (0, 1).
     policy
-        The policy behind `pip_status`: a `Policy`, the name of a shipped one, or a file; default the evidence-gated one.
+        The policy behind `pip_status`: a `Policy`, the name of a shipped one, or a file; default the evidence-gated one. With
+        persistence or hysteresis earlier readings count; the metrics that it reads are added to `metrics`.
     roles
         Declared role of actors, for policies that compare within a role: by actor, or a file of them.
 
     Returns
     -------
     polars.DataFrame
-        Sorted by `actor`. `actor`, `actor_kind`, `role`, `as_of`; per metric `<name>`, `<name>_n`, `<name>_lo`, `<name>_hi`,
+        Sorted by `actor`. `actor`, `actor_kind`, `role`, `as_of`, `counted` (how: window, limits, calendar, attribution, policy,
+        number and digest of the events, and how many lie after the end); per metric `<name>`, `<name>_n`, `<name>_lo`, `<name>_hi`,
         `<name>_status` (`ok`, `no_data`, `not_for_kind`, `no_target`); `agreed_ever` (whether the actor ever issued an agreeing
         verdict); `pip_recommended` (the tracker's rule, exactly), `pip_status` (`insufficient`, `clear`, `watch`, `flag`),
         `pip_reasons`; `warnings` on the data behind the row. Fractions, hours, stars; null where undefined, the status says why.
@@ -119,96 +124,140 @@ def dossiers(
     >>> board.filter(actor="officer_anne").select("override_rate", "override_rate_n", "pip_status").row(0)
     (0.3181818181818182, 22, 'watch')
     """
+    count = count_of(
+        policy,
+        window,
+        metrics=metrics,
+        attribution=attribution,
+        holding=holding,
+        calendar=calendar,
+        sla=sla,
+        confidence=confidence,
+        roles=roles,
+    )
+    return count.judged(as_events(events), None if as_of is None else times.parse_as_of(as_of)).board
+
+
+class Judgement(NamedTuple):
+    """A board with its verdicts.
+
+    Attributes
+    ----------
+    board
+        What `dossiers` returns.
+    verdicts
+        What `Policy.evaluate` returns for its rows; None where the board lacks a metric that the policy reads.
+    past
+        What earlier readings left behind; None where one reading is enough.
+    """
+
+    board: pl.DataFrame
+    verdicts: pl.DataFrame | None
+    past: Fold | None
+
+
+def count_of(
+    policy: PolicyLike = None,
+    window: str | timedelta | None = None,
+    *,
+    metrics: MetricsLike = None,
+    attribution: cases.Attribution = "last_decider",
+    holding: cases.Holding = "closer",
+    calendar: CalendarLike = None,
+    sla: SlaLike = None,
+    confidence: float = 0.95,
+    roles: RolesLike = None,
+) -> Count:
+    """How boards are to be counted, from what a caller says; the parameters and errors are those of `dossiers`."""
     check_confidence(confidence)
-    chosen, judged, declared = metrics_named(metrics), as_policy(policy), as_roles(roles)
-    hours, limits = as_calendar(calendar), parse_sla(sla)
-    options = Options(attribution, holding, hours)
-    lazy = as_events(events)
-    end = _end(lazy) if as_of is None else times.parse_as_of(as_of)
-    since = None if window is None or end is None else end - times.parse_span(window)
-    context = Context(end or datetime.min, confidence, limits, hours)
-    if end is None:
-        facts = Facts(datetime.min, None)
-    else:
-        needs = needs_of(chosen)
-        if not context.sla and all(one.needs_sla for one in chosen if one.table == COHORT):
+    judged, chosen = as_policy(policy).over(window), metrics_named(metrics)
+    if policy is not None:
+        chosen = metrics_named((*chosen, *judged.reads))
+    options = Options(attribution, holding, as_calendar(calendar))
+    return Count(judged, chosen, options, parse_sla(sla), confidence, as_roles(roles) or judged.roles)
+
+
+@dataclass(frozen=True)
+class Count:
+    """How boards are counted: everything but the events and the moment.
+
+    Parameters
+    ----------
+    policy
+        The policy behind the verdicts, over the window that is counted.
+    metrics
+        The metrics.
+    options
+        Attribution and timing.
+    sla
+        Limits of cases, by queue.
+    confidence
+        Two-sided level of the intervals.
+    roles
+        Declared role by actor.
+    """
+
+    policy: Policy
+    metrics: tuple[Metric, ...]
+    options: Options
+    sla: Mapping[str, Sla]
+    confidence: float
+    roles: Mapping[str, str]
+
+    def judged(
+        self, events: pl.LazyFrame, as_of: datetime | None = None, texts: Literal["all", "reasons", "none"] = "reasons"
+    ) -> Judgement:
+        """The board of a moment, with verdicts; default the end of the log."""
+        reach = extent(events, as_of)
+        end = reach.end if as_of is None else as_of
+        past = None if end is None or not self.policy.spec.over_time else self._past(events, end)
+        facts = self._facts(events, end, self.metrics)
+        standing = {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
+        board = summarise(facts, self.metrics, self._context(end), also=standing)
+        board = with_counted(with_roles(board, self.roles), self, reach, end)
+
+        def agreed(actors: pl.Series) -> pl.Series:
+            known = (pl.col("ts") <= facts.as_of) & (pl.col("type") == "DECISION") & pl.col("actor").is_in(actors.implode())
+            return events.filter(known).select(pl.col("actor").unique()).collect(engine="streaming")["actor"]
+
+        found = with_pip(board, facts.since, facts.table(DECISIONS), agreed, self.policy, past, texts)
+        return Judgement(*found, past)
+
+    def reading(self, events: pl.LazyFrame, end: datetime) -> pl.DataFrame:
+        """Only the numbers that the policy reads, at a moment, with whether everybody ever agreed."""
+        facts = self._facts(events, end, self.policy.reads)
+        board = with_roles(summarise(facts, self.policy.reads, self._context(end)), self.roles)
+        if not self.policy.spec.evidence.both_verdicts:
+            return board
+        said = events.filter((pl.col("ts") <= end) & (pl.col("type") == "DECISION")).select(pl.col("actor").unique())
+        ever = pl.col("actor").is_in(collect(said)["actor"].implode())
+        return board.with_columns(agreed_ever=pl.when(pl.col("override_rate_n") > 0).then(ever))
+
+    def _context(self, end: datetime | None) -> Context:
+        return Context(end or datetime.min, self.confidence, self.sla, self.options.calendar)
+
+    def _facts(self, events: pl.LazyFrame, end: datetime | None, metrics: tuple[Metric, ...]) -> Facts:
+        if end is None:
+            return Facts(datetime.min, None)
+        needs = needs_of(metrics)
+        if not self.sla and all(one.needs_sla for one in metrics if one.table == COHORT):
             needs.pop(COHORT, None)
-        facts = cases.build(lazy, end, since, needs, options)
-    board = summarise(facts, chosen, context)
+        since = None if self.policy.window is None else end - self.policy.window
+        return cases.build(events, end, since, needs, self.options)
 
-    def agreed(actors: pl.Series) -> pl.Series:
-        known = (pl.col("ts") <= facts.as_of) & (pl.col("type") == "DECISION") & pl.col("actor").is_in(actors.implode())
-        return lazy.filter(known).select(pl.col("actor").unique()).collect(engine="streaming")["actor"]
+    def _past(self, events: pl.LazyFrame, end: datetime) -> Fold:
+        """What earlier readings leave behind."""
 
-    return with_pip(with_roles(board, declared), facts.since, facts.table(DECISIONS), agreed, judged)
+        def agreed_since() -> dict[str, int]:
+            said = events.filter((pl.col("ts") <= end) & (pl.col("type") == "DECISION"))
+            first = collect(said.group_by("actor").agg(pl.col("ts").min().to_physical()))
+            return dict(first.drop_nulls().iter_rows())
 
-
-def _end(events: pl.LazyFrame) -> datetime | None:
-    last = events.select(pl.col("ts").max()).collect(engine="streaming").item()
-    return last if last is None else times.parse_as_of(last)
-
-
-def grouped(metrics: Iterable[Metric]) -> Groups:
-    """The metrics by the table of facts that they read and the column that names whom they are about."""
-    groups: Groups = {}
-    for one in metrics:
-        groups.setdefault((one.table, one.subject), []).append(one)
-    return groups
-
-
-def summarise(facts: Facts, metrics: Iterable[Metric], context: Context) -> pl.DataFrame:
-    """The metrics of every actor that the facts know, as columns of one table sorted by actor."""
-    chosen = tuple(metrics)
-    tables = {key: collected(facts.table(key[0]), key, members) for key, members in grouped(chosen).items()}
-    named = [table.select("actor", "__kind", own=pl.lit(subject == "actor")) for (_, subject), table in tables.items()]
-    board = _actors(named, context)
-    aligned = {
-        key: board.select("actor").join(table, on="actor", how="left", maintain_order="left") for key, table in tables.items()
-    }
-    return assembled(board, chosen, lambda one: one.finish(aligned[one.table, one.subject], context))
-
-
-def collected(table: pl.DataFrame, key: tuple[Fact, str], members: list[Metric]) -> pl.DataFrame:
-    """One row per actor with what the metrics collect, and `__kind`."""
-    fact, subject = key
-    if subject not in table.columns:
-        table = table.with_columns(pl.lit(None, dtype=pl.String).alias(subject))
-    fact.check(table)
-    wanted = [expression for one in members for expression in one.collect()]
-    known = SCHEMA["actor_kind"]
-    if subject == "actor" and "actor_kind" in table.columns:
-        kind = pl.col("actor_kind").min()  # who ever acted as an officer is judged as one
-    else:
-        kind = pl.lit("agent" if subject == "agent" else None).cast(known).first()
-    rows = table.lazy().filter(pl.col(subject).is_not_null()).group_by(actor=pl.col(subject))
-    return rows.agg(*wanted, __kind=kind).collect()
-
-
-def assembled(board: pl.DataFrame, metrics: Iterable[Metric], columns_of: Callable[[Metric], dict[str, pl.Series]]) -> pl.DataFrame:
-    """Dossier columns, with their status in words, beside `actor`, `actor_kind` and `as_of`."""
-    columns: list[pl.Series] = []
-    kind_of = board["actor_kind"].cast(pl.String)
-    foreign: dict[tuple[str, ...], np.ndarray] = {}
-    for one in metrics:
-        if one.kinds not in foreign:
-            foreign[one.kinds] = (~kind_of.is_in(one.kinds)).fill_null(value=False).to_numpy()
-        for name, series in columns_of(one).items():
-            values = series
-            if name.endswith("_status"):
-                status = series.to_numpy()
-                codes = np.where(foreign[one.kinds] & (status == NO_DATA), NOT_FOR_KIND, status)
-                values = _WORDS.gather(codes)
-            columns.append(values.alias(name))
-    return board.with_columns(columns)
-
-
-_WORDS = pl.Series(STATUSES, dtype=pl.String)
-
-
-def _actors(kinds: list[pl.DataFrame], context: Context) -> pl.DataFrame:
-    schema = {"actor": pl.String(), "__kind": SCHEMA["actor_kind"], "own": pl.Boolean()}
-    everyone = pl.concat(kinds) if kinds else pl.DataFrame(schema=schema)
-    # being named as somebody's agent counts only for who never acted under a kind of their own
-    own, other = pl.col("__kind").filter("own").min(), pl.col("__kind").filter(~pl.col("own")).min()
-    board = everyone.lazy().group_by("actor").agg(actor_kind=pl.coalesce(own, other)).sort("actor").collect()
-    return board.with_columns(as_of=pl.lit(context.as_of).cast(pl.Datetime("us", "UTC")))
+        if reads_sums(self.policy):
+            facts = cases.build(events, end, first_needed(self.policy, end), needs_of(self.policy.reads), self.options)
+            return folded(self.policy, facts, end, self.roles, agreed_since)
+        fold = Fold(self.policy.spec)
+        first = collect(events.select(pl.col("ts").min())).item()
+        for moment in [] if first is None else moments_before(self.policy, times.parse_as_of(first), end).tolist():
+            self.policy.read_into(fold, self.reading(events, times.from_epoch_micros(moment)))
+        return fold

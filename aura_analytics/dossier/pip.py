@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Literal
 
 import polars as pl
 
+from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.policy import Policy
 
 __all__ = ["pip_recommended", "with_pip"]
@@ -31,19 +33,23 @@ def with_pip(
     decisions: pl.DataFrame,
     agreed: Callable[[pl.Series], pl.Series],
     policy: Policy,
-) -> pl.DataFrame:
-    """Add what the tracker's rule and a policy say, and warnings on the data.
+    past: Fold | None = None,
+    texts: Literal["all", "reasons", "none"] = "reasons",
+) -> tuple[pl.DataFrame, pl.DataFrame | None]:
+    """Add what the tracker's rule and a policy say, and warnings on the data; returns the board and the verdicts (None where the
+    board lacks a metric that the policy reads).
 
-    `agreed` tells which of some actors ever issued an agreeing verdict.
+    `agreed` tells which of some actors ever issued an agreeing verdict; `past` is what earlier readings left behind.
     """
     if "override_rate" in board.columns:
         board = board.with_columns(agreed_ever=_agreed_ever(board, since, agreed))
-    if not {"override_rate", "sat_score_mean"} <= set(board.columns):
-        return board
-    board = board.with_columns(pip_recommended=pip_recommended(pl.col("override_rate"), pl.col("sat_score_mean")))
-    verdicts = policy.evaluate(board, texts="reasons")
+    if {"override_rate", "sat_score_mean"} <= set(board.columns):
+        board = board.with_columns(pip_recommended=pip_recommended(pl.col("override_rate"), pl.col("sat_score_mean")))
+    if not set(policy.metrics) <= set(board.columns):
+        return board, None
+    verdicts = policy.evaluate(board, texts=texts, past=past)
     board = board.with_columns(pip_status=verdicts["verdict"], pip_reasons=verdicts["reasons"])
-    return board.with_columns(warnings=_warnings(board, decisions))
+    return board.with_columns(warnings=_warnings(board, decisions)), verdicts
 
 
 def _agreed_ever(board: pl.DataFrame, since: datetime | None, agreed: Callable[[pl.Series], pl.Series]) -> pl.Series:

@@ -11,13 +11,16 @@ import polars as pl
 
 from aura_analytics import cases
 from aura_analytics.cases import Options
+from aura_analytics.cases.extent import WORK
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
-from aura_analytics.dossier.board import check_confidence, needs_of
+from aura_analytics.dossier.board import check_confidence
+from aura_analytics.dossier.summary import needs_of
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import METRICS, MetricsLike, metrics_named
 from aura_analytics.metrics.kinds.base import Metric, series_of
+from aura_analytics.rules.policy import as_policy
 
 __all__ = ["rolling", "rolling_facts", "step_and_window"]
 
@@ -26,7 +29,7 @@ def rolling(
     events: EventsLike,
     metrics: MetricsLike = None,
     *,
-    window: str | timedelta = "90d",
+    window: str | timedelta | None = None,
     step: str | timedelta = "1d",
     start: datetime | date | str | None = None,
     end: datetime | date | str | None = None,
@@ -48,7 +51,8 @@ def rolling(
     metrics
         Metrics whose sums add up over time (rates and means), by name or your own; default those that stand on the board of people.
     window, step
-        Length of the window and distance between readings.
+        Length of the window (`all` is everything up to the reading; default the one of the default policy) and distance between
+        readings.
     start, end
         First and last reading. Defaults: the first full step after the first event, and the last event's step end. Readings lie
         at `end`, `end - step`, ... back to `start`.
@@ -79,16 +83,20 @@ def rolling(
     check_confidence(confidence)
     chosen, hours = _additive(metrics), as_calendar(calendar)
     lazy = as_events(events)
-    span, stride = times.parse_span(window), times.parse_span(step, name="step")
-    ends = lazy.select(first=pl.col("ts").min(), last=pl.col("ts").max()).collect(engine="streaming")
+    span = as_policy(None).over(window).window
+    stride = times.parse_span(step, name="step")
+    ends = lazy.select(first=pl.col("ts").min(), last=pl.col("ts").filter(WORK).max()).collect(engine="streaming")
     if ends["last"][0] is None:
         return _empty(chosen)
+    begin = times.parse_as_of(ends["first"][0])
     last = times.parse_as_of(end, name="end") if end is not None else _ceil(ends["last"][0], stride)
-    first = times.parse_as_of(start, name="start") if start is not None else times.parse_as_of(ends["first"][0])
+    first = times.parse_as_of(start, name="start") if start is not None else begin
     if first > last:
         raise ParameterError(Problem("start lies after end", got=f"{first} > {last}"))
     readings = (last - first) // stride + 1
     needs = needs_of(chosen)
+    if span is None:
+        span = (-(-max(last - begin, stride) // stride) + 1) * stride
     facts = cases.build(lazy, last, last - stride * (readings - 1) - span, needs, Options(attribution, holding, hours))
     return rolling_facts(facts, chosen, last, readings, span, stride, confidence)
 
@@ -187,7 +195,7 @@ def step_and_window(first: datetime, end: datetime, window: str | timedelta | No
     first, end
         First and last moment of the log.
     window
-        Window of the dossiers; None is the whole log.
+        Window of the dossiers; None or `all` is the whole log.
 
     Examples
     --------
@@ -197,5 +205,5 @@ def step_and_window(first: datetime, end: datetime, window: str | timedelta | No
     """
     length = end - times.parse_as_of(first)
     days = max(1, length.days // 100)
-    wide = times.parse_span(window).days if window is not None else max(7, length.days // 6)
+    wide = times.parse_span(window).days if window not in (None, times.ALL) else max(7, length.days // 6)
     return f"{days}d", f"{max(days, min(wide, max(7, length.days // 4)) // days * days)}d"

@@ -8,10 +8,10 @@ of `dossiers`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from datetime import date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import polars as pl
@@ -24,21 +24,31 @@ from aura_analytics.cases.growing_log import Change, GrowingLog
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
-from aura_analytics.dossier.board import Groups, assembled, check_confidence, collected, grouped, needs_of
+from aura_analytics.dossier.board import Count, Judgement, check_confidence
+from aura_analytics.dossier.counting import with_counted
+from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.pip import with_pip
+from aura_analytics.dossier.summary import Groups, assembled, collected, grouped, needs_of, summarise
 from aura_analytics.dossier.sums import NO_KIND, RunningSums
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import ACTOR_KINDS, SCHEMA
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
 from aura_analytics.metrics.kinds.base import Context, Metric
-from aura_analytics.rules.policy import PolicyLike, as_policy
+from aura_analytics.rules.over_time import Fold
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles, with_roles
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["DossierState"]
+
+
+def _named(table: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
+    """A table of facts with actors by name instead of number."""
+    return table if table["actor"].dtype == pl.String else table.with_columns(names.gather(table["actor"]).alias("actor"))
+
 
 _KINDS = pl.Series(ACTOR_KINDS, dtype=SCHEMA["actor_kind"])
 
@@ -89,7 +99,7 @@ class DossierState:
 
     @property
     def last(self) -> datetime | None:
-        """The time of the last event taken in."""
+        """The time of the last event about work taken in."""
         return self._log.last
 
     def append(self, events: EventsLike) -> None:
@@ -117,7 +127,7 @@ class DossierState:
     def dossiers(
         self,
         as_of: datetime | date | str | None = None,
-        window: str | timedelta | None = "90d",
+        window: str | timedelta | None = None,
         *,
         policy: PolicyLike = None,
         roles: RolesLike = None,
@@ -128,7 +138,7 @@ class DossierState:
         Parameters
         ----------
         as_of
-            End of the window, not before the last event. Default: the last event.
+            End of the window, not before the last event about work. Default: that event.
         window, policy, roles
             As in `aura.dossiers`.
         actors
@@ -139,7 +149,34 @@ class DossierState:
         ParameterError
             If `as_of` lies before the last event: the facts are kept as of now, and history needs `aura.dossiers`.
         """
-        judged, declared = as_policy(policy), as_roles(roles)
+        return self.judged(as_of, window, policy=policy, roles=roles, actors=actors).board
+
+    def judged(
+        self,
+        as_of: datetime | date | str | None = None,
+        window: str | timedelta | None = None,
+        *,
+        policy: PolicyLike = None,
+        roles: RolesLike = None,
+        actors: Iterable[str] | None = None,
+        texts: Literal["all", "reasons", "none"] = "reasons",
+    ) -> Judgement:
+        """What `dossiers` gives, with the verdicts as `Policy.evaluate` puts them.
+
+        Parameters
+        ----------
+        as_of, window, policy, roles, actors
+            As in `dossiers`.
+        texts
+            As in `Policy.evaluate`.
+
+        Raises
+        ------
+        ParameterError
+            As `dossiers`; also if the policy reads metrics that are not kept.
+        """
+        judged = as_policy(policy).over(window)
+        declared = as_roles(roles) or judged.roles
         end = self.last if as_of is None else times.parse_as_of(as_of)
         if end is not None and self.last is not None and end < self.last:
             problem = Problem(
@@ -150,22 +187,56 @@ class DossierState:
             )
             raise ParameterError(problem)
         moment = end if end is not None else datetime.min
-        since = None if window is None or end is None else end - times.parse_span(window)
+        since = None if judged.window is None or end is None else end - judged.window
         context = Context(moment, self._confidence, self._sla, self._options.calendar)
         groups = grouped(self._metrics)
         self._slide(groups, moment, since)
         only = None if actors is None else set(actors)
         wanted = {fact for fact, subject in groups if (fact, subject) not in self._running}
         facts = self._facts(moment, since, wanted, only)
-        board = self._assembled(facts, groups, context, only)
+        past = None if end is None or not judged.spec.over_time else self._past(judged, end, declared)
+        board = self._assembled(
+            facts, groups, context, only, {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
+        )
+        count = Count(judged, self._metrics, self._options, self._sla, self._confidence, declared)
+        board = with_counted(with_roles(board, declared), count, self._log.extent, end)
         agreed_ever = ever_agreed(self._log)
 
         def agreed(actors: pl.Series) -> pl.Series:
             return actors.filter([name in agreed_ever for name in actors])
 
-        return with_pip(with_roles(board, declared), since, facts.table(DECISIONS), agreed, judged)
+        return Judgement(*with_pip(board, since, facts.table(DECISIONS), agreed, judged, past, texts), past)
 
-    def _assembled(self, facts: Facts, groups: Groups, context: Context, only: set[str] | None) -> pl.DataFrame:
+    def _past(self, policy: Policy, end: datetime, roles: Mapping[str, str]) -> Fold:
+        """What earlier readings leave behind, from the facts that are kept."""
+        lacking = [one.name for one in policy.reads if one.name not in {mine.name for mine in self._metrics}]
+        if lacking:
+            problem = Problem("the policy reads metrics that are not kept", got=", ".join(lacking), next="name them in metrics")
+            raise ParameterError(f"policy {policy.name!r} cannot be evaluated", problems=[problem])
+        names = pl.Series(list(self._log.numbers), dtype=pl.String)
+        if reads_sums(policy):
+            since, facts = first_needed(policy, end), Facts(end, None)
+            for fact in needs_of(policy.reads):
+                facts.tables[fact] = _named(self._log.table(fact, end, since), names)
+            return folded(policy, facts, end, roles, lambda: self._agreed_since(end, names))
+        fold = Fold(policy.spec)
+        first = self._log.start
+        for moment in [] if first is None else moments_before(policy, first, end).tolist():
+            at = times.from_epoch_micros(moment)
+            since = None if policy.window is None else at - policy.window
+            facts = self._log.looked_back(needs_of(policy.reads), at, since)
+            context = Context(at, self._confidence, self._sla, self._options.calendar)
+            policy.read_into(fold, with_roles(summarise(facts, policy.reads, context), roles))
+        return fold
+
+    def _agreed_since(self, end: datetime, names: pl.Series) -> dict[str, int]:
+        table = _named(self._log.table(DECISIONS, end, None), names).filter(~pl.col("override"))
+        first = table.group_by("actor").agg(pl.col("ts").min().to_physical())
+        return dict(first.drop_nulls().iter_rows())
+
+    def _assembled(
+        self, facts: Facts, groups: Groups, context: Context, only: set[str] | None, also: Mapping[str, str | None]
+    ) -> pl.DataFrame:
         """As `dossier.summarise`, with everyone by number."""
         size = max([running.settle() for running in self._running.values()], default=0)
         others: dict[tuple[Fact, str], tuple[pl.DataFrame, NDArray[np.int64]]] = {}
@@ -176,6 +247,8 @@ class DossierState:
                 numbers = names if names.dtype.is_integer() else self._log.number(names)
                 others[key] = table, numbers.to_numpy().astype(np.int64)
                 size = max(size, int(others[key][1].max(initial=-1)) + 1)
+        others_too = self._log.number(pl.Series("actor", list(also), dtype=pl.String)).to_list()  # stand flagged, and fell silent
+        size = max([size, *(number + 1 for number in others_too)])
         known = np.zeros(size, dtype=bool)
         # being named as somebody's agent counts only for who never acted under a kind of their own
         kinds = {own: np.full(size, NO_KIND, dtype=np.uint8) for own in (True, False)}
@@ -187,6 +260,10 @@ class DossierState:
             known[numbers_of] = True
             codes = table["__kind"].to_physical().cast(pl.UInt8).fill_null(NO_KIND).to_numpy()
             np.minimum.at(kinds[subject == "actor"], numbers_of, codes)
+        for number, kind_of in zip(others_too, also.values(), strict=True):
+            known[number] = True
+            code = NO_KIND if kind_of is None else ACTOR_KINDS.index(kind_of)
+            kinds[True][number] = min(kinds[True][number], code)
         if only is not None:
             asked = [n for name in only if (n := self._log.numbers.get(name, size)) < size]
             known &= np.isin(np.arange(size), asked)

@@ -10,6 +10,7 @@ import polars as pl
 from aura_analytics import cases
 from aura_analytics.cases import Options, Window
 from aura_analytics.cases.collecting import FEW, collect, in_memory
+from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.own_events import of_actor
 from aura_analytics.cases.truth import last_truth
 from aura_analytics.clock import times
@@ -18,6 +19,7 @@ from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.rules.policy import as_policy
 
 __all__ = ["observations"]
 
@@ -39,7 +41,7 @@ def observations(
     actor: str,
     metric: str | Metric = "override_rate",
     as_of: datetime | date | str | None = None,
-    window: str | timedelta | None = "90d",
+    window: str | timedelta | None = None,
     *,
     attribution: cases.Attribution = "last_decider",
     holding: cases.Holding = "closer",
@@ -57,7 +59,7 @@ def observations(
     metric
         Which number, by name or your own metric.
     as_of, window, attribution, holding, calendar, sla
-        As in `aura.dossiers`.
+        As in `aura.dossiers`; default window that of the default policy.
 
     Returns
     -------
@@ -94,13 +96,14 @@ def observations(
     hours, limits = as_calendar(calendar), parse_sla(sla)
     lazy = as_events(events)
     if as_of is None:
-        last = collect(lazy.select(pl.col("ts").max())).item()
+        last = last_work(lazy)
         if last is None:
             return pl.DataFrame(schema=_SCHEMA)
-        end = times.parse_as_of(last)
+        end = last
     else:
         end = times.parse_as_of(as_of)
-    since = None if window is None else end - times.parse_span(window)
+    span = as_policy(None).over(window).window
+    since = None if span is None else end - span
     own = collect(of_actor(lazy, actor))
     with in_memory() if own.height < FEW else nullcontext():
         needs = {one.subject, *one.needs} - {"actor", "ts"}

@@ -6,12 +6,25 @@ from collections.abc import Sequence
 
 import polars as pl
 
-__all__ = ["ACTOR_KINDS", "CLOCK_TYPES", "EVENT_TYPES", "SCHEMA", "SEVERITIES", "VERDICT_TYPES", "empty", "is_on_contract"]
+__all__ = [
+    "ACTOR_KINDS",
+    "CLOCK_TYPES",
+    "EVENT_TYPES",
+    "RECORD_TYPES",
+    "SCHEMA",
+    "SEVERITIES",
+    "VERDICT_TYPES",
+    "empty",
+    "is_on_contract",
+]
 
 CLOCK_TYPES = ("OPENED", "ASSIGNED", "PAUSED", "RESUMED", "RESOLVED")
 
 
 VERDICT_TYPES = ("DECISION", "OVERRIDE")
+
+
+RECORD_TYPES = ("HR_ACTION",)  # what was decided about people: no work, and no window ends with it
 
 
 EVENT_TYPES = (

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from aura_analytics.cases.extent import last_work
 from aura_analytics.clock.times import parse_as_of
-from aura_analytics.dossier.board import dossiers
-from aura_analytics.dossier.history import latest_verdicts
+from aura_analytics.dossier.board import count_of, dossiers
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import METRICS
@@ -207,20 +207,17 @@ def draft_plan(
     """
     chosen = as_policy(policy)
     events = as_events(events)
-    span = chosen.spec.window if window is None else None if window == "all" else window
-    board = dossiers(events, as_of=as_of, window=span, metrics=_metrics(chosen), policy=chosen, roles=chosen.roles)
+    # the others and earlier readings count where the policy asks for them
+    count = count_of(chosen, window, metrics=_metrics(chosen))
+    board, verdicts, _ = count.judged(events, None if as_of is None else parse_as_of(as_of), "all")
+    assert verdicts is not None  # what the policy reads is among the metrics
     mine = board.filter(pl.col("actor") == actor)
     if mine.is_empty():
         hint = close_match(actor, board["actor"].to_list())
         raise ParameterError(Problem("nobody has this name in the window", got=actor, next=hint))
-    # the others and earlier readings count where the policy asks for them
-    verdict = (
-        latest_verdicts(chosen, board, events, span, metrics=_metrics(chosen), roles=chosen.roles)
-        .filter(pl.col("actor") == actor)
-        .row(0, named=True)
-    )
+    verdict = verdicts.filter(pl.col("actor") == actor).row(0, named=True)
     start = (parse_as_of(as_of) if as_of is not None else verdict["as_of"]).date()
-    return plan_from(verdict, str(mine["actor_kind"].item() or "officer"), chosen, start, days)
+    return plan_from(verdict, str(mine["actor_kind"].item() or "officer"), count.policy, start, days)
 
 
 def _metrics(policy: Policy) -> tuple[Metric, ...]:
@@ -302,12 +299,13 @@ def plan_progress(
         observations may be luck: the verdict says whether the evidence suffices.
     """
     lazy, chosen = as_events(events), as_policy(policy)
-    end = parse_as_of(as_of) if as_of is not None else lazy.select(pl.col("ts").max()).collect(engine="in-memory").item()
+    end = parse_as_of(as_of) if as_of is not None else last_work(lazy)
     start = parse_as_of(plan.starts)
     if end is None or end <= start:
         raise ParameterError(Problem("the plan has not begun by then", got=str(end), expected=f"a moment after {plan.starts}"))
     board = dossiers(lazy, as_of=end, window=end - start, metrics=_metrics(chosen)).filter(pl.col("actor") == plan.actor)
-    verdict = chosen.evaluate(board)["verdict"].item() if board.height else "insufficient"
+    # the plan's own time, whatever window the policy is meant for
+    verdict = chosen.evaluate(board.drop("counted"))["verdict"].item() if board.height else "insufficient"
     rows = []
     for goal in plan.goals:
         value = board[goal.metric].item() if board.height else None

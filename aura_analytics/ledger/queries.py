@@ -11,6 +11,7 @@ from sqlalchemy import func, select
 
 from aura_analytics.clock import times
 from aura_analytics.errors import LedgerDamagedError, Problem
+from aura_analytics.events import RECORD_TYPES
 from aura_analytics.ledger import reading, tables
 from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
@@ -65,6 +66,16 @@ class Queries:
         column = tables.events.c
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             found = connection.execute(select(func.max(column.ts)).where(column.actor == actor)).scalar()
+        return None if found is None else moment_of(found)
+
+    def last_work(self) -> datetime | None:
+        """The time of the last event about work; of a ledger that holds none, of the last event."""
+        column = tables.events.c
+        latest = select(column.ts).order_by(column.ts.desc()).limit(1)
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            found = connection.execute(latest.where(column.type.not_in(RECORD_TYPES))).scalar()
+            if found is None:
+                found = connection.execute(latest).scalar()
         return None if found is None else moment_of(found)
 
     def cases_of(self, actor: str) -> pl.DataFrame | None:

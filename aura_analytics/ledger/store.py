@@ -339,7 +339,7 @@ class Ledger(Feed, Queries, Evidence):
         return self.events()
 
     def dossier(
-        self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = "90d"
+        self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = None
     ) -> Mapping[str, Any]:
         """The dossier of one actor, as `aura.get_dossier(actor, ledger=...)` gives it.
 

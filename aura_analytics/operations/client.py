@@ -70,7 +70,7 @@ def get_dossier(
     actor: str,
     *,
     as_of: datetime | date | str | None = None,
-    window: str | timedelta | None = "90d",
+    window: str | timedelta | None = None,
     ledger: Ledger | None = None,
 ) -> Dossier:
     """The dossier of one actor in the default ledger.
@@ -80,9 +80,9 @@ def get_dossier(
     actor
         Whose.
     as_of
-        End of the window; default the time of the last event in the ledger.
+        End of the window; default the time of the last event about work in the ledger.
     window
-        Its length; None is everything up to `as_of`.
+        Its length; `all` is everything up to `as_of`. Default: that of the default policy.
     ledger
         Another ledger than the default one.
 

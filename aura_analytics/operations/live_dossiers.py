@@ -95,7 +95,7 @@ class Board:
                 raise
             self._seq = end
 
-    def dossier(self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = "90d") -> Dossier:
+    def dossier(self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = None) -> Dossier:
         """The dossier of an actor, as `get_dossier` gives it."""
         if not isinstance(actor, str) or not actor:
             raise ParameterError(Problem("an actor is a name", got=actor, expected="such as 'officer_anne@sba.gov'"))
@@ -106,7 +106,7 @@ class Board:
                 return cast("Dossier", found | self._idle(actor, as_of, window))
             if board["actor_kind"][0] is None and self._is_agent(actor):
                 board = board.with_columns(actor_kind=pl.lit("agent", dtype=SCHEMA["actor_kind"]))
-                verdict = Policy.evidence_gated().evaluate(board, texts="reasons")
+                verdict = Policy.evidence_gated().over(window).evaluate(board, texts="reasons")
                 board = board.with_columns(pip_status=verdict["verdict"].cast(pl.String), pip_reasons=verdict["reasons"])
         row = board.row(0, named=True)
         # Python's round, as the tracker does it; the rule was applied to the rate as it is
@@ -117,10 +117,11 @@ class Board:
     def _idle(self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None) -> dict[str, Any]:
         """What there is to say of somebody without events in the window: nothing at all, or that there were some at other times."""
         last = self._ledger.last_of(actor)
-        end = self._ledger.info().last if as_of is None else times.parse_as_of(as_of)
+        end = self._ledger.last_work() if as_of is None else times.parse_as_of(as_of)
         if last is None or end is None:
             return {}
-        span = "up to" if window is None else f"in the {window} up to"
+        judged = Policy.evidence_gated().over(window).window
+        span = "up to" if judged is None else f"in the {times.span_of_time(judged)} up to"
         reason = f"no events {span} {end:%Y-%m-%d %H:%M} UTC; the last one is of {last:%Y-%m-%d %H:%M} UTC"
         numbers = {
             "override_rate_n": 0,
@@ -140,7 +141,7 @@ class Board:
     def _rows(self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None) -> pl.DataFrame | None:
         if self._state is not None:
             return self._from_sums(actor, as_of, window)
-        end = self._ledger.info().last if as_of is None else times.parse_as_of(as_of)
+        end = self._ledger.last_work() if as_of is None else times.parse_as_of(as_of)
         if end is None:
             return None
         events = self._ledger.cases_of(actor)

@@ -12,14 +12,14 @@ import polars as pl
 
 from aura_analytics import cases, charts
 from aura_analytics.cases import RATINGS
+from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.own_events import of_actor
 from aura_analytics.charts.theme import DARK, LIGHT, variables
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.clock.times import span_of_time
-from aura_analytics.dossier.board import dossiers as make_dossiers
-from aura_analytics.dossier.history import latest_verdicts
+from aura_analytics.dossier.board import count_of
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
@@ -44,7 +44,7 @@ def write_report(
     path: str | Path,
     *,
     as_of: datetime | date | str | None = None,
-    window: str | timedelta | None = "90d",
+    window: str | timedelta | None = None,
     policy: PolicyLike = None,
     compare: PolicyLike = None,
     metrics: MetricsLike = None,
@@ -85,12 +85,12 @@ def write_report(
     >>> "officer_anne@sba.gov" in path.read_text(encoding="utf-8")
     True
     """
-    chosen, other = as_policy(policy), None if compare is None else as_policy(compare)
+    chosen = as_policy(policy).over(window)
+    other = None if compare is None else as_policy(compare).over(window)
     read = [*metrics_named(metrics), *chosen.reads, *(() if other is None else other.reads)]
     html = _html(
         as_events(events),
         as_of=as_of,
-        window=window,
         chosen=chosen,
         compare=other,
         metrics={one.name: one for one in read},
@@ -109,7 +109,6 @@ def _html(
     lazy: pl.LazyFrame,
     *,
     as_of: datetime | date | str | None,
-    window: str | timedelta | None,
     chosen: Policy,
     compare: Policy | None,
     metrics: dict[str, Metric],
@@ -123,10 +122,12 @@ def _html(
     import markupsafe
 
     options: dict[str, Any] = {"metrics": tuple(metrics.values()), "sla": sla, "calendar": calendar, "roles": roles}
-    board = make_dossiers(lazy, as_of, window, policy=chosen, **options)
-    verdicts = latest_verdicts(chosen, board, lazy, window, **options)
+    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
+    board, verdicts, _ = count_of(chosen, **options).judged(lazy, end, "all")
+    assert verdicts is not None  # what the policies read is among the metrics
+    beside = None if compare is None else count_of(compare, **options).judged(lazy, end, "all").verdicts
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
-    facts = _context(lazy, as_of, window, sla, calendar) | {"metrics": metrics}
+    facts = _context(lazy, end, chosen.window, sla, calendar) | {"metrics": metrics}
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in flagged_people(verdicts)[:_PAGES]]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
@@ -147,26 +148,20 @@ def _html(
         charts=charts_of(lazy, board, verdicts, facts),
         pages=pages,
         more_flagged=max(0, len(flagged_people(verdicts)) - _PAGES),
-        comparison=None
-        if compare is None
-        else _comparison(chosen, verdicts, compare, latest_verdicts(compare, board, lazy, window, **options), board, metrics),
+        comparison=None if compare is None or beside is None else _comparison(chosen, verdicts, compare, beside, board, metrics),
     )
 
 
 def _context(
     events: pl.LazyFrame,
-    as_of: datetime | date | str | None,
-    window: str | timedelta | None,
+    as_of: datetime | None,
+    window: timedelta | None,
     sla: SlaLike,
     calendar: Calendar | None,
 ) -> dict[str, Any]:
     """What the whole report is about: the window, and how much is in it."""
-    if as_of is not None:
-        end = times.parse_as_of(as_of)
-    else:
-        last = events.select(pl.col("ts").max()).collect(engine="streaming").item()
-        end = times.parse_as_of(last if last is not None else "1970-01-01")
-    since = None if window is None else end - times.parse_span(window)
+    end = as_of or times.parse_as_of("1970-01-01")
+    since = None if window is None else end - window
     inside = events.filter(pl.col("ts") <= end) if since is None else events.filter((pl.col("ts") <= end) & (pl.col("ts") > since))
     counted = (
         inside.select(
@@ -183,14 +178,14 @@ def _context(
     return {
         "end": end,
         "since": since,
-        "window": span_of_time(window),
+        "window": span_of_time(times.window_text(window)),
         "events": counted["n"],
         "cases": counted["cases"],
         "ratings": counted["ratings"],
         "unattributed": lost,
         "sla": parse_sla(sla),
         "calendar": calendar,
-        "raw_window": window,
+        "raw_window": times.window_text(window),
         "first": counted["first"],
     }
 

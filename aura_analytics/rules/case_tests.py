@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import polars as pl
 
+from aura_analytics.clock import times
 from aura_analytics.errors import Problem, RuleError, close_match
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules.grammar import TestCase
@@ -31,12 +33,13 @@ class PolicyReport:
     failures: tuple[str, ...]
 
 
-def case_board(case: TestCase, metrics: Mapping[str, Metric]) -> pl.DataFrame:
-    """Dossier rows from the numbers of a test case, one per reading."""
+def case_board(case: TestCase, metrics: Mapping[str, Metric], step: timedelta | None = None) -> pl.DataFrame:
+    """Dossier rows from the numbers of a test case, one per reading; a step lies between two of them (default a day)."""
+    apart = times.micros(step or timedelta(days=1))
     frames = []
     for i, reading in enumerate(case.steps):
         columns: dict[str, Any] = {"actor": ["case"], "actor_kind": [reading.get("actor_kind", "officer")]}
-        columns["as_of"] = pl.Series([i], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
+        columns["as_of"] = pl.Series([i * apart], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
         unknown = [name for name in reading if name not in metrics and name not in ("agreed_ever", "actor_kind")]
         if unknown:
             hints = [

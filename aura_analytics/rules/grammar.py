@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
@@ -218,12 +219,13 @@ class Persistence(_Strict):
 
     k: int = Field(ge=1)
     m: int = Field(ge=1)
-    step: str = Field("30d", description="time between readings")
+    step: str | None = Field(None, description="time between readings; default the window, so that they share no event")
 
     @field_validator("step")
     @classmethod
-    def _span(cls, step: str) -> str:
-        times.parse_span(step, name="step")
+    def _span(cls, step: str | None) -> str | None:
+        if step is not None:
+            times.parse_span(step, name="step")
         return step
 
     @model_validator(mode="after")
@@ -271,7 +273,7 @@ class PolicyFile(_Strict):
     name: str
     version: int = Field(1, ge=1)
     description: str = ""
-    window: str | None = Field("90d", description="window of the dossiers it is meant for; null is the whole log")
+    window: str | None = Field("90d", description="window of the dossiers it is meant for; `all` (or null) is the whole log")
     kinds: tuple[Literal["officer", "agent", "component", "citizen", "system"], ...] = ("officer",)
     evidence: Evidence = Evidence()
     roles: dict[str, list[str]] = Field(default_factory=dict, description="declared role -> its actors")
@@ -282,9 +284,34 @@ class PolicyFile(_Strict):
     @field_validator("window")
     @classmethod
     def _span(cls, window: str | None) -> str | None:
-        if window is not None:
-            times.parse_span(window)
+        if window in (None, times.ALL):
+            return None
+        times.parse_span(window)
         return window
+
+    @property
+    def span(self) -> timedelta | None:
+        """The window as a length of time; None is the whole log."""
+        return times.parse_window(self.window or times.ALL)
+
+    @property
+    def step(self) -> timedelta | None:
+        """Time between the readings of which `k` of `m` are counted: by default the window (30 days for the whole log), so that no
+        event counts twice; None without persistence.
+        """
+        if self.persistence is None:
+            return None
+        return times.parse_span(self.persistence.step or self.window or "30d", name="step")
+
+    @property
+    def sticky(self) -> bool:
+        """Whether a flag of some rule stands until it is cleared."""
+        return any(rule.clear_when is not None for rule in self.rules)
+
+    @property
+    def over_time(self) -> bool:
+        """Whether a verdict takes more than one reading."""
+        return self.sticky or (self.persistence is not None and self.persistence.m > 1)
 
     @model_validator(mode="after")
     def _consistent(self) -> PolicyFile:
@@ -297,7 +324,7 @@ class PolicyFile(_Strict):
         if twice:
             raise ValueError(f"actors have two roles: {', '.join(twice)}")
         if self.window is not None and any(leaf.anytime is not None for rule in self.rules for leaf in comparisons(rule.when)):
-            raise ValueError("anytime holds for all observations since a fixed start: set window: null")
+            raise ValueError("anytime holds for all observations since a fixed start: set window: all")
         for test in self.tests:
             if test.rule is not None and test.rule not in ids:
                 raise ValueError(f"test {test.name!r} names an unknown rule {test.rule!r}; {close_match(test.rule, ids) or ''}")

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import deepcopy
 from datetime import timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 import polars as pl
 from pydantic import ValidationError
 
-from aura_analytics.clock.times import parse_span
+from aura_analytics.clock import times
 from aura_analytics.errors import FileMissingError, ParameterError, Problem, RuleError, close_match
 from aura_analytics.metrics.catalogue import METRICS, Catalogue
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules import engine
 from aura_analytics.rules.case_tests import PolicyReport, case_board
-from aura_analytics.rules.grammar import PolicyFile, RuleSpec, comparisons
+from aura_analytics.rules.counted import counted_problems
+from aura_analytics.rules.grammar import PolicyFile, comparisons
+from aura_analytics.rules.numbers import Board
+from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.problems import problems_in_policy
 from aura_analytics.rules.reasons import Result, worded
 from aura_analytics.yaml_models import load_yaml
@@ -30,6 +34,17 @@ if TYPE_CHECKING:
 __all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
 
 SHIPPED = ("evidence_gated", "tracker")
+
+
+class Judged(NamedTuple):
+    """What the rules of a policy say of the rows of a board, each row by itself."""
+
+    board: pl.DataFrame
+    results: list[Result]
+    codes: NDArray[np.int8]
+    clears: list[NDArray[np.bool_]]
+    blocked: NDArray[np.bool_]
+    foreign: NDArray[np.bool_]
 
 
 class Policy:
@@ -123,20 +138,56 @@ class Policy:
         return list(dict.fromkeys(leaf.metric for condition in conditions for leaf in comparisons(condition)))
 
     @property
+    def window(self) -> timedelta | None:
+        """The window that it judges; None is the whole log."""
+        return self.spec.span
+
+    def over(self, window: str | timedelta | None) -> Policy:
+        """The same rules over another window.
+
+        Parameters
+        ----------
+        window
+            A span of time such as `30d`, or `all` for the whole log; None changes nothing.
+
+        Raises
+        ------
+        ParameterError
+            If it is no window.
+        RuleError
+            If the rules cannot be read over it: those that hold at any time need the whole log.
+
+        Examples
+        --------
+        >>> import aura_analytics as aura
+        >>> aura.Policy.tracker().over("30d").window.days
+        30
+        """
+        if window is None or (span := times.parse_window(window)) == self.window:
+            return self
+        changed = self.spec.model_dump(by_alias=True, exclude={"tests"}) | {"window": times.window_text(span)}
+        return Policy(changed, metrics=self._metrics)
+
+    @property
     def roles(self) -> dict[str, str]:
         """Declared role by actor."""
         return {actor: role for role, actors in self.spec.roles.items() for actor in actors}
 
-    def evaluate(self, dossiers: pl.DataFrame, *, texts: Literal["all", "reasons", "none"] = "all") -> pl.DataFrame:
+    def evaluate(
+        self, dossiers: pl.DataFrame, *, texts: Literal["all", "reasons", "none"] = "all", past: Fold | None = None
+    ) -> pl.DataFrame:
         """Verdicts over dossiers.
 
         Parameters
         ----------
         dossiers
             What `aura.dossiers` returns, or several such tables stacked (one `as_of` each) for rules with persistence or
-            hysteresis.
+            hysteresis. `k` of `m` counts the readings that lie the policy's step apart, whatever lies between them; hysteresis
+            takes every reading, in the order of time.
         texts
             How much to put into words: `all`, only `reasons`, or `none` for speed.
+        past
+            What earlier readings left behind (see `aura_analytics.dossier.history`); default nothing.
 
         Returns
         -------
@@ -149,24 +200,67 @@ class Policy:
         Raises
         ------
         ParameterError
-            If the dossiers lack a metric that the rules read.
+            If the dossiers lack a metric that the rules read, were counted over another window than the policy's, or hold two
+            readings of one actor at one moment.
         """
         self._check(dossiers)
+        judged = self.judged(dossiers)
+        codes, notes = judged.codes, [[""] * dossiers.height for _ in judged.codes]
+        if self.spec.over_time:
+            self._fold(judged, notes, deepcopy(past) if past is not None else Fold(self.spec))
+        return worded(
+            self.spec, judged.board, engine.gravest(codes), codes, judged.results, judged.blocked, judged.foreign, notes, texts
+        )
+
+    def judged(self, board: pl.DataFrame) -> Judged:
+        """What every rule says of every row, each row by itself.
+
+        Parameters
+        ----------
+        board
+            As in `evaluate`.
+        """
         if self.roles:
             role = pl.col("actor").replace_strict(list(self.roles), list(self.roles.values()), default=None, return_dtype=pl.String)
-            dossiers = dossiers.with_columns(role=role)
-        elif "role" not in dossiers.columns:
-            dossiers = dossiers.with_columns(role=pl.lit(None, dtype=pl.String))
-        results = [self._rule(rule, dossiers) for rule in self.spec.rules]
-        blocked = engine.one_sided(dossiers, self.spec)
-        foreign = ~engine.applies(dossiers, self.spec)
-        codes = np.stack([np.where(blocked | foreign, engine.INSUFFICIENT, verdicts).astype(np.int8) for verdicts, _, _ in results])
-        notes = [[""] * dossiers.height for _ in results]
-        if self.spec.persistence is not None or any(rule.clear_when is not None for rule in self.spec.rules):
-            self._check_readings(dossiers)
-            for r, rule in enumerate(self.spec.rules):
-                codes[r], notes[r] = self._over_time(dossiers, codes[r], results[r][2], sticky=rule.clear_when is not None)
-        return worded(self.spec, dossiers, engine.gravest(codes), codes, results, blocked, foreign, notes, texts)
+            board = board.with_columns(role=role)
+        elif "role" not in board.columns:
+            board = board.with_columns(role=pl.lit(None, dtype=pl.String))
+        rows = Board(board)
+        results, clears = [], []
+        for rule in self.spec.rules:
+            codes, leaves = engine.answer(rule.when, rows)
+            results.append((engine.verdict_codes(codes), leaves))
+            cleared = None if rule.clear_when is None else engine.answer(rule.clear_when, rows)[0] == engine.YES
+            clears.append(np.ones(board.height, dtype=bool) if cleared is None else cleared)
+        blocked = engine.one_sided(board, self.spec)
+        foreign = ~engine.applies(board, self.spec)
+        codes = np.stack([np.where(blocked | foreign, engine.INSUFFICIENT, verdicts).astype(np.int8) for verdicts, _ in results])
+        return Judged(board, results, codes, clears, blocked, foreign)
+
+    def read_into(self, fold: Fold, board: pl.DataFrame) -> None:
+        """Let a fold go on over the readings of a board, without words."""
+        fold.kinds |= dict(board.select("actor", pl.col("actor_kind").cast(pl.String)).iter_rows())
+        judged = self.judged(board)
+        self._fold(judged, [[""] * board.height for _ in judged.codes], fold)
+
+    def _fold(self, judged: Judged, notes: list[list[str]], fold: Fold) -> None:
+        """Persistence and hysteresis: the readings, in the order of time, set the codes and say why."""
+        board = judged.board
+        self._check_readings(board)
+        silent = np.ones(board.height, dtype=bool)
+        for name in self.metrics:
+            n = f"{name}_n" if f"{name}_n" in board.columns else name
+            silent &= (board[n].cast(pl.Float64).fill_null(0) == 0).to_numpy()
+        moments = board["as_of"].to_physical().to_numpy()
+        actors = np.array(board["actor"].to_list(), dtype=object)
+        for moment in np.unique(moments):
+            rows = np.flatnonzero(moments == moment)
+            held = [codes[rows] == engine.FLAG for codes in judged.codes]
+            found = fold.read(int(moment), actors[rows].tolist(), held, [one[rows] for one in judged.clears], silent=silent[rows])
+            for r, (codes, said) in enumerate(found):
+                judged.codes[r, rows] = np.where(codes > 0, codes, judged.codes[r, rows])
+                for row, note in zip(rows.tolist(), said, strict=True):
+                    notes[r][row] = note
 
     def _check(self, dossiers: pl.DataFrame) -> None:
         needed = [*self.metrics, *(f"{name}_n" for name in self.metrics if f"{name}_n" in self._metrics[name].columns)]
@@ -177,73 +271,21 @@ class Policy:
             for name in ("actor", "actor_kind", "as_of", *needed)
             if name not in dossiers.columns
         ]
+        problems += counted_problems(dossiers, self.spec)
         if problems:
             raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=problems)
 
-    def _rule(self, rule: RuleSpec, board: pl.DataFrame) -> Result:
-        codes, leaves = engine.answer(rule.when, board)
-        may_clear = np.ones(board.height, dtype=bool)
-        if rule.clear_when is not None:
-            may_clear = engine.answer(rule.clear_when, board)[0] == engine.YES
-        return engine.verdict_codes(codes), leaves, may_clear
-
     def _check_readings(self, board: pl.DataFrame) -> None:
-        """Readings of one actor must be distinct, and for persistence about a step apart; otherwise one would count twice."""
-        step = self.spec.persistence.step if self.spec.persistence else None
-        gaps = (
-            board.select("actor", "as_of")
-            .sort("actor", "as_of")
-            .select(gap=pl.col("as_of").diff().over("actor"))["gap"]
-            .drop_nulls()
-        )
-        shortest = gaps.min()
-        # calendar months differ in length: a tenth is allowed for
-        least = 0.9 * parse_span(step, name="step") if step else timedelta(microseconds=1)
-        if isinstance(shortest, timedelta) and shortest < least:
-            expected = f"at least {step} (less a tenth)" if step else "one reading per moment"
-            problem = Problem(
-                "readings of one actor are too close",
-                got=str(shortest),
-                expected=expected,
-                next="stack dossiers that are a step apart",
-            )
+        """Readings of one actor must be distinct."""
+        if board.select("actor", "as_of").is_duplicated().any():
+            problem = Problem("readings of one actor are too close", expected="one reading per moment")
             raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=[problem])
-
-    def _over_time(
-        self, board: pl.DataFrame, codes: NDArray[np.int8], may_clear: NDArray[np.bool_], *, sticky: bool
-    ) -> tuple[NDArray[np.int8], list[str]]:
-        """Persistence and hysteresis of one rule: fold the readings of each actor in the order of time."""
-        out = codes.copy()
-        notes = [""] * board.height
-        k, m = (self.spec.persistence.k, self.spec.persistence.m) if self.spec.persistence else (1, 1)
-        order = board.select("actor", "as_of").with_row_index("i").sort("as_of", "i")
-        history: dict[str, list[bool]] = {}
-        standing: dict[str, bool] = {}
-        for i, actor, _moment in order.iter_rows():
-            flagged = bool(codes[i] == engine.FLAG)
-            if standing.get(actor) and sticky and may_clear[i] and not flagged:
-                history[actor] = []  # cleared: the count begins anew
-            raised = history.setdefault(actor, [])
-            raised.append(flagged)
-            recent = sum(raised[-m:])
-            if standing.get(actor) and sticky and not may_clear[i]:
-                if not flagged or recent < k:
-                    notes[i] = "the flag stands until the condition for clearing it is met"
-                out[i] = engine.FLAG
-            elif flagged and recent < k:
-                out[i] = engine.WATCH
-                notes[i] = f"flagged in {recent} of the last {min(m, len(raised))} readings; {k} of {m} are needed"
-            elif not flagged and m > 1 and recent >= k:
-                out[i] = engine.FLAG
-                notes[i] = f"flagged in {recent} of the last {min(m, len(raised))} readings"
-            standing[actor] = bool(out[i] == engine.FLAG)
-        return out, notes
 
     def test(self) -> PolicyReport:
         """Run the cases written beside the rules."""
         failures = []
         for case in self.spec.tests:
-            got = self.evaluate(case_board(case, self._metrics))
+            got = self.evaluate(case_board(case, self._metrics, self.spec.step))
             last = got.row(-1, named=True)
             if last["verdict"] != case.expect:
                 failures.append(f"{case.name}: expected {case.expect}, got {last['verdict']} ({'; '.join(last['reasons'])})")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = ["VERDICT_SCHEMA", "Result", "worded"]
 
-Result = tuple["NDArray[np.int8]", list[engine.Answer], "NDArray[np.bool_]"]
+Result = tuple["NDArray[np.int8]", list[engine.Answer]]
 _EVIDENCE = pl.Struct(
     {
         "metric": pl.String,
@@ -107,7 +107,7 @@ def _reasons(
         _where(foreign, other) + kinds,
         _where(blocked & ~foreign, "one_sided: never once issued the agreeing verdict; the role may not allow it"),
     ]
-    for (_, leaves, _), mask in zip(results, behind, strict=True):
+    for (_, leaves), mask in zip(results, behind, strict=True):
         shown = pl.Series(mask & ~foreign)
         parts += [sentences(leaf).zip_with(shown, nobody) for leaf in leaves]
     return _listed(parts)
@@ -122,7 +122,7 @@ def _proof(
     barred: NDArray[np.bool_],
 ) -> tuple[list[list[dict[str, Any]]], list[list[str]], list[list[dict[str, Any]]]]:
     """Per row: the numbers behind the verdict, what would clear it, and how many more observations would settle it."""
-    findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves, _ in results]
+    findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves in results]
     proof: list[list[dict[str, Any]]] = []
     clears: list[list[str]] = []
     more: list[list[dict[str, Any]]] = []

@@ -25,15 +25,9 @@ if TYPE_CHECKING:
     from aura_analytics.simulation.scenario_parts import Hr, Routing
     from aura_analytics.simulation.world import Columns, World
 
-__all__ = ["Consequences", "OfficerDesk", "RouterDesk", "window_of"]
+__all__ = ["Consequences", "OfficerDesk", "RouterDesk"]
 
 _SIGNED = "simulated HR"
-
-
-def window_of(window: str | None, policy: Policy) -> str | None:
-    """The window that dossiers are read over: as it is asked for, by default the policy's own; `all` is the whole log."""
-    chosen = policy.spec.window if window is None else window
-    return None if chosen in (None, "all") else chosen
 
 
 class _Desk:
@@ -60,10 +54,11 @@ class OfficerDesk(_Desk):
 
     def __init__(self, world: World, hr: Hr, policy: Policy) -> None:
         super().__init__(world)
-        self._hr, self._policy = hr, policy
-        self._watch = Watch(policy, range(hr.every_days, world.scenario.days + hr.every_days, hr.every_days))
+        self._hr, self._policy = hr, policy.over(hr.window)
+        days = range(hr.every_days, world.scenario.days + hr.every_days, hr.every_days)
+        self._watch = Watch(self._policy, days, world.zero // DAY)
         self._needed = set(self._watch.days)
-        self._readings = readings(world, policy.reads, window_of(hr.window, policy))
+        self._readings = readings(world, policy.reads, self._policy.spec.window)
         self._plans: dict[int, tuple[int, str]] = {}  # officer -> day of its end, name
         self._counts: dict[int, int] = {}
         self._away: dict[int, int] = {}

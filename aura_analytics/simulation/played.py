@@ -20,6 +20,7 @@ from aura_analytics.simulation.readings import Watch, readings
 from aura_analytics.simulation.run import SimulationRun, simulate
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.streams import Streams
+from aura_analytics.simulation.worktime import DAY
 from aura_analytics.simulation.world import World
 
 __all__ = ["Task", "collected", "mean_of", "outcome", "played"]
@@ -84,16 +85,14 @@ def _worlds(task: Task) -> list[dict[str, Any]]:
     return _read(scenario, policy, seed, numbers, *more)
 
 
-def _read(
-    scenario: Scenario, policy: Policy, seed: int, numbers: list[int], every: int, window: str | None
-) -> list[dict[str, Any]]:
+def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], every: int) -> list[dict[str, Any]]:
     """Worlds side by side, read by the rule at every reading."""
     world = World(scenario, [Streams(seed, number) for number in numbers])
     person = np.array([group.kind == "officer" for group in scenario.officers])[
         world.officer_group
     ]  # no rule is meant for machines
-    watch = Watch(policy, range(every, scenario.days + 1, every))
-    seen = readings(world, policy.reads, window)
+    watch = Watch(policy, range(every, scenario.days + 1, every), world.zero // DAY)
+    seen = readings(world, policy.reads, policy.spec.window)
     size = len(world.officers)
     first = np.zeros(size * len(numbers), dtype=np.int64)
     flips, flagged = np.zeros(len(numbers), dtype=np.int64), np.zeros(len(first), dtype=bool)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from copy import deepcopy
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Protocol
 
@@ -18,13 +19,14 @@ import polars as pl
 from aura_analytics import events as contract
 from aura_analytics.cases import DECISIONS, EVALUATIONS, HANDLED, OUTCOMES, RATINGS, Fact
 from aura_analytics.clock.times import parse_span
-from aura_analytics.dossier.board import assembled, grouped, needs_of
-from aura_analytics.dossier.history import readings_needed
+from aura_analytics.dossier.history import COARSE, reads_sums
 from aura_analytics.dossier.state import DossierState
+from aura_analytics.dossier.summary import assembled, grouped, needs_of
 from aura_analytics.dossier.sums import RunningSums
 from aura_analytics.events import SCHEMA
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.rules.over_time import Fold
 from aura_analytics.simulation.emission import Emitter, score_place, scores
 from aura_analytics.simulation.worktime import DAY
 
@@ -214,7 +216,7 @@ class _FromLog:
         self._coming = pl.concat([self._coming, self._emitter.until(0)])
         self._state.append(self._coming.filter(pl.col("ts") <= at))
         self._coming = self._coming.filter(pl.col("ts") > at)
-        board = self._state.dossiers(at, self._window)
+        board = self._state.dossiers(at, self._window or "all").drop("counted")
         numbers = pl.Series([self._places.get(name, -1) for name in board["actor"]], dtype=pl.Int64)
         return board.with_columns(number=numbers)
 
@@ -228,39 +230,48 @@ class Watch:
         The policy; with persistence or hysteresis, earlier readings count as they do for a real log.
     days
         Days at whose beginning it is read.
+    origin
+        The day before the world's first one, in days since 1970.
     """
 
-    def __init__(self, policy: Policy, days: Iterable[int]) -> None:
-        self._policy = policy
-        self._count, step = readings_needed(policy)
-        self._step = max(round(step / timedelta(days=1)), 1)
+    def __init__(self, policy: Policy, days: Iterable[int], origin: int) -> None:
+        self._policy, self._origin = policy, origin
         self._asked = set(days)
-        self._last = pl.DataFrame()
-        self._boards: dict[int, pl.DataFrame] = {}
+        self._fold: Fold | None = Fold(policy.spec) if policy.spec.over_time else None
+        self._last: tuple[pl.DataFrame, Fold | None] = pl.DataFrame(), None
+        self._numbers: dict[str, int] = {}
 
     @property
     def days(self) -> list[int]:
         """All days whose dossiers are needed."""
-        back = {day - i * self._step for day in self._asked for i in range(self._count)}
+        back = set(self._asked)
+        if self._policy.spec.sticky:
+            stride = 1 if reads_sums(self._policy) else COARSE
+            back |= {day for day in range(1, max(back, default=0)) if (self._origin + day) % stride == 0}
+        elif self._fold is not None and (spec := self._policy.spec).persistence is not None and spec.step is not None:
+            step = max(round(spec.step / timedelta(days=1)), 1)
+            back |= {day - i * step for day in self._asked for i in range(spec.persistence.m)}
         return sorted(day for day in back if day > 0)
 
     def read(self, day: int, board: pl.DataFrame) -> list[int]:
-        """The numbers of the officers who are flagged on a day, if its verdicts are asked for; otherwise the board is only kept
+        """The numbers of the officers who are flagged on a day, if its verdicts are asked for; otherwise the board only counts
         for later.
         """
-        stacked = board
-        if self._count > 1:
-            self._boards[day] = board
-            self._boards = {kept: each for kept, each in self._boards.items() if kept > day - self._count * self._step}
-            earlier = [self._boards[at] for i in range(self._count - 1, 0, -1) if (at := day - i * self._step) in self._boards]
-            stacked = pl.concat([part.select(board.columns) for part in [*earlier, board] if part.height] or [board])
-        if day not in self._asked or not board.height:
-            return []
-        self._last = stacked
-        verdicts = self._policy.evaluate(stacked, texts="none").tail(board.height)
-        return board["number"].filter((verdicts["verdict"] == "flag") & (board["number"] >= 0)).to_list()
+        found: list[int] = []
+        if day in self._asked and (board.height or self._fold is not None):
+            self._last = board, deepcopy(self._fold)
+            verdicts = self._policy.evaluate(board, texts="none", past=self._fold)
+            found = board["number"].filter((verdicts["verdict"] == "flag") & (board["number"] >= 0)).to_list()
+        if self._fold is not None and board.height:
+            self._numbers |= dict(board.filter(pl.col("number") >= 0).select("actor", "number").iter_rows())
+            self._policy.read_into(self._fold, board)
+        if self._fold is not None and day in self._asked:  # who stands flagged and fell silent
+            silent = set(self._fold.standing()).difference(board["actor"].to_list() if board.height else ())
+            found += [self._numbers[name] for name in sorted(silent) if name in self._numbers]
+        return found
 
     def reasons(self, actor: str) -> list[str]:
         """Why the last reading says of somebody what it says."""
-        verdicts = self._policy.evaluate(self._last, texts="reasons")
-        return list(verdicts.filter(pl.col("actor") == actor)["reasons"][-1])
+        board, past = self._last
+        verdicts = self._policy.evaluate(board, texts="reasons", past=past).filter(pl.col("actor") == actor)
+        return list(verdicts["reasons"][-1]) if verdicts.height else ["the flag stands; nothing was recorded in the window"]

@@ -11,7 +11,6 @@ import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
-from aura_analytics.simulation.loop import window_of
 from aura_analytics.simulation.played import BATCH, collected, mean_of
 from aura_analytics.simulation.rates import COUNTED, LOOP_RATES, RATES, LoopComparison, PolicyComparison, RuleErrorRates
 from aura_analytics.simulation.readings import is_direct
@@ -83,11 +82,11 @@ def rule_error_rates(
             next="play longer, or read more often",
         )
         raise ParameterError(problem)
-    window = window_of(window, rule)
+    rule = rule.over(window)
     side = 1 if alone else max(1, int(BATCH // max(world.cases_expected, 1)))
-    common = ("rates", world.model_dump_json(), rule.spec.model_dump_json(by_alias=True), seed, every_days, window)
+    common = ("rates", world.model_dump_json(), rule.spec.model_dump_json(by_alias=True), seed, every_days)
     found = collected(common, replications, side, workers, folder, progress)
-    return _summed(found, world, rule, window)
+    return _summed(found, world, rule, rule.spec.window)
 
 
 def _checked(scenario: ScenarioLike, days: int | None, **numbers: int) -> Scenario:

@@ -176,7 +176,7 @@ def test_state_moves_the_window_exactly(log: Any) -> None:
 
 
 def test_running_sums_are_exact_and_say_when_they_cannot_be_kept() -> None:
-    from aura_analytics.dossier.board import collected
+    from aura_analytics.dossier.summary import collected
     from aura_analytics.dossier.sums import RunningSums
     from aura_analytics.metrics import Mean, Quantile
     from aura_analytics.metrics.kinds.base import Context

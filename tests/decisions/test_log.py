@@ -342,7 +342,7 @@ def test_a_decision_log_is_events(any_log: AccountabilityLogger) -> None:
     table = log.to_events()
     assert aura.events.validate(table).equals(table) and log.to_events().equals(table)
     assert table.group_by("type").len().sort("type").rows() == [("OUTCOME", 42), ("ROUTED", 45)]
-    board = aura.dossiers(table, window=None)
+    board = aura.dossiers(table, window="all")
     rates = {row["component"]: (row["outcomes"], row["successes"]) for row in log.component_outcomes().iter_rows(named=True)}
     for row in board.iter_rows(named=True):
         n, k = rates[row["actor"]]
@@ -355,11 +355,11 @@ def test_the_report_and_rules_work_for_components(log: AccountabilityLogger, tmp
 
     for i in range(240):
         decided(log, f"agent:{i % 4}", ended="success" if i % 4 < 3 or i % 5 == 0 else "failure")
-    page = aura.write_report(log.to_events(), tmp_path / "r.html", window=None).read_text()
+    page = aura.write_report(log.to_events(), tmp_path / "r.html", window="all").read_text()
     assert "Funnel: success of agents and components" in page and "agent:3" in page
     rule = {"id": "fails", "when": {"metric": "success_rate", "below": 0.7, "limit": "upper"}}
-    policy = aura.Policy({"name": "components", "kinds": ["component"], "rules": [rule], "evidence": {"both_verdicts": False}})
-    verdicts = policy.evaluate(aura.dossiers(log.to_events(), window=None))
+    policy = aura.Policy({"name": "components", "kinds": ["component"], "rules": [rule], "window": "all"})
+    verdicts = policy.evaluate(aura.dossiers(log.to_events(), window="all"))
     assert verdicts.filter(verdict="flag")["actor"].to_list() == ["agent:3"]
 
 

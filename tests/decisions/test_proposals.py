@@ -68,7 +68,7 @@ def test_from_proposal_to_approval(any_log: AccountabilityLogger, file: Path, tm
     assert events["actor"].to_list() == ["agent:bad", "agent:good"]
     said = json.loads(events["attributes"][0])
     assert (said["action"], said["approver"], said["reason"], said["after"]) == ("confidence", "A. Lee", "reviewed", bad.after)
-    assert aura.dossiers(any_log.to_events(), window=None).height == 7
+    assert aura.dossiers(any_log.to_events(), window="all").height == 7
 
     # the same outcomes never count twice, and a change is made of the confidence before all changes
     again = any_log.propose_adjustments(file, method=method)  # type: ignore[arg-type]

@@ -269,7 +269,7 @@ def test_overrides_are_tracked_and_learned_from(any_log: AccountabilityLogger) -
     counts = {row["component"]: row["n"] for row in log.learn_from_outcomes("adjusted").iter_rows(named=True)}
     assert counts == {"agent:a": 30, "agent:b": 40, "agent:c": 8}
     assert set(log.learn_from_outcomes()) == {"agent:a", "agent:b"}
-    board = {row["actor"]: row for row in aura.dossiers(log.to_events(), window=None).iter_rows(named=True)}
+    board = {row["actor"]: row for row in aura.dossiers(log.to_events(), window="all").iter_rows(named=True)}
     assert (board["agent:a"]["overridden_rate"], board["agent:a"]["overridden_rate_n"]) == (0.25, 40)
     assert (board["agent:a"]["success_rate_n"], board["agent:c"]["success_rate_n"]) == (30, 8)
     said = [json.loads(text) for text in log.to_events().filter(type="OVERRIDE")["attributes"]]
@@ -281,7 +281,7 @@ def test_a_log_in_a_ledger_is_shared_with_its_events(url: str, tmp_path: Path) -
         log = AccountabilityLogger(ledger)
         name = decided(log, "agent:a", ended="success")
         assert ledger.record_events(log.to_events()) == 2 == ledger.record_events(log.to_events()) + 2
-        assert aura.dossiers(ledger.events(), window=None)["success_rate"].to_list() == [1.0]
+        assert aura.dossiers(ledger.events(), window="all")["success_rate"].to_list() == [1.0]
         assert ledger.verify().ok
         with pytest.raises(EventError, match="request id is taken"):
             log.log_decision("x", {}, {}, request_id=name)

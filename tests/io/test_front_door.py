@@ -106,7 +106,7 @@ def test_what_was_played_and_what_was_logged_are_events(tmp_path: Path) -> None:
     log = aura.AccountabilityLogger(tmp_path / "log.jsonl")
     name = log.log_decision("build", {}, {"execution_order": ["agent:a"], "total_confidence": 0.8})
     log.log_outcome(name, aura.Outcome(aura.OutcomeType.SUCCESS, 3.0))
-    assert aura.dossiers(log, window=None).equals(aura.dossiers(log.to_events(), window=None))
+    assert aura.dossiers(log, window="all").equals(aura.dossiers(log.to_events(), window="all"))
 
 
 @pytest.mark.parametrize(

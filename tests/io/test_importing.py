@@ -29,7 +29,7 @@ def test_small_bank_log_worked_by_hand(fixtures: Path) -> None:
         ("A5", "DECISION", "bob", "engine", "REJECT", "REJECT"),
     ]
     # A5 was recommended twice; the last one before the verdict counts
-    board = aura.dossiers(table, window=None)
+    board = aura.dossiers(table, window="all")
     anne = board.filter(actor="anne").row(0, named=True)
     assert (anne["override_rate"], anne["override_rate_n"]) == (0.5, 2)
     assert anne["avg_processing_hours"] == 30.0  # A1 12 h, A2 48 h, both from OPENED

@@ -13,7 +13,7 @@ from aura_analytics.widgets.pages import PageMaker
 
 def _written(events: EventsLike, policy: PolicyLike, path: Path, **options: Any) -> tuple[Path, str, list[str]]:
     rules = as_policy(policy)
-    verdicts = rules.evaluate(dossiers(events, **options))
+    verdicts = rules.evaluate(dossiers(events, policy=rules, **options))
     flagged = verdicts.filter(pl.col("verdict") == "flag")["actor"].to_list()
     path.write_text("<ul>" + "".join(f"<li>{name}</li>" for name in flagged) + "</ul>", encoding="utf-8")
     return path, f"{len(flagged)} names", flagged

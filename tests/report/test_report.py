@@ -44,7 +44,7 @@ def test_two_lists_side_by_side_and_why_they_differ(fixtures: Path, tmp_path: Pa
         [{"type": kind, "actor": actor, "ts": "2026-01-05"} for actor, many in kinds.items() for kind in many]
     )
     sound, naive = (aura.Policy.from_yaml(fixtures / f"policies/rate_{name}.yaml") for name in ("sound", "naive"))
-    text = aura.write_report(log, tmp_path / "r.html", window=None, policy=sound, compare=naive).read_text()
+    text = aura.write_report(log, tmp_path / "r.html", window="all", policy=sound, compare=naive).read_text()
     text = " ".join(re.sub(r"<[^>]+>", " ", text).split())
     assert "rate_sound 1 of 4 flagged" in text and "rate_naive 3 of 4 flagged" in text
     assert "1 never once issued the verdict that agrees with the recommendation" in text

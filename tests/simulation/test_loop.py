@@ -299,9 +299,7 @@ def test_readings_are_the_dossiers_of_the_log(metrics: list[str]) -> None:
 
 
 def test_policies_that_look_back() -> None:
-    """A rule with persistence flags later than the same rule without, and as `latest_verdicts` says of the log."""
-    from aura_analytics.dossier.history import latest_verdicts
-
+    """A rule with persistence flags later than the same rule without, and as `dossiers` says of the log."""
     rule = {"name": "p", "window": "20d", "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.3}}]}
     lasting = {**rule, "persistence": {"k": 2, "m": 2, "step": "10d"}}
     scenario = Scenario.read({**ONE, "days": 60, "officers": [ONE["officers"][0], STRICT]})
@@ -311,12 +309,8 @@ def test_policies_that_look_back() -> None:
     flagged = None
     for day in range(5, 61, 5):
         at = datetime(2026, 1, 5, tzinfo=timezone.utc) + timedelta(days=day)
-        board = aura.dossiers(run.events, at, "20d", metrics=policy.metrics)
-        if (
-            flagged is None
-            and "strict"
-            in latest_verdicts(policy, board, run.events, "20d", metrics=policy.metrics).filter(verdict="flag")["actor"]
-        ):
+        board = aura.dossiers(run.events, at, policy=policy, metrics=policy.metrics)
+        if flagged is None and "strict" in board.filter(pip_status="flag")["actor"]:
             flagged = day
     assert found[1].worlds["delay_days"][0] == flagged
 

@@ -15,7 +15,6 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics import Policy, Scenario, fit_scenario, simulate
-from aura_analytics.dossier.history import latest_verdicts
 from aura_analytics.errors import FileMissingError, ParameterError, RuleError
 from aura_analytics.rules.policy import as_policy
 from aura_analytics.simulation.streams import Streams
@@ -83,9 +82,8 @@ def test_hr_does_what_the_log_says(policy: Policy, every: int) -> None:
     for day in range(every, 70, every):
         at = START + timedelta(days=day)
         # what HR does at an instant is not yet there when it reads
-        board = aura.dossiers(run.events, at - timedelta(microseconds=1), "14d", metrics=policy.metrics)
-        verdicts = latest_verdicts(policy, board, run.events, "14d", metrics=policy.metrics)
-        for actor in verdicts.filter(verdict="flag")["actor"].to_list():
+        board = aura.dossiers(run.events, at - timedelta(microseconds=1), "14d", policy=policy, metrics=policy.metrics)
+        for actor in board.filter(pip_status="flag")["actor"].to_list():
             if actor != "m" and busy.get(actor, at) <= at:
                 wanted.append((at, actor))
                 length = 7 if (at, actor) in {(row["ts"], row["actor"]) for row in did(run, "plan_opened")} else 14

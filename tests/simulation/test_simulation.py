@@ -196,7 +196,7 @@ def test_events_are_like_real_ones(tmp_path: Path) -> None:
     with aura.Ledger(tmp_path / "s.db", mirror=False) as ledger:
         assert ledger.record_events(run.events) == run.events.height
     aura.write_report(run.events, tmp_path / "r.html")
-    board = aura.dossiers(run.events, window=None).filter(actor_kind="officer")
+    board = aura.dossiers(run.events, window="all").filter(actor_kind="officer")
     truth = run.truth.cases.filter(pl.col("end") <= run.events["ts"].max())
     want = truth.group_by("officer").agg(rate=pl.col("override").mean(), n=pl.len()).sort("officer")
     done = run.events.filter(pl.col("type").is_in(["DECISION", "OVERRIDE"])).group_by("actor").len().sort("actor")
@@ -363,7 +363,7 @@ def test_the_perfect_officer_of_the_fraud_unit() -> None:
             .item()
         )
         mine = run.events.join(cases.select("case_id"), on="case_id", how="semi")
-        board = aura.dossiers(mine, window=None, metrics=policy.metrics).filter(actor_kind="officer")
+        board = aura.dossiers(mine, window="all", metrics=policy.metrics).filter(actor_kind="officer")
         for actor in policy.evaluate(board, texts="none").filter(verdict="flag")["actor"]:
             flagged[actor] += 1
     assert flagged["rubber_stamp"] == 0

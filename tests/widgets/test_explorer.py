@@ -18,7 +18,6 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics import Policy
-from aura_analytics.dossier.history import latest_verdicts
 from aura_analytics.errors import ParameterError
 from aura_analytics.metrics import Count
 from aura_analytics.metrics.catalogue import METRICS
@@ -46,10 +45,8 @@ def ledger(tmp_path: Path) -> Iterator[aura.Ledger]:
 @pytest.mark.parametrize("policy", [None, LASTING], ids=["gate", "lasting"])
 def test_the_board_is_the_dossiers(policy: Policy | None) -> None:
     state = ExplorerState(LOG, policy, sla="72h")
-    chosen, window = policy or Policy.evidence_gated(), state.window
-    board = aura.dossiers(LOG, window=window, sla="72h", policy=policy)
-    said = latest_verdicts(chosen, board, LOG, window, sla="72h")
-    joined = state.board.sort("actor").join(said.select("actor", want="verdict"), on="actor")
+    board = aura.dossiers(LOG, window=state.window, sla="72h", policy=policy)
+    joined = state.board.sort("actor").join(board.select("actor", want="pip_status"), on="actor")
     judged = joined.filter(pl.col("verdict") != "not_judged")
     assert judged["verdict"].to_list() == judged["want"].cast(pl.String).to_list() and judged.height
     assert state.board.sort("actor").drop("verdict").equals(board)
@@ -225,9 +222,11 @@ def test_a_policy_on_the_whole_log_is_read_over_the_whole_log() -> None:
         }
     )
     state = ExplorerState(LOG, whole)
-    board = aura.dossiers(LOG, window=None)
+    board = aura.dossiers(LOG, window="all")
     want = whole.evaluate(board)
-    assert state.window is None and state.board.sort("actor").drop("verdict").equals(aura.dossiers(LOG, window=None, policy=whole))
+    assert state.window == "all" and state.board.sort("actor").drop("verdict").equals(
+        aura.dossiers(LOG, window="all", policy=whole)
+    )
     judged = state.board.filter(pl.col("verdict") != "not_judged").join(want.select("actor", want="verdict"), on="actor")
     assert judged["verdict"].to_list() == judged["want"].cast(pl.String).to_list()
 

@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 
 import aura_analytics as aura
 from aura_analytics import Policy, Scenario
-from aura_analytics.dossier.history import latest_verdicts
 from aura_analytics.errors import ParameterError
 from aura_analytics.rules.engine import VERDICTS
 from aura_analytics.simulation.scenario import shipped
@@ -57,10 +56,9 @@ def test_any_state_is_its_policy(which: str, data: st.DataObject) -> None:
         else:
             state.set(setting.key, data.draw(st.floats(setting.low, setting.high)))
     policy = state.policy
-    board = aura.dossiers(LOG, window=policy.spec.window, metrics=policy.metrics)
-    verdicts = latest_verdicts(policy, board, LOG, policy.spec.window, metrics=policy.metrics)
+    board = aura.dossiers(LOG, policy=policy, metrics=policy.metrics)
     assert state.actors.equals(board["actor"])
-    assert [VERDICTS[code] for code in state.verdicts] == verdicts["verdict"].cast(pl.String).to_list()
+    assert [VERDICTS[code] for code in state.verdicts] == board["pip_status"].cast(pl.String).to_list()
 
 
 def test_who_enters_and_who_leaves() -> None:
@@ -200,7 +198,7 @@ ROLES = Policy(
 @pytest.mark.parametrize("policy", [WHOLE_LOG, LATER, ROLES], ids=["anytime", "whole log", "roles"])
 def test_verdicts_and_the_file_are_the_policy_s(policy: Policy, tmp_path: Path) -> None:
     state = TunerState(LOG, policy)
-    board = aura.dossiers(LOG, window=policy.spec.window, roles=policy.roles)
+    board = aura.dossiers(LOG, policy=policy)
     want = policy.evaluate(board)
     mine = dict(zip(state.actors.to_list(), [VERDICTS[code] for code in state.verdicts], strict=True))
     assert mine == {

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.extent import WORK, last_work
 from aura_analytics.cases.own_events import of_actor
+from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.clock.times import parse_as_of, span_of_time
-from aura_analytics.dossier.board import dossiers
-from aura_analytics.dossier.history import latest_verdicts, readings_needed
+from aura_analytics.dossier.board import count_of
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.dossier.state import DossierState
 from aura_analytics.dossier.tracing import observations
@@ -31,9 +32,10 @@ from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
 from aura_analytics.metrics.wording import cards
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.grammar import comparisons
+from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
-from aura_analytics.widgets.shared.sources import WORK, last_work, source_of
+from aura_analytics.widgets.shared.sources import source_of
 
 if TYPE_CHECKING:
     from aura_analytics.hr.plans import ImprovementPlan
@@ -122,16 +124,16 @@ class ExplorerState:
         calendar: CalendarLike = None,
         roles: RolesLike = None,
     ) -> None:
-        self.policy: Policy = as_policy(policy)
+        self.policy: Policy = as_policy(policy).over(window)
         self.metrics: dict[str, Metric] = {one.name: one for one in (*metrics_named(metrics), *self.policy.reads)}
-        chosen = self.policy.spec.window if window is None else window
-        self.window: str | timedelta | None = None if chosen == "all" else chosen
+        self.window: str = times.window_text(self.policy.window)
         self._as_of = None if as_of is None else parse_as_of(as_of)
         self._timing: dict[str, Any] = {"sla": parse_sla(sla) or None, "calendar": as_calendar(calendar)}
         self._roles = as_roles(roles) or self.policy.roles
         self._lock = threading.RLock()
         self._said: pl.DataFrame | None = None
         self._first: datetime | None = None
+        self._past: Fold | None = None
         self._state: DossierState | None = None
         self._frame = pl.DataFrame()
         self.as_of: datetime | None = None
@@ -167,11 +169,12 @@ class ExplorerState:
         options = self._options
         if self._state is not None:
             self.as_of = self._state.last
-            board = self._state.dossiers(None, self.window, policy=self.policy, roles=self._roles)
+            judgement = self._state.judged(policy=self.policy, roles=self._roles)
         else:
             self.as_of = self._as_of or last_work(self.events)
-            board = dossiers(self.events, self.as_of, self.window, policy=self.policy, **options)
-        verdicts = latest_verdicts(self.policy, board, self.events, self.window, texts="none", **options)
+            judgement = count_of(self.policy, **options).judged(self.events, self.as_of)
+        board, verdicts, self._past = judgement
+        assert verdicts is not None  # what the policy reads is among the metrics
         judged = pl.Series(applies(board, self.policy.spec))
         said = verdicts.with_columns(
             verdict=pl.when(judged).then(pl.col("verdict").cast(pl.String)).otherwise(pl.lit("not_judged"))
@@ -188,8 +191,7 @@ class ExplorerState:
     def verdicts(self) -> pl.DataFrame:
         """What the policy says of everybody, with its texts, as `Policy.evaluate`."""
         if self._said is None:
-            options = self._options
-            self._said = latest_verdicts(self.policy, self._plain, self.events, self.window, **options)
+            self._said = self.policy.evaluate(self._plain, past=self._past)
         return self._said
 
     def found(self, text: str = "", verdict: str | None = None, kind: str | None = None) -> list[str]:
@@ -278,8 +280,8 @@ class ExplorerState:
         mine = pl.col("actor") == self._open()
         # where the others and the past do not matter, one row is put into words instead of all
         leaves = [leaf for rule in self.policy.spec.rules for leaf in comparisons(rule.when)]
-        alone = readings_needed(self.policy)[0] == 1 and all(leaf.numbers for leaf in leaves)
-        rows = self.policy.evaluate(self._plain.filter(mine)) if alone else self.verdicts.filter(mine)
+        alone = all(leaf.numbers for leaf in leaves)
+        rows = self.policy.evaluate(self._plain.filter(mine), past=self._past) if alone else self.verdicts.filter(mine)
         return rows.row(0, named=True) if rows.height else None
 
     @property
@@ -289,7 +291,7 @@ class ExplorerState:
         if verdict is None:
             over = (
                 "in the whole log"
-                if self.window is None
+                if self.window == times.ALL
                 else f"in the {span_of_time(self.window)} up to {self.as_of:%Y-%m-%d %H:%M} UTC"
             )
             return [f"no events {over}"]

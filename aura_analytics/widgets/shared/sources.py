@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
-from aura_analytics.cases.collecting import collect
-from aura_analytics.clock.times import parse_as_of
 from aura_analytics.io.front_door import EventsLike, as_events, is_ledger_address
 from aura_analytics.simulation.run import SimulationRun
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
 
-__all__ = ["WORK", "Source", "last_work", "source_of"]
-
-# what HR does is no work, and moves no dossier
-WORK = pl.col("type") != "HR_ACTION"
+__all__ = ["Source", "source_of"]
 
 
 @dataclass(frozen=True)
@@ -55,9 +49,3 @@ def opened(given: EventsLike) -> Ledger | None:
 
         return _Ledger(cast("str | Path", given), create=False)
     return cast("Ledger", given) if hasattr(given, "events_upto") and not isinstance(given, type) else None
-
-
-def last_work(events: pl.LazyFrame) -> datetime | None:
-    """The time of the last event that is work; None without any."""
-    last = collect(events.filter(WORK).select(pl.col("ts").max())).item()
-    return None if last is None else parse_as_of(last)

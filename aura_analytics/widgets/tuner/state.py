@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
+from aura_analytics.cases.extent import last_work
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.clock.times import parse_as_of, parse_span
@@ -30,7 +31,7 @@ from aura_analytics.simulation.readings import is_direct
 from aura_analytics.simulation.scenario import ScenarioLike, as_scenario
 from aura_analytics.version import __version__
 from aura_analytics.widgets.shared.setting import Setting, checked
-from aura_analytics.widgets.shared.sources import last_work, source_of
+from aura_analytics.widgets.shared.sources import source_of
 from aura_analytics.widgets.tuner.error_bank import ErrorBank
 from aura_analytics.widgets.tuner.threshold_grid import count_grid
 
@@ -138,12 +139,10 @@ class TunerState:
         offered = [WHOLE] if anytime else [*windows, self._window or WHOLE]
         self._windows = tuple(dict.fromkeys(offered)) if self._events is not None else ()
         self._heard: list[Callable[[], None]] = []
-        persistence = self.saved.spec.persistence
-        self._step = parse_span(persistence.step if persistence else "30d")
         self._rules, self._k, self._m = self._saved()
         self._scenario = None if scenario is None else as_scenario(scenario)
         self._worlds, self._seed = worlds, seed
-        self._bank: dict[str | None, ErrorBank] = {}
+        self._bank: dict[tuple[str | None, int], ErrorBank] = {}
         self._saved_errors: dict[str, float] | None = None
         self._compute()
 
@@ -223,7 +222,7 @@ class TunerState:
         rules = [rule.model_copy(update={"when": self._rules[rule.id]}) for rule in spec.rules]
         persistence = None
         if self._m > 1 or spec.persistence is not None:
-            persistence = {"k": self._k, "m": self._m, "step": spec.persistence.step if spec.persistence else "30d"}
+            persistence = {"k": self._k, "m": self._m, "step": spec.persistence.step if spec.persistence else None}
         data = spec.model_dump(by_alias=True) | {
             "rules": [rule.model_dump(by_alias=True) for rule in rules],
             "persistence": persistence,
@@ -300,7 +299,9 @@ class TunerState:
         if key not in self._boards:
             assert self._events is not None and self._as_of is not None
             metrics = self.saved.reads
-            frame = dossiers(self._events, self._as_of - back * self._step, self._window, metrics=metrics, **self._options)
+            past = self._as_of - back * self._step
+            judged = self.saved if self.saved.spec.over_time and not back else None  # who fell silent and stays flagged is shown
+            frame = dossiers(self._events, past, self._window or WHOLE, metrics=metrics, policy=judged, **self._options)
             self._boards[key] = self._warmed(Board(frame))
         return self._boards[key]
 
@@ -313,6 +314,20 @@ class TunerState:
                 for level in {*LEVELS, leaf.confidence} if leaf.limit is not None else ():
                     board.limits(leaf.kind, 2 * level - 1)
         return board
+
+    @property
+    def _step(self) -> timedelta:
+        """Time between readings: the saved policy's, by default the window, so that no event counts twice."""
+        return self._apart(self._window)
+
+    def _apart(self, window: str | None) -> timedelta:
+        saved = self.saved.spec.persistence
+        return parse_span((saved.step if saved else None) or window or "30d")
+
+    def _every(self, m: int, window: str | None) -> int:
+        """Days between the readings in which errors are counted: a step where several count, otherwise 30."""
+        several = m > 1 or self.saved.spec.persistence is not None
+        return max(self._apart(window).days, 1) if several else 30
 
     def _compute(self) -> None:
         self.verdicts: NDArray[np.int8] = self._verdicts(self._rules, self._k, self._m)
@@ -401,7 +416,8 @@ class TunerState:
         """Days of the scenario in which errors are counted, how many worlds of it are played, and every how many days they are
         read; zeros without one.
         """
-        return (0, 0, 0) if self._scenario is None else (self._scenario.days, self._worlds, self._step.days)
+        every = self._every(self._m, self._window)
+        return (0, 0, 0) if self._scenario is None else (self._scenario.days, self._worlds, every)
 
     @property
     def saved_errors(self) -> dict[str, float] | None:
@@ -414,9 +430,10 @@ class TunerState:
         alone = self.saved.roles or any(not leaf.numbers for rule in rules.values() for leaf in comparisons(rule))
         if self._scenario is None or alone or not is_direct(self.saved.reads):
             return None
-        if window not in self._bank:
-            self._bank[window] = ErrorBank(self._scenario, self.saved, window, self._step.days or 1, self._worlds, self._seed)
-        bank = self._bank[window]
+        key = window, self._every(m, window)
+        if key not in self._bank:
+            self._bank[key] = ErrorBank(self._scenario, self.saved, *key, self._worlds, self._seed)
+        bank = self._bank[key]
         return bank.rates([self._codes(condition, bank.board) == engine.FLAG for condition in rules.values()], k, m)
 
     @property
@@ -562,7 +579,7 @@ class TunerState:
             world = hashlib.sha256(self._scenario.model_dump_json().encode()).hexdigest()
             lines.append(
                 f"Worlds: {self._worlds} of {self._scenario.name} ({self._scenario.days} days, {world}), seed "
-                f"{self._seed}, read every {self._step.days} days: "
+                f"{self._seed}, read every {self._every(self._m, self._window)} days: "
                 f"{'nobody there does well' if np.isnan(wrong['false_flags']) else false}, "
                 f"{'nobody there is made to underperform' if np.isnan(wrong['missed']) else missed}."
             )
@@ -581,7 +598,7 @@ class TunerState:
     def digest(self) -> str:
         """SHA-256 of the dossiers behind the verdicts."""
         frame = self._board(0).frame
-        columns = [name for name in frame.columns if frame.schema[name] != pl.List]
+        columns = [name for name in frame.columns if not frame.schema[name].is_nested()]
         return hashlib.sha256(frame.select(columns).write_csv().encode()).hexdigest()
 
     def __repr__(self) -> str:

@@ -1,0 +1,102 @@
+"""How far a log reaches: its last event about work, what it holds up to there, and what lies beyond.
+
+Events that say what was decided about people (HR actions) are no work: a signature of today must not move the window of last
+year's log, or empty its board.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from datetime import datetime
+
+import polars as pl
+
+from aura_analytics.cases.collecting import collect
+from aura_analytics.clock import times
+from aura_analytics.events import RECORD_TYPES
+
+__all__ = ["WORK", "Extent", "extent", "last_work"]
+
+_PRIME = 2**31 - 1  # sums of remainders of it stay far within 64 bits
+WORK: pl.Expr = ~pl.col("type").is_in(RECORD_TYPES)
+
+
+@dataclass
+class Extent:
+    """How far a log reaches.
+
+    Attributes
+    ----------
+    end
+        Time of the last event about work; of a log that holds none the last event; None for an empty log.
+    events
+        Events about work up to then, or up to the moment that was asked for.
+    times, acts
+        Sums over these events, in any order, from which `digest` is made.
+    beyond
+        Times of what is no work, microseconds since 1970.
+    """
+
+    end: datetime | None = None
+    events: int = 0
+    times: int = 0
+    acts: int = 0
+    beyond: list[int] = field(default_factory=list)
+    later: int | None = None
+
+    @property
+    def digest(self) -> str:
+        """Sixteen hexadecimal digits of what is counted here: number, times and types of the events."""
+        return hashlib.sha256(f"{self.events} {self.times} {self.acts}".encode()).hexdigest()[:16]
+
+    def after(self, moment: datetime) -> int:
+        """How many events lie after a moment, which is not before `end`."""
+        if self.later is not None:
+            return self.later
+        micro = times.epoch_micros(moment)
+        return sum(at > micro for at in self.beyond)
+
+    def add(self, other: Extent) -> None:
+        """Take in what came since."""
+        if other.end is not None:
+            self.end = other.end if self.end is None or not self.events else max(self.end, other.end)
+        self.events, self.times, self.acts = self.events + other.events, self.times + other.times, self.acts + other.acts
+        self.beyond += other.beyond
+
+
+def extent(events: pl.LazyFrame, as_of: datetime | None = None) -> Extent:
+    """How far a log reaches, in one pass over times and types.
+
+    Parameters
+    ----------
+    events
+        Events on the contract.
+    as_of
+        Look no further than here; default the last event about work.
+    """
+    micro = pl.col("ts").to_physical()
+    counted = WORK if as_of is None else WORK & (pl.col("ts") <= as_of)
+    rest = (micro % _PRIME).filter(counted)
+    code = (pl.col("type").to_physical().cast(pl.Int64) + 1).filter(counted)
+    row = collect(
+        events.select(
+            last=pl.col("ts").filter(WORK).max(),
+            events=counted.sum(),
+            times=rest.sum(),
+            acts=((rest * code) % _PRIME).sum(),
+            beyond=micro.filter(~WORK).implode(),
+            later=pl.lit(None) if as_of is None else (pl.col("ts") > as_of).sum(),
+        )
+    ).row(0, named=True)
+    beyond = list(row["beyond"] or ())
+    last = times.from_epoch_micros(max(beyond)) if row["last"] is None and beyond else row["last"]
+    end = None if last is None else times.parse_as_of(last)
+    return Extent(end, row["events"], row["times"] or 0, row["acts"] or 0, beyond, row["later"])
+
+
+def last_work(events: pl.LazyFrame) -> datetime | None:
+    """The time of the last event about work (of a log that holds none, of the last event); None for an empty log."""
+    row = collect(events.select(work=pl.col("ts").filter(WORK).max(), last=pl.col("ts").max())).row(0)
+    last = row[0] if row[0] is not None else row[1]
+    return None if last is None else times.parse_as_of(last)

@@ -1,0 +1,59 @@
+"""How a board was counted: window, limits, calendar, attribution and data, as a column that travels with it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from aura_analytics.clock import times
+from aura_analytics.errors import Problem
+
+if TYPE_CHECKING:
+    from aura_analytics.rules.grammar import PolicyFile
+
+__all__ = ["COUNTED", "counted_problems"]
+
+COUNTED = pl.Struct(
+    {
+        "window": pl.String(),  # such as 90d, or all
+        "sla": pl.String(),
+        "calendar": pl.String(),
+        "attribution": pl.String(),
+        "holding": pl.String(),
+        "confidence": pl.Float64(),
+        "policy": pl.String(),  # name and version of the policy behind pip_status
+        "events": pl.Int64(),  # events about work up to the end of the window, and a digest of them
+        "data": pl.String(),
+        "later": pl.Int64(),  # events after the end of the window, of any type
+    }
+)
+_WORDS = {
+    "sla": "limits of cases",
+    "calendar": "calendar",
+    "attribution": "attribution of ratings",
+    "holding": "holding of cases",
+}
+
+
+def counted_problems(board: pl.DataFrame, spec: PolicyFile) -> list[Problem]:
+    """Why a policy does not judge a board: it was counted over another window, or its readings in different ways."""
+    if "counted" not in board.columns or board.is_empty():
+        return []
+    ways = board["counted"].struct.unnest().select("window", *_WORDS).unique(maintain_order=True)
+    wanted, windows = times.window_text(spec.span), ways["window"].drop_nulls().unique(maintain_order=True).to_list()
+    problems = [
+        Problem(
+            "the board was counted over another window than the policy judges",
+            got=times.span_of_time(window),
+            expected=times.span_of_time(wanted),
+            next="count it with aura.dossiers(events, policy=...), or judge by policy.over(window)",
+        )
+        for window in windows
+        if window != wanted
+    ]
+    for name, words in _WORDS.items():
+        found = ways[name].unique(maintain_order=True).to_list()
+        if len(found) > 1:
+            problems.append(Problem(f"the readings were counted in different ways: {words}", got=", ".join(map(str, found))))
+    return problems
