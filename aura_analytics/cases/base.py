@@ -42,6 +42,11 @@ class Joins:
     verdicts: bool = False
     queue: bool = False
 
+    def include(self, other: Joins) -> bool:
+        """Whether a pass for these serves others too."""
+        pairs = ((self.clock, other.clock), (self.verdicts, other.verdicts), (self.queue, other.queue))
+        return all(mine or not theirs for mine, theirs in pairs)
+
 
 @dataclass(frozen=True, eq=False)
 class Fact:

@@ -18,7 +18,7 @@ from aura_analytics.events import RECORD_TYPES
 
 __all__ = ["WORK", "Extent", "extent", "last_work"]
 
-_PRIME = 2**31 - 1  # sums of remainders of it stay far within 64 bits
+_WORD = 2**64
 WORK: pl.Expr = ~pl.col("type").is_in(RECORD_TYPES)
 
 
@@ -61,7 +61,11 @@ class Extent:
         """Take in what came since."""
         if other.end is not None:
             self.end = other.end if self.end is None or not self.events else max(self.end, other.end)
-        self.events, self.times, self.acts = self.events + other.events, self.times + other.times, self.acts + other.acts
+        self.events, self.times, self.acts = (
+            self.events + other.events,
+            (self.times + other.times) % _WORD,
+            (self.acts + other.acts) % _WORD,
+        )
         self.beyond += other.beyond
 
 
@@ -76,23 +80,32 @@ def extent(events: pl.LazyFrame, as_of: datetime | None = None) -> Extent:
         Look no further than here; default the last event about work.
     """
     micro = pl.col("ts").to_physical()
-    counted = WORK if as_of is None else WORK & (pl.col("ts") <= as_of)
-    rest = (micro % _PRIME).filter(counted)
-    code = (pl.col("type").to_physical().cast(pl.Int64) + 1).filter(counted)
+    code = pl.col("type").to_physical().cast(pl.Int64) + 1
+    reached = events if as_of is None else events.filter(pl.col("ts") <= as_of)
+    # sums wrap at 64 bits, in whatever order they are taken; records are few, and taken out again
     row = collect(
-        events.select(
-            last=pl.col("ts").filter(WORK).max(),
-            events=counted.sum(),
-            times=rest.sum(),
-            acts=((rest * code) % _PRIME).sum(),
-            beyond=micro.filter(~WORK).implode(),
-            later=pl.lit(None) if as_of is None else (pl.col("ts") > as_of).sum(),
+        reached.select(
+            last=pl.col("ts").max(),
+            events=pl.len(),
+            times=micro.sum(),
+            acts=(micro * code).sum(),
+            beyond=pl.struct(micro.alias("ts"), code.alias("code")).filter(~WORK).implode(),
         )
     ).row(0, named=True)
-    beyond = list(row["beyond"] or ())
-    last = times.from_epoch_micros(max(beyond)) if row["last"] is None and beyond else row["last"]
-    end = None if last is None else times.parse_as_of(last)
-    return Extent(end, row["events"], row["times"] or 0, row["acts"] or 0, beyond, row["later"])
+    records = [(item["ts"], item["code"]) for item in row["beyond"] or ()]
+    times_of, acts_of = sum(at for at, _ in records), sum(at * kind for at, kind in records)
+    last = row["last"]
+    if records and row["events"] > len(records) and max(at for at, _ in records) == times.epoch_micros(last):
+        last = collect(reached.select(pl.col("ts").filter(WORK).max())).item()
+    later = None if as_of is None else collect(events.select(pl.len())).item() - row["events"]
+    return Extent(
+        None if last is None else times.parse_as_of(last),
+        row["events"] - len(records),
+        ((row["times"] or 0) - times_of) % _WORD,
+        ((row["acts"] or 0) - acts_of) % _WORD,
+        [at for at, _ in records],
+        later,
+    )
 
 
 def last_work(events: pl.LazyFrame) -> datetime | None:

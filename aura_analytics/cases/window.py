@@ -41,6 +41,8 @@ class Window:
         Which facts are asked for, and which of their columns somebody reads.
     options
         Attribution and timing.
+    beside
+        A window of the same events up to the same moment whose rows serve this one too, where they suffice.
 
     Attributes
     ----------
@@ -57,7 +59,9 @@ class Window:
         since: datetime | None,
         needs: Mapping[Fact, set[str]],
         options: Options | None = None,
+        beside: Window | None = None,
     ) -> None:
+        self._beside = beside
         self.as_of: datetime
         self.since: datetime | None
         self.needs: Mapping[Fact, set[str]]
@@ -82,7 +86,14 @@ class Window:
     @property
     def rows(self) -> pl.DataFrame | None:
         """The rows that follow cases: type, hash of the case, time, actor; None when no fact needs any."""
+        beside = self._beside
+        if beside is not None and beside.joins.include(self.joins):
+            return beside.rows
         return self.once("rows", lambda: follow_pass(self.past, self.joins))
+
+    def facts(self) -> Facts:
+        """The facts that are asked for."""
+        return Facts(self.as_of, self.since, {fact: fact.build(self, columns) for fact, columns in self.needs.items()})
 
 
 def follow_pass(past: pl.LazyFrame, joins: Joins) -> pl.DataFrame | None:
@@ -108,5 +119,4 @@ def build(
     events, as_of, since, needs, options
         As `Window`.
     """
-    window = Window(events, as_of, since, needs, options)
-    return Facts(as_of, since, {fact: fact.build(window, columns) for fact, columns in needs.items()})
+    return Window(events, as_of, since, needs, options).facts()

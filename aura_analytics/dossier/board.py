@@ -14,6 +14,7 @@ from aura_analytics import cases
 from aura_analytics.cases import COHORT, DECISIONS, Facts, Options
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import extent
+from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
@@ -210,8 +211,9 @@ class Count:
         """The board of a moment, with verdicts; default the end of the log."""
         reach = extent(events, as_of)
         end = reach.end if as_of is None else as_of
-        past = None if end is None or not self.policy.spec.over_time else self._past(events, end)
-        facts = self._facts(events, end, self.metrics)
+        window = None if end is None else self._window(events, end, self.metrics)
+        past = None if window is None or not self.policy.spec.over_time else self._past(events, window)
+        facts = Facts(datetime.min, None) if window is None else window.facts()
         standing = {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
         board = summarise(facts, self.metrics, self._context(end), also=standing)
         board = with_counted(with_roles(board, self.roles), self, reach, end)
@@ -225,7 +227,7 @@ class Count:
 
     def reading(self, events: pl.LazyFrame, end: datetime) -> pl.DataFrame:
         """Only the numbers that the policy reads, at a moment, with whether everybody ever agreed."""
-        facts = self._facts(events, end, self.policy.reads)
+        facts = self._window(events, end, self.policy.reads).facts()
         board = with_roles(summarise(facts, self.policy.reads, self._context(end)), self.roles)
         if not self.policy.spec.evidence.both_verdicts:
             return board
@@ -236,17 +238,15 @@ class Count:
     def _context(self, end: datetime | None) -> Context:
         return Context(end or datetime.min, self.confidence, self.sla, self.options.calendar)
 
-    def _facts(self, events: pl.LazyFrame, end: datetime | None, metrics: tuple[Metric, ...]) -> Facts:
-        if end is None:
-            return Facts(datetime.min, None)
+    def _window(self, events: pl.LazyFrame, end: datetime, metrics: tuple[Metric, ...]) -> Window:
         needs = needs_of(metrics)
         if not self.sla and all(one.needs_sla for one in metrics if one.table == COHORT):
             needs.pop(COHORT, None)
-        since = None if self.policy.window is None else end - self.policy.window
-        return cases.build(events, end, since, needs, self.options)
+        return Window(events, end, None if self.policy.window is None else end - self.policy.window, needs, self.options)
 
-    def _past(self, events: pl.LazyFrame, end: datetime) -> Fold:
+    def _past(self, events: pl.LazyFrame, window: Window) -> Fold:
         """What earlier readings leave behind."""
+        end = window.as_of
 
         def agreed_since() -> dict[str, int]:
             said = events.filter((pl.col("ts") <= end) & (pl.col("type") == "DECISION"))
@@ -254,8 +254,9 @@ class Count:
             return dict(first.drop_nulls().iter_rows())
 
         if reads_sums(self.policy):
-            facts = cases.build(events, end, first_needed(self.policy, end), needs_of(self.policy.reads), self.options)
-            return folded(self.policy, facts, end, self.roles, agreed_since)
+            needs = needs_of(self.policy.reads)
+            earlier = Window(events, end, first_needed(self.policy, end), needs, self.options, beside=window)
+            return folded(self.policy, earlier.facts(), end, self.roles, agreed_since)
         fold = Fold(self.policy.spec)
         first = collect(events.select(pl.col("ts").min())).item()
         for moment in [] if first is None else moments_before(self.policy, times.parse_as_of(first), end).tolist():

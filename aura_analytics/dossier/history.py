@@ -16,7 +16,7 @@ import polars as pl
 
 from aura_analytics.cases import Fact, Facts
 from aura_analytics.clock import times
-from aura_analytics.dossier.grid import Cells, cells_of, is_settled
+from aura_analytics.dossier.grid import Cells, Grid, is_settled
 from aura_analytics.events import SCHEMA
 from aura_analytics.metrics.kinds.base import Context, Metric, series_of
 from aura_analytics.rules import engine
@@ -104,20 +104,48 @@ def folded(
     assert (at == np.arange(len(names))).all()
     fold.kinds = dict(zip(names.to_list(), kinds.cast(pl.String).to_list(), strict=True))
     peers = any(isinstance(leaf.threshold, PeerRate) for leaf in _leaves(policy))
+    span = None if policy.window is None else times.micros(policy.window)
+    grid = Grid(tables, codes, policy.reads, moments, span)
+    everybody = np.arange(len(names))
+    chosen = everybody if peers else np.concatenate([_ever(policy, grid.totals(some), some) for some in grid.blocks(len(names))])
+    if not len(chosen):
+        return fold
+    cells = grid.cells(chosen)
+    board = _Board(policy, cells, names, kinds, moments, roles if peers else None, agreed_since)
     shape = (len(policy.spec.rules), len(moments), len(names))
     held, clears, present = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool), np.zeros(shape[1:], dtype=bool)
-    span = None if policy.window is None else times.micros(policy.window)
-    for cells in cells_of(tables, codes, len(names), policy.reads, moments, span, at_once=peers):
-        board = _Board(policy, cells, names, kinds, moments, roles if peers else None, agreed_since)
-        present[cells.moment, cells.actor] = True
-        for r, rule in enumerate(policy.spec.rules):
-            held[r, cells.moment, cells.actor] = board.flags(rule.when)
-            if rule.clear_when is not None:
-                clears[r, cells.moment, cells.actor] = board.meets(rule.clear_when)
+    present[cells.moment, cells.actor] = True
+    for r, rule in enumerate(policy.spec.rules):
+        held[r, cells.moment, cells.actor] = board.flags(rule.when)
+        if rule.clear_when is not None:
+            clears[r, cells.moment, cells.actor] = board.meets(rule.clear_when)
     for t, moment in enumerate(moments.tolist()):
         for r, each in enumerate(fold.rules):
             each.step(moment, held[r, t], clears[r, t], present[t])
     return fold
+
+
+def _ever(policy: Policy, totals: Mapping[str, Mapping[str, Whole]], actors: Whole) -> Whole:
+    """Those of some actors of whom a rule may ever have held, by the values alone: nobody else can be flagged."""
+    likely = np.zeros(len(actors), dtype=bool)
+    for rule in policy.spec.rules:
+        likely |= _plausible(rule.when, totals).any(axis=1)
+    return actors[likely]
+
+
+def _plausible(condition: Condition, totals: Mapping[str, Mapping[str, Whole]]) -> Mask:
+    """Where values meet a condition, whatever their limits: where it holds beyond doubt, they do."""
+    if not isinstance(condition, Leaf):
+        parts = condition.all if isinstance(condition, All) else condition.any
+        combine = np.logical_and if isinstance(condition, All) else np.logical_or
+        return np.asarray(combine.reduce([_plausible(part, totals) for part in parts]))
+    sums = totals[condition.metric]
+    n, value = sums["n"], condition.kind.values_of(sums)
+    missing = (n == 0) | ((value == 0) & condition.zero_is_missing)
+    few = ~missing & (n < condition.min_n)
+    if condition.missing_as is None:
+        return np.asarray(condition.op.met(value, list(condition.numbers)) & ~missing & ~few)
+    return np.asarray(condition.op.met(np.where(missing, condition.missing_as, value), list(condition.numbers)) & ~few)
 
 
 def _leaves(policy: Policy) -> list[Leaf]:
@@ -157,8 +185,7 @@ class _Board:
         columns = []
         for one in self._policy.reads:
             totals = self._totals(one)
-            value = one.in_series(totals, 0.95)[""]
-            columns += [series_of(value).alias(one.name), pl.Series(f"{one.name}_n", totals["n"])]
+            columns += [series_of(one.values_of(totals)).alias(one.name), pl.Series(f"{one.name}_n", totals["n"])]
         return pl.DataFrame(columns)
 
     def _totals(self, one: Metric) -> dict[str, Whole]:

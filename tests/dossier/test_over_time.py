@@ -107,7 +107,7 @@ def slowly(log: pl.DataFrame, rules: aura.Policy, end: datetime, known: dict[Any
             else:
                 past = met(bare, back) if back >= first else set()
             for who in past:
-                if back > cleared.get(who, datetime(1970, 1, 1, tzinfo=timezone.utc)) and not (at == cleared.get(who)):
+                if back > cleared.get(who, datetime(1970, 1, 1, tzinfo=timezone.utc)) and at != cleared.get(who):
                     held[who] = held.get(who, 0) + 1
         up = {who for who, count in held.items() if count >= k}
         standing = up | ({who for who in standing if who not in may} if clear else set())
@@ -209,7 +209,7 @@ def test_a_board_counted_otherwise_is_refused() -> None:
     assert rules.evaluate(aura.dossiers(log, policy=rules)).height
     assert rules.over("90d").evaluate(aura.dossiers(log)).height
     mixed = [
-        aura.dossiers(log, START + timedelta(days=day), "10d", attribution=word)
+        aura.dossiers(log, START + timedelta(days=day), "10d", attribution=word)  # type: ignore[arg-type]
         for day, word in ((20, "last_decider"), (30, "event_actor"))
     ]
     with pytest.raises(ParameterError, match="counted in different ways: attribution of ratings"):

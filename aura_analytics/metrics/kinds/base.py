@@ -224,6 +224,10 @@ class Metric:
         """A rolling series' columns by suffix (but `_n`), from sums of `per_row` over its windows."""
         raise NotImplementedError
 
+    def values_of(self, totals: Mapping[str, NDArray[np.int64]]) -> Floats:
+        """Values alone, from sums of `per_row`, of any shape; NaN without observations."""
+        return self.in_series(totals, 0.95)[""]
+
     def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:
         """The facts that count, each with its `value` (a share: 1 or 0) and whether it has `ended`."""
         raise NotImplementedError

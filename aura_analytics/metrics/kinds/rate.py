@@ -80,6 +80,10 @@ class Rate(Metric):
         low, high = intervals.wilson(k, n, confidence)
         return {"": value, "_lo": low, "_hi": high}
 
+    def values_of(self, totals: Mapping[str, NDArray[np.int64]]) -> Floats:
+        with np.errstate(invalid="ignore", divide="ignore"):
+            return np.asarray(totals["k"] / totals["n"])
+
     def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:
         parts = self.per_row()
         counted = table.with_columns(value=parts["k"].cast(pl.Float64), counted=parts["n"]).filter(pl.col("counted") > 0)
