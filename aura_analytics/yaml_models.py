@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from aura_analytics.errors import AuraError, FileMissingError, Problem, RuleError, close_match
+
+if TYPE_CHECKING:
+    from aura_analytics.yaml_text import Mapped
 
 __all__ = ["Strict", "YamlModel", "load_yaml", "problems_of"]
 
@@ -16,6 +19,19 @@ class Strict(BaseModel):
     """A model that refuses keys it does not know, and does not change."""
 
     model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """`true` and `false` are no numbers: without this they would count as 1 and 0."""
+        field = cls.model_fields.get(info.field_name or "")
+        if isinstance(value, bool) and field is not None and not _takes_booleans(field.annotation):
+            raise ValueError(f"{str(value).lower()} is neither a number nor a text")
+        return value
+
+
+def _takes_booleans(annotation: Any) -> bool:
+    return annotation in (bool, Any) or any(_takes_booleans(part) for part in get_args(annotation))
 
 
 class YamlModel(Strict):
@@ -46,7 +62,7 @@ class YamlModel(Strict):
         except ValidationError as error:
             models: list[type[BaseModel]] = [cls, *cls.parts]
             known = sorted({name for model in models for name in model.model_fields})
-            raise RuleError(f"this is not a {cls.called}", problems=problems_of(error, where or cls.called, known)) from None
+            raise RuleError(f"this is not a {cls.called}", problems=problems_of(error, where or cls.called, known, data)) from None
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> Self:
@@ -76,29 +92,31 @@ class YamlModel(Strict):
         )
 
 
-def load_yaml(path: str | Path, error: type[AuraError], what: str) -> dict[str, Any]:
-    """A YAML file that must hold one mapping of keys to values; loaded safely (no tags, no code)."""
-    import yaml
+def load_yaml(path: str | Path, error: type[AuraError], what: str) -> Mapped:
+    """A YAML file that must hold one mapping of keys to values: strict, safe (no tags, no code), every value with its place."""
+    from aura_analytics.yaml_text import Mapped, YamlTextError, loaded
 
     path = Path(path)
     if not path.is_file():
         raise FileMissingError(Problem(f"no {what} file there", got=str(path)))
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        mark = getattr(fault, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        reason = getattr(fault, "problem", None) or str(fault)
-        raise error(Problem("this is not YAML that can be loaded safely", got=reason, where=where)) from None
-    if not isinstance(data, dict):
-        raise error(Problem(f"a {what} file holds keys and values", got=type(data).__name__, where=str(path)))
+        data = loaded(path.read_text(encoding="utf-8"), str(path))
+    except UnicodeDecodeError as fault:
+        raise error(Problem("this is not YAML that can be loaded safely", got=str(fault), where=str(path))) from None
+    except YamlTextError as fault:
+        raise error(f"{path} cannot be read", problems=fault.problems) from None
+    if not isinstance(data, Mapped):
+        raise error(Problem(f"a {what} file holds keys and values", got=type(data).__name__, where=f"{path}:1:1"))
     return data
 
 
-def problems_of(error: ValidationError, where: str, known: list[str]) -> list[Problem]:
-    """Pydantic's findings as our problems, with close matches for misspelt keys."""
+def problems_of(error: ValidationError, source: str, known: list[str], data: Any = None) -> list[Problem]:
+    """Pydantic's findings as our problems, with close matches for misspelt keys, and their place where `data` is of a file."""
+    from aura_analytics.yaml_text import Mapped
+
     found = []
     for item in error.errors():
+        where = ":".join(map(str, (source, *data.place(item["loc"])))) if isinstance(data, Mapped) else source
         spot = ".".join(str(part) for part in item["loc"])
         hint = None
         if item["type"] == "extra_forbidden":

@@ -22,10 +22,13 @@ def rules_check(
     """Say everything that is wrong with a policy file, at once."""
     from aura_analytics.errors import RuleError
     from aura_analytics.rules.policy import Policy
+    from aura_analytics.rules.review import mistakes_in, notes_on
 
     try:
         policy = Policy.from_yaml(file)
         policy.test()  # a case that cannot be read is a mistake too; whether it passes is for `rules test`
+        if mistakes := mistakes_in(policy.spec, str(file)):
+            raise RuleError(f"{file} says what it cannot mean", problems=mistakes)
     except RuleError as error:
         if as_json:
             print_json({"ok": False, "problems": [str(problem) for problem in error.problems]})
@@ -33,10 +36,15 @@ def rules_check(
             for problem in error.problems:
                 typer.echo(str(problem))
         raise typer.Exit(2) from None
+    notes = notes_on(policy.spec)
+    rules = [rule.id for rule in policy.spec.rules]
     if as_json:
-        print_json({"ok": True, "name": policy.name, "rules": [rule.id for rule in policy.spec.rules], "metrics": policy.metrics})
-    else:
-        typer.echo(f"{file}: {policy.name} is a policy of {len(policy.spec.rules)} rules on {', '.join(policy.metrics)}")
+        print_json({"ok": True, "name": policy.name, "rules": rules, "metrics": policy.metrics, "notes": notes})
+        return
+    count = f"{len(rules)} rule{'' if len(rules) == 1 else 's'}"
+    typer.echo(f"{file}: {policy.name} is a policy of {count} on {', '.join(policy.metrics)}")
+    for note in notes:
+        typer.echo(f"Note: {note}")
 
 
 @rules_app.command("test")

@@ -30,6 +30,7 @@ from aura_analytics.decisions.confidences import (
     text_of,
 )
 from aura_analytics.errors import FileFormatError, ParameterError, Problem
+from aura_analytics.yaml_text import YamlTextError, loaded
 
 if TYPE_CHECKING:
     import polars as pl
@@ -244,10 +245,10 @@ def read_proposal(path: str | Path) -> Proposal:
     """
     target = Path(path)
     try:
-        body = yaml.safe_load(text_of(target))
+        body = loaded(text_of(target), str(target))
         changes = tuple(Change(**change) for change in body["changes"])
         made = Proposal(**{**body, "changes": changes})
-    except (yaml.YAMLError, TypeError, KeyError) as error:
+    except (YamlTextError, TypeError, KeyError) as error:
         problem = Problem("the file is no proposal", got=str(error)[:100], where=str(target), next="aura learn propose writes one")
         raise FileFormatError(problem) from None
     if _name(asdict(made)) != made.proposal:

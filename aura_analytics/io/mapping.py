@@ -170,7 +170,9 @@ class LogMapping(_Strict):
         try:
             return cls.model_validate(data)
         except ValidationError as error:
-            raise MappingError(f"{path} is not a mapping", problems=problems_of(error, str(path), sorted(_field_names()))) from None
+            raise MappingError(
+                f"{path} is not a mapping", problems=problems_of(error, str(path), sorted(_field_names()), data)
+            ) from None
 
 
 def _field_names() -> set[str]:

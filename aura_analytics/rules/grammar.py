@@ -123,6 +123,8 @@ class Leaf(_Strict):
             raise ValueError("a threshold from peers works for rates")
         for number in self.numbers:
             _check_range(number, kind)
+        if self.missing_as is not None:
+            _check_range(self.missing_as, kind, "missing_as")
         return self
 
     def _check_limit(self, operator: Operator, kind: Metric) -> None:
@@ -164,13 +166,13 @@ def _catalogue(info: ValidationInfo) -> Mapping[str, Metric]:
     return found
 
 
-def _check_range(threshold: float, kind: Metric) -> None:
+def _check_range(threshold: float, kind: Metric, what: str = "the threshold") -> None:
     low, high = kind.low, kind.high
     if math.isfinite(threshold) and (low is None or threshold >= low) and (high is None or threshold <= high):
         return
     percent = "; write 0.30 for 30 %" if kind.unit == "fraction" else ""
     bottom, top = ("any" if end is None else f"{end:g}" for end in (low, high))
-    raise ValueError(f"the threshold lies outside the range of {kind.name}, {bottom} to {top} {kind.unit}{percent}")
+    raise ValueError(f"{what} lies outside the range of {kind.name}, {bottom} to {top} {kind.unit}{percent}")
 
 
 class All(_Strict):

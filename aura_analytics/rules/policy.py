@@ -104,7 +104,7 @@ class Policy:
         try:
             return cls(PolicyFile.model_validate(data, context={"metrics": chosen}), metrics=chosen)
         except ValidationError as error:
-            raise RuleError(f"{path} is not a policy", problems=problems_in_policy(error, str(path))) from None
+            raise RuleError(f"{path} is not a policy", problems=problems_in_policy(error, str(path), data)) from None
 
     @classmethod
     def tracker(cls) -> Policy:

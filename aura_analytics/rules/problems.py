@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
@@ -12,14 +12,10 @@ from aura_analytics.rules.comparisons import OPERATORS
 from aura_analytics.rules.comparisons.peers import PeerRate
 from aura_analytics.yaml_models import problems_of
 
-if TYPE_CHECKING:
-    pass
-
-
 __all__ = ["problems_in_policy"]
 
 
-def problems_in_policy(error: ValidationError, where: str) -> list[Problem]:
+def problems_in_policy(error: ValidationError, where: str, data: Any = None) -> list[Problem]:
     """The problems of a policy that breaks the grammar."""
     models: list[type[BaseModel]] = [
         grammar.PolicyFile,
@@ -34,4 +30,4 @@ def problems_in_policy(error: ValidationError, where: str) -> list[Problem]:
     ]
     named = {name for model in models for name in model.model_fields} - {"operator", "threshold"}
     known = sorted(named | set(OPERATORS))
-    return problems_of(error, where, known)
+    return problems_of(error, where, known, data)

@@ -124,7 +124,7 @@ def test_quarantine(tmp_path: Path) -> None:
 
 def test_rules_check_and_test(fixtures: Path, tmp_path: Path) -> None:
     policy = fixtures / "policies/rate_sound.yaml"
-    assert "rate_sound is a policy of 1 rules on override_rate" in run("rules", "check", policy, cwd=tmp_path).stdout
+    assert "rate_sound is a policy of 1 rule on override_rate" in run("rules", "check", policy, cwd=tmp_path).stdout
     assert "3 passed, 0 failed" in run("rules", "test", policy, cwd=tmp_path).stdout
     (tmp_path / "p.yaml").write_text(
         policy.read_text().replace("expect: flag", "expect: clear").replace("name: rate_sound", "name: rate_sound\nnmae: x")

@@ -1,0 +1,157 @@
+"""YAML as people mean it: the scalars of YAML 1.2 (only `true` and `false` are booleans, no octal numbers, none of base 60, no
+times), every key once, nothing merged, and every value with its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+import yaml
+
+from aura_analytics.errors import Problem
+
+__all__ = ["Mapped", "YamlTextError", "loaded"]
+
+Place = tuple[int, int]  # line and column, from 1
+_PLAIN = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
+_DEPTH, _VALUES = 100, 1_000_000
+_SCALARS = (
+    ("null", r"^(?:~|null|Null|NULL|)$", ("~", "n", "N", "")),
+    ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", tuple("tTfF")),
+    ("int", r"^[-+]?[0-9]+$", tuple("-+0123456789")),
+    ("float", r"^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$", tuple("-+.0123456789")),
+    ("float", r"^(?:[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN))$", tuple("-+.")),
+)
+
+
+class YamlTextError(ValueError):
+    """A text that is no such YAML; with every problem."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = list(problems)
+        super().__init__("; ".join(map(str, self.problems)))
+
+
+class Mapped(dict[str, Any]):
+    """The values of a file, and where each of them stands.
+
+    Attributes
+    ----------
+    places
+        By path (keys, and numbers of list items from 0): line and column, from 1.
+    """
+
+    def __init__(self, values: dict[str, Any], places: dict[tuple[Any, ...], Place]) -> None:
+        super().__init__(values)
+        self.places = places
+
+    def place(self, path: Iterable[Any]) -> Place:
+        """Where a value stands, or the innermost that holds it; parts of the path that are no keys are passed over."""
+        found: tuple[Any, ...] = ()
+        for part in path:
+            if (*found, part) in self.places:
+                found = (*found, part)
+        return self.places.get(found, (1, 1))
+
+
+class _Loader(yaml.SafeLoader):
+    """Safe, with the scalars of YAML 1.2."""
+
+
+_Loader.yaml_implicit_resolvers = {}
+for _name, _pattern, _first in _SCALARS:
+    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_pattern), list(_first))
+
+
+def loaded(text: str, where: str) -> Any:
+    """The value of a text; a mapping comes as `Mapped`.
+
+    Raises
+    ------
+    YamlTextError
+        If it is no YAML that can be loaded safely, or a key stands twice; all problems, with their places.
+    """
+    loader = _Loader(text)
+    try:
+        root = loader.get_single_node()
+        reader = _Reader(where)
+        value = None if root is None else reader.value(root, (), 0)
+    except (yaml.YAMLError, RecursionError) as fault:
+        mark = getattr(fault, "problem_mark", None)
+        place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
+        said = getattr(fault, "problem", None) or str(fault)
+        raise YamlTextError([Problem("this is not YAML that can be loaded safely", got=said, where=place)]) from None
+    finally:
+        loader.dispose()
+    if reader.problems:
+        raise YamlTextError(reader.problems)
+    return Mapped(value, reader.places) if isinstance(value, dict) else value
+
+
+class _Reader:
+    """Values out of nodes."""
+
+    def __init__(self, where: str) -> None:
+        self._where = where
+        self.places: dict[tuple[Any, ...], Place] = {}
+        self.problems: list[Problem] = []
+        self._seen = 0
+
+    def value(self, node: yaml.Node, path: tuple[Any, ...], depth: int) -> Any:
+        """The value of a node; where it stands is kept."""
+        self._seen += 1
+        if depth > _DEPTH or self._seen > _VALUES:
+            raise yaml.YAMLError("too many values, or nested too deep")
+        self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
+            raise _unknown(node)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(item, (*path, i), depth + 1) for i, item in enumerate(node.value)]
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path, depth)
+        return self._scalar(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: tuple[Any, ...], depth: int) -> dict[Any, Any]:
+        found: dict[Any, Any] = {}
+        first: dict[Any, yaml.Node] = {}
+        for key_node, item in node.value:
+            key = self._scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
+            if key_node.tag.endswith(":merge") or not isinstance(key_node, yaml.ScalarNode):
+                raise yaml.constructor.ConstructorError(None, None, "a key is a plain word", key_node.start_mark)
+            if key in first:
+                before = first[key].start_mark
+                self.problems.append(
+                    Problem(
+                        f"key {str(key)!r} stands twice",
+                        where=f"{self._where}:{key_node.start_mark.line + 1}:{key_node.start_mark.column + 1}",
+                        next=f"the first one is in line {before.line + 1}, column {before.column + 1}; keep one of them",
+                    )
+                )
+                continue
+            first[key] = key_node
+            self.places[(*path, key)] = (key_node.start_mark.line + 1, key_node.start_mark.column + 1)
+            found[key] = self.value(item, (*path, key), depth + 1)
+        return found
+
+    @staticmethod
+    def _scalar(node: yaml.Node) -> Any:
+        text, kind = str(node.value), node.tag.rpartition(":")[2]
+        if kind == "str":
+            return text
+        if kind == "null":
+            return None
+        if kind == "bool":
+            return text.lower() == "true"
+        if kind == "int":
+            return int(text)
+        if kind == "float":
+            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+        raise _unknown(node)
+
+
+def _unknown(node: yaml.Node) -> yaml.YAMLError:
+    return yaml.constructor.ConstructorError(
+        None, None, f"could not determine a constructor for the tag {node.tag!r}", node.start_mark
+    )
