@@ -131,7 +131,7 @@ def test_comparisons_that_exclude_each_other() -> None:
     }
     policy = aura.Policy({"name": "p", "rules": [{"id": "r", "when": both}]})
     assert "can never hold" in str(mistakes_in(policy.spec, "p"))
-    both["all"][1]["any"].append({"metric": "sat_score_mean", "below": 3})  # type: ignore[index, union-attr]
+    both["all"][1]["any"].append({"metric": "sat_score_mean", "below": 3})  # type: ignore[index]
     assert not mistakes_in(aura.Policy({"name": "p", "rules": [{"id": "r", "when": both}]}).spec, "p")
 
 

@@ -17,6 +17,7 @@ from polars.io.plugins import register_io_source
 from aura_analytics import events
 from aura_analytics.clock import times
 from aura_analytics.errors import EventError, FileMissingError, ParameterError, Problem
+from aura_analytics.io.many_files import Seen, once, partitions, with_partitions
 from aura_analytics.io.quarantine import Quarantine
 from aura_analytics.io.readers.base import Reader, Unreadable
 from aura_analytics.io.readers.registry import readers
@@ -76,7 +77,9 @@ def has_columns(path: str | Path | Sequence[str | Path]) -> bool:
     return readers().of(first, events=True).scan(first) is not None
 
 
-def _batches(path: Path, reader: Reader, zone: str, ambiguous: times.Ambiguous, quarantine: Quarantine) -> Iterator[pl.DataFrame]:
+def _batches(
+    path: Path, reader: Reader, zone: str, ambiguous: times.Ambiguous, quarantine: Quarantine, given: dict[str, str]
+) -> Iterator[pl.DataFrame]:
     seen: Counter[str] = Counter()
     items = reader.items(path)
     while True:
@@ -88,7 +91,9 @@ def _batches(path: Path, reader: Reader, zone: str, ambiguous: times.Ambiguous, 
                 unreadable.append(item)
             else:
                 lines.append(item[0])
-                records.append(item[1])
+                records.append(
+                    {**given, **{key: value for key, value in item[1].items() if value is not None}} if given else item[1]
+                )
             if len(records) + len(unreadable) >= _BATCH:
                 break
         if not records and not unreadable:
@@ -104,34 +109,39 @@ def _batches(path: Path, reader: Reader, zone: str, ambiguous: times.Ambiguous, 
 
 
 def _scan_records(
-    paths: list[Path], reader: Reader, zone: str, ambiguous: times.Ambiguous, quarantine: Path | None
+    paths: list[Path], reader: Reader, zone: str, ambiguous: times.Ambiguous, quarantine: Path | None, root: Path | None
 ) -> pl.LazyFrame:
     def source(
         with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, _batch_size: int | None
     ) -> Iterator[pl.DataFrame]:
         left = n_rows
-        sink = Quarantine(quarantine)
+        sink, seen = Quarantine(quarantine), Seen(len(paths))
         for path in paths:
-            for batch in _batches(path, reader, zone, ambiguous, sink):
+            for whole in _batches(path, reader, zone, ambiguous, sink, partitions(path, root)):
+                batch = seen.first(whole, path)
                 out = batch if left is None else batch.head(left)
                 left = None if left is None else left - out.height
                 out = out if predicate is None else out.filter(predicate)
                 yield out if with_columns is None else out.select(with_columns)
                 if left == 0:
                     return
+        seen.say()
 
     return register_io_source(source, schema=events.SCHEMA, validate_schema=True)
 
 
-def _scan_columns(scanned: list[tuple[Path, pl.LazyFrame]], zone: str, ambiguous: times.Ambiguous) -> pl.LazyFrame:
+def _scan_columns(
+    scanned: list[tuple[Path, pl.LazyFrame]], zone: str, ambiguous: times.Ambiguous, root: Path | None
+) -> pl.LazyFrame:
     frames = []
-    for path, frame in scanned:
+    for path, plain in scanned:
+        frame = with_partitions(plain, path, root)
         if events.is_on_contract(frame):
             frames.append(frame.select(events.SCHEMA.names()))
             continue
         table = events.conform(frame, zone=zone, ambiguous=ambiguous, keep_raw=True)
         frames.append(table.map_batches(_checked(path), schema=events.SCHEMA))
-    return frames[0] if len(frames) == 1 else pl.concat(frames)
+    return frames[0] if len(frames) == 1 else once(frames)
 
 
 def _checked(path: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -170,8 +180,9 @@ def read_events(
     Returns
     -------
     polars.LazyFrame
-        Events on the contract. A Parquet file already on the contract is scanned as it is, without a check of its rows:
-        `events.validate` or `events.filter` do that.
+        Events on the contract. An event that stands in several files counts once, with a warning; values that stand in the names
+        of folders (`queue=loans/`) are those of the files within, where these say nothing. A Parquet file already
+        on the contract is scanned as it is, without a check of its rows: `events.validate` or `events.filter` do that.
 
     Raises
     ------
@@ -197,16 +208,17 @@ def read_events(
     times.check_zone(zone)
     times.check_ambiguous(ambiguous)
     paths = resolve(path)
+    root = Path(path) if isinstance(path, (str, Path)) and Path(path).is_dir() else None
     kinds = {(reader := readers().of(one, events=True)).name: reader for one in paths}
     if len(kinds) > 1:
         raise ParameterError(Problem("files of different formats in one call", got=sorted(kinds), expected="one format"))
     (reader,) = kinds.values()
     scanned = [(one, frame) for one in paths if (frame := reader.scan(one)) is not None]
     if scanned:
-        return _scan_columns(scanned, zone, ambiguous)
+        return _scan_columns(scanned, zone, ambiguous, root)
     for one in paths:
         if columns := reader.head(one):
             events.conform(pl.LazyFrame({name: pl.Series([], dtype=pl.String) for name in columns}))  # raises: these are no events
     if quarantine is not None and any(Path(quarantine).resolve() == one.resolve() for one in paths):
         raise ParameterError(Problem("the quarantine file is the log itself", got=str(quarantine), next="name another file"))
-    return _scan_records(paths, reader, zone, ambiguous, None if quarantine is None else Path(quarantine))
+    return _scan_records(paths, reader, zone, ambiguous, None if quarantine is None else Path(quarantine), root)

@@ -13,7 +13,7 @@ import polars as pl
 from aura_analytics.errors import InputError, ParameterError, Problem
 from aura_analytics.events import is_on_contract
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.routing.targets import check_choices, check_support, target_of
+from aura_analytics.routing.targets import check_choices, check_support, check_weights, target_of
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -42,6 +42,10 @@ class PolicyValue:
         Effective sample size, of `n`: how many choices drawn by the new way would say as much.
     largest_weight
         The largest weight; where it is a large part of `n`, one choice decides the answer.
+    mean_weight
+        The mean weight: near 1 where the log supports the policy.
+    with_lists
+        Choices, of `n`, that say the chances of all their candidates: only of these it is sure that the policy was possible.
     confidence
         Two-sided level of the limits.
     """
@@ -54,14 +58,20 @@ class PolicyValue:
     dr: tuple[float, float, float]
     ess: float
     largest_weight: float
+    mean_weight: float
+    with_lists: int
     confidence: float
 
     def __str__(self) -> str:
         """A few lines for people."""
         lines = [
             f"{self.n:,} choices ({self.left_out:,} without outcome left out), done: {self.logged:.3f}; effective "
-            f"sample size {self.ess:,.0f}"
+            f"sample size {self.ess:,.0f}, mean weight {self.mean_weight:.2f}"
         ]
+        if self.with_lists < self.n:
+            lines.append(
+                f"  whether the policy was possible is known of {self.with_lists:,} of {self.n:,} choices (the others lack a list)"
+            )
         for name in ("ips", "snips", "dr"):
             value, low, high = getattr(self, name)
             lines.append(f"  {name}: {value:.3f} ({low:.3f} to {high:.3f})")
@@ -163,7 +173,7 @@ def weighted_means(reward: ArrayLike, propensity: ArrayLike, target: ArrayLike) 
 
 def evaluate_routing(
     log: EventsLike,
-    policy: str | Mapping[str, float] | Callable[[Mapping[str, Any]], Mapping[str, float]],
+    policy: str | Mapping[str, float] | Callable[[Mapping[str, Any]], Mapping[str, float] | str],
     *,
     confidence: float = 0.95,
     least: float = 20,
@@ -176,7 +186,7 @@ def evaluate_routing(
         Events, a ledger, or a table as `routed_choices`.
     policy
         The name of a model (always that one), `uniform` over the candidates, chances by model (rescaled to the candidates of each
-        job), or a function from a row (`case_id`, `queue`, `candidates`) to chances by model.
+        job), or a function from a row (`case_id`, `queue`, `candidates`) to chances by model, or to the name of one.
     confidence
         Two-sided level, in (0, 1).
     least
@@ -189,8 +199,9 @@ def evaluate_routing(
     Raises
     ------
     InputError
-        If the log cannot answer: it holds no choices with chances and outcomes; it was routed deterministically; or the policy
-        would choose models that the log never tries, or hardly ever (`least`).
+        If the log cannot answer: it holds no choices with chances and outcomes; it was routed deterministically; the policy would
+        choose models that the log never tries, or hardly ever (`least`); or it contradicts itself: chances that are none, do not
+        sum to 1 or disagree with their list, rewards outside 0 to 1.
     ParameterError
         If the policy cannot be read.
 
@@ -247,6 +258,7 @@ def evaluate_routing(
             next="explore more, or ask about a policy that is closer to what was done",
         )
         raise InputError(problem)
+    check_weights(w, used["propensities"].null_count())
     from scipy.special import stdtrit
 
     z = float(stdtrit(ess - 1, (1 + confidence) / 2))  # as few as count
@@ -270,6 +282,8 @@ def evaluate_routing(
         dr=limits(float(robust.mean()), robust),
         ess=ess,
         largest_weight=float(w.max()),
+        mean_weight=float(w.mean()),
+        with_lists=used.height - used["propensities"].null_count(),
         confidence=confidence,
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-__all__ = ["check_choices", "check_support", "target_of"]
+_ROUNDED = 1e-6
+
+__all__ = ["check_choices", "check_support", "check_weights", "target_of"]
 
 
 def check_choices(used: pl.DataFrame, total: int) -> None:
@@ -40,6 +43,63 @@ def check_choices(used: pl.DataFrame, total: int) -> None:
             "above 0 and ask again",
         )
         raise InputError(problem)
+    if problems := [*_wrong_rewards(used["reward"]), *_wrong_lists(used)]:
+        raise InputError("the log contradicts itself", problems=problems)
+
+
+def _wrong_rewards(reward: pl.Series) -> list[Problem]:
+    """Rewards that are no numbers from 0 to 1: the limits of the estimates rest on that range."""
+    wrong = ~(reward.is_finite() & (reward >= 0) & (reward <= 1))
+    if not wrong.any():
+        return []
+    rows = wrong.arg_true()
+    return [
+        Problem(
+            f"{len(rows):,} rewards are out of range",
+            got=reward[int(rows[0])],
+            expected="numbers from 0 to 1",
+            where=f"row {int(rows[0])}",
+            next="divide scores by their highest value, and leave out choices without an outcome (null)",
+        )
+    ]
+
+
+def _wrong_lists(used: pl.DataFrame) -> list[Problem]:
+    """Lists of chances that contradict each other, row by row; of every kind how many, and the first."""
+    first: dict[str, tuple[Any, str | None, int]] = {}
+    count: Counter[str] = Counter()
+    rows = used.select("actor", "propensity", "candidates", "propensities").iter_rows()
+    for row, (actor, chance, names, chances) in enumerate(rows):
+        if chances is not None and (wrong := _wrong(actor, chance, names, chances)) is not None:
+            what, got, expected = wrong
+            count[what] += 1
+            first.setdefault(what, (got, expected, row))
+    return [
+        Problem(f"{what}, in {count[what]:,} rows", got=got, expected=expected, where=f"row {row}")
+        for what, (got, expected, row) in first.items()
+    ]
+
+
+def _wrong(actor: str, chance: float, names: list[str] | None, chances: list[float | None]) -> tuple[str, Any, str | None] | None:
+    """What is wrong with the list of one choice: what, got, expected."""
+    if names is None or len(names) != len(chances):
+        got = f"{len(chances)} chances for {'no' if names is None else len(names)} candidates"
+        return "chances and candidates differ in number", got, None
+    if len(set(names)) != len(names):
+        return "a candidate stands twice", ", ".join(map(str, names)), None
+    known = [each for each in chances if each is not None]
+    if len(known) < len(chances) or any(not 0 <= each <= 1 for each in known):
+        return "chances of a list are out of range", chances, "chances in [0, 1]"
+    if abs(sum(known) - 1) > _ROUNDED:
+        return "the chances of a list do not sum to 1", sum(known), None
+    if actor not in names:
+        return "who was chosen is no candidate", actor, ", ".join(names)
+    listed = known[names.index(actor)]
+    return (
+        None
+        if abs(listed - chance) <= _ROUNDED
+        else ("propensity and propensities disagree", chance, f"{listed:g}, as in the list")
+    )
 
 
 def target_of(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:  # noqa: PLR0912  (one line a way that chances can be wrong)
@@ -55,9 +115,10 @@ def target_of(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:  # n
         allowed[i, [place[name] for name in each or names]] = 1
     if callable(policy):
         weights = np.zeros_like(allowed)
-        ask: Callable[[Mapping[str, Any]], Mapping[str, float]] = policy
+        ask: Callable[[Mapping[str, Any]], Mapping[str, float] | str] = policy
         for i, row in enumerate(used.select("case_id", "queue", "candidates").iter_rows(named=True)):
-            for name, chance in ask(row).items():
+            said = ask(row)
+            for name, chance in ({said: 1.0} if isinstance(said, str) else said).items():
                 if name not in place:
                     raise InputError(
                         Problem("the policy chooses a model that the log never tries", got=name, where=f"job {row['case_id']}")
@@ -93,15 +154,14 @@ def target_of(used: pl.DataFrame, policy: Any) -> tuple[Floats, list[str]]:  # n
 
 def check_support(used: pl.DataFrame, target: Floats, names: list[str]) -> None:
     """Whatever the policy may choose, the log must have had a chance to choose."""
-    if used["propensities"].null_count() == 0:
-        place = {name: i for i, name in enumerate(names)}
-        logged = np.zeros_like(target)
-        for i, (each, chances) in enumerate(used.select("candidates", "propensities").iter_rows()):
-            logged[i, [place[name] for name in each]] = chances
-        missing = (target > 1e-12) & (logged <= 0)
-    else:
-        tried = np.isin(names, used["actor"].unique().to_list())
-        missing = (target > 1e-12) & ~tried[None, :]
+    place = {name: i for i, name in enumerate(names)}
+    tried = np.isin(names, used["actor"].unique().to_list())
+    missing = (target > 1e-12) & ~tried[None, :]  # all that can be said of a row without its list
+    for i, (each, chances) in enumerate(used.select("candidates", "propensities").iter_rows()):
+        if chances is not None:
+            logged = np.zeros(len(names))
+            logged[[place[name] for name in each]] = chances
+            missing[i] = (target[i] > 1e-12) & (logged <= 0)
     if missing.any():
         share = float(missing.any(axis=1).mean())
         problem = Problem(
@@ -109,5 +169,19 @@ def check_support(used: pl.DataFrame, target: Floats, names: list[str]) -> None:
             got=f"{share:.1%} of the jobs, such as {names[int(np.argmax(missing.any(axis=0)))]}",
             expected="a positive propensity for whatever the policy may choose",
             next="explore more and ask again",
+        )
+        raise InputError(problem)
+
+
+def check_weights(weights: Floats, without_list: int) -> None:
+    """The weights of a policy that the log supports have mean 1; where lists are missing, this is all that shows that it does."""
+    mean = float(weights.mean())
+    error = float(weights.std(ddof=1)) / np.sqrt(len(weights))
+    if without_list and abs(mean - 1) > max(0.1, 5 * error):
+        problem = Problem(
+            "the log does not support the policy",
+            got=f"a mean weight of {mean:.2f}",
+            expected="about 1",
+            next="record the chances of all candidates with every choice; the policy would choose where it could not",
         )
         raise InputError(problem)

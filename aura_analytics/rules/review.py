@@ -30,8 +30,8 @@ def notes_on(spec: PolicyFile) -> list[str]:
             share = 1 - spec.step / spec.span
             window = times.span_of_time(times.window_text(spec.span))
             notes.append(
-                f"readings {step} apart with a window of {window} share {share:.0%} of their days with the next: one bad day counts "
-                f"in up to {-(-spec.span // spec.step)} of them; without 'step' they share none"
+                f"readings {step} apart with a window of {window} share {share:.0%} of their days with the next: one bad day "
+                f"counts in up to {-(-spec.span // spec.step)} of them; without 'step' they share none"
             )
     return notes
 

@@ -73,9 +73,9 @@ def again(time: int) -> bytes:
     return bytes([ord("h") + time // 36, b"0123456789abcdefghijklmnopqrstuvwxyz"[time % 36]])
 
 
-def event_id(queue: int, number: int, tag: str) -> str:
-    """The id of an event of a case."""
-    return f"{_two(queue).decode()}{number:08d}{tag}"
+def event_id(run: str, queue: int, number: int, tag: str) -> str:
+    """The id of an event of a case of a run."""
+    return f"{run}{_two(queue).decode()}{number:08d}{tag}"
 
 
 def _two(number: int) -> bytes:
@@ -102,7 +102,7 @@ class Emitter:
         self._pooled = np.array([group.pooled for group in groups])[world.officer_group]
         self._kinds = pl.Series([group.kind for group in groups], dtype=SCHEMA["actor_kind"]).gather(_index(world.officer_group))
         self._mixed = any(group.kind != "officer" for group in groups)
-        self._texts = Texts([queue.name for queue in world.scenario.queues])
+        self._texts = Texts([queue.name for queue in world.scenario.queues], world.tag)
         self._officers = pl.Series(world.officers, dtype=pl.String)
         self._agents = pl.Series(world.agents, dtype=pl.String)
         self._queues = pl.Series([queue.name for queue in world.scenario.queues], dtype=pl.String)
@@ -283,25 +283,26 @@ _FOUR = np.frombuffer(b"".join(b"%04d" % i for i in range(10_000)), dtype="<u4")
 
 
 class Texts:
-    """Names of cases ("loans-00000017") and ids of events ("0000000017op": number of the queue, number of the case, kind of event).
+    """Names of cases ("loans-k3f9x2-00000017") and ids of events ("k3f9x20000000017op": the run, number of the queue, number of the
+    case, kind of event), so that the runs of other scenarios, seeds and replications have others.
 
     They are written as one block of bytes, lines of one length, and read as lines: several times faster than putting strings
     together.
 
     Examples
     --------
-    >>> texts = Texts(["loans", "tax"])
+    >>> texts = Texts(["loans", "tax"], "k3f9x2")
     >>> case = np.array([17, (1 << 40) + 4])
     >>> texts.cases(case).to_list(), texts.events(texts.heads(case), b"op").to_list()
-    (['loans-00000017', 'tax-00000004'], ['0000000017op', '0100000004op'])
+    (['loans-k3f9x2-00000017', 'tax-k3f9x2-00000004'], ['k3f9x20000000017op', 'k3f9x20100000004op'])
     """
 
-    def __init__(self, queues: list[str]) -> None:
-        names = [name.encode() for name in queues]
+    def __init__(self, queues: list[str], run: str) -> None:
+        names = [f"{name}-{run}".encode() for name in queues]
         width = max(len(name) for name in names)
         self._strip = len({len(name) for name in names}) > 1
         self._prefixes = np.array([name.rjust(width) + b"-" for name in names], dtype=f"V{width + 1}")
-        self._numbers = np.array([_two(number) for number in range(len(names))], dtype="V2")
+        self._numbers = np.array([run.encode() + _two(number) for number in range(len(names))], dtype=f"V{2 + len(run)}")
 
     def heads(self, case: NDArray[np.int64]) -> NDArray[Any]:
         """The bytes that all ids of a case begin with; a case is its queue (above bit 40) and its number."""

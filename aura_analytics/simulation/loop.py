@@ -106,7 +106,7 @@ class OfficerDesk(_Desk):
 
     def _plan(self, officer: int, reasons: list[str], day: int, moment: int) -> None:
         hr, state = self._hr, self._world.state
-        name = f"plan/{self._world.officers[officer]}/{day:05d}"
+        name = f"plan/{self._world.tag}/{self._world.officers[officer]}/{day:05d}"
         self._say("plan_opened", officer, moment, name, reason="; ".join(reasons), rule=self._policy.name)
         self._plans[officer] = (day + hr.plan_days, name)
         self._counts[officer] = self._counts.get(officer, 0) + 1
@@ -116,7 +116,7 @@ class OfficerDesk(_Desk):
         state.withheld[officer] = self._gaming[officer]
 
     def _suspend(self, officer: int, reasons: list[str], day: int, moment: int) -> list[Columns]:
-        name, until = f"suspension/{self._world.officers[officer]}/{day:05d}", day + self._hr.suspend_days
+        name, until = f"suspension/{self._world.tag}/{self._world.officers[officer]}/{day:05d}", day + self._hr.suspend_days
         said = {"reason": "; ".join(reasons), "rule": self._policy.name, "until": self._time(self._world.moment(until)).isoformat()}
         self._say("suspension", officer, moment, name, **said)
         self._away[officer] = until
@@ -170,9 +170,9 @@ class Consequences(_Desk):
         agent, at = int(c["agent"][row]), int(c["arrival"][row])
         name = self._world.agents[agent]
         queue, number = int(c["queue"][row]), int(c["number"][row])
-        case = f"{self._world.scenario.queues[queue].name}-{number:08d}"
+        case = f"{self._world.scenario.queues[queue].name}-{self._world.tag}-{number:08d}"
         scored = {
-            "event_id": event_id(queue, number, "sc"),
+            "event_id": event_id(self._world.tag, queue, number, "sc"),
             "actor": name,
             "value": self._points[place],
             "penalties": self._words[place],
@@ -212,7 +212,9 @@ class Consequences(_Desk):
             self.made.append(action_event("case_closed", name, "agent", event_id=f"{case}/closed", ts=at, refers_to=case, **said))
         if self._until.get(agent, 0) > moment:
             self.made.append(
-                action_event("reinstatement", name, "agent", event_id=f"back/{name}/{moment // DAY:05d}", ts=at, **said)
+                action_event(
+                    "reinstatement", name, "agent", event_id=f"back/{self._world.tag}/{name}/{moment // DAY:05d}", ts=at, **said
+                )
             )
             del self._until[agent]
         del self._reviews[agent]

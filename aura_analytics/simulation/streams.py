@@ -59,6 +59,11 @@ class Streams:
         self.replication: int
         self.seed, self.replication = seed, replication
 
+    def tag(self, scenario: str) -> str:
+        """Six signs for the run of a scenario with this seed and replication; others have others (one in two billion is equal)."""
+        number = int.from_bytes(hashlib.sha256(f"{scenario}/{self.seed}/{self.replication}".encode()).digest()[:8]) % 36**6
+        return "".join("0123456789abcdefghijklmnopqrstuvwxyz"[number // 36**place % 36] for place in range(6))
+
     def generator(self, name: str) -> np.random.Generator:
         """A generator at the beginning of a stream."""
         word = hashlib.blake2b(f"{self.seed}/{self.replication}/{name}".encode(), digest_size=16).digest()

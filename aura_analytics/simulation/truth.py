@@ -46,7 +46,7 @@ class Truth:
         verdict = recommend != c["override"]
         words = pl.Series(["REJECT", "APPROVE"])
         micros = pl.Datetime("us", "UTC")
-        texts = Texts([queue.name for queue in world.scenario.queues])
+        texts = Texts([queue.name for queue in world.scenario.queues], world.tag)
         queues = pl.Series([queue.name for queue in world.scenario.queues], dtype=pl.String)
 
         def named(series: pl.Series, places: Any) -> pl.Series:

@@ -97,6 +97,7 @@ class World:
         self.scenario: Scenario
         self.replications: int
         self.scenario, self.replications = scenario, len(streams)
+        self.tag: str = streams[0].tag(scenario.name)
         self.agents: list[str] = [name for group in scenario.agents for name in group.names]
         self.officers: list[str] = [name for group in scenario.officers for name in group.names]
         self._agent_group = np.repeat(np.arange(len(scenario.agents)), [group.count for group in scenario.agents])

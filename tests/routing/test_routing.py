@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -428,3 +429,60 @@ def test_threads_share_a_router(tmp_path: Path) -> None:
                 assert dict(router._record.outcomes) == {"a": (200, 200), "b": (200, 200)}
     with pytest.raises(ParameterError, match="no name or capabilities"):
         Router([{"name": "a", "capabilities": "law"}])
+
+
+def choices(n: int = 400) -> pl.DataFrame:
+    """Jobs given to three models by chance."""
+    random = np.random.default_rng(1)
+    chosen = random.choice(3, n, p=[0.5, 0.3, 0.2])
+    reward = (random.random(n) < np.array([0.6, 0.7, 0.5])[chosen]).astype(float)
+    return pl.DataFrame(
+        {
+            "actor": [("a", "b", "c")[i] for i in chosen],
+            "propensity": [[0.5, 0.3, 0.2][i] for i in chosen],
+            "candidates": [["a", "b", "c"]] * n,
+            "propensities": [[0.5, 0.3, 0.2]] * n,
+            "reward": reward,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"propensity": pl.lit(0.9)}, "propensity and propensities disagree, in 400 rows: got 0.9"),
+        ({"propensities": pl.lit([-0.5, 1.3, 0.2])}, "chances of a list are out of range"),
+        ({"propensities": pl.lit([0.5, 0.5])}, "chances and candidates differ in number"),
+        ({"propensities": pl.lit([0.5, 0.3, 0.1])}, "do not sum to 1"),
+        ({"candidates": pl.lit(["a", "b", "b"])}, "a candidate stands twice"),
+        ({"candidates": pl.lit(["x", "b", "c"])}, "who was chosen is no candidate"),
+        ({"reward": pl.col("reward") * 100}, "rewards are out of range: got 100"),
+        ({"reward": pl.lit(float("nan"))}, "rewards are out of range: got nan"),
+    ],
+)
+def test_a_log_that_contradicts_itself_is_refused(change: dict[str, pl.Expr], says: str) -> None:
+    with pytest.raises(InputError, match=re.escape(says)):
+        evaluate_routing(choices().with_columns(**change), "b")
+
+
+def test_one_row_without_its_list_does_not_switch_the_check_off() -> None:
+    random = np.random.default_rng(1)
+    rows = []
+    for i in range(1000):  # in most jobs c could not be chosen, and would always have failed
+        p = [0.6, 0.4] if i < 200 else [1.0, 0.0]
+        one = int(random.random() < p[1])
+        reward = float(random.random() < (0.9 if one else 0.6))
+        rows.append({"actor": "ac"[one], "propensity": p[one], "candidates": ["a", "c"], "propensities": p, "reward": reward})
+    table = pl.DataFrame(rows)
+    first = pl.int_range(pl.len()) == 0
+    for frame in (table, table.with_columns(propensities=pl.when(~first).then("propensities"))):
+        with pytest.raises(InputError, match="no chance to choose"):
+            evaluate_routing(frame, "c")
+    with pytest.raises(InputError, match="does not support the policy: got 'a mean weight of 0.2"):
+        evaluate_routing(table.drop("propensities"), "c")
+
+
+def test_a_function_may_return_a_name() -> None:
+    found = evaluate_routing(choices(), lambda _row: "b")
+    assert found.snips == evaluate_routing(choices(), "b").snips
+    assert found.mean_weight == pytest.approx(1, abs=0.3) and found.with_lists == found.n == 400

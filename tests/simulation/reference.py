@@ -118,8 +118,8 @@ class Model:
                     yield self.env.timeout(moment - self.env.now)
                 u = dict(zip(PURPOSES, row, strict=False))
                 case = {
-                    "name": f"{queue.name}-{number:08d}",
-                    "id": f"{place:02d}{number:08d}",
+                    "name": f"{queue.name}-{self.world.tag}-{number:08d}",
+                    "id": f"{self.world.tag}{place:02d}{number:08d}",
                     "queue": queue.name,
                     "u": u,
                     "day": day,
