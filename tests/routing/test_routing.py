@@ -382,7 +382,7 @@ def test_what_another_way_would_have_achieved() -> None:
 
 def test_logs_that_cannot_answer(tmp_path: Path) -> None:
     table, _ = synthetic(2, 200)
-    never = table.filter(pl.col("actor") != "c").with_columns(propensities=pl.lit([0.5, 0.5, 0.0]))
+    never = table.filter(pl.col("actor") != "c").with_columns(propensity=pl.lit(0.5), propensities=pl.lit([0.5, 0.5, 0.0]))
     with pytest.raises(InputError, match=r"routed deterministically.*every propensity is 1.*exploration"):
         evaluate_routing(table.with_columns(propensity=pl.lit(1.0)), "a")
     with pytest.raises(InputError, match="no chance to choose"):
