@@ -72,7 +72,10 @@ def _follow(rows: list[dict[str, Any]], board: dict[str, dict[str, Any]], as_of:
     def of(kind: str) -> list[tuple[datetime, str | None]]:
         return sorted((row["ts"], row["actor"] or "") for row in rows if row["type"] == kind)
 
-    assigned, resolved, opened = of("ASSIGNED"), of("RESOLVED"), of("OPENED")
+    assigned, resolved = of("ASSIGNED"), of("RESOLVED")
+    marks = sorted((ts, kind == "RESOLVED", actor) for kind in ("OPENED", "RESOLVED") for ts, actor in of(kind))
+    # an OPENED that repeats an earlier one restarts nothing
+    opened = [(ts, actor) for i, (ts, over, actor) in enumerate(marks) if not over and (i == 0 or marks[i - 1][1])]
     begun = assigned or []
     end = resolved[-1] if resolved else None
     if end is not None:

@@ -134,6 +134,9 @@ def _until(followed: pl.DataFrame, now: int, options: Options) -> pl.DataFrame:
     present = np.where(still, now, end)
     idle = followed["idle"].to_numpy()
     more = np.where(idle, 0, spells.clock(end, present, options))
-    off = np.where(idle, spells.working_days(end, present, options), 0) if idle.any() else np.zeros_like(end)
+    off = np.zeros_like(end)
+    rests = np.flatnonzero(idle & (followed["start"].to_numpy() >= 0))
+    if len(rests):
+        off[rests] = spells.days_off(end[rests], present[rests], followed["start"].to_numpy()[rests], options)
     elapsed, days_off = pl.col("elapsed") + pl.Series(more), pl.col("days_off") + pl.Series(off)
     return followed.with_columns(end=pl.Series(present), elapsed=elapsed, days_off=days_off)

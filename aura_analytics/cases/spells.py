@@ -46,8 +46,9 @@ def follow(past: pl.LazyFrame, as_of: datetime, options: Options, only: pl.Serie
     -------
     polars.DataFrame
         actor, actor_kind, start (-1 unknown), end, elapsed (null without a start; on the calendar, without pauses), closed_at,
-        closed, open, resolved (by this very spell), idle (paused at its end), days_off (working days of its pauses), h (hash of the
-        case), and `case` where a case may have several holders. Times are microseconds since 1970.
+        closed, open, resolved (by this very spell), idle (paused at its end), days_off (working days of its pauses,
+        86,400,000,000 to the day), h (hash of the case), and `case` where a case may have several holders. Times are microseconds
+        since 1970.
     """
     hashed = [pl.col("case_id").hash(11).alias("h"), pl.col("case_id").hash(97).alias("g")]
     columns = ["type", "ts", "actor", "actor_kind", *(["queue"] if queue else [])]
@@ -58,7 +59,7 @@ def follow(past: pl.LazyFrame, as_of: datetime, options: Options, only: pl.Serie
     found = _by_holder(log, as_of) if options.holding == "holder" else _by_closer(log, as_of)
     start, end = found["start"].to_numpy(), found["end"].to_numpy()
     known = start >= 0
-    paused, days_off, idle = _paused(log, found, options)
+    paused, off, idle = _paused(log, found, options)
     elapsed = np.where(known, clock(np.where(known, start, end), end, options), 0) - paused
     row = found["row"].to_numpy()
     extra = []
@@ -71,7 +72,7 @@ def follow(past: pl.LazyFrame, as_of: datetime, options: Options, only: pl.Serie
         log.gather("h", row),
         *extra,
         idle=pl.Series(idle),
-        days_off=pl.Series(days_off),
+        days_off=pl.Series(off),
         elapsed=pl.when(pl.Series(known)).then(pl.Series(elapsed, dtype=pl.Int64)),
     )
     return table if options.holding == "holder" else table.drop("case")
@@ -114,11 +115,15 @@ def clock(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) ->
     return end - start if options.calendar is None else options.calendar.business_micros(start, end)
 
 
-def working_days(start: NDArray[np.int64], end: NDArray[np.int64], options: Options) -> NDArray[np.int64]:
-    """Working days between moments, on the calendar, or else on one without holidays."""
+def days_off(low: NDArray[np.int64], high: NDArray[np.int64], start: NDArray[np.int64], options: Options) -> NDArray[np.int64]:
+    """Working days of pauses, in parts of which 86,400,000,000 are a day: a day is open in proportion, and of the day on which
+    the clock started nothing counts (see `Calendar.working_time`).
+    """
     from aura_analytics.clock.calendars import Calendar
 
-    return (options.calendar or Calendar()).working_days(start, end)
+    calendar = options.calendar or Calendar()
+    counted = calendar.next_day(start)
+    return calendar.working_time(np.maximum(high, counted)) - calendar.working_time(np.maximum(low, counted))
 
 
 def _last_resolution(log: _Log) -> pl.DataFrame:
@@ -141,7 +146,7 @@ def _by_closer(log: _Log, as_of: datetime) -> pl.DataFrame:
     start_row = holder.copy()
     unknown = np.flatnonzero((start < 0) & ~again)
     if len(unknown):
-        opened = log.rows(_START)
+        opened = _openings(log)
         late_start, opening, late_again, _ = _starts(log, resolved[unknown], opened)
         start[unknown], again[unknown] = late_start, late_again
         start_row[unknown] = opening
@@ -185,6 +190,20 @@ def _starts(
     start[j[order]] = began[i][order]
     row[j[order]] = began_rows[i][order]
     return start, row, again, left_open
+
+
+def _openings(log: _Log) -> pl.DataFrame:
+    """`row`, `h` of OPENED; one that repeats an earlier one without a resolution between them restarts nothing."""
+    opened = log.rows(_START)
+    if opened["h"].n_unique() == opened.height:
+        return opened
+    rows = log.rows(_START, _RESOLVED)
+    where = rows["row"].to_numpy()
+    ordered = rows.with_columns(
+        ts=pl.Series(log.ts[where]), g=pl.Series(log.g[where]), over=log.table["type"].gather(where) == _RESOLVED
+    ).sort("h", "g", "ts", "over", "row")
+    first = ~pl.col("over") & pl.col("over").shift(1).over("h", "g").fill_null(value=True)
+    return ordered.filter(first).select("row", "h").sort("row")
 
 
 def _open_spells(log: _Log, as_of: datetime, given: pl.DataFrame, left_open: NDArray[np.bool_]) -> pl.DataFrame:
@@ -268,6 +287,6 @@ def _paused(log: _Log, spells: pl.DataFrame, options: Options) -> tuple[NDArray[
     high = np.minimum(end, marks["until"].to_numpy()[j])
     real = (high > low) & (start >= 0)
     np.add.at(total, i[real], clock(low[real], high[real], options))
-    np.add.at(days, i[real], working_days(low[real], high[real], options))
+    np.add.at(days, i[real], days_off(low[real], high[real], start[real], options))
     idle[i[(marks["ts"].to_numpy()[j] <= end) & (marks["until"].to_numpy()[j] > end)]] = True
     return total, days, idle

@@ -1,7 +1,8 @@
 """Business calendars: how much working time lies between two moments.
 
-A calendar has a zone, opening hours per weekday, and public holidays (from the `holidays` package, or a list). Opening and
-closing are wall-clock times of the zone, so a day on which clocks change has the length it really has.
+A calendar has a zone, opening hours per weekday and for single dates, and public holidays (from the `holidays` package, or a list).
+Opening and closing are wall-clock times of the zone, so a day on which clocks change has the length it really has: a time that the
+clocks skip is the moment at which they do, and one that comes twice is the first.
 """
 
 from __future__ import annotations
@@ -11,22 +12,28 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta, timezone
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
 from aura_analytics.clock.times import check_zone
-from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.errors import FileMissingError, ParameterError, Problem, RuleError, close_match
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = ["Calendar", "CalendarLike", "as_calendar"]
 
+Hours = tuple[str, str] | Iterable[tuple[str, str]]
+
 _DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_OFFICE = dict.fromkeys(_DAYS[:5], ("09:00", "17:00"))
+_DAY = 86_400  # seconds
+_PARTS = 86_400_000_000  # of a working day
+_FIRST = np.datetime64("1969-12-31", "D")
+_OFFICE: dict[str, Hours] = dict.fromkeys(_DAYS[:5], ("09:00", "17:00"))
 
 
 @dataclass(frozen=True)
@@ -38,12 +45,15 @@ class Calendar:
     zone
         IANA name of the zone the office's clocks show.
     hours
-        Opening and closing time by weekday (`mon` ... `sun`), as `HH:MM`; `24:00` closes at midnight. A weekday that is not
-        named is closed. Default: Monday to Friday, 09:00-17:00.
+        Opening and closing time by weekday (`mon` ... `sun`), as `HH:MM` or `HH:MM:SS`, or several such pairs; `24:00` closes at
+        midnight, and a closing time before the opening time is the next day's. A weekday that is not named is closed. Default:
+        Monday to Friday, 09:00-17:00.
     country, subdivision
         Whose public holidays are closed days, as the `holidays` package names them: `US`, `NL`, `DE` with `BY`, ...
     closed
-        Further closed days.
+        Further closed days: dates, or ISO 8601 texts.
+    dates
+        Opening hours of single dates, in place of everything else that is said of them; none is a closed day.
 
     Raises
     ------
@@ -61,26 +71,26 @@ class Calendar:
     """
 
     zone: str = "UTC"
-    hours: Mapping[str, tuple[str, str]] = field(default_factory=lambda: dict(_OFFICE))
+    hours: Mapping[str, Hours] = field(default_factory=lambda: dict(_OFFICE))
     country: str | None = None
     subdivision: str | None = None
-    closed: Iterable[date] = ()
+    closed: Iterable[date | str] = ()
+    dates: Mapping[date | str, Hours] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_zone(self.zone)
-        object.__setattr__(self, "closed", frozenset(self.closed))
-        problems = []
-        for day, span in self.hours.items():
-            if day not in _DAYS:
-                problems.append(Problem("unknown weekday", got=day, expected=", ".join(_DAYS), next=close_match(day, _DAYS)))
-                continue
-            try:
-                opens, closes = (_minutes(text) for text in span)
-            except (ValueError, TypeError):
-                problems.append(Problem(f"hours of {day} cannot be read", got=span, expected="('09:00', '17:00')"))
-                continue
-            if not 0 <= opens < closes <= 24 * 60:
-                problems.append(Problem(f"hours of {day} do not end after they begin", got=span))
+        problems: list[Problem] = []
+        problems += [
+            Problem("unknown weekday", got=day, expected=", ".join(_DAYS), next=close_match(str(day), _DAYS))
+            for day in self.hours
+            if day not in _DAYS
+        ]
+        hours = {day: _spans(given, day, problems) for day, given in self.hours.items() if day in _DAYS}
+        closed = frozenset(_day(given, "closed", problems) for given in _listed(self.closed, problems))
+        dates = {_day(given, "dates", problems): _spans(said, str(given), problems) for given, said in self.dates.items()}
+        object.__setattr__(self, "closed", closed - {None})
+        object.__setattr__(self, "_open", tuple(sorted(hours.items())))
+        object.__setattr__(self, "_dates_open", tuple(sorted((day, said) for day, said in dates.items() if day is not None)))
         if not self.hours:
             problems.append(Problem("a calendar without opening hours", expected="at least one weekday"))
         if self.country is not None:
@@ -112,24 +122,57 @@ class Calendar:
         """
         unknown = [key for key in data if key not in cls.__dataclass_fields__]
         if unknown:
-            hints = [Problem("unknown key", got=key, next=close_match(key, list(cls.__dataclass_fields__))) for key in unknown]
+            known = list(cls.__dataclass_fields__)
+            hints = [Problem("unknown key", got=key, next=close_match(str(key), known)) for key in unknown]
             raise ParameterError("this is not a calendar", problems=hints)
-        values = dict(data)
-        if "closed" in values:
-            values["closed"] = [day if isinstance(day, date) else date.fromisoformat(str(day)) for day in values["closed"]]
-        if "hours" in values:
-            values["hours"] = {day: tuple(span) for day, span in values["hours"].items()}
-        return cls(**values)
+        wrong = [
+            Problem(f"{name} cannot be read", got=data[name], expected="keys and values")
+            for name in ("hours", "dates")
+            if name in data and not isinstance(data[name], Mapping)
+        ]
+        if wrong:
+            raise ParameterError("this is not a calendar", problems=wrong)
+        return cls(**data)
+
+    @classmethod
+    def from_yaml(cls, path: str | Path) -> Calendar:
+        """A calendar from a YAML file.
+
+        Parameters
+        ----------
+        path
+            The file: the parameters of a `Calendar` as keys.
+
+        Raises
+        ------
+        FileMissingError, RuleError, ParameterError
+            If it is not there, is no YAML, or no calendar.
+        """
+        from aura_analytics.yaml_text import YamlTextError, loaded
+
+        if not Path(path).is_file():
+            expected = "a Calendar, a dict such as {'country': 'US'}, or a YAML file of its keys"
+            raise FileMissingError(Problem("no calendar file there", got=str(path), expected=expected))
+        try:
+            data = loaded(Path(path).read_text(encoding="utf-8"), str(path))
+        except YamlTextError as error:
+            raise RuleError(f"{path} cannot be read", problems=error.problems) from None
+        if not isinstance(data, Mapping):
+            raise RuleError(Problem("a calendar file holds keys and values", got=type(data).__name__, where=f"{path}:1:1"))
+        return cls.from_dict(data)
 
     def __str__(self) -> str:
         """Zone and country, and a digest of everything else, so that two calendars that differ look different."""
         place = "-".join(part for part in (self.country, self.subdivision) if part)
-        rest = hashlib.sha256(repr((self._key()[1], sorted(self.closed))).encode()).hexdigest()[:8]
+        _, hours, _, _, closed, dates = self._key()
+        rest = hashlib.sha256(repr((hours, sorted(closed), dates)).encode()).hexdigest()[:8]
         return " ".join(part for part in (self.zone, place, rest) if part)
 
+    def __hash__(self) -> int:
+        return hash(self._key())
+
     def _key(self) -> tuple[Any, ...]:
-        spans = tuple(sorted((day, tuple(span)) for day, span in self.hours.items()))
-        return self.zone, spans, self.country, self.subdivision, frozenset(self.closed)
+        return self.zone, self._open, self.country, self.subdivision, self.closed, self._dates_open  # type: ignore[attr-defined]
 
     def business_micros(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
         """Microseconds of opening time between moments, given and returned as microseconds since 1970 (UTC).
@@ -160,14 +203,51 @@ class Calendar:
         if start.size == 0:
             return np.zeros(0, dtype=np.int64)
         years = (_year(int(edge)) for edge in (min(start.min(), end.min()), max(start.max(), end.max())))
-        days = _working_week(self._key(), *years)
-        first, last = self._dates(start), self._dates(end)
+        return self._counted(self._dates(start), self._dates(end), _working_week(self._key(), *years))
+
+    def working_time(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Working days up to each moment, in parts of which 86,400,000,000 are a day: of its own day the share that has passed.
+
+        Only differences mean something. A day is open in proportion to its opening hours: a morning of a day from nine to five is
+        half a day, and a night is nothing.
+
+        Parameters
+        ----------
+        moments
+            In microseconds since 1970 (UTC), shape (n,).
+        """
+        if moments.size == 0:
+            return np.zeros(0, dtype=np.int64)
+        days, place = np.unique(self._dates(moments), return_inverse=True)
+        week = _working_week(self._key(), *(_year(int(edge)) for edge in (moments.min(), moments.max())))
+        eve = days - np.timedelta64(1, "D")
+        before = self._counted(np.full(len(days), _FIRST), eve, week)
+        counts = self._counted(eve, days, week)
+        begin = np.array([_instant(self.zone, day, 0) for day in days.tolist()], dtype=np.int64)
+        end = np.array([_instant(self.zone, day, _DAY) for day in days.tolist()], dtype=np.int64)
+        opening, whole = self.business_micros(begin, end)[place], (end - begin)[place]
+        passed = np.where(opening > 0, self.business_micros(begin[place], moments), moments - begin[place])
+        share = passed / np.where(opening > 0, opening, whole)
+        return before[place] * _PARTS + np.rint(counts[place] * share * _PARTS).astype(np.int64)
+
+    def next_day(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The beginning of the day after each moment, on the office's clocks; in and out in microseconds since 1970."""
+        days, place = np.unique(self._dates(moments), return_inverse=True)
+        begin = np.array([_instant(self.zone, day, _DAY) for day in days.tolist()], dtype=np.int64)
+        return np.asarray(begin[place])
+
+    def _counted(
+        self, first: NDArray[np.datetime64], last: NDArray[np.datetime64], week: tuple[np.busdaycalendar, NDArray[np.datetime64]]
+    ) -> NDArray[np.int64]:
+        """Working days after `first`, up to and with `last`."""
+        days, more = week
         # numpy counts from a day up to the day before another; backwards it takes other days, so it is only asked forwards
-        count = np.busday_count(np.minimum(first, last) + 1, np.maximum(first, last) + 1, busdaycal=days)
+        low, high = np.minimum(first, last) + 1, np.maximum(first, last) + 1
+        count = np.busday_count(low, high, busdaycal=days) + np.searchsorted(more, high) - np.searchsorted(more, low)
         return np.where(last < first, -count, count)
 
     def elapsed_hours(self, start: datetime, end: datetime) -> float:
-        """Opening hours between two moments.
+        """Opening hours between two moments, to a millionth of an hour.
 
         Parameters
         ----------
@@ -175,7 +255,7 @@ class Calendar:
             The moments; one without a zone is UTC.
         """
         moments = [np.array([_micros_of(moment)], dtype=np.int64) for moment in (start, end)]
-        return float(self.business_micros(*moments)[0]) / 3.6e9
+        return round(float(self.business_micros(*moments)[0]) / 3.6e9, 6)
 
     def _table(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
         low, high = _year(first), _year(last)
@@ -189,31 +269,69 @@ class Calendar:
         return local.dt.date().to_numpy().astype("datetime64[D]")
 
 
-CalendarLike = Calendar | Mapping[str, Any] | None
+CalendarLike = Calendar | Mapping[str, Any] | str | Path | None
 
 
 def as_calendar(calendar: CalendarLike) -> Calendar | None:
-    """A calendar, from one or from plain keys and values; None counts every hour.
+    """A calendar, from one, from plain keys and values, or from a YAML file of them; None counts every hour.
 
     Raises
     ------
     ParameterError
-        If it is neither, or the keys and values are no calendar.
+        If it is none of these, or the keys and values are no calendar.
+    FileMissingError, RuleError
+        If the file is not there, or is no YAML.
     """
     if calendar is None or isinstance(calendar, Calendar):
         return calendar
     if isinstance(calendar, Mapping):
         return Calendar.from_dict(calendar)
-    raise ParameterError(
-        Problem("calendar cannot be read", got=calendar, expected="a Calendar, or a dict such as {'country': 'US'}")
-    )
+    if isinstance(calendar, (str, Path)):
+        return Calendar.from_yaml(calendar)
+    expected = "a Calendar, a dict such as {'country': 'US'}, or a YAML file of its keys"
+    raise ParameterError(Problem("calendar cannot be read", got=calendar, expected=expected))
 
 
-def _minutes(text: str) -> int:
+def _spans(given: Any, day: str, problems: list[Problem]) -> tuple[tuple[int, int], ...]:
+    """Opening and closing times in seconds of the day; one that closes on the next day ends after its 24 hours."""
+    pairs = [given] if isinstance(given, (tuple, list)) and given and isinstance(given[0], str) else given
+    found = []
+    try:
+        for opens, closes in pairs:
+            begin, end = _seconds(opens), _seconds(closes)
+            if begin == end or begin >= _DAY:
+                problems.append(Problem(f"hours of {day} do not end after they begin", got=(opens, closes)))
+            found.append((begin, end if end > begin else end + _DAY))
+    except (ValueError, TypeError):
+        expected = "('09:00', '17:00'), or several such pairs"
+        problems.append(Problem(f"hours of {day} cannot be read", got=given, expected=expected))
+    return tuple(sorted(found))
+
+
+def _day(given: Any, what: str, problems: list[Problem]) -> date | None:
+    if isinstance(given, datetime):
+        given = given.date()
+    if isinstance(given, date):
+        return given
+    try:
+        return date.fromisoformat(given)
+    except (ValueError, TypeError):
+        problems.append(Problem(f"a date of {what} cannot be read", got=given, expected="a date, or ISO 8601 such as 2026-12-24"))
+        return None
+
+
+def _listed(given: Any, problems: list[Problem]) -> list[Any]:
+    if isinstance(given, (str, Mapping)) or not isinstance(given, Iterable):
+        problems.append(Problem("closed cannot be read", got=given, expected="a list of dates"))
+        return []
+    return list(given)
+
+
+def _seconds(text: str) -> int:
     if text == "24:00":
-        return 24 * 60
+        return _DAY
     moment = time.fromisoformat(text)
-    return moment.hour * 60 + moment.minute
+    return moment.hour * 3600 + moment.minute * 60 + moment.second
 
 
 def _micros_of(moment: datetime) -> int:
@@ -227,50 +345,71 @@ def _year(micro: int) -> int:
 
 def _closed_days(key: tuple[Any, ...], low: int, high: int) -> set[date]:
     """Days without opening hours although their weekday has some."""
-    _zone, _spans, country, subdivision, closed = key
-    if country is None:
-        return set(closed)
-    import holidays
+    _zone, _hours, country, subdivision, closed, dates = key
+    off: set[date] = set(closed)
+    if country is not None:
+        import holidays
 
-    # a year more on either side: the zone may move a moment into it
-    off: set[date] = closed | set(holidays.country_holidays(country, subdiv=subdivision, years=range(low - 1, high + 2)))
-    return off
+        # a year more on either side: the zone may move a moment into it
+        off |= set(holidays.country_holidays(country, subdiv=subdivision, years=range(low - 1, high + 2)))
+    return (off - {day for day, spans in dates if spans}) | {day for day, spans in dates if not spans}
 
 
-def _open_days(key: tuple[Any, ...], low: int, high: int) -> list[tuple[date, tuple[str, str]]]:
-    hours, off = dict(key[1]), _closed_days(key, low, high)
+def _open_days(key: tuple[Any, ...], low: int, high: int) -> list[tuple[date, tuple[tuple[int, int], ...]]]:
+    hours, off, dates = dict(key[1]), _closed_days(key, low, high), dict(key[5])
     day, end = date(low, 1, 1), date(high, 12, 31)
     found = []
     while day <= end:
-        name = _DAYS[day.weekday()]
-        if name in hours and day not in off:
-            found.append((day, hours[name]))
+        spans = dates.get(day, () if day in off else hours.get(_DAYS[day.weekday()], ()))
+        if spans:
+            found.append((day, spans))
         day += timedelta(days=1)
     return found
+
+
+def _instant(zone: str, day: date, seconds: int) -> int:
+    """The moment at which the clocks of a zone show a time of a day; one that they skip is when they do, of two the first."""
+    # adding to an aware datetime moves its wall clock
+    local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)) + timedelta(seconds=seconds)
+    first, other = _micros_of(local), _micros_of(local.replace(fold=1))
+    if other >= first:  # ambiguous, or as every other time
+        return first
+    # skipped: reading it before the change lands after it, and the other way round; the change lies between
+    low, high = other, first
+    offset = local.replace(fold=0).utcoffset()
+    while high - low > 1:
+        middle = (low + high) // 2
+        at = (_EPOCH + timedelta(microseconds=middle)).astimezone(ZoneInfo(zone))
+        low, high = (middle, high) if at.utcoffset() == offset else (low, middle)
+    return high
 
 
 @lru_cache(maxsize=32)
 def _opening_table(key: tuple[Any, ...], low: int, high: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Opening and closing moments, and the opening time before each opening."""
-    zone = ZoneInfo(key[0])
-
-    def moment(day: date, text: str) -> int:
-        minutes = _minutes(text)
-        # adding to an aware datetime moves its wall clock, so a day with a clock change keeps its opening hours
-        naive = datetime(day.year, day.month, day.day, tzinfo=zone) + timedelta(minutes=minutes)
-        return _micros_of(naive)
-
-    days = _open_days(key, low, high)
-    opens = np.array([moment(day, span[0]) for day, span in days], dtype=np.int64)
-    closes = np.array([moment(day, span[1]) for day, span in days], dtype=np.int64)
-    before = np.concatenate([[0], np.cumsum(closes - opens)[:-1]]).astype(np.int64) if len(days) else opens
+    spans = sorted(
+        (_instant(key[0], day, begin), _instant(key[0], day, end))
+        for day, said in _open_days(key, low, high)
+        for begin, end in said
+    )
+    merged: list[list[int]] = []
+    for begin, end in spans:
+        if merged and begin <= merged[-1][1]:  # a night that reaches into the next opening counts once
+            merged[-1][1] = max(merged[-1][1], end)
+        elif end > begin:
+            merged.append([begin, end])
+    opens, closes = np.array(merged, dtype=np.int64).reshape(-1, 2).T
+    before = np.concatenate([[0], np.cumsum(closes - opens)[:-1]]).astype(np.int64) if len(opens) else opens
     return opens, closes, before
 
 
 @lru_cache(maxsize=32)
-def _working_week(key: tuple[Any, ...], low: int, high: int) -> np.busdaycalendar:
-    hours = dict(key[1])
-    return np.busdaycalendar([day in hours for day in _DAYS], sorted(_closed_days(key, low, high)))
+def _working_week(key: tuple[Any, ...], low: int, high: int) -> tuple[np.busdaycalendar, NDArray[np.datetime64]]:
+    """The days of a week on which work is done, without those that are closed; and dates on which it is done beside these."""
+    hours, off = dict(key[1]), _closed_days(key, low, high)
+    week = [bool(hours.get(day)) for day in _DAYS]
+    more = sorted(day for day, spans in key[5] if spans and not week[day.weekday()])
+    return np.busdaycalendar(week, sorted(off)), np.array(more, dtype="datetime64[D]")
 
 
 def _open_before(

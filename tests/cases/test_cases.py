@@ -414,3 +414,24 @@ def test_a_case_assigned_and_resolved_by_thousands_costs_no_squares() -> None:
     # the shared case is one case: its last assignment, and its last resolution a second later; bob's are three
     assert row["avg_processing_hours_n"].to_list() == [1, 3]
     assert row["avg_processing_hours"].to_list() == pytest.approx([1 / 3600, 1 / 3600])
+
+
+def test_a_second_opening_restarts_nothing(log: Any) -> None:
+    case = {"actor": "anne", "case_id": "C1"}
+    twice = log(("OPENED", 0, case), ("OPENED", 40, case), ("RESOLVED", 48, case))
+    assert aura.dossiers(twice)["avg_processing_hours"].to_list() == [48.0]
+    again = log(("OPENED", 0, case), ("RESOLVED", 10, case), ("OPENED", 40, case), ("OPENED", 44, case), ("RESOLVED", 48, case))
+    assert aura.dossiers(again)["avg_processing_hours"].to_list() == [8.0]
+
+
+def test_short_pauses_over_midnight_are_no_days(log: Any) -> None:
+    case = {"actor": "anne", "case_id": "C1"}
+    night = [(kind, 24 * day + hour, case) for day in range(1, 29) for kind, hour in (("PAUSED", 23.9), ("RESUMED", 24.1))]
+    rows = [("ASSIGNED", 0, case), *night, ("RESOLVED", 24 * 30, case)]
+    assert aura.dossiers(log(*rows), sla="5 working days")["sla_breach_rate"].to_list() == [1.0]
+    whole = [(kind, 24 * day + hour, case) for day in range(1, 29) for kind, hour in (("PAUSED", 0.1), ("RESUMED", 23.9))]
+    rows = [("ASSIGNED", 0, case), *whole, ("RESOLVED", 24 * 30, case)]
+    assert aura.dossiers(log(*rows), sla="5 working days")["sla_breach_rate"].to_list() == [0.0]
+    state = aura.DossierState(log(*rows[:20]), sla="5 working days")
+    state.append(log(*rows[20:]))
+    assert state.dossiers()["sla_breach_rate"].to_list() == [0.0]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from datetime import date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -11,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import aura_analytics as aura
-from aura_analytics.errors import ParameterError
+from aura_analytics.clock.calendars import as_calendar
+from aura_analytics.errors import FileMissingError, ParameterError
 
 UTC = timezone.utc
 
@@ -89,8 +93,109 @@ def test_from_dict_and_mistakes() -> None:
     with pytest.raises(ParameterError, match="unknown weekday: got 'monday'.*did you mean 'mon'"):
         aura.Calendar(hours={"monday": ("09:00", "17:00")})
     with pytest.raises(ParameterError, match="do not end after they begin"):
-        aura.Calendar(hours={"mon": ("17:00", "09:00")})
+        aura.Calendar(hours={"mon": ("17:00", "17:00")})
     with pytest.raises(ParameterError, match="no holidays known for the country: got 'XX'"):
         aura.Calendar(country="XX")
     with pytest.raises(ParameterError, match="unknown key: got 'zon'; did you mean 'zone'"):
         aura.Calendar.from_dict({"zon": "UTC"})
+
+
+NY = "America/New_York"
+WEEK = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+
+def instant(text: str) -> datetime:
+    return datetime.fromisoformat(text).replace(tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("calendar", "start", "end", "hours"),
+    [
+        ({"hours": {"mon": [("09:00", "12:00"), ("13:00", "17:00")]}}, "2026-03-02", "2026-03-03", 7.0),
+        ({"hours": {"mon": ("22:00", "06:00")}}, "2026-03-02", "2026-03-04", 8.0),
+        ({"hours": {"mon": ("22:00", "06:00")}}, "2026-03-03T01:00", "2026-03-04", 5.0),
+        ({"hours": {"mon": [("09:00", "17:00"), ("16:00", "18:00")]}}, "2026-03-02", "2026-03-03", 9.0),  # an hour counts once
+        ({"hours": dict.fromkeys(WEEK, ("22:00", "23:00:30"))}, "2026-03-02", "2026-03-03", 1 + 30 / 3600),
+        ({"dates": {"2026-12-24": ("09:00", "12:00")}}, "2026-12-24", "2026-12-25", 3.0),
+        ({"dates": {date(2026, 3, 7): ("09:00", "12:00")}}, "2026-03-07", "2026-03-08", 3.0),  # a Saturday
+        ({"dates": {"2026-03-02": []}}, "2026-03-02", "2026-03-03", 0.0),
+        ({"country": "US", "dates": {"2026-12-25": ("10:00", "11:00")}}, "2026-12-25", "2026-12-26", 1.0),
+        ({"closed": ["2026-03-02"]}, "2026-03-02", "2026-03-03", 0.0),
+        ({"closed": [datetime(2026, 3, 2, 5)]}, "2026-03-02", "2026-03-03", 0.0),
+        ({"zone": "Asia/Beirut", "hours": dict.fromkeys(WEEK, ("00:30", "01:15"))}, "2022-03-26T20:00", "2022-03-27T12:00", 0.25),
+        (
+            {"zone": NY, "hours": dict.fromkeys(WEEK, ("02:30", "10:00"))},
+            "2025-03-09T05:00",
+            "2025-03-09T20:00",
+            7.0,
+        ),
+        (
+            {"zone": NY, "hours": dict.fromkeys(WEEK, ("02:10", "02:50"))},
+            "2025-03-09T05:00",
+            "2025-03-09T20:00",
+            0.0,
+        ),
+        ({"zone": NY, "hours": dict.fromkeys(WEEK, ("01:15", "01:45"))}, "2025-11-02", "2025-11-03", 0.5),
+        ({"zone": "America/New_York", "hours": {"sat": ("22:00", "06:00")}}, "2025-11-01", "2025-11-03", 9.0),
+    ],
+)
+def test_spans_and_clock_changes(calendar: dict[str, Any], start: str, end: str, hours: float) -> None:
+    assert aura.Calendar(**calendar).elapsed_hours(instant(start), instant(end)) == pytest.approx(hours, abs=1e-6)
+
+
+@settings(max_examples=40)
+@given(
+    zone=st.sampled_from(["Asia/Beirut", "America/New_York", "Australia/Lord_Howe", "Europe/Lisbon", "Pacific/Apia"]),
+    spans=st.lists(st.tuples(st.integers(0, 95), st.integers(0, 95)).filter(lambda pair: pair[0] != pair[1]), max_size=3),
+    day=st.integers(0, 720),
+)
+def test_no_time_is_negative_and_the_parts_make_the_whole(zone: str, spans: list[tuple[int, int]], day: int) -> None:
+    def text(quarter: int) -> str:
+        return f"{quarter // 4:02d}:{quarter % 4 * 15:02d}"
+
+    calendar = aura.Calendar(zone=zone, hours={key: [(text(a), text(b)) for a, b in spans] for key in WEEK})
+    begin = datetime(2024, 1, 1, tzinfo=UTC) + timedelta(days=day)
+    moments = [begin + timedelta(minutes=97 * i) for i in range(30)]
+    parts = [calendar.elapsed_hours(a, b) for a, b in itertools.pairwise(moments)]
+    assert all(-1e-9 <= part <= 97 / 60 + 1e-6 for part in parts)
+    assert sum(parts) == pytest.approx(calendar.elapsed_hours(moments[0], moments[-1]), abs=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("given_", "says"),
+    [
+        ({"closed": ["24.12.2026"]}, "a date of closed cannot be read: got '24.12.2026'"),
+        ({"closed": "2026-12-24"}, "closed cannot be read"),
+        ({"closed": [20261224]}, "a date of closed cannot be read"),
+        ({"dates": {"soon": ("09:00", "12:00")}}, "a date of dates cannot be read: got 'soon'"),
+        ({"hours": {"mon": ("9", "17")}}, "hours of mon cannot be read"),
+        ({"hours": {"mon": 5}}, "hours of mon cannot be read"),
+    ],
+)
+def test_what_cannot_be_read_is_said(given_: dict[str, Any], says: str) -> None:
+    with pytest.raises(ParameterError, match=says):
+        aura.Calendar(**given_)
+
+
+def test_a_calendar_is_a_file(tmp_path: Path) -> None:
+    path = tmp_path / "office.yaml"
+    path.write_text("zone: America/New_York\ncountry: US\nhours:\n  mon: [[09:00, 12:00], [13:00, 17:00]]\nclosed: [2026-03-09]\n")
+    office = as_calendar(path)
+    assert office is not None and office.elapsed_hours(instant("2026-03-02"), instant("2026-03-17")) == 14.0
+    assert str(office) == str(aura.Calendar.from_yaml(path)) and str(office).startswith("America/New_York US ")
+    with pytest.raises(FileMissingError, match="no calendar file there"):
+        as_calendar("nowhere.yaml")
+
+
+def test_working_time_is_open_in_proportion() -> None:
+    office = aura.Calendar()
+
+    def days(start: str, end: str) -> float:
+        low, high = (np.array([int(instant(text).timestamp() * 1e6)]) for text in (start, end))
+        return float((office.working_time(high) - office.working_time(low))[0]) / 86_400_000_000
+
+    assert days("2026-03-02T00:01", "2026-03-02T23:59") == 1.0  # all opening hours
+    assert days("2026-03-02T23:59", "2026-03-03T00:01") == 0.0
+    assert days("2026-03-02T11:00", "2026-03-02T13:00") == 0.25
+    assert days("2026-03-06T17:00", "2026-03-09T09:00") == 0.0  # a weekend
+    assert days("2026-03-02", "2026-03-16") == 10.0

@@ -133,6 +133,7 @@ def spent_and_limit(flat: Mapping[str, pl.Series] | pl.DataFrame, context: Conte
         calendar = context.calendar or Calendar()
         start, end = flat["start"].to_numpy()[in_days], flat["end"].to_numpy()[in_days]
         limit[in_days] = [sla.working_days for sla in chosen if sla is not None and sla.working_days is not None]
-        days = calendar.working_days(np.maximum(start, 0), end) - flat["days_off"].to_numpy()[in_days]
+        off = flat["days_off"].to_numpy()[in_days] / 86_400_000_000
+        days = calendar.working_days(np.maximum(start, 0), end) - off
         spent[in_days] = np.where(start >= 0, days, np.nan)
     return limit, spent
