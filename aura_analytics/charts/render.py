@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from aura_analytics.charts.theme import INLINE
 from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.texts import escaped_within
 
 if TYPE_CHECKING:
     import altair as alt
@@ -25,7 +26,8 @@ def spec_of(chart: alt.LayerChart | alt.FacetChart | alt.Chart) -> str:
         raise ParameterError(
             Problem("too many rows for one chart", got=sum(rows), expected="at most 5,000", next="aggregate first")
         )
-    return json.dumps(spec, sort_keys=True, ensure_ascii=False)
+    # a control character in a name would stop the drawing, and the process with it
+    return json.dumps(escaped_within(spec), sort_keys=True, ensure_ascii=False)
 
 
 def svg(chart: alt.LayerChart | alt.FacetChart | alt.Chart) -> str:

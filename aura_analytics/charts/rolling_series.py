@@ -50,7 +50,7 @@ def series(
         rows = rows.with_columns(step=pl.int_range(pl.len()).over("actor")).filter(
             pl.col("step") % (rows.height // budget + 1) == 0
         )
-    x = alt.X("as_of:T", title=None)
+    x = alt.X("as_of:T", title=None, scale=alt.Scale(type="utc"))
     scale = alt.Scale(domain=[0, 1]) if share else alt.Scale(zero=False, domain=[kind.low, kind.high]) if kind.high else alt.Scale()
     axis = alt.Axis(format=".0%") if share else alt.Axis()
     y = alt.Y(f"{metric}:Q", title=title_of(kind), scale=scale, axis=axis)

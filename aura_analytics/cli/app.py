@@ -26,6 +26,7 @@ from aura_analytics.cli.routing import route
 from aura_analytics.cli.rules import rules_app
 from aura_analytics.cli.scoring import score
 from aura_analytics.cli.simulate import simulate_app
+from aura_analytics.cli.terminal import shown_only
 from aura_analytics.errors import AuraError, Problem
 from aura_analytics.version import __version__
 
@@ -105,6 +106,7 @@ def _refuse(error: AuraError) -> NoReturn:
 
 def main() -> None:
     """Entry point of `aura`."""
+    sys.stdout, sys.stderr = shown_only(sys.stdout), shown_only(sys.stderr, moves=True)
     try:
         app(standalone_mode=True)
     except AuraError as error:

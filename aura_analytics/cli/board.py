@@ -84,7 +84,9 @@ def _placed(metrics: Iterable[Metric], board: str, rows: list[dict[str, Any]]) -
 def _safe(text: str) -> str:
     from rich.markup import escape
 
-    return escape(text)
+    from aura_analytics.texts import escaped
+
+    return escape(escaped(text))
 
 
 def _table(title: str, shown: Iterable[Metric]) -> Table:

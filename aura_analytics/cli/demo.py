@@ -69,9 +69,14 @@ def _recorded(log: pl.DataFrame, folder: Path) -> Any:
     from aura_analytics.ledger import Ledger
 
     ledger = Ledger(f"sqlite:///{folder / 'aura.db'}")
+    held = len(ledger)
+    problem = Problem("the folder holds the ledger of another demo", got=str(folder), next="choose another folder with --out")
+    if held and held != log.height:  # events of another run have other ids, and would be recorded beside these
+        raise ParameterError(problem)
     try:
+        if held and ledger.event(log["event_id"][0]) is None:
+            raise ParameterError(problem)
         ledger.record_events(log)
     except ConflictError:
-        next_ = "choose another folder with --out"
-        raise ParameterError(Problem("the folder holds the ledger of another demo", got=str(folder), next=next_)) from None
+        raise ParameterError(problem) from None
     return ledger

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Actor",
     "AsOf",
+    "CalendarOption",
     "Events",
     "LedgerUrl",
     "Out",
@@ -40,6 +41,9 @@ AsOf = Annotated[str | None, typer.Option(help="End of the window, ISO 8601; def
 Window = Annotated[str | None, typer.Option(help="Length of the window, such as 90d, or 'all'; default the policy's.")]
 PolicyName = Annotated[
     str | None, typer.Option("--policy", help="Policy: evidence_gated, tracker, or a file (YAML).", show_default="evidence_gated")
+]
+CalendarOption = Annotated[
+    Path | None, typer.Option("--calendar", help="YAML file of a calendar: zone, hours, country, closed days.")
 ]
 SlaOption = Annotated[
     list[str] | None, typer.Option("--sla", help="Limit of a case: 72h, '20 working days', or QUEUE=LIMIT; repeatable.")

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from aura_analytics.cli.inputs import PolicyName, SlaOption, load_events, sla_of, unused
+from aura_analytics.cli.inputs import CalendarOption, PolicyName, SlaOption, load_events, sla_of, unused
 from aura_analytics.cli.output import Json, print_json
 from aura_analytics.errors import ParameterError, Problem
 
@@ -66,6 +66,7 @@ def export(
     seed: Annotated[int, typer.Option(help="Of the worlds.", min=0)] = 0,
     window: Annotated[str | None, typer.Option(help="Of the explorer's dossiers, such as 90d; default the policy's.")] = None,
     sla: SlaOption = None,
+    calendar: CalendarOption = None,
     most: Annotated[int, typer.Option(help="Actors in the explorer's page, the gravest verdicts first.", min=1)] = 50,
     as_json: Json = False,
 ) -> None:
@@ -87,6 +88,7 @@ def export(
         "scenario": scenario if source or "scenario" in maker.options else None,
         "window": window,
         "sla": sla_of(sla),
+        "calendar": calendar,
     }
     given |= {"seed": seed or None, "most": most if most != 50 else None}
     asked = {name: value for name, value in given.items() if value is not None}

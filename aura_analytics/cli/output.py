@@ -63,6 +63,8 @@ def write_table(board: pl.DataFrame, out: Path) -> None:
     """
     import polars as pl
 
+    from aura_analytics.texts import spreadsheet_safe
+
     if out.suffix == ".parquet":
         board.write_parquet(out)
     elif out.suffix in (".jsonl", ".ndjson"):
@@ -70,6 +72,7 @@ def write_table(board: pl.DataFrame, out: Path) -> None:
     elif out.suffix == ".csv":
         lists = [name for name, dtype in board.schema.items() if isinstance(dtype, pl.List)]
         structs = [name for name, dtype in board.schema.items() if isinstance(dtype, pl.Struct)]
-        board.with_columns(pl.col(lists).list.join("; "), *(pl.col(name).struct.json_encode() for name in structs)).write_csv(out)
+        flat = board.with_columns(pl.col(lists).list.join("; "), *(pl.col(name).struct.json_encode() for name in structs))
+        spreadsheet_safe(flat).write_csv(out)
     else:
         raise ParameterError(Problem("unknown kind of table", got=out.suffix, expected=".parquet, .csv, .jsonl"))

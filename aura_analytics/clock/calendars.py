@@ -10,14 +10,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta, timezone
-from functools import lru_cache
+from datetime import date, datetime, time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
+from aura_analytics.clock.opening import DAY, DAYS, instant, micros_of, open_before, opening_table, working_week, year_of
 from aura_analytics.clock.times import check_zone
 from aura_analytics.errors import FileMissingError, ParameterError, Problem, RuleError, close_match
 
@@ -28,12 +27,9 @@ __all__ = ["Calendar", "CalendarLike", "as_calendar"]
 
 Hours = tuple[str, str] | Iterable[tuple[str, str]]
 
-_DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
-_DAY = 86_400  # seconds
 _PARTS = 86_400_000_000  # of a working day
 _FIRST = np.datetime64("1969-12-31", "D")
-_OFFICE: dict[str, Hours] = dict.fromkeys(_DAYS[:5], ("09:00", "17:00"))
+_OFFICE: dict[str, Hours] = dict.fromkeys(DAYS[:5], ("09:00", "17:00"))
 
 
 @dataclass(frozen=True)
@@ -81,11 +77,11 @@ class Calendar:
         check_zone(self.zone)
         problems: list[Problem] = []
         problems += [
-            Problem("unknown weekday", got=day, expected=", ".join(_DAYS), next=close_match(str(day), _DAYS))
+            Problem("unknown weekday", got=day, expected=", ".join(DAYS), next=close_match(str(day), DAYS))
             for day in self.hours
-            if day not in _DAYS
+            if day not in DAYS
         ]
-        hours = {day: _spans(given, day, problems) for day, given in self.hours.items() if day in _DAYS}
+        hours = {day: _spans(given, day, problems) for day, given in self.hours.items() if day in DAYS}
         closed = frozenset(_day(given, "closed", problems) for given in _listed(self.closed, problems))
         dates = {_day(given, "dates", problems): _spans(said, str(given), problems) for given, said in self.dates.items()}
         object.__setattr__(self, "closed", closed - {None})
@@ -190,7 +186,7 @@ class Calendar:
         if start.size == 0:
             return np.zeros(0, dtype=np.int64)
         table = self._table(int(min(start.min(), end.min())), int(max(start.max(), end.max())))
-        return _open_before(end, *table) - _open_before(start, *table)
+        return open_before(end, *table) - open_before(start, *table)
 
     def working_days(self, start: NDArray[np.int64], end: NDArray[np.int64]) -> NDArray[np.int64]:
         """Working days after the day of `start`, up to and with the day of `end` (the day of receipt does not count).
@@ -202,8 +198,8 @@ class Calendar:
         """
         if start.size == 0:
             return np.zeros(0, dtype=np.int64)
-        years = (_year(int(edge)) for edge in (min(start.min(), end.min()), max(start.max(), end.max())))
-        return self._counted(self._dates(start), self._dates(end), _working_week(self._key(), *years))
+        years = (year_of(int(edge)) for edge in (min(start.min(), end.min()), max(start.max(), end.max())))
+        return self._counted(self._dates(start), self._dates(end), working_week(self._key(), *years))
 
     def working_time(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
         """Working days up to each moment, in parts of which 86,400,000,000 are a day: of its own day the share that has passed.
@@ -219,21 +215,27 @@ class Calendar:
         if moments.size == 0:
             return np.zeros(0, dtype=np.int64)
         days, place = np.unique(self._dates(moments), return_inverse=True)
-        week = _working_week(self._key(), *(_year(int(edge)) for edge in (moments.min(), moments.max())))
+        week = working_week(self._key(), *(year_of(int(edge)) for edge in (moments.min(), moments.max())))
         eve = days - np.timedelta64(1, "D")
         before = self._counted(np.full(len(days), _FIRST), eve, week)
         counts = self._counted(eve, days, week)
-        begin = np.array([_instant(self.zone, day, 0) for day in days.tolist()], dtype=np.int64)
-        end = np.array([_instant(self.zone, day, _DAY) for day in days.tolist()], dtype=np.int64)
+        begin = np.array([instant(self.zone, day, 0) for day in days.tolist()], dtype=np.int64)
+        end = np.array([instant(self.zone, day, DAY) for day in days.tolist()], dtype=np.int64)
         opening, whole = self.business_micros(begin, end)[place], (end - begin)[place]
         passed = np.where(opening > 0, self.business_micros(begin[place], moments), moments - begin[place])
         share = passed / np.where(opening > 0, opening, whole)
         return before[place] * _PARTS + np.rint(counts[place] * share * _PARTS).astype(np.int64)
 
     def next_day(self, moments: NDArray[np.int64]) -> NDArray[np.int64]:
-        """The beginning of the day after each moment, on the office's clocks; in and out in microseconds since 1970."""
+        """The beginning of the day after each moment, on the office's clocks; in microseconds since 1970.
+
+        Parameters
+        ----------
+        moments
+            In microseconds since 1970 (UTC), shape (n,).
+        """
         days, place = np.unique(self._dates(moments), return_inverse=True)
-        begin = np.array([_instant(self.zone, day, _DAY) for day in days.tolist()], dtype=np.int64)
+        begin = np.array([instant(self.zone, day, DAY) for day in days.tolist()], dtype=np.int64)
         return np.asarray(begin[place])
 
     def _counted(
@@ -254,12 +256,12 @@ class Calendar:
         start, end
             The moments; one without a zone is UTC.
         """
-        moments = [np.array([_micros_of(moment)], dtype=np.int64) for moment in (start, end)]
+        moments = [np.array([micros_of(moment)], dtype=np.int64) for moment in (start, end)]
         return round(float(self.business_micros(*moments)[0]) / 3.6e9, 6)
 
     def _table(self, first: int, last: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-        low, high = _year(first), _year(last)
-        return _opening_table(self._key(), low - 1, high + 1)
+        low, high = year_of(first), year_of(last)
+        return opening_table(self._key(), low - 1, high + 1)
 
     def _dates(self, moments: NDArray[np.int64]) -> NDArray[np.datetime64]:
         """Local dates."""
@@ -299,9 +301,9 @@ def _spans(given: Any, day: str, problems: list[Problem]) -> tuple[tuple[int, in
     try:
         for opens, closes in pairs:
             begin, end = _seconds(opens), _seconds(closes)
-            if begin == end or begin >= _DAY:
+            if begin == end or begin >= DAY:
                 problems.append(Problem(f"hours of {day} do not end after they begin", got=(opens, closes)))
-            found.append((begin, end if end > begin else end + _DAY))
+            found.append((begin, end if end > begin else end + DAY))
     except (ValueError, TypeError):
         expected = "('09:00', '17:00'), or several such pairs"
         problems.append(Problem(f"hours of {day} cannot be read", got=given, expected=expected))
@@ -329,96 +331,6 @@ def _listed(given: Any, problems: list[Problem]) -> list[Any]:
 
 def _seconds(text: str) -> int:
     if text == "24:00":
-        return _DAY
+        return DAY
     moment = time.fromisoformat(text)
     return moment.hour * 3600 + moment.minute * 60 + moment.second
-
-
-def _micros_of(moment: datetime) -> int:
-    aware = moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-    return (aware - _EPOCH) // timedelta(microseconds=1)
-
-
-def _year(micro: int) -> int:
-    return (_EPOCH + timedelta(microseconds=micro)).year
-
-
-def _closed_days(key: tuple[Any, ...], low: int, high: int) -> set[date]:
-    """Days without opening hours although their weekday has some."""
-    _zone, _hours, country, subdivision, closed, dates = key
-    off: set[date] = set(closed)
-    if country is not None:
-        import holidays
-
-        # a year more on either side: the zone may move a moment into it
-        off |= set(holidays.country_holidays(country, subdiv=subdivision, years=range(low - 1, high + 2)))
-    return (off - {day for day, spans in dates if spans}) | {day for day, spans in dates if not spans}
-
-
-def _open_days(key: tuple[Any, ...], low: int, high: int) -> list[tuple[date, tuple[tuple[int, int], ...]]]:
-    hours, off, dates = dict(key[1]), _closed_days(key, low, high), dict(key[5])
-    day, end = date(low, 1, 1), date(high, 12, 31)
-    found = []
-    while day <= end:
-        spans = dates.get(day, () if day in off else hours.get(_DAYS[day.weekday()], ()))
-        if spans:
-            found.append((day, spans))
-        day += timedelta(days=1)
-    return found
-
-
-def _instant(zone: str, day: date, seconds: int) -> int:
-    """The moment at which the clocks of a zone show a time of a day; one that they skip is when they do, of two the first."""
-    # adding to an aware datetime moves its wall clock
-    local = datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)) + timedelta(seconds=seconds)
-    first, other = _micros_of(local), _micros_of(local.replace(fold=1))
-    if other >= first:  # ambiguous, or as every other time
-        return first
-    # skipped: reading it before the change lands after it, and the other way round; the change lies between
-    low, high = other, first
-    offset = local.replace(fold=0).utcoffset()
-    while high - low > 1:
-        middle = (low + high) // 2
-        at = (_EPOCH + timedelta(microseconds=middle)).astimezone(ZoneInfo(zone))
-        low, high = (middle, high) if at.utcoffset() == offset else (low, middle)
-    return high
-
-
-@lru_cache(maxsize=32)
-def _opening_table(key: tuple[Any, ...], low: int, high: int) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
-    """Opening and closing moments, and the opening time before each opening."""
-    spans = sorted(
-        (_instant(key[0], day, begin), _instant(key[0], day, end))
-        for day, said in _open_days(key, low, high)
-        for begin, end in said
-    )
-    merged: list[list[int]] = []
-    for begin, end in spans:
-        if merged and begin <= merged[-1][1]:  # a night that reaches into the next opening counts once
-            merged[-1][1] = max(merged[-1][1], end)
-        elif end > begin:
-            merged.append([begin, end])
-    opens, closes = np.array(merged, dtype=np.int64).reshape(-1, 2).T
-    before = np.concatenate([[0], np.cumsum(closes - opens)[:-1]]).astype(np.int64) if len(opens) else opens
-    return opens, closes, before
-
-
-@lru_cache(maxsize=32)
-def _working_week(key: tuple[Any, ...], low: int, high: int) -> tuple[np.busdaycalendar, NDArray[np.datetime64]]:
-    """The days of a week on which work is done, without those that are closed; and dates on which it is done beside these."""
-    hours, off = dict(key[1]), _closed_days(key, low, high)
-    week = [bool(hours.get(day)) for day in _DAYS]
-    more = sorted(day for day, spans in key[5] if spans and not week[day.weekday()])
-    return np.busdaycalendar(week, sorted(off)), np.array(more, dtype="datetime64[D]")
-
-
-def _open_before(
-    moments: NDArray[np.int64], opens: NDArray[np.int64], closes: NDArray[np.int64], before: NDArray[np.int64]
-) -> NDArray[np.int64]:
-    """Opening time before each moment."""
-    if opens.size == 0:
-        return np.zeros_like(moments)
-    at = np.searchsorted(opens, moments, side="right") - 1
-    inside = np.clip(at, 0, None)
-    spent = np.clip(moments - opens[inside], 0, closes[inside] - opens[inside])
-    return np.where(at < 0, 0, before[inside] + spent)

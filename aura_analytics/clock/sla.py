@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -21,20 +22,27 @@ class Sla:
         Hours, counted on the calendar of the dossier if it has one.
     working_days
         Working days after the day of receipt, as the United States' Freedom of Information Act counts its 20.
+    business
+        Whether the hours are opening hours, which only a calendar knows.
     """
 
     hours: float | None = None
     working_days: int | None = None
+    business: bool = False
 
     def __str__(self) -> str:
-        return f"{self.working_days} working days" if self.working_days is not None else f"{self.hours:g} h"
+        return (
+            f"{self.working_days} working days"
+            if self.working_days is not None
+            else f"{self.hours:g} {'business hours' if self.business else 'h'}"
+        )
 
 
 SlaLike = str | Sla | Mapping[str, str | Sla] | None
 
 
 def parse_sla(sla: SlaLike) -> dict[str, Sla]:
-    """SLA limits by queue, from text such as `48h`, `10d` (days around the clock) or `20 working days`.
+    """SLA limits by queue, from text such as `48h`, `1.5d` (days around the clock), `8 business hours` or `20 working days`.
 
     Parameters
     ----------
@@ -61,11 +69,16 @@ def parse_sla(sla: SlaLike) -> dict[str, Sla]:
 
 
 def _one_sla(text: str, queue: str) -> Sla:
-    words = str(text).split()
-    if len(words) == 3 and words[0].isdigit() and int(words[0]) > 0 and words[1:] in (["working", "days"], ["working", "day"]):
-        return Sla(working_days=int(words[0]))
+    said = " ".join(str(text).split()).lower()
+    if found := re.fullmatch(r"([1-9]\d*) (?:working|business) days?", said):
+        return Sla(working_days=int(found[1]))
+    if found := re.fullmatch(r"(\d+(?:\.\d+)?) (?:working|business) hours?", said):
+        said = f"{found[1]}h"
+        business = True
+    else:
+        business = False
     try:
-        return Sla(hours=times.parse_span(str(text)).total_seconds() / 3600)
+        return Sla(hours=times.parse_span(said).total_seconds() / 3600, business=business)
     except ParameterError:
-        expected = "such as '48h', '10d' or '20 working days'"
+        expected = "such as '48h', '1.5d', '8 business hours' or '20 working days'"
         raise ParameterError(Problem("an SLA cannot be read", got=text, expected=expected, where=f"queue {queue!r}")) from None

@@ -175,7 +175,14 @@ def count_of(
     if policy is not None:
         chosen = metrics_named((*chosen, *judged.reads))
     options = Options(attribution, holding, as_calendar(calendar))
-    return Count(judged, chosen, options, parse_sla(sla), confidence, as_roles(roles) or judged.roles)
+    limits = parse_sla(sla)
+    if options.calendar is None and any(limit.business for limit in limits.values()):
+        raise ParameterError(
+            Problem(
+                "business hours need a calendar", got=str(sla), next="give one: calendar={'country': 'US'}, or a file of its keys"
+            )
+        )
+    return Count(judged, chosen, options, limits, confidence, as_roles(roles) or judged.roles)
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,12 @@ def _warnings(board: pl.DataFrame, table: pl.DataFrame) -> pl.Series:
             found.setdefault(actor, []).append(
                 f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"
             )
+    for names in _alike(board["actor"]):
+        shown = ", ".join(repr(name) for name in names[:5])
+        for actor in names:
+            found.setdefault(actor, []).append(
+                f"{len(names)} names differ only in case, spaces or normal form, and may be one person: {shown}"
+            )
     nothing = pl.Series([[]], dtype=pl.List(pl.String))
     if not found:
         return nothing.new_from_index(0, board.height)
@@ -86,3 +92,10 @@ def _warnings(board: pl.DataFrame, table: pl.DataFrame) -> pl.Series:
     )
     joined = board.select("actor").join(texts, on="actor", how="left", maintain_order="left")
     return joined["texts"].fill_null(nothing.first())
+
+
+def _alike(actors: pl.Series) -> list[list[str]]:
+    """Groups of names that a reader would take for one."""
+    plain = pl.col("actor").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+    same = pl.DataFrame({"actor": actors}).with_columns(plain=plain).filter(pl.col("plain").is_duplicated())
+    return [sorted(names) for names in same.group_by("plain", maintain_order=True).agg("actor")["actor"].to_list()]

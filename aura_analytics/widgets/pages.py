@@ -10,6 +10,7 @@ from typing import Any
 from typing_extensions import TypedDict, Unpack
 
 from aura_analytics import extensions
+from aura_analytics.clock.calendars import CalendarLike
 from aura_analytics.clock.sla import SlaLike
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.io.front_door import EventsLike
@@ -19,13 +20,14 @@ __all__ = ["PageMaker", "page_of", "pages"]
 
 
 class PageOptions(TypedDict, total=False):
-    """What a page may be asked for: moment, scenario and seed, window, limits of cases, and how many actors at most."""
+    """What a page may be asked for: moment, scenario, seed, window, limits of cases, calendar, and how many actors at most."""
 
     as_of: str
     scenario: str
     seed: int
     window: str
     sla: SlaLike
+    calendar: CalendarLike
     most: int
 
 
@@ -40,7 +42,7 @@ class PageMaker:
     make
         Called with events, a policy, the path, and options; returns the file, what it shows in a sentence, and who is flagged.
     options
-        Names of the options that it takes: `as_of`, `scenario`, `seed`, `window`, `sla`, `most`.
+        Names of the options that it takes: `as_of`, `scenario`, `seed`, `window`, `sla`, `calendar`, `most`.
     """
 
     name: str
@@ -71,8 +73,8 @@ def _explorer(events: EventsLike, policy: PolicyLike, path: Path, *, most: int =
 def pages() -> dict[str, PageMaker]:
     """The pages that can be written, by name."""
     found = {
-        "tuner": PageMaker("tuner", _tuner, ("as_of", "scenario", "seed")),
-        "explorer": PageMaker("explorer", _explorer, ("as_of", "window", "sla", "most")),
+        "tuner": PageMaker("tuner", _tuner, ("as_of", "scenario", "seed", "sla", "calendar")),
+        "explorer": PageMaker("explorer", _explorer, ("as_of", "window", "sla", "calendar", "most")),
     }
     for name, offered in extensions.extensions("widgets"):
         if not isinstance(offered, PageMaker) or offered.name in found:

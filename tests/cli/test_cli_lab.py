@@ -43,7 +43,7 @@ def test_pages_of_ledgers_and_worlds(events: Path, tmp_path: Path) -> None:
 
 def test_what_does_not_fit_is_said(events: Path, tmp_path: Path) -> None:
     assert "needs events or a scenario" in run("export", cwd=tmp_path, code=2).stderr
-    assert "belongs to the explorer" in run("export", events, "--sla", "48h", cwd=tmp_path, code=2).stderr
+    assert "belongs to the explorer" in run("export", events, "--window", "30d", cwd=tmp_path, code=2).stderr
     both = ("--page", "explorer", "--scenario", "fraud_unit")
     assert "belongs to the tuner" in run("export", events, *both, cwd=tmp_path, code=2).stderr
     assert not list(tmp_path.glob("*.html"))

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 import aura_analytics as aura
 from aura_analytics.clock.calendars import as_calendar
+from aura_analytics.clock.sla import parse_sla
 from aura_analytics.errors import FileMissingError, ParameterError
 
 UTC = timezone.utc
@@ -199,3 +200,24 @@ def test_working_time_is_open_in_proportion() -> None:
     assert days("2026-03-02T11:00", "2026-03-02T13:00") == 0.25
     assert days("2026-03-06T17:00", "2026-03-09T09:00") == 0.0  # a weekend
     assert days("2026-03-02", "2026-03-16") == 10.0
+
+
+@pytest.mark.parametrize(
+    ("text", "hours", "days"),
+    [("48h", 48.0, None), ("48.5h", 48.5, None), ("1.5d", 36.0, None), ("20 working days", None, 20), ("1 business day", None, 1)],
+)
+def test_limits_as_people_write_them(text: str, hours: float | None, days: int | None) -> None:
+    limit = parse_sla(text)["default"]
+    assert (limit.hours, limit.working_days, limit.business) == (hours, days, False)
+
+
+def test_business_hours_need_a_calendar() -> None:
+    assert str(parse_sla("8 business hours")["default"]) == "8 business hours"
+    log = aura.events.sample(200, seed=1)
+    with pytest.raises(ParameterError, match="business hours need a calendar"):
+        aura.dossiers(log, sla="8 business hours")
+    office = aura.Calendar()
+    with_calendar = aura.dossiers(log, sla="8 business hours", calendar=office)["sla_breach_rate"]
+    assert with_calendar.equals(aura.dossiers(log, sla="8h", calendar=office)["sla_breach_rate"])
+    with pytest.raises(ParameterError, match="an SLA cannot be read: got '8 hours of work'"):
+        parse_sla("8 hours of work")

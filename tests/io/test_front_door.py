@@ -156,7 +156,7 @@ def test_policies_scenarios_and_roles_by_name_file_or_object(tmp_path: Path) -> 
         ({"confidence": 95}, "confidence is out of range: got 95"),
         ({"confidence": "high"}, "confidence"),
         ({"sla": "soon"}, "soon"),
-        ({"calendar": "US"}, "calendar cannot be read: got 'US'"),
+        ({"calendar": "US"}, "no calendar file there: got 'US'"),
         ({"calendar": {"contry": "US"}}, "did you mean 'country'"),
         ({"metrics": ["override_rat"]}, "did you mean 'override_rate'"),
         ({"metrics": 5}, "metrics cannot be read"),
