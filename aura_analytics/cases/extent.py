@@ -36,6 +36,10 @@ class Extent:
         Sums over these events, in any order, from which `digest` is made.
     beyond
         Times of what is no work, microseconds since 1970.
+    later
+        Events after the moment that was asked for; None where none was.
+    first
+        Time of the first event.
     """
 
     end: datetime | None = None
@@ -44,6 +48,7 @@ class Extent:
     acts: int = 0
     beyond: list[int] = field(default_factory=list)
     later: int | None = None
+    first: datetime | None = None
 
     @property
     def digest(self) -> str:
@@ -59,14 +64,17 @@ class Extent:
 
     def add(self, other: Extent) -> None:
         """Take in what came since."""
-        if other.end is not None:
-            self.end = other.end if self.end is None or not self.events else max(self.end, other.end)
+        if other.end is not None and (other.events or not self.events):  # what is no work moves no end that work has set
+            both = self.end is not None and bool(self.events) == bool(other.events)
+            self.end = max(self.end, other.end) if both and self.end is not None else other.end
         self.events, self.times, self.acts = (
             self.events + other.events,
             (self.times + other.times) % _WORD,
             (self.acts + other.acts) % _WORD,
         )
         self.beyond += other.beyond
+        if other.first is not None:
+            self.first = other.first if self.first is None else min(self.first, other.first)
 
 
 def extent(events: pl.LazyFrame, as_of: datetime | None = None) -> Extent:
@@ -85,6 +93,7 @@ def extent(events: pl.LazyFrame, as_of: datetime | None = None) -> Extent:
     # sums wrap at 64 bits, in whatever order they are taken; records are few, and taken out again
     row = collect(
         reached.select(
+            first=pl.col("ts").min(),
             last=pl.col("ts").max(),
             events=pl.len(),
             times=micro.sum(),
@@ -105,6 +114,7 @@ def extent(events: pl.LazyFrame, as_of: datetime | None = None) -> Extent:
         ((row["acts"] or 0) - acts_of) % _WORD,
         [at for at, _ in records],
         later,
+        None if row["first"] is None else times.parse_as_of(row["first"]),
     )
 
 

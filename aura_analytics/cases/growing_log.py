@@ -80,8 +80,8 @@ class GrowingLog:
         Their rows that facts need; `touched`: the hashes of their cases; `everything`: all rows of these cases.
     first, first_in_case
         What the log began with, while facts are first made of it.
-    extent, start
-        How far the log reaches, and its first event.
+    extent
+        How far the log reaches.
     floor
         Start of the window whose facts are summed, microseconds since 1970; None while nothing is.
     """
@@ -93,7 +93,6 @@ class GrowingLog:
         self.needs, self.options, self.events = needs, options, events
         self.numbers: dict[str, int] = {}
         self.extent: Extent = Extent()
-        self.start: datetime | None = None
         self.floor: int | None = None
         self._shared: dict[str, object] = {}
         self._reading: dict[Hashable, object] = {}
@@ -184,10 +183,11 @@ class GrowingLog:
 
     def _advance(self, events: pl.LazyFrame) -> None:
         self.extent.add(extent(events))
-        first = collect(events.select(pl.col("ts").min())).item()
-        if first is not None:
-            moment = first.astimezone(timezone.utc)
-            self.start = moment if self.start is None else min(self.start, moment)
+
+    @property
+    def start(self) -> datetime | None:
+        """The time of the first event."""
+        return self.extent.first
 
     @property
     def last(self) -> datetime | None:

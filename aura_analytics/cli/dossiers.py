@@ -48,6 +48,7 @@ def dossiers_(
 
     from aura_analytics.cli.board import show_board
     from aura_analytics.dossier.board import dossiers
+    from aura_analytics.dossier.counting import beyond
     from aura_analytics.metrics import METRICS
     from aura_analytics.rules.policy import as_policy
     from aura_analytics.rules.roles import as_roles
@@ -82,6 +83,8 @@ def dossiers_(
         print_json(board.to_dicts())
     else:
         show_board(board, f"Dossiers of {events}", chosen.name, read)
+        for said in beyond(board):
+            typer.echo(said)
 
 
 def report(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from aura_analytics.clock.sla import Sla
     from aura_analytics.dossier.board import Count
 
-__all__ = ["counted_row", "with_counted"]
+__all__ = ["beyond", "counted_row", "with_counted"]
 
 
 def with_counted(board: pl.DataFrame, count: Count, reach: Extent, end: datetime | None) -> pl.DataFrame:
@@ -53,3 +53,20 @@ def _limits(sla: Mapping[str, Sla]) -> str | None:
 
 def _calendar(calendar: Calendar | None) -> str | None:
     return None if calendar is None else str(calendar)
+
+
+def beyond(board: pl.DataFrame) -> list[str]:
+    """What a view of a board must say of its window: events that lie after its end, and an end that is still to come."""
+    if board.is_empty() or "counted" not in board.columns:
+        return []
+    said = []
+    later, end = board["counted"][0]["later"], board["as_of"][0]
+    if later:
+        said.append(
+            "1 event lies after the end of the window and does not count."
+            if later == 1
+            else f"{later:,} events lie after the end of the window and do not count."
+        )
+    if end > datetime.now(timezone.utc):
+        said.append(f"The window ends in the future, on {end:%Y-%m-%d}: an event is dated later than today.")
+    return said

@@ -20,6 +20,7 @@ from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.clock.times import span_of_time
 from aura_analytics.dossier.board import count_of
+from aura_analytics.dossier.counting import beyond
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
@@ -127,7 +128,7 @@ def _html(
     assert verdicts is not None  # what the policies read is among the metrics
     beside = None if compare is None else count_of(compare, **options).judged(lazy, end, "all").verdicts
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
-    facts = _context(lazy, end, chosen.window, sla, calendar) | {"metrics": metrics}
+    facts = _context(lazy, end, chosen.window, sla, calendar) | {"metrics": metrics, "beyond": beyond(board)}
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in flagged_people(verdicts)[:_PAGES]]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))

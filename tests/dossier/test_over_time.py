@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import aura_analytics as aura
+from aura_analytics.dossier.counting import beyond
 from aura_analytics.errors import ParameterError
 from aura_analytics.widgets import ExplorerState
 
@@ -243,9 +244,29 @@ def test_hr_actions_move_no_window(tmp_path: Any) -> None:
     assert [row["later"] for row in (before["counted"][0], after["counted"][0])] == [0, 1]
     assert before["counted"][0]["data"] == after["counted"][0]["data"]
     assert ledger.dossier("o1")["as_of"] == before["as_of"][0] == aura.DossierState(ledger).dossiers()["as_of"][0]
+    state = aura.DossierState(log)
+    state.append(ledger.events().filter(pl.col("type") == "HR_ACTION"))
+    assert state.dossiers().equals(after)
+    grown = aura.DossierState(ledger.events().filter(pl.col("type") == "HR_ACTION"))
+    grown.append(log)
+    assert grown.dossiers().equals(after)
     series = aura.rolling(ledger, "override_rate", window="10d", step="1d")
     assert series.filter(pl.col("as_of") > START + timedelta(days=100)).is_empty()
     assert aura.observations(ledger, "o1").height == before.filter(actor="o1")["override_rate_n"][0]
     shown = ExplorerState(ledger)
     assert shown.as_of == before["as_of"][0]
     ledger.close()
+
+
+def test_views_say_what_lies_beyond_the_window(tmp_path: Any) -> None:
+    log = random_log(7)
+    action = {"type": "HR_ACTION", "actor": "o1", "ts": START + timedelta(days=300), "attributes": '{"action": "case_opened"}'}
+    ahead = {"type": "DECISION", "actor": "o2", "actor_kind": "officer", "ts": datetime(2190, 1, 1, tzinfo=timezone.utc)}
+    later = pl.concat([log, aura.events.from_records([action])])
+    assert beyond(aura.dossiers(later)) == ["1 event lies after the end of the window and does not count."]
+    assert "1 event lies after the end" in aura.write_report(later, tmp_path / "r.html").read_text()
+    assert "1 event lies after the end" in ExplorerState(later).sentence()
+    assert "ends in the future, on 2190-01-01" in " ".join(
+        beyond(aura.dossiers(pl.concat([log, aura.events.from_records([ahead])])))
+    )
+    assert beyond(aura.dossiers(log)) == []

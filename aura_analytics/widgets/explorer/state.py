@@ -20,6 +20,7 @@ from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.clock.times import parse_as_of, span_of_time
 from aura_analytics.dossier.board import count_of
+from aura_analytics.dossier.counting import beyond
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.dossier.state import DossierState
 from aura_analytics.dossier.tracing import observations
@@ -147,11 +148,7 @@ class ExplorerState:
             self.events = frame.lazy()
             self._new = self.ledger.subscribe(after=opened.seen)
             self._parts: list[pl.DataFrame] = []
-            self._state = (
-                DossierState(frame.filter(WORK), metrics=tuple(self.metrics.values()), **self._timing)
-                if self._as_of is None
-                else None
-            )
+            self._state = DossierState(frame, metrics=tuple(self.metrics.values()), **self._timing) if self._as_of is None else None
         self.actor: str | None = None
         self._kept: dict[str, Any] = {}
         self._read()
@@ -215,10 +212,10 @@ class ExplorerState:
                 return 0
             new = pl.concat(parts)
             if self._state is None and self._as_of is None:
-                self._state = DossierState(self._frame.filter(WORK), **self._timing)
+                self._state = DossierState(self._frame, metrics=tuple(self.metrics.values()), **self._timing)
             if self._state is not None:
                 try:
-                    self._state.append(new.filter(WORK))
+                    self._state.append(new)
                 except BaseException:
                     # half of it may have been taken in: the sums are built anew, from everything, at the next look
                     self._state = None
@@ -440,6 +437,7 @@ class ExplorerState:
         return (
             f"{self.actor} ({row['actor_kind'] or 'kind unknown'}): {row['verdict'].replace('_', ' ')}; "
             f"{self.count()} by {self.policy.name} over {over}"
+            + "".join(f". {said.removesuffix('.')}" for said in beyond(self._plain))
         )
 
     @property
