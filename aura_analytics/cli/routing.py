@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 from pathlib import Path
 from typing import Annotated
 
@@ -20,7 +21,9 @@ def route(
     task: Annotated[str, typer.Option(help="The task as JSON: capabilities, job_id, queue.")] = "{}",
     strategy: Annotated[str, typer.Option(help="seed, thompson, ucb1 or epsilon_greedy.")] = "seed",
     exploration: Annotated[float | None, typer.Option(help="Share of choices spread evenly.")] = None,
-    seed: Annotated[int, typer.Option(help="Of the choice.")] = 0,
+    seed: Annotated[
+        int | None, typer.Option(help="Of the choice; default 0 for a task with a job_id, and another each time without one.")
+    ] = None,
     bare: Annotated[bool, typer.Option("--bare", help="Without looking at suspensions and capabilities.")] = False,
     ledger: LedgerUrl = None,
     as_json: Json = False,
@@ -37,7 +40,9 @@ def route(
         wanted = json.loads(task)
     except ValueError as error:
         raise ParameterError(Problem("--task is no JSON", got=str(error), expected='{"capabilities": ["code"]}')) from None
-    router = Router(entries, opened(ledger), strategy=strategy, exploration=exploration, seed=seed)
+    named = isinstance(wanted, dict) and wanted.get("job_id") is not None
+    drawn = seed if seed is not None else 0 if named else secrets.randbits(32)
+    router = Router(entries, opened(ledger), strategy=strategy, exploration=exploration, seed=drawn)
     made = router.choose(wanted, check=not bare)
     if as_json:
         print_json(

@@ -160,3 +160,12 @@ def test_route(ledger: Path) -> None:
     assert "--task is no JSON" in run("route", "m.yaml", "--task", "{", cwd=ledger, code=2).stderr
     (ledger / "m.yaml").write_text("models: gpt\n")
     assert "this is no list of models" in run("route", "m.yaml", cwd=ledger, code=2).stderr
+
+
+def test_a_task_without_a_name_is_drawn_anew_each_time(ledger: Path) -> None:
+    (ledger / "two.yaml").write_text("models: [{name: a}, {name: b}]\n")
+    asked = ("route", "two.yaml", "--strategy", "epsilon_greedy", "--exploration", "1")
+    drawn = {run(*asked, cwd=ledger).stdout.split()[0] for _ in range(12)}
+    assert drawn == {"a", "b"}  # missed once in two thousand runs
+    same = {run(*asked, "--seed", "3", cwd=ledger).stdout.split()[0] for _ in range(3)}
+    assert len(same) == 1

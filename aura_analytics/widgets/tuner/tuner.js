@@ -443,7 +443,7 @@ function render({ model, el }) {
         .slice(0, 200)
         .map(([what, name]) => {
           const item = document.createElement("li");
-          item.textContent = `${name} ${what}${reasons[name] ? `: ${reasons[name]}` : ""}`;
+          item.textContent = `${name} ${what}${Object.hasOwn(reasons, name) ? `: ${reasons[name]}` : ""}`;
           return item;
         }),
     );
