@@ -160,8 +160,8 @@ class Policy:
         Examples
         --------
         >>> import aura_analytics as aura
-        >>> aura.Policy.tracker().over("30d").window.days
-        30
+        >>> aura.Policy.tracker().over("30d").window
+        datetime.timedelta(days=30)
         """
         if window is None or (span := times.parse_window(window)) == self.window:
             return self

@@ -364,7 +364,7 @@ def test_the_perfect_officer_of_the_fraud_unit() -> None:
         )
         mine = run.events.join(cases.select("case_id"), on="case_id", how="semi")
         board = aura.dossiers(mine, window="all", metrics=policy.metrics).filter(actor_kind="officer")
-        for actor in policy.evaluate(board, texts="none").filter(verdict="flag")["actor"]:
+        for actor in policy.over("all").evaluate(board, texts="none").filter(verdict="flag")["actor"]:
             flagged[actor] += 1
     assert flagged["rubber_stamp"] == 0
     assert abs(np.mean(wrong) - 0.36) < 0.01
