@@ -55,8 +55,10 @@ def _calendar(calendar: Calendar | None) -> str | None:
     return None if calendar is None else str(calendar)
 
 
-def beyond(board: pl.DataFrame) -> list[str]:
-    """What a view of a board must say of its window: events that lie after its end, and an end that is still to come."""
+def beyond(board: pl.DataFrame, *, made_up: bool = False) -> list[str]:
+    """What a view of a board must say of its window: events that lie after its end, and an end that is still to come (of a world
+    that is `made_up`, that is nothing to wonder at).
+    """
     if board.is_empty() or "counted" not in board.columns:
         return []
     said = []
@@ -67,6 +69,6 @@ def beyond(board: pl.DataFrame) -> list[str]:
             if later == 1
             else f"{later:,} events lie after the end of the window and do not count."
         )
-    if end > datetime.now(timezone.utc):
+    if end > datetime.now(timezone.utc) and not made_up:
         said.append(f"The window ends in the future, on {end:%Y-%m-%d}: an event is dated later than today.")
     return said

@@ -142,6 +142,7 @@ class ExplorerState:
         self.ledger: Ledger | None
         self.origin: str
         self.events: pl.LazyFrame
+        self._made_up = opened.run is not None
         self.ledger, self.origin, self.events = opened.ledger, opened.origin, opened.events
         if self.ledger is not None:
             frame = self._frame = collect(self.events)
@@ -437,7 +438,7 @@ class ExplorerState:
         return (
             f"{self.actor} ({row['actor_kind'] or 'kind unknown'}): {row['verdict'].replace('_', ' ')}; "
             f"{self.count()} by {self.policy.name} over {over}"
-            + "".join(f". {said.removesuffix('.')}" for said in beyond(self._plain))
+            + "".join(f". {said.removesuffix('.')}" for said in beyond(self._plain, made_up=self._made_up))
         )
 
     @property
