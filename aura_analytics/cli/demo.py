@@ -45,7 +45,7 @@ def demo(
         board = dossiers(log, sla="24h")
         bar.update(task, advance=1, description="report")
         source = f"a simulated world: {run.scenario.name}, {run.scenario.days} days, seed {seed}"
-        report = write_report(log, out / "report.html", sla="24h", title=f"A made-up office: {run.scenario.name}", source=source)
+        report = write_report(run, out / "report.html", sla="24h", title=f"A made-up office: {run.scenario.name}", source=source)
         bar.update(task, advance=1)
     flagged = board.filter(board["pip_status"].cast(str) == "flag")["actor"].to_list()
     truth = summary(run)

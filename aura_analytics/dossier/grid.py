@@ -43,11 +43,6 @@ class Cells(NamedTuple):
     moment: Whole
     sums: dict[str, pl.DataFrame]
 
-    def finish_columns(self, metric: Metric, rows: Whole | None = None) -> pl.DataFrame:
-        """The collected numbers of a metric, of some rows."""
-        found = self.sums[metric.name]
-        return found if rows is None else found[rows]
-
 
 def binned(cell: Whole, parts: Whole, size: int) -> Whole:
     """Sums of whole numbers by cell, exact."""

@@ -15,6 +15,7 @@ from aura_analytics.cases.extent import WORK
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.dossier.board import check_confidence
+from aura_analytics.dossier.grid import binned
 from aura_analytics.dossier.summary import needs_of
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
@@ -164,13 +165,8 @@ def rolling_facts(
 
 def _windowed(cell: np.ndarray, parts: np.ndarray, size: int, bins: int, at: np.ndarray, per_window: int) -> np.ndarray:
     """Sums of whole numbers over the window before each reading, actor after actor."""
-    if parts.size and np.abs(parts).max() * parts.size < 2**53:
-        binned = np.bincount(cell, weights=parts, minlength=size * bins).astype(np.int64)  # exact: below 2^53
-    else:
-        binned = np.zeros(size * bins, dtype=np.int64)
-        np.add.at(binned, cell, parts)
     running = np.zeros((size, bins + 1), dtype=np.int64)
-    np.cumsum(binned.reshape(size, bins), axis=1, out=running[:, 1:])
+    np.cumsum(binned(cell, parts, size * bins).reshape(size, bins), axis=1, out=running[:, 1:])
     return np.asarray(running[:, at] - running[:, at - per_window]).ravel()
 
 

@@ -31,6 +31,7 @@ from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
 from aura_analytics.rules.wording import verdict_words
+from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.version import __version__
 
 __all__ = ["write_report"]
@@ -91,6 +92,7 @@ def write_report(
     read = [*metrics_named(metrics), *chosen.reads, *(() if other is None else other.reads)]
     html = _html(
         as_events(events),
+        made_up=isinstance(events, SimulationRun),
         as_of=as_of,
         chosen=chosen,
         compare=other,
@@ -109,6 +111,7 @@ def write_report(
 def _html(
     lazy: pl.LazyFrame,
     *,
+    made_up: bool,
     as_of: datetime | date | str | None,
     chosen: Policy,
     compare: Policy | None,
@@ -128,7 +131,7 @@ def _html(
     assert verdicts is not None  # what the policies read is among the metrics
     beside = None if compare is None else count_of(compare, **options).judged(lazy, end, "all").verdicts
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
-    facts = _context(lazy, end, chosen.window, sla, calendar) | {"metrics": metrics, "beyond": beyond(board)}
+    facts = _context(lazy, end, chosen.window, sla, calendar) | {"metrics": metrics, "beyond": beyond(board, made_up=made_up)}
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in flagged_people(verdicts)[:_PAGES]]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
