@@ -203,12 +203,8 @@ class _Board:
             pl.Series(self._moments[moment]).cast(SCHEMA["ts"]).alias("as_of"),
         ]
         for one in self._policy.reads:
-            columns += [
-                values.alias(name)
-                for name, values in one.finish(
-                    cells.sums[one.name] if rows is None else cells.sums[one.name][rows], context
-                ).items()
-            ]
+            sums = cells.sums[one.name] if rows is None else cells.sums[one.name][rows]
+            columns += [values.alias(name) for name, values in one.finish(sums, context).items()]
         return with_roles(pl.DataFrame(columns), self._roles or {})
 
     def meets(self, condition: Condition) -> Mask:
