@@ -15,7 +15,7 @@ assert report.by_type["OVERRIDE"] == 942, report
 assert not report.refused
 opened, resolved = (table.filter(pl.col("type") == kind)["case_id"].unique() for kind in ("OPENED", "RESOLVED"))
 assert len(set(opened) - set(resolved)) == 399
-board = aura.dossiers(table, window=None)
+board = aura.dossiers(table, window="all")
 row = board.filter(actor="10138").row(0, named=True)
 assert (round(row["override_rate"] * row["override_rate_n"]), row["override_rate_n"]) == (106, 606)
 assert row["avg_processing_hours_n"] == 842
@@ -62,7 +62,7 @@ with tempfile.TemporaryDirectory() as folder:
         with aura.Ledger(url, mirror=f"{folder}/mirror") as ledger:
             assert ledger.record_events(table) == table.height
             assert ledger.events().collect().equals(table)
-            assert aura.dossiers(ledger.events(), window=None).equals(board)
+            assert aura.dossiers(ledger.events(), window="all").equals(board)
             assert ledger.record_events(table) == 0
             assert ledger.verify().ok
             print(f"{url.partition(':')[0]}: {len(ledger):,} events, frame and dossiers as from the file")
