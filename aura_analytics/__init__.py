@@ -63,6 +63,7 @@ _LAZY: dict[str, str | None] = {
     "learning": None,
     "ledger": None,
     "metrics": None,
+    "office": "aura_analytics.dossier.office",
     "observations": "aura_analytics.dossier.tracing",
     "operations": None,
     "read_events": "aura_analytics.io.files",
@@ -120,6 +121,7 @@ if TYPE_CHECKING:
     from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
     from aura_analytics.dossier.board import dossiers
+    from aura_analytics.dossier.office import office
     from aura_analytics.dossier.series import rolling
     from aura_analytics.dossier.state import DossierState
     from aura_analytics.dossier.tracing import observations
@@ -204,6 +206,7 @@ __all__ = [
     "ledger",
     "metrics",
     "observations",
+    "office",
     "operations",
     "read_events",
     "record_event",

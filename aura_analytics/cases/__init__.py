@@ -1,7 +1,20 @@
 """From events to cases: who decided, who closed what and how long it took, whom a rating is about. One fact a file."""
 
 from aura_analytics.cases.base import Fact, Facts, Joins
-from aura_analytics.cases.facts import COHORT, DECISIONS, EVALUATIONS, FACTS, HANDLED, OPEN, OUTCOMES, RATINGS
+from aura_analytics.cases.facts import (
+    COHORT,
+    DECISIONS,
+    EVALUATIONS,
+    FACTS,
+    HAND_OVERS,
+    HANDLED,
+    HELD,
+    OPEN,
+    OUTCOMES,
+    PARTS,
+    RATINGS,
+    RECEIVED,
+)
 from aura_analytics.cases.options import Attribution, Holding, Options
 from aura_analytics.cases.window import Window, build
 
@@ -11,9 +24,13 @@ __all__ = [
     "EVALUATIONS",
     "FACTS",
     "HANDLED",
+    "HAND_OVERS",
+    "HELD",
     "OPEN",
     "OUTCOMES",
+    "PARTS",
     "RATINGS",
+    "RECEIVED",
     "Attribution",
     "Fact",
     "Facts",

@@ -4,11 +4,26 @@ from aura_analytics.cases.base import Fact
 from aura_analytics.cases.cohort import COHORT
 from aura_analytics.cases.decisions import DECISIONS
 from aura_analytics.cases.evaluations import EVALUATIONS
+from aura_analytics.cases.hand_overs import HAND_OVERS
 from aura_analytics.cases.handled import HANDLED
 from aura_analytics.cases.open import OPEN
 from aura_analytics.cases.outcomes import OUTCOMES
 from aura_analytics.cases.ratings import RATINGS
+from aura_analytics.cases.receipt import HELD, PARTS, RECEIVED
 
-__all__ = ["COHORT", "DECISIONS", "EVALUATIONS", "FACTS", "HANDLED", "OPEN", "OUTCOMES", "RATINGS"]
+__all__ = [
+    "COHORT",
+    "DECISIONS",
+    "EVALUATIONS",
+    "FACTS",
+    "HANDLED",
+    "HAND_OVERS",
+    "HELD",
+    "OPEN",
+    "OUTCOMES",
+    "PARTS",
+    "RATINGS",
+    "RECEIVED",
+]
 
-FACTS: tuple[Fact, ...] = (DECISIONS, HANDLED, OPEN, RATINGS, EVALUATIONS, OUTCOMES, COHORT)
+FACTS: tuple[Fact, ...] = (DECISIONS, HANDLED, OPEN, RATINGS, EVALUATIONS, OUTCOMES, COHORT, RECEIVED, HELD, HAND_OVERS)

@@ -29,12 +29,25 @@ def follow(
     """Every case (or, held by several, every spell) that ends in the window or is open, as `spells.follow` describes it."""
     extra = ["queue"] if queue else []
     if options.holding == "holder":
-        return spells.follow(past, as_of, options, None, queue=queue)
+        return _with_queue(spells.follow(past, as_of, options, None, queue=queue), past)
     plain, others = _plain(rows, as_of, since, options, extra)
     if not others.len():
-        return plain
+        return _with_queue(plain, past)
     careful = spells.follow(past, as_of, options, others, queue=queue)
-    return pl.concat([plain.select(*_COLUMNS, *extra), careful.select(*_COLUMNS, *extra)])
+    return _with_queue(pl.concat([plain.select(*_COLUMNS, *extra), careful.select(*_COLUMNS, *extra)]), past)
+
+
+def _with_queue(followed: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
+    """Cases that only their opening gives a queue have it."""
+    if "queue" not in followed.columns or not followed["queue"].null_count():
+        return followed
+    case_hash = pl.col("case_id").hash(11).alias("h")
+    told = past.filter((pl.col("type") == "OPENED") & pl.col("case_id").is_not_null() & pl.col("queue").is_not_null())
+    first = collect(told.select(case_hash, "ts", pl.col("queue").alias("opened_in")).sort("ts").unique("h", keep="first"))
+    if first.is_empty():
+        return followed
+    joined = followed.join(first.select("h", "opened_in"), on="h", how="left", maintain_order="left")
+    return joined.with_columns(pl.coalesce("queue", "opened_in").alias("queue")).drop("opened_in")
 
 
 def _plain(

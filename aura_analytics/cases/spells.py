@@ -21,7 +21,7 @@ from aura_analytics.events import CLOCK_TYPES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["clock", "follow", "micro"]
+__all__ = ["Log", "clock", "days_off", "follow", "log_of", "micro", "paused"]
 
 _START, _ASSIGNED, _PAUSED, _RESUMED, _RESOLVED = CLOCK_TYPES
 
@@ -50,17 +50,12 @@ def follow(past: pl.LazyFrame, as_of: datetime, options: Options, only: pl.Serie
         86,400,000,000 to the day), h (hash of the case), and `case` where a case may have several holders. Times are microseconds
         since 1970.
     """
-    hashed = [pl.col("case_id").hash(11).alias("h"), pl.col("case_id").hash(97).alias("g")]
-    columns = ["type", "ts", "actor", "actor_kind", *(["queue"] if queue else [])]
-    rows = past.filter(pl.col("type").is_in(list(CLOCK_TYPES)) & pl.col("case_id").is_not_null()).select(*columns, *hashed)
-    if only is not None:
-        rows = rows.join(pl.LazyFrame({"h": only}), on="h", how="semi")
-    log = _Log(collect(rows))
+    log = log_of(past, only, queue=queue)
     found = _by_holder(log, as_of) if options.holding == "holder" else _by_closer(log, as_of)
     start, end = found["start"].to_numpy(), found["end"].to_numpy()
     known = start >= 0
-    paused, off, idle = _paused(log, found, options)
-    elapsed = np.where(known, clock(np.where(known, start, end), end, options), 0) - paused
+    stopped, off, idle = paused(log, found, options)
+    elapsed = np.where(known, clock(np.where(known, start, end), end, options), 0) - stopped
     row = found["row"].to_numpy()
     extra = []
     if queue:  # the queue that the work began in; that of the resolution where the beginning names none
@@ -78,7 +73,17 @@ def follow(past: pl.LazyFrame, as_of: datetime, options: Options, only: pl.Serie
     return table if options.holding == "holder" else table.drop("case")
 
 
-class _Log:
+def log_of(past: pl.LazyFrame, only: pl.Series | None = None, *, queue: bool = True) -> Log:
+    """The rows of some events that follow cases; of `only` these hashes of cases."""
+    hashed = [pl.col("case_id").hash(11).alias("h"), pl.col("case_id").hash(97).alias("g")]
+    columns = ["type", "ts", "actor", "actor_kind", *(["queue"] if queue else [])]
+    rows = past.filter(pl.col("type").is_in(list(CLOCK_TYPES)) & pl.col("case_id").is_not_null()).select(*columns, *hashed)
+    if only is not None:
+        rows = rows.join(pl.LazyFrame({"h": only}), on="h", how="semi")
+    return Log(collect(rows))
+
+
+class Log:
     """The rows of one partition that follow cases, as arrays."""
 
     def __init__(self, table: pl.DataFrame) -> None:
@@ -99,9 +104,11 @@ class _Log:
         return (i, j) if same.all() else (i[same], j[same])
 
     def times(self, rows: pl.DataFrame) -> NDArray[np.int64]:
+        """Times of some rows."""
         return np.asarray(self.ts[rows["row"].to_numpy()])
 
     def gather(self, column: str, rows: NDArray[np.int64]) -> pl.Series:
+        """A column of some rows."""
         return self.table[column].gather(rows)
 
 
@@ -126,7 +133,7 @@ def days_off(low: NDArray[np.int64], high: NDArray[np.int64], start: NDArray[np.
     return calendar.working_time(np.maximum(high, counted)) - calendar.working_time(np.maximum(low, counted))
 
 
-def _last_resolution(log: _Log) -> pl.DataFrame:
+def _last_resolution(log: Log) -> pl.DataFrame:
     """`row`, `h` of every case's last RESOLVED; of two at one instant the actor later in the alphabet."""
     resolved = log.rows(_RESOLVED)
     if resolved["h"].n_unique() == resolved.height:
@@ -136,7 +143,7 @@ def _last_resolution(log: _Log) -> pl.DataFrame:
     return detailed.sort("ts", "actor", "row").unique(["h", "g"], keep="last").select("row", "h")
 
 
-def _by_closer(log: _Log, as_of: datetime) -> pl.DataFrame:
+def _by_closer(log: Log, as_of: datetime) -> pl.DataFrame:
     """One spell per case: closed cases under who closed them, open ones under who holds them.
 
     Columns: actor, case (row of the log that stands for it), start (-1 unknown), end, closed, closed_at, open, resolved, row.
@@ -168,7 +175,7 @@ def _by_closer(log: _Log, as_of: datetime) -> pl.DataFrame:
 
 
 def _starts(
-    log: _Log, resolved: pl.DataFrame, begun: pl.DataFrame
+    log: Log, resolved: pl.DataFrame, begun: pl.DataFrame
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_], NDArray[np.bool_]]:
     """When the work on each resolved case began.
 
@@ -192,7 +199,7 @@ def _starts(
     return start, row, again, left_open
 
 
-def _openings(log: _Log) -> pl.DataFrame:
+def _openings(log: Log) -> pl.DataFrame:
     """`row`, `h` of OPENED; one that repeats an earlier one without a resolution between them restarts nothing."""
     opened = log.rows(_START)
     if opened["h"].n_unique() == opened.height:
@@ -206,7 +213,7 @@ def _openings(log: _Log) -> pl.DataFrame:
     return ordered.filter(first).select("row", "h").sort("row")
 
 
-def _open_spells(log: _Log, as_of: datetime, given: pl.DataFrame, left_open: NDArray[np.bool_]) -> pl.DataFrame:
+def _open_spells(log: Log, as_of: datetime, given: pl.DataFrame, left_open: NDArray[np.bool_]) -> pl.DataFrame:
     held = given.filter(pl.Series(left_open))
     rows = held["row"].to_numpy().astype(np.int64)
     spells = pl.DataFrame(
@@ -223,7 +230,7 @@ def _open_spells(log: _Log, as_of: datetime, given: pl.DataFrame, left_open: NDA
     )
 
 
-def _by_holder(log: _Log, as_of: datetime) -> pl.DataFrame:
+def _by_holder(log: Log, as_of: datetime) -> pl.DataFrame:
     """One spell per assignment, from it to the next one, the resolution, or `as_of`; columns as `_by_closer`."""
     given, resolved = log.rows(_ASSIGNED), _last_resolution(log)
     rows = given["row"].to_numpy().astype(np.int64)
@@ -265,7 +272,7 @@ def _by_holder(log: _Log, as_of: datetime) -> pl.DataFrame:
     return pl.concat([spells.select(columns), unassigned.select(columns)])
 
 
-def _paused(log: _Log, spells: pl.DataFrame, options: Options) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+def paused(log: Log, spells: pl.DataFrame, options: Options) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Time and working days inside each spell during which its case was paused, and whether it is paused at its end."""
     total, days = np.zeros(spells.height, dtype=np.int64), np.zeros(spells.height, dtype=np.int64)
     idle = np.zeros(spells.height, dtype=bool)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     from aura_analytics.metrics import Metric
 
-__all__ = ["show_board"]
+__all__ = ["show_board", "show_office"]
 
 _NAME = 13  # columns of a name, at least
 _STYLES = {"flag": "bold red", "watch": "yellow", "clear": "green", "insufficient": "dim"}
@@ -30,6 +30,31 @@ def show_board(board: pl.DataFrame, title: str, policy: str, metrics: Iterable[M
     machines = [row for row in rows if row["actor_kind"] in MACHINES]
     if machines:
         _print_fitting(lambda shown: _machines(machines, shown), _placed(known, "machine_board", machines))
+
+
+def show_office(board: pl.DataFrame, title: str) -> None:
+    """The office and its queues as one table."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from aura_analytics.metrics.sla import receipt_breach_rate, sla_breach_rate
+
+    table = Table(title=_safe(title), title_justify="left", box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column("Queue", overflow="fold", min_width=_NAME)
+    for heading in ("In", "Out", "Open", "Unassigned", "Oldest", "Late: receipt", "Late: held"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for row in board.iter_rows(named=True):
+        oldest = "-" if row["oldest_open_hours"] is None else f"{row['oldest_open_hours']:,.0f}h"
+        counts = [f"{row[name]:,}" for name in ("received", "resolved", "open_cases", "unassigned")]
+        rates = [_share(row, one.name) for one in (receipt_breach_rate, sla_breach_rate)]
+        table.add_row("the office" if row["queue"] is None else _safe(row["queue"]), *counts, oldest, *rates)
+    table.caption = (
+        "In, Out: received and resolved in the window. Late: outlasting the limit,\n"
+        "from receipt (the citizen's clock) and from assignment (the holder's); in\nbrackets the 95 % interval."
+    )
+    table.caption_justify = "left"
+    Console().print(table)
 
 
 def _people(rows: list[dict[str, Any]], shown: list[Metric], title: str, policy: str) -> Table:
@@ -112,11 +137,15 @@ def _cells(row: Mapping[str, Any], shown: Iterable[Metric]) -> list[str]:
 def _brief(one: Metric, row: Mapping[str, Any]) -> list[str]:
     value, n = row.get(one.name), row.get(f"{one.name}_n") or 0
     if one.counts_hits:
-        if not n or value is None:
-            return ["-", f"{n:,}"]
-        return [f"{100 * value:.1f}% ({100 * row[f'{one.name}_lo']:.0f}-{100 * row[f'{one.name}_hi']:.0f})", f"{n:,}"]
+        return [_share(row, one.name) if n else "-", f"{n:,}"]
     if value is None or not n:
         return ["-"]
     if one.unit == "fraction":
         return [f"{100 * value:.1f}%"]
     return [f"{value:.1f}" + (f" ({n:,})" if one.unit == "stars" else "")]
+
+
+def _share(row: Mapping[str, Any], name: str) -> str:
+    """A share with its interval, in percent."""
+    value, low, high = row[name], row[f"{name}_lo"], row[f"{name}_hi"]
+    return "-" if value is None else f"{100 * value:.1f}% ({100 * low:.0f}-{100 * high:.0f})"

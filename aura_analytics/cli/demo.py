@@ -30,7 +30,7 @@ def demo(
         from aura_analytics.cli.simulate import summary
         from aura_analytics.dossier.board import dossiers
         from aura_analytics.io.writing import write_events
-        from aura_analytics.metrics import METRICS
+        from aura_analytics.metrics.catalogue import metrics_named
         from aura_analytics.report.page import write_report
         from aura_analytics.simulation.run import simulate
 
@@ -54,7 +54,10 @@ def demo(
         print_json({**files, "n_events": log.height, "flagged": flagged, "world": truth, "dossiers": board.to_dicts()})
         return
     show_board(
-        board, f"Dossiers of {log.height:,} events, 90 days up to {board['as_of'][0]:%Y-%m-%d}", "evidence_gated", METRICS.values()
+        board,
+        f"Dossiers of {log.height:,} events, 90 days up to {board['as_of'][0]:%Y-%m-%d}",
+        "evidence_gated",
+        metrics_named(None),
     )
     bad = run.truth.actors.filter(run.truth.actors["bad"])["actor"].to_list()
     typer.echo("What only a made-up world knows:")

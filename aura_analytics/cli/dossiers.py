@@ -1,4 +1,4 @@
-"""`aura dossiers`, `aura report`, `aura metrics`: who performs how, and how sure one can be."""
+"""`aura dossiers`, `aura office`, `aura report`, `aura metrics`: who performs how, and how sure one can be."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from aura_analytics.cli.inputs import (
 from aura_analytics.cli.output import Json, print_json, progress, write_table
 from aura_analytics.errors import ParameterError, Problem
 
-__all__ = ["dossiers_", "metrics_", "report"]
+__all__ = ["dossiers_", "metrics_", "office", "report"]
 
 
 def dossiers_(
@@ -49,12 +49,12 @@ def dossiers_(
     from aura_analytics.cli.board import show_board
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.counting import beyond
-    from aura_analytics.metrics import METRICS
+    from aura_analytics.metrics.catalogue import metrics_named
     from aura_analytics.rules.policy import as_policy
     from aura_analytics.rules.roles import as_roles
 
     chosen = as_policy(policy)
-    read = tuple({one.name: one for one in (*METRICS.values(), *chosen.reads)}.values())
+    read = metrics_named((*metrics_named(None), *chosen.reads))
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"reading {name_of(events)}", total=2)
         log = load_events(events, quarantine)
@@ -83,6 +83,37 @@ def dossiers_(
         print_json(board.to_dicts())
     else:
         show_board(board, f"Dossiers of {events}", chosen.name, read)
+        for said in beyond(board):
+            typer.echo(said)
+
+
+def office(
+    events: Events,
+    as_of: AsOf = None,
+    window: Window = None,
+    sla: SlaOption = None,
+    calendar: CalendarOption = None,
+    holding: Annotated[str, typer.Option(help="closer or holder.")] = "closer",
+    out: Out = None,
+    quarantine: Quarantine = None,
+    as_json: Json = False,
+) -> None:
+    """Show the office and its queues: cases received, open, given to nobody, and both breach rates."""
+    from aura_analytics.cli.board import show_office
+    from aura_analytics.dossier import office as offices
+    from aura_analytics.dossier.counting import beyond
+
+    options: dict[str, Any] = {"sla": sla_of(sla), "calendar": calendar, "holding": holding}
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task(f"reading {name_of(events)}", total=1)
+        board = offices.office(load_events(events, quarantine), as_of, window, **options)
+        bar.update(task, advance=1)
+    if out is not None:
+        write_table(board, out)
+    if as_json:
+        print_json(board.to_dicts())
+    else:
+        show_office(board, f"The office behind {events}")
         for said in beyond(board):
             typer.echo(said)
 

@@ -11,14 +11,14 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from aura_analytics import cases
-from aura_analytics.cases import COHORT, DECISIONS, Facts, Options
+from aura_analytics.cases import DECISIONS, Facts, Options
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import extent
 from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
-from aura_analytics.dossier.counting import with_counted
+from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.summary import needs_of, summarise
@@ -223,7 +223,7 @@ class Count:
         facts = Facts(datetime.min, None) if window is None else window.facts()
         standing = {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
         board = summarise(facts, self.metrics, self._context(end), also=standing)
-        board = with_counted(with_roles(board, self.roles), self, reach, end)
+        board = with_counted(with_roles(board, self.roles), self, reach, end, queue_names(events, self.sla))
 
         def agreed(actors: pl.Series) -> pl.Series:
             known = (pl.col("ts") <= facts.as_of) & (pl.col("type") == "DECISION") & pl.col("actor").is_in(actors.implode())
@@ -246,9 +246,8 @@ class Count:
         return Context(end or datetime.min, self.confidence, self.sla, self.options.calendar)
 
     def _window(self, events: pl.LazyFrame, end: datetime, metrics: tuple[Metric, ...]) -> Window:
-        needs = needs_of(metrics)
-        if not self.sla and all(one.needs_sla for one in metrics if one.table == COHORT):
-            needs.pop(COHORT, None)
+        # what is undefined without limits of cases is not followed without them
+        needs = needs_of(one for one in metrics if self.sla or not one.needs_sla)
         return Window(events, end, None if self.policy.window is None else end - self.policy.window, needs, self.options)
 
     def _past(self, events: pl.LazyFrame, window: Window) -> Fold:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import polars as pl
 
+from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import Extent
 from aura_analytics.clock import times
+from aura_analytics.errors import close_match
 from aura_analytics.rules.counted import COUNTED
 
 if TYPE_CHECKING:
@@ -18,18 +20,20 @@ if TYPE_CHECKING:
     from aura_analytics.clock.sla import Sla
     from aura_analytics.dossier.board import Count
 
-__all__ = ["beyond", "counted_row", "with_counted"]
+__all__ = ["beyond", "counted_row", "named_queues", "queue_names", "with_counted"]
 
 
-def with_counted(board: pl.DataFrame, count: Count, reach: Extent, end: datetime | None) -> pl.DataFrame:
-    """A board with the column `counted` after `as_of`."""
-    row = counted_row(count, reach, end)
+def with_counted(
+    board: pl.DataFrame, count: Count, reach: Extent, end: datetime | None, queues: Collection[str] = ()
+) -> pl.DataFrame:
+    """A board with the column `counted` after `as_of`; `queues` are those of the log, where limits name some."""
+    row = counted_row(count, reach, end, queues)
     column = pl.Series("counted", [row], dtype=COUNTED).new_from_index(0, board.height)
     at = board.columns.index("as_of") + 1
     return board.select(*board.columns[:at], column, *board.columns[at:])
 
 
-def counted_row(count: Count, reach: Extent, end: datetime | None) -> dict[str, object]:
+def counted_row(count: Count, reach: Extent, end: datetime | None, queues: Collection[str] = ()) -> dict[str, object]:
     """What `counted` says of a board."""
     options: Options = count.options
     return {
@@ -43,7 +47,31 @@ def counted_row(count: Count, reach: Extent, end: datetime | None) -> dict[str, 
         "events": reach.events,
         "data": reach.digest,
         "later": 0 if end is None else reach.after(end),
+        "notes": _notes(count.sla, options.calendar, queues),
     }
+
+
+def named_queues(sla: Mapping[str, Sla]) -> set[str]:
+    """The queues that limits of cases name."""
+    return set(sla) - {"default"}
+
+
+def queue_names(events: pl.LazyFrame, sla: Mapping[str, Sla]) -> list[str]:
+    """The queues of a log, where limits of cases name some; none where nobody needs them."""
+    if not named_queues(sla):
+        return []
+    return collect(events.select(pl.col("queue").drop_nulls().unique()))["queue"].to_list()
+
+
+def _notes(sla: Mapping[str, Sla], calendar: Calendar | None, queues: Collection[str]) -> list[str]:
+    """What must be said of limits of cases."""
+    said = []
+    for queue in sorted(named_queues(sla) - set(queues)):
+        hint = close_match(queue, sorted(queues))
+        said.append(f"There is a limit for queue {queue!r}, which no event of the log names{f': {hint}' if hint else '.'}")
+    if calendar is None and any(limit.working_days is not None for limit in sla.values()):
+        said.append("No calendar is given: working days are Monday to Friday in UTC, and no day is a holiday.")
+    return said
 
 
 def _limits(sla: Mapping[str, Sla]) -> str | None:
@@ -56,12 +84,12 @@ def _calendar(calendar: Calendar | None) -> str | None:
 
 
 def beyond(board: pl.DataFrame, *, made_up: bool = False) -> list[str]:
-    """What a view of a board must say of its window: events that lie after its end, and an end that is still to come (of a world
-    that is `made_up`, that is nothing to wonder at).
+    """What a view of a board must say of how it was counted: limits that meet no queue, days without a calendar, events that lie
+    after the end of the window, and an end that is still to come (of a world that is `made_up`, that is nothing to wonder at).
     """
     if board.is_empty() or "counted" not in board.columns:
         return []
-    said = []
+    said = list(board["counted"][0].get("notes") or ())
     later, end = board["counted"][0]["later"], board["as_of"][0]
     if later:
         said.append(

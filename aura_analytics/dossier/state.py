@@ -17,7 +17,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics import cases
-from aura_analytics.cases import COHORT, DECISIONS, Fact, Facts, Options, spells
+from aura_analytics.cases import DECISIONS, Fact, Facts, Options, spells
 from aura_analytics.cases.collecting import FEW, collect, in_memory
 from aura_analytics.cases.decisions import ever_agreed
 from aura_analytics.cases.growing_log import Change, GrowingLog
@@ -25,7 +25,7 @@ from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.dossier.board import Count, Judgement, check_confidence
-from aura_analytics.dossier.counting import with_counted
+from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.summary import Groups, assembled, collected, grouped, needs_of, summarise
@@ -89,13 +89,13 @@ class DossierState:
         self._options = Options(attribution, holding, as_calendar(calendar))
         self._sla = parse_sla(sla)
         self._confidence = confidence
-        needs = needs_of(self._metrics)
-        if not self._sla and all(one.needs_sla for one in self._metrics if one.table == COHORT):
-            needs.pop(COHORT, None)
+        needs = needs_of(one for one in self._metrics if self._sla or not one.needs_sla)
         self._alphabet = (np.zeros(0, dtype=np.int64), pl.Series([], dtype=pl.String))
         self._running: dict[tuple[Fact, str], RunningSums] = {}
         self._since: datetime | None = None
-        self._log = GrowingLog(as_events(events), needs, self._options)
+        lazy = as_events(events)
+        self._queues = set(queue_names(lazy, self._sla))
+        self._log = GrowingLog(lazy, needs, self._options)
 
     @property
     def last(self) -> datetime | None:
@@ -118,6 +118,7 @@ class DossierState:
         new = collect(as_events(events))
         if new.is_empty():
             return
+        self._queues.update(queue_names(new.lazy(), self._sla))
         with in_memory() if new.height < FEW else nullcontext():
             for fact, change in self._log.add(new).items():
                 self._account(fact, change)
@@ -199,7 +200,7 @@ class DossierState:
             facts, groups, context, only, {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
         )
         count = Count(judged, self._metrics, self._options, self._sla, self._confidence, declared)
-        board = with_counted(with_roles(board, declared), count, self._log.extent, end)
+        board = with_counted(with_roles(board, declared), count, self._log.extent, end, self._queues)
         agreed_ever = ever_agreed(self._log)
 
         def agreed(actors: pl.Series) -> pl.Series:

@@ -13,7 +13,7 @@ from aura_analytics.metrics.processing import avg_processing_hours, open_cases, 
 from aura_analytics.metrics.recommendations import overridden_rate
 from aura_analytics.metrics.satisfaction import sat_low_share, sat_response_rate, sat_score_mean
 from aura_analytics.metrics.scores import score_mean_last10
-from aura_analytics.metrics.sla import sla_breach_rate
+from aura_analytics.metrics.sla import handed_on, receipt_breach_rate, shared_breach_rate, sla_breach_rate
 from aura_analytics.metrics.success import success_rate
 from aura_analytics.metrics.suggestions import override_rate_per_suggestion
 
@@ -31,6 +31,9 @@ DEFAULT: tuple[Metric, ...] = (
     processing_hours_p90,
     open_cases,
     sla_breach_rate,
+    receipt_breach_rate,
+    shared_breach_rate,
+    handed_on,
     success_rate,
     score_mean_last10,
     overridden_rate,
@@ -62,7 +65,7 @@ class Catalogue(Mapping[str, Metric]):
     >>> _ = mine.add(Rate("one_star_share", "Ratings of one star", "fraction", 0, 1, "lower", "ratings", ("value",),
     ...                   hit=pl.col("value") == 1))
     >>> len(mine), mine["one_star_share"].title
-    (16, 'Ratings of one star')
+    (19, 'Ratings of one star')
     """
 
     def __init__(self, metrics: Iterable[Metric] = (), *, installed: bool = False) -> None:
@@ -115,7 +118,7 @@ class Catalogue(Mapping[str, Metric]):
         self._metrics.pop(name, None)
 
     def named(self, chosen: MetricsLike) -> tuple[Metric, ...]:
-        """Metrics from names and metrics, each once, in the order given; all of them for None.
+        """Metrics from names and metrics, each once, in the order given; for None all that are counted by default.
 
         Parameters
         ----------
@@ -128,7 +131,7 @@ class Catalogue(Mapping[str, Metric]):
             For a name that is none; the nearest one is offered.
         """
         if chosen is None:
-            return tuple(self.values())
+            return tuple(one for one in self.values() if one.by_default)
         if isinstance(chosen, Catalogue):
             return tuple(chosen.values())
         if isinstance(chosen, (str, Metric)):
@@ -211,5 +214,5 @@ def metric(name: str) -> Metric:
 
 
 def metrics_named(chosen: MetricsLike) -> tuple[Metric, ...]:
-    """Metrics from names and metrics, each once, in the order given; all of the default catalogue for None."""
+    """Metrics from names and metrics, each once, in the order given; for None all of the catalogue that are counted by default."""
     return METRICS.named(chosen)

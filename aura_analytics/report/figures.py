@@ -120,7 +120,10 @@ def survival_of(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, s
     if not ended.all() and ended.any():
         curves["closed cases only (too fast)"] = kaplan_meier(hours[ended], ended[ended])
     median = median_survival(curve)
-    says = f"{len(hours):,} cases began in the window, {int((~ended).sum()):,} are still open. "
+    says = f"{len(hours):,} cases were given to somebody in the window; {int((~ended).sum()):,} of them are still open. "
+    if facts["office"]:
+        whole = facts["office"][0]
+        says += f"In all {whole['open_cases']:,} cases are open, {whole['unassigned']:,} of which nobody was ever given. "
     says += "Half are resolved after " + (f"{median:,.1f} hours." if median is not None else "longer than the window shows.")
     line = None
     if facts["sla"]:

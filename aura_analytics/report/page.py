@@ -21,10 +21,12 @@ from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.clock.times import span_of_time
 from aura_analytics.dossier.board import count_of
 from aura_analytics.dossier.counting import beyond
+from aura_analytics.dossier.office import office
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
+from aura_analytics.metrics.sla import receipt_breach_rate, sla_breach_rate
 from aura_analytics.metrics.wording import cards
 from aura_analytics.report.figures import charts_of, figure, flagged_people
 from aura_analytics.rules.engine import applies
@@ -132,6 +134,7 @@ def _html(
     beside = None if compare is None else count_of(compare, **options).judged(lazy, end, "all").verdicts
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
     facts = _context(lazy, end, chosen.window, sla, calendar) | {"metrics": metrics, "beyond": beyond(board, made_up=made_up)}
+    offices = _office(office(lazy, end, chosen.window or "all", sla=sla, calendar=calendar))
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in flagged_people(verdicts)[:_PAGES]]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
@@ -148,8 +151,9 @@ def _html(
         facts=facts,
         counts={name: int((judged == name).sum()) for name in ("flag", "watch", "clear", "insufficient")},
         boards=_boards(board, verdicts, metrics),
+        office=offices,
         intervals=_intervals(metrics.values()),
-        charts=charts_of(lazy, board, verdicts, facts),
+        charts=charts_of(lazy, board, verdicts, facts | {"office": offices}),
         pages=pages,
         more_flagged=max(0, len(flagged_people(verdicts)) - _PAGES),
         comparison=None if compare is None or beside is None else _comparison(chosen, verdicts, compare, beside, board, metrics),
@@ -223,6 +227,15 @@ def _boards(board: pl.DataFrame, verdicts: pl.DataFrame, metrics: dict[str, Metr
         titles = [metrics[name].title for name in shown]
         found.append({"heading": heading, "titles": titles, "rows": lines, "hidden": max(0, rows.height - _ROWS), "judged": judged})
     return found
+
+
+def _office(board: pl.DataFrame) -> list[dict[str, Any]]:
+    """The rows of the office and its queues; none where no case is followed."""
+    rows = board.to_dicts()
+    if not rows[0]["received"] and not rows[0]["open_cases"]:
+        return []
+    clocks = (receipt_breach_rate, sla_breach_rate)
+    return [row | {"rates": [one.cell(row) for one in clocks] if rows[0][f"{clocks[0].name}_n"] else []} for row in rows]
 
 
 def _placed(metrics: dict[str, Metric], board: str) -> list[str]:

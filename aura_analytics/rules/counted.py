@@ -26,6 +26,7 @@ COUNTED = pl.Struct(
         "events": pl.Int64(),  # events about work up to the end of the window, and a digest of them
         "data": pl.String(),
         "later": pl.Int64(),  # events after the end of the window, of any type
+        "notes": pl.List(pl.String()),  # what a view must say of the way in which it was counted
     }
 )
 _WORDS = {

@@ -132,6 +132,8 @@ class Metric:
         Its place among the few numbers that a table of everybody shows, of people and of machines; None leaves it out.
     measure
         What somebody with an improvement plan on it might do, in a sentence.
+    by_default
+        Whether it is counted where nobody names metrics; otherwise only where it, or a policy that reads it, is named.
     """
 
     name: str
@@ -148,6 +150,7 @@ class Metric:
     people_board: int | None = field(default=None, kw_only=True)
     machine_board: int | None = field(default=None, kw_only=True)
     measure: str = field(default="", kw_only=True)
+    by_default: bool = field(default=True, kw_only=True)
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status")
     series_suffixes: ClassVar[tuple[str, ...]] = ()  # columns of a rolling series; none where the sums of two spans do not add up

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Survival", "at_limit", "spent_and_limit"]
+__all__ = ["PARTS_OF_A_CLOCK", "Curves", "Survival", "at_limit", "curves_of", "exploded", "spent_and_limit", "survival_at_limit"]
 
 _HOUR = 3.6e9
-_PARTS = ("queue", "start", "end", "elapsed", "days_off", "ended")
+PARTS_OF_A_CLOCK = ("queue", "start", "end", "elapsed", "days_off", "ended")
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class Survival(Metric):
     interval: ClassVar[str] = "Kaplan–Meier for cases that are still open"
 
     def collect(self) -> list[pl.Expr]:
-        columns: list[Any] = [pl.col(name).alias(self.part(name)) for name in _PARTS]
+        columns: list[Any] = [pl.col(name).alias(self.part(name)) for name in PARTS_OF_A_CLOCK]
         return columns
 
     def finish(self, sums: pl.DataFrame, context: Context) -> dict[str, pl.Series]:
@@ -48,11 +48,15 @@ class Survival(Metric):
             nothing = np.full(size, np.nan)
             columns = self._columns(nothing, np.zeros(size), nothing, nothing, _n_eff=nothing)
             return columns | {f"{self.name}_status": pl.Series(np.full(size, NO_TARGET, dtype=np.uint8))}
-        value, n, effective = at_limit(sums, self.part, context)
+        value, n, effective = self._at_limit(sums, context)
         low, high = intervals.wilson(value * effective, effective, context.confidence)
         columns = self._columns(value, n, low, high, _n_eff=effective)
         status = np.where(n == 0, NO_DATA, np.where(np.isnan(value), NOT_FOLLOWED, OK)).astype(np.uint8)
         return columns | {f"{self.name}_status": pl.Series(status)}
+
+    def _at_limit(self, sums: pl.DataFrame, context: Context) -> tuple[Floats, Floats, Floats]:
+        """Value, cases and effective number of cases."""
+        return at_limit(sums, self.part, context)
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
         effective = array_of(dossiers, f"{self.name}_n_eff")  # 0, and so no limits, where the rate is not known
@@ -71,41 +75,90 @@ class Survival(Metric):
         return f"{value:.0%}" + ("" if ended else ", still open")
 
 
-def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -> tuple[Floats, Floats, Floats]:
-    """Survival at each case's own limit, per actor: value (NaN where nobody was followed that far), cases, effective number.
+class Curves(NamedTuple):
+    """The cases of all actors in the order of actor and time, each time relative to the limit of its queue, so that queues with
+    different limits share one curve; and the distinct times at which anybody leaves.
 
-    A case's time is taken relative to the limit of its queue, so that queues with different limits share one curve.
+    Attributes
+    ----------
+    size
+        Number of actors.
+    case
+        Place of each case among those collected.
+    owner, ratio, over
+        Of each case: its actor, its time in limits, whether it has ended.
+    group
+        Which distinct time each case left at.
+    who, when, ends, risk
+        Of each distinct time: the actor, the time, how many ended then, how many were still there.
     """
+
+    size: int
+    case: NDArray[np.int64]
+    owner: NDArray[np.int64]
+    ratio: Floats
+    over: NDArray[np.bool_]
+    group: NDArray[np.int64]
+    who: NDArray[np.int64]
+    when: Floats
+    ends: Floats
+    risk: Floats
+
+    @property
+    def n(self) -> Floats:
+        """Cases of each actor."""
+        return np.bincount(self.owner, minlength=self.size).astype(float)
+
+    @property
+    def counted(self) -> NDArray[np.bool_]:
+        """The distinct times that move the curve up to the limit."""
+        return (self.when <= 1) & (self.ends > 0)
+
+
+def curves_of(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -> Curves:
+    """The curves of all actors, from what `Survival` collects."""
     lengths = sums[part("elapsed")].list.len().fill_null(0).to_numpy().astype(np.int64)
     size = sums.height
     owner = np.repeat(np.arange(size), lengths)
-    flat = {
-        name: sums[part(name)].explode(empty_as_null=False, keep_nulls=False)
-        for name in ("queue", "start", "end", "elapsed", "days_off", "ended")
-    }
+    flat = {name: exploded(sums[part(name)]) for name in PARTS_OF_A_CLOCK}
     limit, spent = spent_and_limit(flat, context)
-    kept = ~np.isnan(limit) & ~np.isnan(spent)
+    kept = np.flatnonzero(~np.isnan(limit) & ~np.isnan(spent))
     owner, ratio, over = owner[kept], spent[kept] / limit[kept], flat["ended"].to_numpy()[kept].astype(bool)
-    n = np.bincount(owner, minlength=size).astype(float)
-    # only ends up to the limit matter: product of (1 - d/at risk) over the distinct times <= 1
     order = np.lexsort((ratio, owner))
-    owner, ratio, over = owner[order], ratio[order], over[order]
+    case, owner, ratio, over = kept[order], owner[order], ratio[order], over[order]
     first = np.concatenate([[True], (owner[1:] != owner[:-1]) | (ratio[1:] != ratio[:-1])]) if len(owner) else np.zeros(0, bool)
     group = np.cumsum(first) - 1
     count = int(group[-1]) + 1 if len(group) else 0
-    d = np.bincount(group, weights=over, minlength=count)
     leaving = np.bincount(group, minlength=count)
     who, when = owner[first], ratio[first]
+    n = np.bincount(owner, minlength=size).astype(float)
     starts = np.concatenate([[0.0], np.cumsum(n)[:-1]]) if size else n
     gone_before = np.concatenate([[0], np.cumsum(leaving)[:-1]]) if count else leaving
     risk = n[who] - (gone_before - starts[who])
-    counted = (when <= 1) & (d > 0)
+    return Curves(size, case, owner, ratio, over, group, who, when, np.bincount(group, weights=over, minlength=count), risk)
+
+
+def exploded(lists: pl.Series) -> pl.Series:
+    """The elements of a column of lists, one after another."""
+    return lists.explode(empty_as_null=False, keep_nulls=False)
+
+
+def at_limit(sums: pl.DataFrame, part: Callable[[str], str], context: Context) -> tuple[Floats, Floats, Floats]:
+    """Survival at each case's own limit, per actor: value (NaN where nobody was followed that far), cases, effective number."""
+    return survival_at_limit(curves_of(sums, part, context))
+
+
+def survival_at_limit(curves: Curves) -> tuple[Floats, Floats, Floats]:
+    """As `at_limit`, from the curves."""
+    size, n, owner, ratio, d, risk = curves.size, curves.n, curves.owner, curves.ratio, curves.ends, curves.risk
+    # only ends up to the limit matter: product of (1 - d/at risk) over the distinct times <= 1
+    counted = curves.counted
     reached = np.bincount(owner, weights=ratio >= 1, minlength=size)
-    fate = np.bincount(owner, weights=(ratio >= 1) | over, minlength=size)
+    fate = np.bincount(owner, weights=(ratio >= 1) | curves.over, minlength=size)
     with np.errstate(divide="ignore", invalid="ignore"):
-        log_s = np.bincount(who[counted], weights=np.log1p(-d[counted] / risk[counted]), minlength=size)
+        log_s = np.bincount(curves.who[counted], weights=np.log1p(-d[counted] / risk[counted]), minlength=size)
         more = counted & (risk > d)
-        green = np.bincount(who[more], weights=d[more] / (risk[more] * (risk[more] - d[more])), minlength=size)
+        green = np.bincount(curves.who[more], weights=d[more] / (risk[more] * (risk[more] - d[more])), minlength=size)
         value = np.exp(log_s)
         variance = value**2 * green
         effective = value * (1 - value) / variance
