@@ -4,6 +4,7 @@ from aura_analytics.cases.base import Fact
 from aura_analytics.cases.cohort import COHORT
 from aura_analytics.cases.decisions import DECISIONS
 from aura_analytics.cases.evaluations import EVALUATIONS
+from aura_analytics.cases.forecasts import FORECASTS
 from aura_analytics.cases.hand_overs import HAND_OVERS
 from aura_analytics.cases.handled import HANDLED
 from aura_analytics.cases.open import OPEN
@@ -16,6 +17,7 @@ __all__ = [
     "DECISIONS",
     "EVALUATIONS",
     "FACTS",
+    "FORECASTS",
     "HANDLED",
     "HAND_OVERS",
     "HELD",
@@ -26,4 +28,4 @@ __all__ = [
     "RECEIVED",
 ]
 
-FACTS: tuple[Fact, ...] = (DECISIONS, HANDLED, OPEN, RATINGS, EVALUATIONS, OUTCOMES, COHORT, RECEIVED, HELD, HAND_OVERS)
+FACTS: tuple[Fact, ...] = (DECISIONS, HANDLED, OPEN, RATINGS, EVALUATIONS, OUTCOMES, COHORT, RECEIVED, HELD, HAND_OVERS, FORECASTS)

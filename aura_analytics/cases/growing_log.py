@@ -99,7 +99,7 @@ class GrowingLog:
         asked = [fact.reads(columns) for fact, columns in needs.items()]
         self._types = sorted({name for types, _ in asked for name in types})
         wanted = {name for _, columns in asked for name in columns}
-        known = ("value", "outcome", "queue", "agent", "ai_recommendation", "human_verdict")
+        known = ("value", "outcome", "queue", "agent", "ai_recommendation", "human_verdict", "confidence")
         self._columns = ["type", "ts", "actor", "actor_kind", "case_id", *(name for name in known if name in wanted)]
         self._advance(events)
         rows = self._rows(events)

@@ -63,9 +63,8 @@ def _people(rows: list[dict[str, Any]], shown: list[Metric], title: str, policy:
     table.add_column("PIP", no_wrap=True)
     table.add_column("Status", no_wrap=True, min_width=12)
     for row in rows:
-        status = str(row.get("pip_status") or "insufficient")
         open_cases, pip = f"{row.get('open_cases') or 0:,}", "yes" if row.get("pip_recommended") else ""
-        table.add_row(*_cells(row, shown), open_cases, pip, f"[{_STYLES[status]}]{status}[/]")
+        table.add_row(*_cells(row, shown), open_cases, pip, _status(row))
     shares = "In brackets: 95 % interval of a share, observations of a mean."
     table.caption = f"{shares}\nPIP: the tracker's own rule. Status: policy {_safe(policy)}."
     table.caption_justify = "left"
@@ -74,9 +73,17 @@ def _people(rows: list[dict[str, Any]], shown: list[Metric], title: str, policy:
 
 def _machines(rows: list[dict[str, Any]], shown: list[Metric]) -> Table:
     table = _table("Agents and components", shown)
+    judged = any(row.get("pip_status") not in (None, "insufficient") for row in rows)
+    if judged:
+        table.add_column("Status", no_wrap=True, min_width=12)
     for row in rows:
-        table.add_row(*_cells(row, shown))
+        table.add_row(*_cells(row, shown), *([_status(row)] if judged else []))
     return table
+
+
+def _status(row: Mapping[str, Any]) -> str:
+    status = str(row.get("pip_status") or "insufficient")
+    return f"[{_STYLES[status]}]{status}[/]"
 
 
 def _print_fitting(made: Callable[[list[Metric]], Table], shown: list[Metric]) -> None:

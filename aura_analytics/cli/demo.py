@@ -30,7 +30,7 @@ def demo(
         from aura_analytics.cli.simulate import summary
         from aura_analytics.dossier.board import dossiers
         from aura_analytics.io.writing import write_events
-        from aura_analytics.metrics.catalogue import metrics_named
+        from aura_analytics.metrics.catalogue import metrics_shown
         from aura_analytics.report.page import write_report
         from aura_analytics.simulation.run import simulate
 
@@ -42,7 +42,7 @@ def demo(
         path = write_events(log, out / "events.parquet")
         run.truth.cases.write_parquet(out / "truth.parquet")
         bar.update(task, advance=1, description="dossiers")
-        board = dossiers(log, sla="24h")
+        board = dossiers(log, metrics=metrics_shown(), sla="24h")
         bar.update(task, advance=1, description="report")
         source = f"a simulated world: {run.scenario.name}, {run.scenario.days} days, seed {seed}"
         report = write_report(run, out / "report.html", sla="24h", title=f"A made-up office: {run.scenario.name}", source=source)
@@ -57,7 +57,7 @@ def demo(
         board,
         f"Dossiers of {log.height:,} events, 90 days up to {board['as_of'][0]:%Y-%m-%d}",
         "evidence_gated",
-        metrics_named(None),
+        metrics_shown(),
     )
     bad = run.truth.actors.filter(run.truth.actors["bad"])["actor"].to_list()
     typer.echo("What only a made-up world knows:")

@@ -49,12 +49,12 @@ def dossiers_(
     from aura_analytics.cli.board import show_board
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.counting import beyond
-    from aura_analytics.metrics.catalogue import metrics_named
+    from aura_analytics.metrics.catalogue import metrics_named, metrics_shown
     from aura_analytics.rules.policy import as_policy
     from aura_analytics.rules.roles import as_roles
 
     chosen = as_policy(policy)
-    read = metrics_named((*metrics_named(None), *chosen.reads))
+    read = metrics_named((*metrics_shown(), *chosen.reads))
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"reading {name_of(events)}", total=2)
         log = load_events(events, quarantine)

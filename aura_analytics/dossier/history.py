@@ -20,8 +20,7 @@ from aura_analytics.dossier.grid import Cells, Grid, is_settled
 from aura_analytics.events import SCHEMA
 from aura_analytics.metrics.kinds.base import Context, Metric, series_of
 from aura_analytics.rules import engine
-from aura_analytics.rules.comparisons.peers import PeerRate
-from aura_analytics.rules.grammar import All, Any_, Condition, Leaf, comparisons
+from aura_analytics.rules.grammar import All, Any_, Condition, Leaf
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.policy import Policy
 from aura_analytics.rules.roles import with_roles
@@ -103,7 +102,7 @@ def folded(
     at = fold.places(names.to_list())
     assert (at == np.arange(len(names))).all()
     fold.kinds = dict(zip(names.to_list(), kinds.cast(pl.String).to_list(), strict=True))
-    peers = any(isinstance(leaf.threshold, PeerRate) for leaf in _leaves(policy))
+    peers = policy.compares_peers
     span = None if policy.window is None else times.micros(policy.window)
     grid = Grid(tables, codes, policy.reads, moments, span)
     everybody = np.arange(len(names))
@@ -146,11 +145,6 @@ def _plausible(condition: Condition, totals: Mapping[str, Mapping[str, Whole]]) 
     if condition.missing_as is None:
         return np.asarray(condition.op.met(value, list(condition.numbers)) & ~missing & ~few)
     return np.asarray(condition.op.met(np.where(missing, condition.missing_as, value), list(condition.numbers)) & ~few)
-
-
-def _leaves(policy: Policy) -> list[Leaf]:
-    conditions = [each for rule in policy.spec.rules for each in (rule.when, rule.clear_when) if each is not None]
-    return [leaf for each in conditions for leaf in comparisons(each)]
 
 
 def _kinds(names: pl.Series, tables: Mapping[Fact, pl.DataFrame]) -> pl.Series:

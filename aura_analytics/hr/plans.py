@@ -20,7 +20,7 @@ from aura_analytics.clock.times import parse_as_of
 from aura_analytics.dossier.board import count_of, dossiers
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.metrics.catalogue import METRICS, metrics_named
+from aura_analytics.metrics.catalogue import METRICS, metrics_named, metrics_shown
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules.comparisons import OPERATORS
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
@@ -222,7 +222,7 @@ def draft_plan(
 
 def _metrics(policy: Policy) -> tuple[Metric, ...]:
     """What a dossier is made of: everything, and what the policy reads beyond that."""
-    return metrics_named((*metrics_named(None), *policy.reads))
+    return metrics_named((*metrics_shown(), *policy.reads))
 
 
 def plan_from(verdict: Mapping[str, Any], actor_kind: str, policy: Policy, start: date, days: int) -> ImprovementPlan:

@@ -68,6 +68,13 @@ class Queries:
             found = connection.execute(select(func.max(column.ts)).where(column.actor == actor)).scalar()
         return None if found is None else moment_of(found)
 
+    def actions_on(self, actor: str) -> pl.DataFrame:
+        """The HR actions that concern an actor."""
+        column = tables.events.c
+        found = select(*(column[name] for name in tables.COLUMNS)).where(column.actor == actor, column.type.in_(RECORD_TYPES))
+        with translated(self._engines.url), snapshot(self._engines) as connection:
+            return reading.read_events(connection, found)
+
     def last_work(self) -> datetime | None:
         """The time of the last event about work; of a ledger that holds none, of the last event."""
         column = tables.events.c

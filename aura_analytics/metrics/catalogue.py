@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from aura_analytics import extensions
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.metrics.appropriateness import overridden_right_rate, overrides_right_rate
+from aura_analytics.metrics.calibration import calibration_gap
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.overrides import override_rate
 from aura_analytics.metrics.processing import avg_processing_hours, open_cases, processing_hours_median, processing_hours_p90
@@ -17,7 +18,7 @@ from aura_analytics.metrics.sla import handed_on, receipt_breach_rate, shared_br
 from aura_analytics.metrics.success import success_rate
 from aura_analytics.metrics.suggestions import override_rate_per_suggestion
 
-__all__ = ["DEFAULT", "METRICS", "Catalogue", "MetricsLike", "metric", "metrics_named"]
+__all__ = ["DEFAULT", "METRICS", "Catalogue", "MetricsLike", "metric", "metrics_named", "metrics_shown"]
 
 DEFAULT: tuple[Metric, ...] = (
     override_rate,
@@ -38,6 +39,7 @@ DEFAULT: tuple[Metric, ...] = (
     score_mean_last10,
     overridden_rate,
     overridden_right_rate,
+    calibration_gap,
 )
 _PARTS = ("collect", "finish", "limits")  # what a kind must have
 
@@ -65,7 +67,7 @@ class Catalogue(Mapping[str, Metric]):
     >>> _ = mine.add(Rate("one_star_share", "Ratings of one star", "fraction", 0, 1, "lower", "ratings", ("value",),
     ...                   hit=pl.col("value") == 1))
     >>> len(mine), mine["one_star_share"].title
-    (19, 'Ratings of one star')
+    (20, 'Ratings of one star')
     """
 
     def __init__(self, metrics: Iterable[Metric] = (), *, installed: bool = False) -> None:
@@ -216,3 +218,10 @@ def metric(name: str) -> Metric:
 def metrics_named(chosen: MetricsLike) -> tuple[Metric, ...]:
     """Metrics from names and metrics, each once, in the order given; for None all of the catalogue that are counted by default."""
     return METRICS.named(chosen)
+
+
+def metrics_shown(chosen: MetricsLike = None) -> tuple[Metric, ...]:
+    """As `metrics_named`; for None also those that say that they stand on a board of people or of machines: what a view shows."""
+    if chosen is not None:
+        return METRICS.named(chosen)
+    return tuple(one for one in METRICS.values() if one.by_default or (one.people_board, one.machine_board) != (None, None))

@@ -73,6 +73,8 @@ shared_breach_rate: SharedSurvival = SharedSurvival(
     direction="lower",
     fact=HELD,
     needs=(*_CLOCK, "weight"),
+    short="Own part %",
+    people_board=5,
     by_default=False,
     measure="Look at the cases that breached: who held them for how long, and why were they handed on?",
 )

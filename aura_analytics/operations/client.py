@@ -12,6 +12,7 @@ from aura_analytics import settings
 from aura_analytics.ledger.store import Ledger
 from aura_analytics.ledger.writing import Stored
 from aura_analytics.operations.live_dossiers import Board, Dossier
+from aura_analytics.rules.policy import PolicyLike
 
 __all__ = ["board_of", "default_ledger", "get_dossier", "record_event"]
 
@@ -71,6 +72,7 @@ def get_dossier(
     *,
     as_of: datetime | date | str | None = None,
     window: str | timedelta | None = None,
+    policy: PolicyLike = None,
     ledger: Ledger | None = None,
 ) -> Dossier:
     """The dossier of one actor in the default ledger.
@@ -82,7 +84,9 @@ def get_dossier(
     as_of
         End of the window; default the time of the last event about work in the ledger.
     window
-        Its length; `all` is everything up to `as_of`. Default: that of the default policy.
+        Its length; `all` is everything up to `as_of`. Default: that of the policy.
+    policy
+        The policy behind `pip_status`, as in `aura.dossiers`; `agents` judges agents and components.
     ledger
         Another ledger than the default one.
 
@@ -92,7 +96,9 @@ def get_dossier(
         As the tracker has it: `override_rate` (rounded to two places; 0.0 without decisions), `avg_processing_hours`,
         `sat_score_mean` (None without any), `pip_recommended` (the tracker's rule on the unrounded rate; False for somebody
         unknown). Of a known actor also how sure that is: `override_rate_n`, `_lo`, `_hi`, `avg_processing_hours_n`,
-        `sat_score_mean_n`, `pip_status`, `pip_reasons`, `as_of`.
+        `sat_score_mean_n`, `pip_status`, `pip_reasons`, `as_of`. Of an agent or a component, also when the log knows it only as the
+        `agent` of decisions: `actor_kind`, `overridden_rate`, `overridden_right_rate`, `success_rate`, `score_mean_last10`,
+        `calibration_gap` (each with `_n`, `_lo`, `_hi`, `_status`), `standing`, `reputation`, `level`.
 
     Examples
     --------
@@ -104,7 +110,7 @@ def get_dossier(
     >>> dossier["override_rate"], dossier["pip_recommended"]
     (1.0, False)
     """
-    return board_of(default_ledger() if ledger is None else ledger).dossier(actor, as_of, window)
+    return board_of(default_ledger() if ledger is None else ledger).dossier(actor, as_of, window, policy)
 
 
 def board_of(ledger: Ledger) -> Board:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NotRequired, cast
 
@@ -14,8 +15,9 @@ from aura_analytics.clock import times
 from aura_analytics.dossier.board import dossiers
 from aura_analytics.dossier.state import DossierState
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.events import SCHEMA
-from aura_analytics.rules.policy import Policy
+from aura_analytics.hr.folds import standing
+from aura_analytics.metrics.kinds.base import MACHINES
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
@@ -24,6 +26,9 @@ __all__ = ["Board", "Dossier"]
 
 # the three that are shown, and those whose events tell of what kind an actor is
 METRICS = ("override_rate", "avg_processing_hours", "sat_score_mean", "open_cases", "success_rate", "score_mean_last10")
+# what a dossier of an agent or a component shows besides, with how sure each is
+_OF_MACHINES = ("overridden_rate", "overridden_right_rate", "success_rate", "score_mean_last10", "calibration_gap")
+_MACHINE_METRICS = tuple(dict.fromkeys((*METRICS, *_OF_MACHINES)))
 _UNKNOWN = {"override_rate": 0.0, "avg_processing_hours": None, "sat_score_mean": None, "pip_recommended": False}
 _ALSO = (
     "override_rate_n",
@@ -35,12 +40,15 @@ _ALSO = (
     "pip_reasons",
     "as_of",
 )
+_NEVER_ACTED_UPON = {"standing": "good", "reputation": 100.0, "level": 0}
 
 
 class Dossier(TypedDict):
     """The dossier of one actor, as the tracker has it, and how sure it is.
 
-    The first five are always there; the others of an actor whom the ledger knows. Rates are fractions.
+    The first five are always there; the others of an actor whom the ledger knows. Rates are fractions. The last ones, from
+    `actor_kind` on, are those of agents and components: each number with its n, its limits and its status, and how HR actions left
+    them.
     """
 
     actor: str
@@ -56,6 +64,74 @@ class Dossier(TypedDict):
     pip_status: NotRequired[str]
     pip_reasons: NotRequired[list[str]]
     as_of: NotRequired[datetime]
+    actor_kind: NotRequired[str]
+    overridden_rate: NotRequired[float | None]
+    overridden_rate_n: NotRequired[int]
+    overridden_rate_lo: NotRequired[float | None]
+    overridden_rate_hi: NotRequired[float | None]
+    overridden_rate_status: NotRequired[str]
+    overridden_right_rate: NotRequired[float | None]
+    overridden_right_rate_n: NotRequired[int]
+    overridden_right_rate_lo: NotRequired[float | None]
+    overridden_right_rate_hi: NotRequired[float | None]
+    overridden_right_rate_status: NotRequired[str]
+    success_rate: NotRequired[float | None]
+    success_rate_n: NotRequired[int]
+    success_rate_lo: NotRequired[float | None]
+    success_rate_hi: NotRequired[float | None]
+    success_rate_status: NotRequired[str]
+    score_mean_last10: NotRequired[float | None]
+    score_mean_last10_n: NotRequired[int]
+    score_mean_last10_lo: NotRequired[float | None]
+    score_mean_last10_hi: NotRequired[float | None]
+    score_mean_last10_status: NotRequired[str]
+    calibration_gap: NotRequired[float | None]
+    calibration_gap_n: NotRequired[int]
+    calibration_gap_lo: NotRequired[float | None]
+    calibration_gap_hi: NotRequired[float | None]
+    calibration_gap_status: NotRequired[str]
+    standing: NotRequired[str]
+    reputation: NotRequired[float]
+    level: NotRequired[int]
+
+
+class _Sums:
+    """The sums of everybody over a ledger, built when first asked for, and then kept up to date."""
+
+    def __init__(self, ledger: Ledger, metrics: tuple[str, ...]) -> None:
+        self._ledger, self._metrics = ledger, metrics
+        self._seq = 0
+        self.state: DossierState | None = None
+
+    def kept(self) -> DossierState:
+        """The sums as of now."""
+        if self.state is None:
+            end = self._ledger.info().events
+            self.state, self._seq = DossierState(self._ledger.events_upto(end), metrics=self._metrics), end
+        while True:
+            fresh, end = self._ledger.after(self._seq, 1_000_000)
+            if fresh.is_empty():
+                return self.state
+            try:
+                self.state.append(fresh)
+            except BaseException:
+                self.state = None  # half of it may have been taken in: it is built anew
+                raise
+            self._seq = end
+
+    def board(
+        self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None, policy: Policy
+    ) -> pl.DataFrame:
+        """The row of one actor."""
+        state = self.kept()
+        end = None if as_of is None else times.parse_as_of(as_of)
+        past = end is not None and state.last is not None and end < state.last  # sums are kept as of now; the past is counted anew
+        if past or not set(policy.metrics) <= set(self._metrics):
+            events = self._ledger.events() if end is None else self._ledger.events(until=end)
+            return dossiers(events, end, window, metrics=self._metrics, policy=policy).filter(actor=actor)
+        if policy.compares_peers:
+            return state.dossiers(end, window, policy=policy).filter(actor=actor)
+        return state.dossiers(end, window, policy=policy, actors=[actor])
 
 
 class Board:
@@ -74,54 +150,76 @@ class Board:
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
         self._lock = threading.Lock()
-        self._state: DossierState | None = None
-        self._seq = 0
+        self._people, self._machines = _Sums(ledger, METRICS), _Sums(ledger, _MACHINE_METRICS)
         self._agents: set[str] = set()
         self._agents_seq = 0
 
     def keep(self) -> DossierState:
         """The sums of everybody, up to date; built when first asked for."""
-        if self._state is None:
-            end = self._ledger.info().events
-            self._state, self._seq = DossierState(self._ledger.events_upto(end), metrics=METRICS), end
-        while True:
-            fresh, end = self._ledger.after(self._seq, 1_000_000)
-            if fresh.is_empty():
-                return self._state
-            try:
-                self._state.append(fresh)
-            except BaseException:
-                self._state = None  # half of it may have been taken in: it is built anew
-                raise
-            self._seq = end
+        return self._people.kept()
 
-    def dossier(self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = None) -> Dossier:
+    def dossier(
+        self,
+        actor: str,
+        as_of: datetime | date | str | None = None,
+        window: str | timedelta | None = None,
+        policy: PolicyLike = None,
+    ) -> Dossier:
         """The dossier of an actor, as `get_dossier` gives it."""
         if not isinstance(actor, str) or not actor:
             raise ParameterError(Problem("an actor is a name", got=actor, expected="such as 'officer_anne@sba.gov'"))
+        judged = as_policy(policy).over(window)
         found: dict[str, Any] = {"actor": actor, **_UNKNOWN}
         with self._lock:
-            board = self._rows(actor, as_of, window)
+            board = self._rows(actor, as_of, window, judged)
+            kind = None if board is None or board.is_empty() else board["actor_kind"][0]
+            if kind is None or kind in MACHINES:
+                board = self._of_machine(actor, as_of, window, judged, board)
             if board is None or board.is_empty():
-                return cast("Dossier", found | self._idle(actor, as_of, window))
-            if board["actor_kind"][0] is None and self._is_agent(actor):
-                board = board.with_columns(actor_kind=pl.lit("agent", dtype=SCHEMA["actor_kind"]))
-                verdict = Policy.evidence_gated().over(window).evaluate(board, texts="reasons")
-                board = board.with_columns(pip_status=verdict["verdict"].cast(pl.String), pip_reasons=verdict["reasons"])
+                return cast("Dossier", found | self._idle(actor, as_of, judged))
         row = board.row(0, named=True)
         # Python's round, as the tracker does it; the rule was applied to the rate as it is
         found |= {name: row[name] for name in (*_UNKNOWN, *_ALSO)}
         found["override_rate"] = round(row["override_rate"], 2)
+        if row["actor_kind"] in MACHINES:
+            found |= self._machine(actor, as_of, row)
         return cast("Dossier", found)
 
-    def _idle(self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None) -> dict[str, Any]:
+    def _machine(self, actor: str, as_of: datetime | date | str | None, row: Mapping[str, Any]) -> dict[str, Any]:
+        """What the dossier of an agent or a component has besides."""
+        shown = {f"{name}{suffix}" for name in _OF_MACHINES for suffix in ("", "_n", "_lo", "_hi", "_status")}
+        acted = standing(self._ledger.actions_on(actor), as_of)
+        stands: Mapping[str, Any] = (
+            acted.row(0, named=True) if acted.height else {"standing": "good", "reputation": 100.0, "level": 0}
+        )
+        return (
+            {"actor_kind": row["actor_kind"]}
+            | {name: value for name, value in row.items() if name in shown}
+            | {name: stands[name] for name in _NEVER_ACTED_UPON}
+        )
+
+    def _of_machine(
+        self,
+        actor: str,
+        as_of: datetime | date | str | None,
+        window: str | timedelta | None,
+        policy: Policy,
+        own: pl.DataFrame | None,
+    ) -> pl.DataFrame | None:
+        """The row of somebody who may be an agent or a component: their advice lies with the officers who decided on it."""
+        if self._is_agent(actor):
+            return self._machines.board(actor, as_of, window, policy)
+        if own is None or own.is_empty() or own["actor_kind"][0] is None:
+            return own
+        return self._rows(actor, as_of, window, policy, machine=True)
+
+    def _idle(self, actor: str, as_of: datetime | date | str | None, policy: Policy) -> dict[str, Any]:
         """What there is to say of somebody without events in the window: nothing at all, or that there were some at other times."""
         last = self._ledger.last_of(actor)
         end = self._ledger.last_work() if as_of is None else times.parse_as_of(as_of)
         if last is None or end is None:
             return {}
-        judged = Policy.evidence_gated().over(window).window
-        span = "up to" if judged is None else f"in the {times.span_of_time(judged)} up to"
+        span = "up to" if policy.window is None else f"in the {times.span_of_time(policy.window)} up to"
         reason = f"no events {span} {end:%Y-%m-%d %H:%M} UTC; the last one is of {last:%Y-%m-%d %H:%M} UTC"
         numbers = {
             "override_rate_n": 0,
@@ -133,26 +231,30 @@ class Board:
         return {**numbers, "pip_status": "insufficient", "pip_reasons": [reason], "as_of": end}
 
     def _is_agent(self, actor: str) -> bool:
-        """Whether somebody who never said of what kind they are was named as the agent of a decision."""
+        """Whether somebody was ever named as the agent of a decision."""
         named, self._agents_seq = self._ledger.agents_after(self._agents_seq)
         self._agents |= named
         return actor in self._agents
 
-    def _rows(self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None) -> pl.DataFrame | None:
-        if self._state is not None:
-            return self._from_sums(actor, as_of, window)
+    def _rows(
+        self,
+        actor: str,
+        as_of: datetime | date | str | None,
+        window: str | timedelta | None,
+        policy: Policy,
+        *,
+        machine: bool = False,
+    ) -> pl.DataFrame | None:
+        """The row of an actor, from their own cases, or from the sums of everybody."""
+        sums = self._machines if machine else self._people
+        if sums.state is not None:
+            return sums.board(actor, as_of, window, policy)
         end = self._ledger.last_work() if as_of is None else times.parse_as_of(as_of)
         if end is None:
             return None
         events = self._ledger.cases_of(actor)
-        if events is None:
-            return self._from_sums(actor, as_of, window)
+        if events is None or policy.spec.over_time or policy.compares_peers:
+            return sums.board(actor, as_of, window, policy)
         with in_memory():
-            return dossiers(events, end, window, metrics=METRICS).filter(actor=actor)
-
-    def _from_sums(self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None) -> pl.DataFrame:
-        state = self.keep()
-        end = None if as_of is None else times.parse_as_of(as_of)
-        if end is not None and state.last is not None and end < state.last:  # sums are kept as of now; the past is counted anew
-            return dossiers(self._ledger.events(until=end), end, window, metrics=METRICS).filter(actor=actor)
-        return state.dossiers(end, window, actors=[actor])
+            metrics = _MACHINE_METRICS if machine else METRICS
+            return dossiers(events, end, window, metrics=metrics, policy=policy).filter(actor=actor)

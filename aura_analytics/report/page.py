@@ -24,7 +24,7 @@ from aura_analytics.dossier.counting import beyond
 from aura_analytics.dossier.office import office
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
+from aura_analytics.metrics.catalogue import MetricsLike, metrics_shown
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.metrics.sla import receipt_breach_rate, sla_breach_rate
 from aura_analytics.metrics.wording import cards
@@ -91,7 +91,7 @@ def write_report(
     """
     chosen = as_policy(policy).over(window)
     other = None if compare is None else as_policy(compare).over(window)
-    read = [*metrics_named(metrics), *chosen.reads, *(() if other is None else other.reads)]
+    read = [*metrics_shown(metrics), *chosen.reads, *(() if other is None else other.reads)]
     html = _html(
         as_events(events),
         made_up=isinstance(events, SimulationRun),

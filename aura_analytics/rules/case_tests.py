@@ -33,12 +33,16 @@ class PolicyReport:
     failures: tuple[str, ...]
 
 
-def case_board(case: TestCase, metrics: Mapping[str, Metric], step: timedelta | None = None) -> pl.DataFrame:
-    """Dossier rows from the numbers of a test case, one per reading; a step lies between two of them (default a day)."""
+def case_board(
+    case: TestCase, metrics: Mapping[str, Metric], step: timedelta | None = None, kind_of: str = "officer"
+) -> pl.DataFrame:
+    """Dossier rows from the numbers of a test case, one per reading; a step lies between two of them (default a day). Who has no
+    `actor_kind` there is a `kind_of`.
+    """
     apart = times.micros(step or timedelta(days=1))
     frames = []
     for i, reading in enumerate(case.steps):
-        columns: dict[str, Any] = {"actor": ["case"], "actor_kind": [reading.get("actor_kind", "officer")]}
+        columns: dict[str, Any] = {"actor": ["case"], "actor_kind": [reading.get("actor_kind", kind_of)]}
         columns["as_of"] = pl.Series([i * apart], dtype=pl.Int64).cast(pl.Datetime("us", "UTC"))
         unknown = [name for name in reading if name not in metrics and name not in ("agreed_ever", "actor_kind")]
         if unknown:

@@ -20,8 +20,9 @@ from aura_analytics.metrics.catalogue import METRICS, Catalogue
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules import engine
 from aura_analytics.rules.case_tests import PolicyReport, case_board
+from aura_analytics.rules.comparisons.peers import PeerRate
 from aura_analytics.rules.counted import counted_problems
-from aura_analytics.rules.grammar import PolicyFile, comparisons
+from aura_analytics.rules.grammar import Leaf, PolicyFile, comparisons
 from aura_analytics.rules.numbers import Board
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.problems import problems_in_policy
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
 
-SHIPPED = ("evidence_gated", "tracker")
+SHIPPED = ("evidence_gated", "tracker", "agents")
 
 
 class Judged(NamedTuple):
@@ -116,6 +117,11 @@ class Policy:
         """The default: the tracker's thresholds reached at confidence limits, with enough observations."""
         return _shipped("evidence_gated")
 
+    @classmethod
+    def agents(cls) -> Policy:
+        """For agents and components: rightly overridden, failing, boasting, or with low scores."""
+        return _shipped("agents")
+
     @property
     def name(self) -> str:
         """Name of the policy."""
@@ -134,8 +140,17 @@ class Policy:
     @property
     def metrics(self) -> list[str]:
         """Names of the metrics that its rules read."""
+        return list(dict.fromkeys(leaf.metric for leaf in self._comparisons))
+
+    @property
+    def _comparisons(self) -> list[Leaf]:
         conditions = [condition for rule in self.spec.rules for condition in (rule.when, rule.clear_when) if condition is not None]
-        return list(dict.fromkeys(leaf.metric for condition in conditions for leaf in comparisons(condition)))
+        return [leaf for condition in conditions for leaf in comparisons(condition)]
+
+    @property
+    def compares_peers(self) -> bool:
+        """Whether a threshold is taken from others, so that nobody can be judged alone."""
+        return any(isinstance(leaf.threshold, PeerRate) for leaf in self._comparisons)
 
     @property
     def window(self) -> timedelta | None:
@@ -284,8 +299,9 @@ class Policy:
     def test(self) -> PolicyReport:
         """Run the cases written beside the rules."""
         failures = []
+        kind = "officer" if "officer" in self.spec.kinds or not self.spec.kinds else self.spec.kinds[0]
         for case in self.spec.tests:
-            got = self.evaluate(case_board(case, self._metrics, self.spec.step))
+            got = self.evaluate(case_board(case, self._metrics, self.spec.step, kind))
             last = got.row(-1, named=True)
             if last["verdict"] != case.expect:
                 failures.append(f"{case.name}: expected {case.expect}, got {last['verdict']} ({'; '.join(last['reasons'])})")
@@ -308,7 +324,7 @@ def as_policy(policy: PolicyLike) -> Policy:
     Parameters
     ----------
     policy
-        A `Policy`, `evidence_gated`, `tracker`, or the path of a YAML file.
+        A `Policy`, `evidence_gated`, `tracker`, `agents`, or the path of a YAML file.
 
     Raises
     ------

@@ -81,7 +81,8 @@ class OfficerDesk(_Desk):
         if day not in self._needed:
             return []
         flagged = self._watch.read(day, self._readings.board(moment))
-        fresh = [who for who in flagged if self._person[who] and who not in self._plans and who not in self._away]
+        officers = [who for who in flagged if who < len(self._person)]
+        fresh = [who for who in officers if self._person[who] and who not in self._plans and who not in self._away]
         handed: list[Columns] = []
         for officer in fresh:
             reasons = self._watch.reasons(self._world.officers[officer])

@@ -20,6 +20,7 @@ from aura_analytics.simulation.readings import Watch, readings
 from aura_analytics.simulation.run import SimulationRun, simulate
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.streams import Streams
+from aura_analytics.simulation.subjects import subjects_of
 from aura_analytics.simulation.worktime import DAY
 from aura_analytics.simulation.world import World
 
@@ -88,14 +89,12 @@ def _worlds(task: Task) -> list[dict[str, Any]]:
 def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], every: int) -> list[dict[str, Any]]:
     """Worlds side by side, read by the rule at every reading."""
     world = World(scenario, [Streams(seed, number) for number in numbers])
-    person = np.array([group.kind == "officer" for group in scenario.officers])[
-        world.officer_group
-    ]  # no rule is meant for machines
     watch = Watch(policy, range(every, scenario.days + 1, every), world.zero // DAY)
     seen = readings(world, policy.reads, policy.spec.window)
-    size = len(world.officers)
-    first = np.zeros(size * len(numbers), dtype=np.int64)
-    flips, flagged = np.zeros(len(numbers), dtype=np.int64), np.zeros(len(first), dtype=bool)
+    subjects = subjects_of(scenario, policy)
+    shape = len(numbers), subjects.size
+    first = np.zeros(shape, dtype=np.int64)
+    flips, flagged = np.zeros(len(numbers), dtype=np.int64), np.zeros(shape, dtype=bool)
     played = 0
     per_day = max(scenario.cases_expected * len(numbers) / scenario.days, 1)
     for day in watch.days:
@@ -103,30 +102,30 @@ def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], eve
             last = min(max(day, played + int(BATCH // per_day)), scenario.days)
             seen.add(*world.epoch(played, last))
             played = last
-        now = np.zeros(len(first), dtype=bool)
-        board = seen.board(world.moment(day))
-        now[watch.read(day, board)] = True
+        now = watch.read(day, seen.board(world.moment(day)))
         if day % every == 0:
-            now &= np.tile(person, len(numbers))
-            flips += (now ^ flagged).reshape(len(numbers), size).sum(axis=1)
-            first[now & (first == 0)] = day
-            flagged = now
-    bad = np.array([group.bad for group in scenario.officers])[world.officer_group] & person
-    years, good, people = scenario.days / YEAR, int((person & ~bad).sum()), int(person.sum())
+            mine = np.zeros(first.size, dtype=bool)
+            mine[subjects.by_world(np.array(now, dtype=np.int64), len(numbers))] = True
+            mine = mine.reshape(shape) & subjects.judged
+            flips += (mine ^ flagged).sum(axis=1)
+            first[mine & (first == 0)] = day
+            flagged = mine
+    good_ones, bad = subjects.judged & ~subjects.bad, subjects.judged & subjects.bad
+    years, good, everybody = scenario.days / YEAR, int(good_ones.sum()), int(subjects.judged.sum())
     rows = []
     for place, number in enumerate(numbers):
-        mine = first[place * size : (place + 1) * size]
+        mine = first[place]
         days = mine[bad & (mine > 0)].tolist()
-        false = int((person & ~bad & (mine > 0)).sum())
+        false = int((good_ones & (mine > 0)).sum())
         rows.append(
             {
                 "replication": number,
                 "false": false,
                 "flips": int(flips[place]),
                 "good_years": good * years,
-                "years": people * years,
+                "years": everybody * years,
                 "false_flags_per_officer_year": false / (good * years) if good else None,
-                "flips_per_officer_year": int(flips[place]) / (people * years) if people else None,
+                "flips_per_officer_year": int(flips[place]) / (everybody * years) if everybody else None,
                 "detected": len(days) / int(bad.sum()) if bad.any() else None,
                 "delay_days": float(np.mean(days)) if days else None,
                 "days": days,

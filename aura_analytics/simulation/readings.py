@@ -53,8 +53,8 @@ class Readings(Protocol):
         """Take in cases that were given to somebody else."""
 
     def board(self, moment: int) -> pl.DataFrame:
-        """Dossiers as of a moment (microseconds from the Monday 0:00 before the run); `number` is the officer's, in all
-        replications.
+        """Dossiers as of a moment (microseconds from the Monday 0:00 before the run); `number` is the officer's in all
+        replications, and after all officers come the agents.
         """
 
 
@@ -180,7 +180,7 @@ class _Direct:
         at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
         keep = pl.Series(actors.astype(np.uint32))
         board = pl.DataFrame({"actor": self._names.gather(keep), "actor_kind": self._kinds.gather(keep)}).with_columns(
-            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(np.where(actors < self._officers, actors, -1))
+            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(actors)
         )
         context = Context(at, 0.95)
         board = assembled(board, self._metrics, lambda one: self._tracks[one.table].sums.finish(one, actors, context))
@@ -197,7 +197,7 @@ class _FromLog:
         if world.replications > 1:
             raise ValueError("these metrics are read one world at a time")
         self._world, self._window = world, window
-        self._places = {name: place for place, name in enumerate(world.officers)}
+        self._places = {name: place for place, name in enumerate((*world.officers, *world.agents))}
         self._emitter = Emitter(world, ordered=False)
         self._coming = contract.empty()
         self._state = DossierState(contract.empty(), metrics=metrics)
@@ -254,9 +254,7 @@ class Watch:
         return sorted(day for day in back if day > 0)
 
     def read(self, day: int, board: pl.DataFrame) -> list[int]:
-        """The numbers of the officers who are flagged on a day, if its verdicts are asked for; otherwise the board only counts
-        for later.
-        """
+        """The numbers of those who are flagged on a day, if its verdicts are asked for; otherwise it only counts for later."""
         found: list[int] = []
         if day in self._asked and (board.height or self._fold is not None):
             self._last = board, deepcopy(self._fold)

@@ -91,6 +91,7 @@ class Agents(Group):
     hallucination: float = Field(0, ge=0, le=1, description="share of outputs with words of an invention")
     too_short: float = Field(0, ge=0, le=1, description="share of outputs that give no reason")
     drift: tuple[Drift, ...] = Field((), description="what changes from a day on")
+    bad: bool = Field(default=False, description="whether the truth calls them chronically underperforming")
 
 
 class Service(Strict):

@@ -101,7 +101,7 @@ def test_the_dossier_of_one_is_that_of_all(ledger: Ledger, monkeypatch: pytest.M
                 compared += 1
     assert compared >= 24
     kept = board_of(ledger)
-    assert kept is not None and (kept._state is None) == (looked_up > 0)
+    assert kept is not None and (kept._people.state is None) == (looked_up > 0)
 
 
 def test_the_dossier_as_it_stood(ledger: Ledger) -> None:
@@ -179,3 +179,45 @@ def test_a_ledger_goes_wherever_events_go(ledger: Ledger) -> None:
     ledger.record_events(log)
     assert aura.dossiers(ledger).equals(aura.dossiers(log))
     assert aura.DossierState(ledger).dossiers().equals(aura.dossiers(log))
+
+
+def _bots() -> list[dict[str, Any]]:
+    """An agent that the log knows only through the column `agent`, and a component with outcomes of its own."""
+    rows: list[dict[str, Any]] = []
+    for i in range(60):
+        case, wrong = f"C{i}", i % 2 == 0
+        ts = f"2026-03-{1 + i // 3:02d}T12:{i % 60:02d}:00Z"
+        said = {"ai_recommendation": "APPROVE", "human_verdict": "REJECT" if wrong else "APPROVE", "confidence": 0.9}
+        kind = "OVERRIDE" if wrong else "DECISION"
+        rows.append({"type": kind, "actor": f"o{i % 3}", "actor_kind": "officer", "agent": "bot", "case_id": case, "ts": ts} | said)
+        rows.append({"type": "ADJUDICATION", "case_id": case, "outcome": "REJECT" if wrong else "APPROVE", "ts": ts})
+        part = {"actor": "part", "actor_kind": "component", "case_id": f"J{i}", "ts": ts}
+        rows += [
+            part | {"type": "ROUTED", "confidence": 0.8},
+            part | {"type": "OUTCOME", "outcome": "success" if i % 4 else "failure"},
+        ]
+    rows.append({"type": "HR_ACTION", "actor": "bot", "actor_kind": "agent", "value": -5.0, "ts": "2026-03-15T12:00:00Z"})
+    return rows
+
+
+@pytest.mark.parametrize("looked_up", [20_000, 0], ids=["by case", "from sums"])
+def test_agents_and_components_have_full_dossiers(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, looked_up: int) -> None:
+    monkeypatch.setattr(queries, "_LOOKED_UP", looked_up)
+    ledger.record_events(_bots())
+    bot, part, officer = (ledger.dossier(name) for name in ("bot", "part", "o1"))
+    assert (bot["actor_kind"], bot["overridden_rate"], bot["overridden_rate_n"]) == ("agent", 0.5, 60)
+    assert (bot["overridden_right_rate"], bot["overridden_right_rate_n"]) == (1.0, 30)
+    assert bot["calibration_gap"] == pytest.approx(0.9 - 0.5)
+    assert (bot["reputation"], bot["standing"]) == (95.0, "good")
+    assert (part["actor_kind"], part["success_rate"], part["success_rate_n"]) == ("component", 0.75, 60)
+    assert part["calibration_gap"] == pytest.approx(0.8 - 0.75)
+    assert part["overridden_rate_status"] == "no_data"
+    assert "overridden_rate" not in officer
+    metrics = ["override_rate", "overridden_rate", "overridden_right_rate", "success_rate", "score_mean_last10", "calibration_gap"]
+    for row in aura.dossiers(ledger, metrics=metrics, policy="agents").iter_rows(named=True):
+        found = get_dossier(row["actor"], policy="agents", ledger=ledger)
+        assert (found["pip_status"], found["pip_reasons"]) == (row["pip_status"], row["pip_reasons"])
+        if row["actor"] in ("bot", "part"):
+            assert {name: found[name] for name in metrics[1:]} == {name: row[name] for name in metrics[1:]}
+    assert get_dossier("bot", policy="agents", ledger=ledger)["pip_status"] == "flag"
+    assert get_dossier("bot", policy="agents", as_of="2026-03-03", ledger=ledger)["overridden_rate_n"] == 6

@@ -29,7 +29,7 @@ from aura_analytics.hr.folds import proposals, standing
 from aura_analytics.hr.plans import plan_from
 from aura_analytics.hr.vocabulary import actions_of, now
 from aura_analytics.io.front_door import EventsLike
-from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
+from aura_analytics.metrics.catalogue import MetricsLike, metrics_shown
 from aura_analytics.metrics.wording import cards
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.grammar import comparisons
@@ -126,7 +126,7 @@ class ExplorerState:
         roles: RolesLike = None,
     ) -> None:
         self.policy: Policy = as_policy(policy).over(window)
-        self.metrics: dict[str, Metric] = {one.name: one for one in (*metrics_named(metrics), *self.policy.reads)}
+        self.metrics: dict[str, Metric] = {one.name: one for one in (*metrics_shown(metrics), *self.policy.reads)}
         self.window: str = times.window_text(self.policy.window)
         self._as_of = None if as_of is None else parse_as_of(as_of)
         self._timing: dict[str, Any] = {"sla": parse_sla(sla) or None, "calendar": as_calendar(calendar)}

@@ -11,6 +11,7 @@ import polars as pl
 from aura_analytics.rules.numbers import Board
 from aura_analytics.simulation.readings import readings
 from aura_analytics.simulation.streams import Streams
+from aura_analytics.simulation.subjects import subjects_of
 from aura_analytics.simulation.world import World
 from aura_analytics.statistics.intervals import poisson_rate, wilson
 
@@ -35,31 +36,29 @@ class ErrorBank:
         alone = scenario.model_copy(update={"hr": None, "routing": None})
         side = max(1, min(worlds, int(_BATCH // max(scenario.cases_expected, 1))))
         days = list(range(every, scenario.days + 1, every)) or [scenario.days]
-        frames, size = [], 0
+        subjects = subjects_of(scenario, policy)
+        frames = []
         for first in range(0, worlds, side):
-            world = World(alone, [Streams(seed, number) for number in range(first, min(first + side, worlds))])
+            some = range(first, min(first + side, worlds))
+            world = World(alone, [Streams(seed, number) for number in some])
             seen = readings(world, policy.reads, window)
-            size, played = len(world.officers), 0
+            played = 0
             per_day = max(scenario.cases_expected * side / scenario.days, 1)
             for place, day in enumerate(days):
                 while played < day:  # cases that arrive later change no reading before
                     last = min(day, played + max(1, int(_BATCH // per_day)))
                     seen.add(*world.epoch(played, last))
                     played = last
-                frames.append(
-                    seen.board(world.moment(day))
-                    .filter(pl.col("number") >= 0)
-                    .with_columns(pl.col("number") + first * size, reading=pl.lit(place))
-                )
+                board = seen.board(world.moment(day))
+                number = subjects.by_world(board["number"].to_numpy(), len(some)) + first * subjects.size
+                frames.append(board.with_columns(number=pl.Series(number), reading=pl.lit(place)))
         frame = pl.concat(frames)
         self.board: Board = Board(frame)
         self.number: NDArray[np.int64]
         self.reading: NDArray[np.int64]
         self.number, self.reading = frame["number"].to_numpy(), frame["reading"].to_numpy()
-        self._shape = len(days), size * worlds
-        person = np.array([group.kind == "officer" for group in scenario.officers])[world.officer_group]
-        bad = np.array([group.bad for group in scenario.officers])[world.officer_group] & person
-        self._bad, self._person = np.tile(bad, worlds), np.tile(person, worlds)
+        self._shape = len(days), subjects.size * worlds
+        self._bad, self._person = np.tile(subjects.bad & subjects.judged, worlds), np.tile(subjects.judged, worlds)
         self._years = scenario.days / _YEAR
 
     def rates(self, flagged: Sequence[NDArray[np.bool_]], k: int, m: int) -> dict[str, float]:
