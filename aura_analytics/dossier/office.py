@@ -118,8 +118,7 @@ def _numbers(every: pl.DataFrame, floor: int) -> pl.DataFrame:
     }
     whole = every.select(pl.lit(None, dtype=pl.String).alias("queue"), **numbers)
     queues = every.group_by("queue").agg(**numbers)
-    kinds = dict.fromkeys(list(numbers)[:-1], pl.Int64)
-    return pl.concat([whole, queues.select(whole.columns)]).cast(kinds)
+    return pl.concat([whole, queues.select(whole.columns)]).with_columns(pl.col(list(numbers)[:-1]).cast(pl.Int64))
 
 
 def _rates(board: pl.DataFrame, rate: Metric, table: pl.DataFrame, context: Context) -> pl.DataFrame:

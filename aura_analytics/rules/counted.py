@@ -10,9 +10,12 @@ from aura_analytics.clock import times
 from aura_analytics.errors import Problem
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from aura_analytics.metrics.kinds.base import Metric
     from aura_analytics.rules.grammar import PolicyFile
 
-__all__ = ["COUNTED", "counted_problems"]
+__all__ = ["COUNTED", "board_problems", "counted_problems"]
 
 COUNTED = pl.Struct(
     {
@@ -35,6 +38,21 @@ _WORDS = {
     "attribution": "attribution of ratings",
     "holding": "holding of cases",
 }
+
+
+def board_problems(board: pl.DataFrame, spec: PolicyFile, reads: Iterable[Metric]) -> list[Problem]:
+    """Why a policy cannot judge a board: a column is lacking, or it was counted otherwise."""
+    needed = ["actor", "actor_kind", "as_of"]
+    for one in reads:
+        needed += [name for name in (one.name, f"{one.name}_n") if name in one.columns]
+    if spec.evidence.both_verdicts:
+        needed.append("agreed_ever")
+    lacking = [name for name in needed if name not in board.columns]
+    problems = [
+        Problem("the dossiers lack a column that the policy reads", got=name, next="compute them with this metric")
+        for name in lacking
+    ]
+    return problems + counted_problems(board, spec)
 
 
 def counted_problems(board: pl.DataFrame, spec: PolicyFile) -> list[Problem]:

@@ -21,7 +21,7 @@ from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules import engine
 from aura_analytics.rules.case_tests import PolicyReport, case_board
 from aura_analytics.rules.comparisons.peers import PeerRate
-from aura_analytics.rules.counted import counted_problems
+from aura_analytics.rules.counted import board_problems
 from aura_analytics.rules.grammar import Leaf, PolicyFile, comparisons
 from aura_analytics.rules.numbers import Board
 from aura_analytics.rules.over_time import Fold
@@ -218,7 +218,8 @@ class Policy:
             If the dossiers lack a metric that the rules read, were counted over another window than the policy's, or hold two
             readings of one actor at one moment.
         """
-        self._check(dossiers)
+        if problems := board_problems(dossiers, self.spec, self.reads):
+            raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=problems)
         judged = self.judged(dossiers)
         codes, notes = judged.codes, [[""] * dossiers.height for _ in judged.codes]
         if self.spec.over_time:
@@ -276,19 +277,6 @@ class Policy:
                 judged.codes[r, rows] = np.where(codes > 0, codes, judged.codes[r, rows])
                 for row, note in zip(rows.tolist(), said, strict=True):
                     notes[r][row] = note
-
-    def _check(self, dossiers: pl.DataFrame) -> None:
-        needed = [*self.metrics, *(f"{name}_n" for name in self.metrics if f"{name}_n" in self._metrics[name].columns)]
-        if self.spec.evidence.both_verdicts:
-            needed.append("agreed_ever")
-        problems = [
-            Problem("the dossiers lack a column that the policy reads", got=name, next="compute them with this metric")
-            for name in ("actor", "actor_kind", "as_of", *needed)
-            if name not in dossiers.columns
-        ]
-        problems += counted_problems(dossiers, self.spec)
-        if problems:
-            raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=problems)
 
     def _check_readings(self, board: pl.DataFrame) -> None:
         """Readings of one actor must be distinct."""

@@ -104,9 +104,9 @@ def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], eve
             played = last
         now = watch.read(day, seen.board(world.moment(day)))
         if day % every == 0:
-            mine = np.zeros(first.size, dtype=bool)
-            mine[subjects.by_world(np.array(now, dtype=np.int64), len(numbers))] = True
-            mine = mine.reshape(shape) & subjects.judged
+            said = np.zeros(first.size, dtype=bool)
+            said[subjects.by_world(np.array(now, dtype=np.int64), len(numbers))] = True
+            mine = said.reshape(shape) & subjects.judged
             flips += (mine ^ flagged).sum(axis=1)
             first[mine & (first == 0)] = day
             flagged = mine
@@ -114,9 +114,8 @@ def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], eve
     years, good, everybody = scenario.days / YEAR, int(good_ones.sum()), int(subjects.judged.sum())
     rows = []
     for place, number in enumerate(numbers):
-        mine = first[place]
-        days = mine[bad & (mine > 0)].tolist()
-        false = int((good_ones & (mine > 0)).sum())
+        days = first[place][bad & (first[place] > 0)].tolist()
+        false = int((good_ones & (first[place] > 0)).sum())
         rows.append(
             {
                 "replication": number,

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aura_analytics.rules.grammar import comparisons
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -52,9 +54,16 @@ class Subjects:
 
 
 def subjects_of(scenario: Scenario, policy: Policy) -> Subjects:
-    """The officers and agents of a world, and which of them a policy judges; machines in an officer's place are nobody's."""
-    groups = [*((group, group.kind) for group in scenario.officers), *((group, "agent") for group in scenario.agents)]
-    everybody = [(kind, group.bad) for group, kind in groups for _ in group.names]
+    """The officers and agents of a world, and which of them a policy judges: those of its kinds for whom the metrics of at least
+    one rule have a meaning. Machines in an officer's place are judged by nobody.
+    """
+    everybody: list[tuple[str, bool]] = [(group.kind, group.bad) for group in scenario.officers for _ in group.names]
+    everybody += [("agent", group.bad) for group in scenario.agents for _ in group.names]
     kinds = np.array([kind for kind, _ in everybody])
-    judged = np.isin(kinds, policy.spec.kinds) & (kinds != "system")
+    meant = {
+        kind
+        for kind in policy.spec.kinds
+        if kind != "system" and any(all(kind in leaf.kind.kinds for leaf in comparisons(rule.when)) for rule in policy.spec.rules)
+    }
+    judged = np.isin(kinds, sorted(meant))
     return Subjects(sum(group.count for group in scenario.officers), judged, np.array([bad for _, bad in everybody], dtype=bool))

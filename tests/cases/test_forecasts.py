@@ -2,8 +2,10 @@
 
 from collections import defaultdict
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
+import polars as pl
 import pytest
 
 import aura_analytics as aura
@@ -13,12 +15,12 @@ START = datetime(2026, 1, 5, tzinfo=timezone.utc)
 RESULTS = ("success", "failure", "partial", "cancelled")
 
 
-def random_log(seed, n=400):
+def random_log(seed: int, n: int = 400) -> pl.DataFrame:
     rng = np.random.default_rng(seed)
     rows = []
     for _ in range(n):
         kind = str(rng.choice(["DECISION", "OVERRIDE", "ADJUDICATION", "OUTCOME", "ROUTED"]))
-        row = {
+        row: dict[str, Any] = {
             "type": kind,
             "ts": (START + timedelta(hours=int(rng.integers(2000)))).isoformat(),
             "case_id": f"c{rng.integers(60)}",
@@ -41,12 +43,12 @@ def random_log(seed, n=400):
     return aura.events.from_records(rows)
 
 
-def slowly(events, since):
+def slowly(events: pl.DataFrame, since: datetime) -> dict[str, list[tuple[float, bool]]]:
     """Per actor the stated confidences and what came of them, one case after another."""
-    cases = defaultdict(list)
+    cases: dict[str | None, list[dict[str, Any]]] = defaultdict(list)
     for row in events.sort("ts").iter_rows(named=True):
         cases[row["case_id"]].append(row)
-    found = defaultdict(list)
+    found: dict[str, list[tuple[float, bool]]] = defaultdict(list)
     for case, rows in cases.items():
         if case is None:
             for row in rows:
@@ -57,7 +59,7 @@ def slowly(events, since):
             r for r in rows if r["type"] == "OUTCOME" and r["outcome"] not in RESULTS
         ]
         truth = max(said, key=lambda r: (r["ts"], r["outcome"]))["outcome"] if said else None
-        advice = {}
+        advice: dict[tuple[str, str], tuple[datetime, float]] = {}
         for row in rows:
             whole = row["agent"] and row["confidence"] is not None and row["ai_recommendation"]
             if row["type"] in ("DECISION", "OVERRIDE") and whole:
@@ -72,21 +74,21 @@ def slowly(events, since):
             last = max((r for r in rows if r["type"] == "OUTCOME" and r["actor"] == actor and r["outcome"] in RESULTS), key=_when)
             routes = [r for r in rows if r["type"] == "ROUTED" and r["actor"] == actor and r["confidence"] is not None]
             planned = max(routes, key=lambda r: (r["ts"], r["confidence"]))["confidence"] if routes else None
-            confidence = planned if last["confidence"] is None else last["confidence"]
-            if confidence is not None and last["ts"] > since:
-                found[actor].append((confidence, last["outcome"] == "success"))
+            stated = planned if last["confidence"] is None else last["confidence"]
+            if stated is not None and last["ts"] > since:
+                found[actor].append((stated, last["outcome"] == "success"))
     return found
 
 
-def _when(row):
+def _when(row: dict[str, Any]) -> tuple[datetime, str]:
     return row["ts"], row["outcome"]
 
 
 @pytest.mark.parametrize("seed", range(8))
 @pytest.mark.parametrize("window", ["all", "20d"])
-def test_the_gap_is_that_of_a_slow_reading(seed, window):
+def test_the_gap_is_that_of_a_slow_reading(seed: int, window: str) -> None:
     events = random_log(seed)
-    end = events["ts"].max()
+    end = max(events["ts"].to_list())
     since = datetime.min.replace(tzinfo=timezone.utc) if window == "all" else end - timedelta(days=20)
     expected = slowly(events, since)
     board = aura.dossiers(events, window=window, metrics=["calibration_gap"])
@@ -101,7 +103,7 @@ def test_the_gap_is_that_of_a_slow_reading(seed, window):
     assert state.dossiers(window=window).equals(board)
 
 
-def test_a_calibrated_agent_has_no_gap_and_a_boaster_has_its_bias():
+def test_a_calibrated_agent_has_no_gap_and_a_boaster_has_its_bias() -> None:
     world = as_scenario("model_league").changed(routing=None, days=60)
     agents = [a.model_dump() | {"calibration": {"bias": bias}} for a, bias in zip(world.agents, (0, 0, 1, 1, 0), strict=True)]
     board = aura.dossiers(aura.simulate(world.changed(agents=agents), 3), window="all", metrics=["calibration_gap"])

@@ -1,6 +1,7 @@
 """Rates of errors of rules that judge agents, against worlds that are read one after the other."""
 
 from datetime import datetime, time, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,13 +13,15 @@ from aura_analytics.simulation.subjects import subjects_of
 DAYS, EVERY, WORLDS = 42, 14, 3
 
 
-def _rates(policy, scenario):
+def _rates(policy: aura.Policy, scenario: aura.Scenario) -> list[tuple[float | None, ...]]:
     """The rates of a policy, from the events of every world."""
-    found = []
+    found: list[tuple[float | None, ...]] = []
     for number in range(WORLDS):
         run = aura.simulate(scenario, 0, replication=number)
         truth = {row["actor"]: row for row in run.truth.actors.iter_rows(named=True) if row["actor_kind"] in policy.spec.kinds}
-        first, standing, flips = {}, set(), 0
+        first: dict[str, int] = {}
+        standing: set[str] = set()
+        flips = 0
         for day in range(EVERY, DAYS + 1, EVERY):
             end = datetime.combine(scenario.start, time(), timezone.utc) + timedelta(days=day)
             board = aura.dossiers(run.events, end, policy=policy, metrics=[])
@@ -52,7 +55,7 @@ def _rates(policy, scenario):
     ],
     ids=["shipped", "side by side", "officers and agents"],
 )
-def test_rules_for_agents_are_read_as_of_a_log(rule):
+def test_rules_for_agents_are_read_as_of_a_log(rule: Any) -> None:
     scenario = as_scenario("model_league").changed(routing=None, days=DAYS)
     policy = aura.Policy.agents() if rule == "agents" else aura.Policy(rule)
     swept = aura.rule_error_rates(policy, scenario, WORLDS, 0, every_days=EVERY).worlds
@@ -62,7 +65,7 @@ def test_rules_for_agents_are_read_as_of_a_log(rule):
     assert any(row[0] or row[2] for row in expected)
 
 
-def test_numbers_of_all_worlds_have_a_place_in_the_table():
+def test_numbers_of_all_worlds_have_a_place_in_the_table() -> None:
     subjects = subjects_of(as_scenario("model_league"), aura.Policy.agents())
     officers, agents = 6, 5
     assert (subjects.officers, subjects.size) == (officers, officers + agents)

@@ -20,7 +20,7 @@ import aura_analytics as aura
 from aura_analytics import Policy
 from aura_analytics.errors import ParameterError
 from aura_analytics.metrics import Count
-from aura_analytics.metrics.catalogue import METRICS
+from aura_analytics.metrics.catalogue import METRICS, metrics_shown
 from aura_analytics.widgets import DossierExplorer, ExplorerState
 
 LOG = aura.sample_log(1_500, seed=3)
@@ -45,7 +45,7 @@ def ledger(tmp_path: Path) -> Iterator[aura.Ledger]:
 @pytest.mark.parametrize("policy", [None, LASTING], ids=["gate", "lasting"])
 def test_the_board_is_the_dossiers(policy: Policy | None) -> None:
     state = ExplorerState(LOG, policy, sla="72h")
-    board = aura.dossiers(LOG, window=state.window, sla="72h", policy=policy)
+    board = aura.dossiers(LOG, window=state.window, sla="72h", policy=policy, metrics=metrics_shown())
     joined = state.board.sort("actor").join(board.select("actor", want="pip_status"), on="actor")
     judged = joined.filter(pl.col("verdict") != "not_judged")
     assert judged["verdict"].to_list() == judged["want"].cast(pl.String).to_list() and judged.height
@@ -225,7 +225,7 @@ def test_a_policy_on_the_whole_log_is_read_over_the_whole_log() -> None:
     board = aura.dossiers(LOG, window="all")
     want = whole.evaluate(board)
     assert state.window == "all" and state.board.sort("actor").drop("verdict").equals(
-        aura.dossiers(LOG, window="all", policy=whole)
+        aura.dossiers(LOG, window="all", policy=whole, metrics=metrics_shown())
     )
     judged = state.board.filter(pl.col("verdict") != "not_judged").join(want.select("actor", want="verdict"), on="actor")
     assert judged["verdict"].to_list() == judged["want"].cast(pl.String).to_list()

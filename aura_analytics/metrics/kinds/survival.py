@@ -135,7 +135,8 @@ def curves_of(sums: pl.DataFrame, part: Callable[[str], str], context: Context) 
     starts = np.concatenate([[0.0], np.cumsum(n)[:-1]]) if size else n
     gone_before = np.concatenate([[0], np.cumsum(leaving)[:-1]]) if count else leaving
     risk = n[who] - (gone_before - starts[who])
-    return Curves(size, case, owner, ratio, over, group, who, when, np.bincount(group, weights=over, minlength=count), risk)
+    ends = np.bincount(group, weights=over, minlength=count).astype(float)
+    return Curves(size, case, owner, ratio, over, group, who, when, ends, risk)
 
 
 def exploded(lists: pl.Series) -> pl.Series:
