@@ -46,6 +46,7 @@ _LAZY: dict[str, str | None] = {
     "compare_in_loop": "aura_analytics.simulation.sweeps",
     "compare_policies": "aura_analytics.simulation.sweeps",
     "compare_versions": "aura_analytics.decisions.learn",
+    "correlations": "aura_analytics.dossier.correlations",
     "decisions": None,
     "dossier": None,
     "dossiers": "aura_analytics.dossier.board",
@@ -121,6 +122,7 @@ if TYPE_CHECKING:
     from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
     from aura_analytics.dossier.board import dossiers
+    from aura_analytics.dossier.correlations import correlations
     from aura_analytics.dossier.office import office
     from aura_analytics.dossier.series import rolling
     from aura_analytics.dossier.state import DossierState
@@ -188,6 +190,7 @@ __all__ = [
     "compare_in_loop",
     "compare_policies",
     "compare_versions",
+    "correlations",
     "decisions",
     "dossier",
     "dossiers",

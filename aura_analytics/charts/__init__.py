@@ -1,5 +1,6 @@
 """Charts: pure functions from a frame to an altair chart, one theme, never more than 5,000 rows in a specification."""
 
+from aura_analytics.charts.correlation_plot import correlation
 from aura_analytics.charts.errors import comparison, detection, error_curves
 from aura_analytics.charts.funnel_plot import funnel, funnel_limits
 from aura_analytics.charts.league_table import league
@@ -18,6 +19,7 @@ __all__ = [
     "Picture",
     "Theme",
     "comparison",
+    "correlation",
     "detection",
     "error_curves",
     "funnel",

@@ -16,7 +16,7 @@ import typer
 from aura_analytics.cli.commands import Sections
 from aura_analytics.cli.decisions import explain, log_app, query, stats
 from aura_analytics.cli.demo import demo
-from aura_analytics.cli.dossiers import dossiers_, metrics_, office, report
+from aura_analytics.cli.dossiers import correlations_, dossiers_, metrics_, office, report
 from aura_analytics.cli.hr import hr_app, plan
 from aura_analytics.cli.importing import import_
 from aura_analytics.cli.lab import export, lab
@@ -49,7 +49,12 @@ for _name, _group in (
     ("hr", hr_app),
 ):
     app.add_typer(_group, name=_name)
-_named: tuple[tuple[str, Callable[..., None]], ...] = (("dossiers", dossiers_), ("metrics", metrics_), ("import", import_))
+_named: tuple[tuple[str, Callable[..., None]], ...] = (
+    ("dossiers", dossiers_),
+    ("correlations", correlations_),
+    ("metrics", metrics_),
+    ("import", import_),
+)
 _plain: tuple[Callable[..., None], ...] = (demo, office, report, record, stats, query, explain, score, plan, route, lab, export)
 for _called, _command in (*_named, *((each.__name__, each) for each in _plain)):
     app.command(_called)(_command)

@@ -25,7 +25,7 @@ from aura_analytics.cli.inputs import (
 from aura_analytics.cli.output import Json, print_json, progress, write_table
 from aura_analytics.errors import ParameterError, Problem
 
-__all__ = ["dossiers_", "metrics_", "office", "report"]
+__all__ = ["correlations_", "dossiers_", "metrics_", "office", "report"]
 
 
 def dossiers_(
@@ -116,6 +116,40 @@ def office(
         show_office(board, f"The office behind {events}")
         for said in beyond(board):
             typer.echo(said)
+
+
+def correlations_(
+    events: Events,
+    as_of: AsOf = None,
+    window: Window = None,
+    calendar: CalendarOption = None,
+    out: Out = None,
+    quarantine: Quarantine = None,
+    as_json: Json = False,
+) -> None:
+    """Show how satisfaction, speed and overrides go together, over cases and over officers."""
+    from rich.box import SIMPLE_HEAD
+    from rich.console import Console
+    from rich.table import Table
+
+    from aura_analytics.dossier.correlations import MEASURES, correlations
+
+    found = correlations(load_events(events, quarantine), as_of, window, calendar=calendar)
+    if out is not None:
+        write_table(found, out)
+    if as_json:
+        print_json(found.to_dicts())
+        return
+    table = Table(title="Rank correlations", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("Of", "with", "over", "n", "correlation", "95 %"):
+        table.add_column(heading, justify="right" if heading in ("n", "correlation", "95 %") else "left")
+    for row in found.iter_rows(named=True):
+        known = row["status"] == "ok"
+        numbers = [f"{row['correlation']:+.2f}", f"{row['lo']:+.2f} to {row['hi']:+.2f}"] if known else [row["status"], ""]
+        table.add_row(MEASURES[row["first"]], MEASURES[row["second"]], row["level"], f"{row['n']:,}", *numbers)
+    Console().print(table)
+    for text in found["warning"].drop_nulls().unique(maintain_order=True):
+        typer.echo(f"Beware: {text}.")
 
 
 def report(

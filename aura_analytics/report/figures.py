@@ -11,12 +11,13 @@ from aura_analytics import cases, charts
 from aura_analytics.cases import COHORT
 from aura_analytics.clock import times
 from aura_analytics.clock.times import span_of_time
+from aura_analytics.dossier.correlations import correlations
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.metrics.kinds.base import Context
 from aura_analytics.metrics.kinds.survival import at_limit
 from aura_analytics.statistics.survival import kaplan_meier, median_survival
 
-__all__ = ["charts_of", "funnel_words", "series_of", "survival_of"]
+__all__ = ["charts_of", "correlation_of", "funnel_words", "series_of", "survival_of"]
 
 HOUR = 3.6e9  # microseconds
 
@@ -57,7 +58,22 @@ def charts_of(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame,
             )
         )
     found += survival_of(events, facts)
-    return found
+    return found + correlation_of(events, facts)
+
+
+def correlation_of(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
+    """How satisfaction, speed and overrides go together."""
+    table = correlations(events, facts["end"], facts["raw_window"], calendar=facts["calendar"])
+    known = table.filter(status="ok")
+    if known.is_empty():
+        return []
+    warnings = known["warning"].drop_nulls().unique(maintain_order=True).to_list()
+    says = (
+        "Rank correlations with 95 % limits: over cases within their queue, and over officers. Which is the cause of which they "
+        "do not say."
+    )
+    says += "".join(f" Beware: {text}." for text in warnings)
+    return [figure("Satisfaction, speed and overrides", charts.correlation(known, theme=charts.INLINE, width=460), says)]
 
 
 def funnel_words(centre: float, phi: float, who: str = "officers") -> str:

@@ -1,0 +1,52 @@
+"""Correlations with their limits, over cases and over officers."""
+
+from __future__ import annotations
+
+import altair as alt
+import polars as pl
+
+from aura_analytics.charts.theme import LIGHT, SHAPES, Theme, styled
+from aura_analytics.dossier.correlations import MEASURES
+
+__all__ = ["correlation"]
+
+_LEVELS = {"cases": "cases of a queue", "officers": "officers"}
+
+
+def correlation(found: pl.DataFrame, *, theme: Theme = LIGHT, width: int = 560) -> alt.LayerChart:
+    """Each pair's correlation as a point with its limits, over cases and over officers one below the other.
+
+    Parameters
+    ----------
+    found
+        What `aura.correlations` returns.
+    theme, width
+        Look.
+    """
+    rows = found.filter(pl.col("correlation").is_not_null()).with_columns(
+        pair=pl.concat_str(
+            pl.col("first").replace_strict(MEASURES, default=pl.col("first")),
+            pl.lit(" and "),
+            pl.col("second").replace_strict(MEASURES, default=pl.col("second")),
+        ),
+        over=pl.col("level").replace_strict(_LEVELS, default=pl.col("level")),
+    )
+    order = rows["pair"].unique(maintain_order=True).to_list()
+    base = alt.Chart(rows).encode(
+        y=alt.Y("pair:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+        yOffset=alt.YOffset("over:N", sort=list(_LEVELS.values())),
+        color=alt.Color("over:N", title="over", scale=alt.Scale(domain=list(_LEVELS.values()), range=[theme.accent, theme.muted])),
+    )
+    scale = alt.Scale(domain=[-1, 1])
+    layers = [
+        alt.Chart(pl.DataFrame({"zero": [0.0]}))
+        .mark_rule(strokeDash=[5, 4], color=theme.muted)
+        .encode(x=alt.X("zero:Q", scale=scale)),
+        base.mark_rule(strokeWidth=2.5).encode(x=alt.X("lo:Q", scale=scale, title="rank correlation"), x2="hi:Q"),
+        base.mark_point(filled=True, size=80, opacity=1).encode(
+            x=alt.X("correlation:Q", scale=scale, title="rank correlation"),
+            shape=alt.Shape("over:N", scale=alt.Scale(domain=list(_LEVELS.values()), range=list(SHAPES)[:2]), title="over"),
+            tooltip=["pair:N", "over:N", alt.Tooltip("correlation:Q", format=".2f"), "n:Q"],
+        ),
+    ]
+    return styled(alt.layer(*layers), theme, width=width, height=max(60, 56 * len(order)))
