@@ -6,11 +6,10 @@ import altair as alt
 import polars as pl
 
 from aura_analytics.charts.theme import LIGHT, SHAPES, Theme, styled
-from aura_analytics.dossier.correlations import MEASURES
 
 __all__ = ["correlation"]
 
-_LEVELS = {"cases": "cases of a queue", "officers": "officers"}
+_LEVELS = {"cases": "cases", "officers": "officers"}
 
 
 def correlation(found: pl.DataFrame, *, theme: Theme = LIGHT, width: int = 560) -> alt.LayerChart:
@@ -24,16 +23,12 @@ def correlation(found: pl.DataFrame, *, theme: Theme = LIGHT, width: int = 560) 
         Look.
     """
     rows = found.filter(pl.col("correlation").is_not_null()).with_columns(
-        pair=pl.concat_str(
-            pl.col("first").replace_strict(MEASURES, default=pl.col("first")),
-            pl.lit(" and "),
-            pl.col("second").replace_strict(MEASURES, default=pl.col("second")),
-        ),
+        pair=pl.concat_str("first", pl.lit(" and "), "second"),
         over=pl.col("level").replace_strict(_LEVELS, default=pl.col("level")),
     )
     order = rows["pair"].unique(maintain_order=True).to_list()
     base = alt.Chart(rows).encode(
-        y=alt.Y("pair:N", sort=order, title=None, axis=alt.Axis(labelLimit=260)),
+        y=alt.Y("pair:N", sort=order, title=None),
         yOffset=alt.YOffset("over:N", sort=list(_LEVELS.values())),
         color=alt.Color("over:N", title="over", scale=alt.Scale(domain=list(_LEVELS.values()), range=[theme.accent, theme.muted])),
     )
