@@ -236,7 +236,13 @@ __all__ = [
 def _events_of_ledger(address: str | Path) -> pl.LazyFrame:
     from aura_analytics.ledger.store import Ledger
 
-    return Ledger(address, create=False).events()
+    return Ledger(address, create=False).__aura_events__()
+
+
+def _decisions_in_ledger(ledger: Ledger) -> pl.DataFrame:
+    from aura_analytics.decisions.accountability import AccountabilityLogger
+
+    return AccountabilityLogger(ledger).to_events()
 
 
 def _dossier_in_ledger(actor: str, as_of: datetime | date | str | None, window: str | timedelta | None, ledger: Ledger) -> Dossier:
@@ -247,6 +253,7 @@ def _dossier_in_ledger(actor: str, as_of: datetime | date | str | None, window: 
 
 # what lower floors ask for without knowing who does it
 extensions.provide("events of a ledger's address", _events_of_ledger)
+extensions.provide("events of a decision log in a ledger", _decisions_in_ledger)
 extensions.provide("dossier in a ledger", _dossier_in_ledger)
 
 

@@ -68,6 +68,13 @@ class Queries:
             found = connection.execute(select(func.max(column.ts)).where(column.actor == actor)).scalar()
         return None if found is None else moment_of(found)
 
+    def decisions_version(self) -> tuple[int, int]:
+        """How far the decision log in the ledger reaches: its last decision, and what was last said of one; (0, 0) without any."""
+        ends = [select(func.max(table.c.n)) for table in (tables.decisions, tables.decision_notes)]
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            first, second = (connection.execute(end).scalar() or 0 for end in ends)
+        return first, second
+
     def actions_on(self, actor: str) -> pl.DataFrame:
         """The HR actions that concern an actor."""
         column = tables.events.c

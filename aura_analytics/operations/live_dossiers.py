@@ -101,13 +101,16 @@ class _Sums:
     def __init__(self, ledger: Ledger, metrics: tuple[str, ...]) -> None:
         self._ledger, self._metrics = ledger, metrics
         self._seq = 0
+        self._decisions = 0, 0
         self.state: DossierState | None = None
 
     def kept(self) -> DossierState:
         """The sums as of now."""
-        if self.state is None:
-            end = self._ledger.info().events
-            self.state, self._seq = DossierState(self._ledger.events_upto(end), metrics=self._metrics), end
+        decisions = self._ledger.decisions_version()
+        if self.state is None or decisions != self._decisions:  # what is said of a decision later changes what it was
+            end, self._decisions = self._ledger.info().events, decisions
+            events = self._ledger.with_decisions(self._ledger.events_upto(end))
+            self.state, self._seq = DossierState(events, metrics=self._metrics), end
         while True:
             fresh, end = self._ledger.after(self._seq, 1_000_000)
             if fresh.is_empty():
@@ -127,7 +130,7 @@ class _Sums:
         end = None if as_of is None else times.parse_as_of(as_of)
         past = end is not None and state.last is not None and end < state.last  # sums are kept as of now; the past is counted anew
         if past or not set(policy.metrics) <= set(self._metrics):
-            events = self._ledger.events() if end is None else self._ledger.events(until=end)
+            events = self._ledger.with_decisions(self._ledger.events() if end is None else self._ledger.events(until=end))
             return dossiers(events, end, window, metrics=self._metrics, policy=policy).filter(actor=actor)
         if policy.compares_peers:
             return state.dossiers(end, window, policy=policy).filter(actor=actor)
@@ -139,7 +142,7 @@ class Board:
 
     An actor's dossier depends on nothing but the cases that they had to do with, and these are looked up by index. For actors
     with too many events for that, the sums of all are built once, and then follow the ledger (`DossierState`). Both give what
-    `aura.dossiers(ledger.events())` gives.
+    `aura.dossiers(ledger)` gives.
 
     Parameters
     ----------
@@ -216,7 +219,9 @@ class Board:
     def _idle(self, actor: str, as_of: datetime | date | str | None, policy: Policy) -> dict[str, Any]:
         """What there is to say of somebody without events in the window: nothing at all, or that there were some at other times."""
         last = self._ledger.last_of(actor)
-        end = self._ledger.last_work() if as_of is None else times.parse_as_of(as_of)
+        kept = self._people.state
+        now = self._ledger.last_work() if kept is None else kept.last
+        end = now if as_of is None else times.parse_as_of(as_of)
         if last is None or end is None:
             return {}
         span = "up to" if policy.window is None else f"in the {times.span_of_time(policy.window)} up to"
@@ -247,7 +252,7 @@ class Board:
     ) -> pl.DataFrame | None:
         """The row of an actor, from their own cases, or from the sums of everybody."""
         sums = self._machines if machine else self._people
-        if sums.state is not None:
+        if sums.state is not None or any(self._ledger.decisions_version()):
             return sums.board(actor, as_of, window, policy)
         end = self._ledger.last_work() if as_of is None else times.parse_as_of(as_of)
         if end is None:

@@ -39,7 +39,7 @@ def source_of(given: EventsLike) -> Source:
     if ledger is None:
         return Source(as_events(given), "a log")
     seen = ledger.info().events
-    return Source(ledger.events_upto(seen), "a ledger", ledger=ledger, seen=seen)
+    return Source(ledger.with_decisions(ledger.events_upto(seen)), "a ledger", ledger=ledger, seen=seen)
 
 
 def opened(given: EventsLike) -> Ledger | None:
