@@ -12,7 +12,7 @@ import yaml
 
 from aura_analytics.errors import Problem
 
-__all__ = ["Mapped", "YamlTextError", "loaded"]
+__all__ = ["Mapped", "YamlTextError", "composed", "loaded"]
 
 Place = tuple[int, int]  # line and column, from 1
 _PLAIN = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
@@ -88,6 +88,22 @@ def loaded(text: str, where: str) -> Any:
     if reader.problems:
         raise YamlTextError(reader.problems)
     return Mapped(value, reader.places) if isinstance(value, dict) else value
+
+
+def composed(text: str, where: str) -> yaml.Node | None:
+    """The nodes of a text, each with its tag and its place, once all that `loaded` checks holds.
+
+    Raises
+    ------
+    YamlTextError
+        As `loaded`.
+    """
+    loaded(text, where)
+    loader = _Loader(text)
+    try:
+        return loader.get_single_node()
+    finally:
+        loader.dispose()
 
 
 class _Reader:

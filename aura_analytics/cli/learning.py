@@ -92,7 +92,7 @@ def apply_(
         )
         return
     for change in made.changes:
-        typer.echo(f"{change.component}: {change.before:g} -> {change.after:g}")
+        typer.echo(f"{change.entry}: {change.before:g} -> {change.after:g}")
     typer.echo(f"{made.file}: {len(made.changes)} changed, approved by {approver}")
 
 

@@ -129,7 +129,7 @@ def _of_approval(line: Mapping[str, Any]) -> list[dict[str, Any]]:
     name, approval = str(line["approves"]), line["approval"]
     return [
         {
-            "event_id": f"{name}/{change['component']}/approved",
+            "event_id": f"{name}/{change.get('entry') or change['component']}/approved",
             "ts": line.get("logged_at"),
             "type": "HR_ACTION",
             "actor": change["component"],

@@ -1,8 +1,8 @@
 """Proposals to change a file of confidences: a diff with its evidence, applied by a named person or not at all.
 
-The file is YAML, a mapping of components to confidences, at its top or under `confidence`. What an approved change was made of
-stays on its line as a comment, so that the next one starts from the confidence before all changes: nothing is ever multiplied
-twice.
+The file is YAML: a mapping of components to confidences, or the rules of an orchestrator (see `confidences.confidences_in`). Only
+the numbers change; comments and everything else stay as they are. What an approved change was made of stays on its line as a
+comment, so that the next one starts from the confidence before all changes: nothing is ever multiplied twice.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ _LEAST = 10
 class Change:
     """A proposed change of one line, and why."""
 
+    entry: str
     component: str
     before: float
     after: float
@@ -158,25 +159,27 @@ def propose(
     """
     target = Path(path)
     held = read_confidences(target)
-    level = 1 - (1 - confidence) / max(len(held), 1)
+    level = 1 - (1 - confidence) / max(len({there.component for there in held.values()}), 1)
     learned = {row["component"]: row for row in learn(level).iter_rows(named=True)}
     users = {} if overrides is None else {row["component"]: row for row in overrides.iter_rows(named=True)}
     changes, left = [], {}
-    for name, there in held.items():
+    for entry, there in held.items():
+        name = there.component if there.component in learned else there.component.rpartition(":")[2]
         row = learned.get(name)
-        why = _why_not(there, row, (last_n or {}).get(name))
+        why = _why_not(there, row, (last_n or {}).get(there.component))
         if why is not None or row is None:
-            left[name] = why or "no outcomes"
+            left[entry] = why or "no outcomes"
             continue
         multiplier = round(min(max(row["multiplier"], _LOW), _HIGH), 4)
         after = changed(there.base, multiplier)
         if after == there.value:
-            left[name] = "it stands at the proposed value"
+            left[entry] = "it stands at the proposed value"
             continue
         because = f"{row['status']}: {row['multiplier']:.3f} ({row['lo']:.3f}-{row['hi']:.3f}) from {row['n']:,} outcomes, {method}"
         if name in users and users[name]["overridden"]:
             because += f"; users overrode it in {users[name]['overridden']} of {users[name]['chosen']}"
-        changes.append(Change(name, there.value, after, there.base, multiplier, row["lo"], row["hi"], row["n"], because))
+        numbers = (there.value, after, there.base, multiplier, row["lo"], row["hi"], row["n"])
+        changes.append(Change(entry, there.component, *numbers, because))
     text = text_of(target)
     after_text = _with_changes(text, held, changes, "APPROVER", "DATE")
     diff = "".join(
@@ -218,7 +221,7 @@ def _why_not(there: Confidence, row: Mapping[str, Any] | None, last: int | None)
 def _with_changes(text: str, held: Mapping[str, Confidence], changes: list[Change], approver: str, day: str) -> str:
     lines = text.splitlines(keepends=True)
     for change in changes:
-        there = held[change.component]
+        there = held[change.entry]
         line = lines[there.line]
         end = line[len(line.rstrip("\r\n")) :]
         rest = MEMORY.sub("", line[there.end :].rstrip("\r\n"))
@@ -288,10 +291,8 @@ def apply_proposal(
     day = datetime.now(timezone.utc).date().isoformat()
     held = read_confidences(target)
     changed = _with_changes(text, held, list(made.changes), name, day)
-    wanted = {component: there.value for component, there in held.items()} | {
-        change.component: change.after for change in made.changes
-    }
-    if {component: there.value for component, there in confidences_in(changed, target).items()} != wanted:
+    wanted = {entry: there.value for entry, there in held.items()} | {change.entry: change.after for change in made.changes}
+    if {entry: there.value for entry, there in confidences_in(changed, target).items()} != wanted:
         problem = Problem(
             "the change cannot be written into this file", where=str(target), next="write one confidence a line, as `name: 0.9`"
         )

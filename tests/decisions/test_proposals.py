@@ -158,9 +158,9 @@ def test_what_is_refused(log: AccountabilityLogger, file: Path, tmp_path: Path) 
     ("text", "said"),
     [
         ("- a\n- b\n", "holds no confidences"),
-        ("a: [1\n", "no YAML"),
+        ("a: [1\n", "not YAML"),
         ("a: 2\nb: high\n", "2 problems"),
-        ("a: 0.5\na: 0.6\n", "stands there twice"),
+        ("a: 0.5\na: 0.6\n", "stands twice"),
         ("", "holds no confidences"),
         ("a: .nan\n", "a has no confidence"),
     ],
@@ -175,6 +175,77 @@ def test_forms_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "c.yaml").write_bytes(b"a: 0.5\r\nagent:b: 1\r\n'c': 0.25 # x\r\n")
     found = read_confidences(tmp_path / "c.yaml")
     assert {name: there.value for name, there in found.items()} == {"a": 0.5, "agent:b": 1.0, "c": 0.25}
+
+
+RULES = """# What the orchestrator goes by.
+version: 2
+defaults:
+  threshold: 0.5   # not a component's
+skills:
+  - name: brainstorming        # asked first
+    when: {intent: [design, idea]}
+    confidence: 0.60
+  - {name: good, when: {domain: api}, confidence: 0.6}   # in one line
+agents:
+  good:
+    when:
+      domain: auth
+    confidence: 0.60  # watched
+  few: 0.7
+workflows:
+  - id: review
+    steps:
+      - agent: bad
+        when: {stage: last}
+        confidence: 0.9
+      - agent: bad
+        when: {stage: first}
+        confidence: 0.8
+    confidence: 0.75
+"""
+
+
+def test_the_rules_of_an_orchestrator(any_log: AccountabilityLogger, tmp_path: Path) -> None:
+    told(any_log)
+    file = tmp_path / "orchestrator-rules.yaml"
+    file.write_text(RULES)
+    held = read_confidences(file)
+    assert {entry: (there.component, there.value) for entry, there in held.items()} == {
+        "skill:brainstorming": ("skill:brainstorming", 0.6),
+        "skill:good": ("skill:good", 0.6),
+        "agent:good": ("agent:good", 0.6),
+        "agent:few": ("agent:few", 0.7),
+        "workflow:review": ("workflow:review", 0.75),
+        "agent:bad": ("agent:bad", 0.9),
+        "agent:bad [{stage: first}]": ("agent:bad", 0.8),
+    }
+    made = any_log.propose_adjustments(file, out=tmp_path / "p.yaml")
+    assert {change.entry for change in made.changes} == {"agent:good", "agent:bad", "agent:bad [{stage: first}]"}
+    any_log.apply_adjustments(tmp_path / "p.yaml", "A. Lee", "reviewed")
+    after, before = file.read_text().splitlines(), RULES.splitlines()
+    changed = [place for place, (one, other) in enumerate(zip(after, before, strict=True)) if one != other]
+    assert [before[place].strip() for place in changed] == ["confidence: 0.60  # watched", "confidence: 0.9", "confidence: 0.8"]
+    assert all("# aura: " in after[place] for place in changed) and "# watched" in after[changed[0]]
+    whole = yaml.safe_load(file.read_text())
+    assert whole["agents"]["good"]["when"] == {"domain": "auth"} and whole["agents"]["good"]["confidence"] > 0.6
+    assert whole["workflows"][0]["steps"][0]["confidence"] < 0.9 and whole["skills"][1]["confidence"] == 0.6
+    assert not any_log.propose_adjustments(file)  # no outcome since: nothing is multiplied twice
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("agents:\n  - when: x\n    confidence: 0.5\n", "line 3: a confidence belongs to nobody"),
+        ("agents:\n  a:\n    confidence: no\n", "line 3: agent:a has no confidence"),
+        ("agents:\n  a: {confidence: 0.5}\nskills:\n  - {name: 'agent:a', confidence: 0.6}\n", "agent:a stands there twice"),
+        ("agents: [{name: a, confidence: 0.5}, {name: b, confidence: 0.5}]\n", "two confidences stand on one line"),
+        ("agents:\n  a: {when: x}\n", "holds no confidences"),
+    ],
+)
+def test_rules_that_cannot_be_used(tmp_path: Path, text: str, said: str) -> None:
+    (tmp_path / "c.yaml").write_text(text)
+    with pytest.raises(FileFormatError, match=said):
+        read_confidences(tmp_path / "c.yaml")
 
 
 def test_explanations(any_log: AccountabilityLogger) -> None:
