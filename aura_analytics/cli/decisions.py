@@ -145,15 +145,18 @@ def explain(
 def rotate(
     min_size: Annotated[float | None, typer.Option(help="Only from this size on, in MB.", min=0)] = None,
     min_age: Annotated[float | None, typer.Option(help="Only from this age of the first line on, in days.", min=0)] = None,
+    daily: Annotated[bool, typer.Option("--daily", help="Only when it was begun on a day before today (UTC).")] = False,
+    plain_days: Annotated[int, typer.Option(help="Days for which closed files are left uncompressed.", min=0, max=36525)] = 7,
     log_file: LogFile = None,
     as_json: Json = False,
 ) -> None:
-    """Close the log's file and compress it; every command still sees all entries."""
+    """Close the log's file as NAME-YYYY-MM-DD.jsonl and compress old ones; every command still sees all entries."""
     log = opened(log_file)
     age = None if min_age is None else _span(days=min_age)
     if min_size is not None and not min_size < 1e12:
         raise ParameterError(Problem("--min-size is out of range", got=min_size, expected="MB, such as 64"))
-    made = log.rotate(min_bytes=None if min_size is None else int(min_size * 1e6), min_age=age)
+    size = None if min_size is None else int(min_size * 1e6)
+    made = log.rotate(min_bytes=size, min_age=age, daily=daily, plain_days=plain_days)
     if as_json:
         print_json({"segments": [str(path) for path in made]})
     else:

@@ -159,7 +159,7 @@ class OnLedger:
         """A database has no torn lines."""
         return 0, None
 
-    def rotate(self, min_bytes: int | None, min_age: timedelta | None) -> list[Path]:  # noqa: ARG002
+    def rotate(self, min_bytes: int | None, min_age: timedelta | None, *, daily: bool, plain_days: int) -> list[Path]:  # noqa: ARG002
         """Refused: only files are rotated."""
         raise ParameterError(Problem("a log in a ledger is not rotated", where=self.where, next="only files are"))
 

@@ -52,8 +52,11 @@ class LoggedDecisions:
     on_duplicate
         What a `request_id` of your own that is taken means: an `error`, or that the `first` entry stands and this one is dropped.
     rotate_bytes, rotate_age
-        Files only: size of the file, or age of its first line, from which the next entry closes it and has it compressed; that one
-        call takes longer. Default: never by itself (`rotate`).
+        Files only: size of the file, or age of its first line, from which the next entry closes it; that one call takes longer.
+        Default: never by itself (`rotate`).
+    rotate_daily
+        Files only: whether the first entry of a day (UTC) begins a new file. Closed files of the last 7 days stay as they are,
+        older ones are compressed; nothing is deleted (`retain`).
     """
 
     def __init__(
@@ -65,6 +68,7 @@ class LoggedDecisions:
         on_duplicate: Literal["error", "first"] = "error",
         rotate_bytes: int | None = None,
         rotate_age: timedelta | None = None,
+        rotate_daily: bool = False,
     ) -> None:
         if on_duplicate not in ("error", "first"):
             raise ParameterError(Problem("unknown way with duplicates", got=on_duplicate, expected="error or first"))
@@ -73,12 +77,13 @@ class LoggedDecisions:
             raise ParameterError(Problem("the log has no name", got=given, expected="a path, a Ledger, or its URL"))
         self._store: OnFile | OnLedger
         if isinstance(given, Path) or (isinstance(given, str) and "://" not in given):
-            self._store = OnFile(Path(given), sync=sync, rotate_bytes=rotate_bytes, rotate_age=rotate_age)
+            options = {"sync": sync, "rotate_daily": rotate_daily}
+            self._store = OnFile(Path(given), rotate_bytes=rotate_bytes, rotate_age=rotate_age, **options)
             self.log_file: str = str(given)
         else:
             self._store = _on_ledger(given)
             self.log_file = self._store.where
-            if rotate_bytes is not None or rotate_age is not None:
+            if rotate_bytes is not None or rotate_age is not None or rotate_daily:
                 raise ParameterError(Problem("a log in a ledger is not rotated", where=self.log_file, next="only files are"))
         self._short_ids = short_ids
         self._on_duplicate = on_duplicate
@@ -334,12 +339,33 @@ class LoggedDecisions:
         """Set the lines that are no entries aside, in a file beside the log: how many, and that file."""
         return self._store.repair()
 
-    def rotate(self, *, min_bytes: int | None = None, min_age: timedelta | None = None) -> list[Path]:
-        """Close the file that grows, when it is big or old enough (default: in any case), and compress it as a segment beside it.
+    def rotate(
+        self, *, min_bytes: int | None = None, min_age: timedelta | None = None, daily: bool = False, plain_days: int = 7
+    ) -> list[Path]:
+        """Close the file that grows, and archive closed ones that are old. Every call still sees all entries.
 
-        Every call still sees all entries. Returns the segments that were compressed. A log in a ledger raises `ParameterError`.
+        Parameters
+        ----------
+        min_bytes, min_age, daily
+            Close it only from this size on, from this age of its first line on, or when that is of a day before today; without any,
+            in any case. It becomes `NAME-YYYY-MM-DD.jsonl` beside the log, the day (UTC) of its first line, a second one of that
+            day `NAME-YYYY-MM-DD.2.jsonl`.
+        plain_days
+            Closed files of so many days stay as they are, older ones are compressed (`.gz`); 0 compresses all.
+
+        Returns
+        -------
+        list of pathlib.Path
+            The files that were closed or compressed now.
+
+        Raises
+        ------
+        ParameterError
+            For a log in a ledger, which is not rotated, and for days that are none.
         """
-        return self._store.rotate(min_bytes, min_age)
+        if isinstance(plain_days, bool) or not isinstance(plain_days, int) or not 0 <= plain_days <= 36_525:
+            raise ParameterError(Problem("plain_days is out of range", got=plain_days, expected="whole days, from 0"))
+        return self._store.rotate(min_bytes, min_age, daily=daily, plain_days=plain_days)
 
     def retain(self, keep: timedelta) -> list[Path]:
         """Delete closed segments of which every line is older; returns them. What they held is gone, from the counts as well.

@@ -79,7 +79,9 @@ def spearman(
     u, v = _scores(a, label), _scores(b, label)
     sums = np.stack([u * v, u * u, v * v])
     size = int(group.max()) + 1 if len(group) else 0
-    by_cluster = np.stack([np.bincount(group, weights=row, minlength=size) for row in sums]) if size else np.zeros((3, 0))
+    by_cluster = np.zeros((3, size))
+    for row, total in zip(sums, by_cluster, strict=True):
+        total += np.bincount(group, weights=row, minlength=size)
     value = _ratio(sums.sum(axis=1))
     n = len(a)
     if np.isnan(value):

@@ -196,7 +196,7 @@ def test_a_last_line_without_its_end_counts(log: AccountabilityLogger) -> None:
 def test_segments_are_not_logs_and_damaged_ones_are_named(log: AccountabilityLogger) -> None:
     for _ in range(3):
         decided(log, "agent:a", ended="success")
-    (made,) = log.rotate()
+    (made,) = log.rotate(plain_days=0)
     with pytest.raises(ParameterError, match="a segment is not a log"):
         AccountabilityLogger(made)
     whole = made.read_bytes()

@@ -45,10 +45,11 @@ def test_rotation_hides_nothing(log: AccountabilityLogger) -> None:
         names.append(decided(log, "agent:a", *(["agent:b"] if i % 2 else []), ended=[None, "success", "failure"][i % 3]))
         if i % 20 == 19:
             before = everything(log)
-            (made,) = log.rotate()
-            assert made.name.endswith(f".{i // 20 + 1:06d}.jsonl.gz") and not Path(log.log_file).exists()
+            (made,) = log.rotate(plain_days=0)
+            day, again = datetime.now(timezone.utc).date(), f".{i // 20 + 1}" if i > 20 else ""
+            assert made.name == f"{Path(log.log_file).stem}-{day}{again}.jsonl.gz" and not Path(log.log_file).exists()
             assert everything(log) == before
-    assert log.rotate() == []
+    assert log.rotate(plain_days=0) == []
     # what is in a segment is amended like anything else
     assert log.log_outcome(names[0], {"outcome_type": "success"}) and log.log_outcome(names[1], {"outcome_type": "failure"})
     assert log.log_override(names[5], "agent:b", by="anne", replacement="agent:c")
@@ -90,7 +91,7 @@ def test_patterns_are_kept_while_they_are_few(log: AccountabilityLogger, monkeyp
 def test_other_tools_read_segments(log: AccountabilityLogger) -> None:
     decided(log, "agent:a", ended="success")
     raw = Path(log.log_file).read_bytes()
-    (made,) = log.rotate()
+    (made,) = log.rotate(plain_days=0)
     assert gzip.decompress(made.read_bytes()) == raw
     before = everything(log)
     made.write_bytes(gzip.compress(raw))  # packed by another tool
@@ -114,7 +115,7 @@ def test_rotation_by_size_and_age(tmp_path: Path) -> None:
     log = AccountabilityLogger(tmp_path / "a.jsonl", rotate_bytes=4_000)
     for _ in range(60):
         decided(log, "agent:a", ended="success")
-    assert len(list(tmp_path.glob("a-*.jsonl.gz"))) >= 3 and log.get_decision_statistics()["decisions_with_outcomes"] == 60
+    assert len(list(tmp_path.glob("a-*.jsonl"))) >= 3 and log.get_decision_statistics()["decisions_with_outcomes"] == 60
     assert log.rotate(min_bytes=10**9) == [] and log.rotate(min_age=timedelta(hours=1)) == []
     old = AccountabilityLogger(tmp_path / "b.jsonl", rotate_age=timedelta(days=1))
     stamp = (datetime.now(timezone.utc) - timedelta(days=2)).isoformat()
@@ -123,8 +124,60 @@ def test_rotation_by_size_and_age(tmp_path: Path) -> None:
     )
     decided(old, "agent:a")
     decided(old, "agent:a")
-    assert len(list(tmp_path.glob("b-*.jsonl.gz"))) == 1
+    assert len(list(tmp_path.glob("b-*.jsonl"))) == 1
     assert next(entry.request_id for entry in old.query_decisions()) == "old" and len(old.query_decisions()) == 3
+
+
+def test_days_have_the_documents_names_and_a_week_stays_plain(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.decisions import log as module
+
+    folder, now = tmp_path / ".claude-loop", datetime.now(timezone.utc)
+    log = AccountabilityLogger(folder / "orchestrator-decisions.jsonl", rotate_daily=True)
+    for days in range(10, -1, -1):
+        monkeypatch.setattr(module, "now_text", lambda days=days: (now - timedelta(days=days)).isoformat())
+        decided(log, "agent:a", ended="success")
+        decided(log, "agent:b")
+    closed = {(now - timedelta(days=days)).date(): days for days in range(10, 0, -1)}
+    names = {f"orchestrator-decisions-{day}.jsonl" + (".gz" if days > 7 else "") for day, days in closed.items()}
+    assert {path.name for path in folder.iterdir() if path.name.startswith("orchestrator-decisions-")} == names
+    assert len(log.query_decisions(limit=None)) == 22 and log.get_decision_statistics()["decisions_with_outcomes"] == 11
+    assert len(AccountabilityLogger(log.log_file).query_decisions(limit=None)) == 22
+    # one more of today, and again: the names differ, and nothing is lost
+    first, second = log.rotate(), (decided(log, "agent:c"), log.rotate())[1]
+    assert [path.name for path in (*first, *second)] == [
+        f"orchestrator-decisions-{now.date()}.jsonl",
+        f"orchestrator-decisions-{now.date()}.2.jsonl",
+    ]
+    assert len(log.query_decisions(limit=None)) == 23 and log.rotate(daily=True) == []
+    assert all(path.suffix == ".gz" for path in log.rotate(plain_days=0)) and len(log.query_decisions(limit=None)) == 23
+    with pytest.raises(ParameterError, match="plain_days is out of range"):
+        log.rotate(plain_days=-1)
+
+
+def test_a_log_that_was_moved_away_by_hand_is_read_on(tmp_path: Path) -> None:
+    log = AccountabilityLogger(tmp_path / "orchestrator-decisions.jsonl")
+    name = decided(log, "agent:a", ended="success")
+    Path(log.log_file).rename(tmp_path / "orchestrator-decisions-2026-01-17.jsonl")  # as the document says
+    decided(log, "agent:b")
+    assert next(entry.request_id for entry in log.query_decisions(limit=None)) == name
+    assert log.get_decision_statistics()["total_decisions"] == 2
+    assert log.log_outcome(name, {"outcome_type": "failure"})
+    assert log.query_decisions(name)[0].outcome == {"outcome_type": "failure"} | {
+        key: value for key, value in (log.query_decisions(name)[0].outcome or {}).items() if key != "outcome_type"
+    }
+
+
+def test_a_clock_that_was_set_back_mixes_nothing_up(log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.decisions import log as module
+
+    now = datetime.now(timezone.utc)
+    names = []
+    for days in (0, 5, 3):
+        monkeypatch.setattr(module, "now_text", lambda days=days: (now - timedelta(days=days)).isoformat())
+        names.append(decided(log, "agent:a", ended="success"))
+        log.rotate()
+    assert [entry.request_id for entry in log.query_decisions(limit=None)] == names
+    assert [entry.request_id for entry in AccountabilityLogger(log.log_file).query_decisions(limit=None)] == names
 
 
 def test_retention_is_explicit_and_counts_follow(log: AccountabilityLogger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -135,7 +188,7 @@ def test_retention_is_explicit_and_counts_follow(log: AccountabilityLogger, monk
         monkeypatch.setattr(module, "now_text", lambda days=days: (now - timedelta(days=days)).isoformat())
         for _ in range(5):
             decided(log, f"agent:{days}", ended="success")
-        log.rotate()
+        log.rotate(plain_days=0)
     last = decided(log, "agent:0")
     assert log.retain(timedelta(days=60)) == []
     with pytest.raises(ParameterError, match="keep is out of range"):
@@ -154,7 +207,7 @@ def test_repair_reaches_into_segments(log: AccountabilityLogger) -> None:
         file.write(b"\xff rubbish\n")
     kept = decided(log, "agent:a", ended="failure")
     before = everything(log)
-    (made,) = log.rotate()
+    (made,) = log.rotate(plain_days=0)
     with Path(log.log_file).open("ab") as file:
         file.write(b'{"amends": "x"}\n{"request_id": "torn')
     assert len(log.faults()) == 3 and made.name in str(log.faults()[0]) and "line 3" in str(log.faults()[0])
@@ -170,13 +223,13 @@ def test_a_crash_between_compressing_and_deleting(log: AccountabilityLogger) -> 
         decided(log, "agent:a", ended="success")
     raw = Path(log.log_file).read_bytes()
     before = everything(log)
-    (made,) = log.rotate()
+    (made,) = log.rotate(plain_days=0)
     plain = made.with_suffix("")
     plain.write_bytes(raw)  # as it was when the crash came
     assert everything(AccountabilityLogger(log.log_file)) == before
     made.unlink()  # the crash came earlier: there is only the renamed file
     assert everything(AccountabilityLogger(log.log_file)) == before
-    assert log.rotate() == [made] and not plain.exists()
+    assert log.rotate(plain_days=0) == [made] and not plain.exists()
     assert everything(log) == before
 
 
@@ -185,7 +238,7 @@ import sys
 from aura_analytics import AccountabilityLogger
 log = AccountabilityLogger(sys.argv[1])
 while True:
-    log.rotate(min_bytes=2000)
+    log.rotate(min_bytes=2000, plain_days=0)
     print("x", flush=True)
 """
 WRITER = """
@@ -226,7 +279,7 @@ def _kill_many(path: str, rounds: int) -> None:
     log.close()
     Path(path + ".index").unlink()
     assert AccountabilityLogger(path).get_decision_statistics() == tallied
-    assert len(log.rotate()) <= 2 and AccountabilityLogger(path).get_decision_statistics() == tallied
+    assert len(log.rotate(plain_days=0)) <= 2 and AccountabilityLogger(path).get_decision_statistics() == tallied
 
 
 def test_kills_while_writing_and_rotating(tmp_path: Path) -> None:
@@ -286,7 +339,7 @@ def test_a_log_in_a_ledger_is_shared_with_its_events(url: str, tmp_path: Path) -
         with pytest.raises(EventError, match="request id is taken"):
             log.log_decision("x", {}, {}, request_id=name)
         with pytest.raises(ParameterError, match="a log in a ledger is not rotated"):
-            log.rotate()
+            log.rotate(plain_days=0)
         with pytest.raises(ParameterError, match="a ledger forgets nothing"):
             log.retain(timedelta(days=1))
         assert log.faults() == [] and log.repair() == (0, None)
@@ -352,9 +405,9 @@ def test_a_full_disk_while_rotating(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with monkeypatch.context() as patch:
         patch.setattr(files, "pack", full)
         with pytest.raises(LedgerUnavailableError, match="No space left"):
-            log.rotate()
+            log.rotate(plain_days=0)
     assert everything(log) == before
-    assert len(log.rotate()) == 1 and everything(log) == before
+    assert len(log.rotate(plain_days=0)) == 1 and everything(log) == before
 
 
 def test_a_log_that_cannot_be_read(tmp_path: Path) -> None:

@@ -171,9 +171,9 @@ class Index:
 
     def _continues(self, about: dict[str, Any]) -> bool:
         """Whether the log is the one that was indexed, with something added."""
-        if about["first"] != min(self._log.segments(), default=1):
-            return False  # something was deleted
         number, size, changed = self._log.end()
+        if about["first"] != min(self._log.segments(), default=number):
+            return False  # something was deleted
         if (about["segment"], about["end"]) == (number, size) and about["changed"] not in (-1, changed):
             return False  # as long as before, but written since: somebody edited it
         if not about["last"]:
@@ -185,7 +185,7 @@ class Index:
 
     def _take_in(self, connection: sqlite3.Connection, about: dict[str, Any]) -> None:
         number, size, changed = self._log.end()
-        about["first"] = min(self._log.segments(), default=1)
+        about["first"] = min(self._log.segments(), default=number)
         raw = None
         taker = Taker(connection, patterns=bool(about["patterns"]))
         for line in self._log.lines((about["segment"], about["end"])):

@@ -5,8 +5,9 @@ Four kinds of line: a decision (the form of the accountability layer's document)
 component, `{"approves": proposal, ...}` who let a proposal of the learning be applied. A line counts when its end is there; a line
 that a crash cut off is closed by the next writer, reported by `faults`, and never taken for an entry.
 
-The log is a row of segments. The last, which grows, has the log's own name; the ones before were renamed by a rotation, with a date
-and a number, and compressed. A place in the log is a segment's number and an offset, and stays what it is.
+The log is a row of segments. The last, which grows, has the log's own name; the ones before were renamed by a rotation to
+`NAME-YYYY-MM-DD.jsonl`, the day (UTC) of their first line (a second one of a day is `NAME-YYYY-MM-DD.2.jsonl`), and compressed once
+they are old. A place in the log is a segment's number, made of that day, and an offset, and stays what it is.
 """
 
 from __future__ import annotations
@@ -15,9 +16,9 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -31,6 +32,9 @@ __all__ = ["MARKS", "Line", "LogFile", "Place", "moment", "parsed"]
 _BLOCK = 1 << 20
 _WAIT = 30.0  # seconds for another writer
 _TRIES = 100
+_A_DAY = 1_000_000  # segments that a day has numbers for
+_NO_DAY = date(1970, 1, 1).toordinal()  # of a first line that says no time
+PLAIN_DAYS = 7  # for which the document keeps segments as they are
 MARKS = {"amends": "outcome", "overrides": "override", "approves": "approval"}
 Place = tuple[int, int, int]  # segment, offset, length
 
@@ -91,10 +95,18 @@ class LogFile:
         loss of the process loses nothing).
     rotate_bytes, rotate_age
         Size or age of its first line from which `append` starts a new file; None is never.
+    rotate_daily
+        Whether `append` starts a new file on a new day (UTC).
     """
 
     def __init__(
-        self, path: Path, *, sync: bool = False, rotate_bytes: int | None = None, rotate_age: timedelta | None = None
+        self,
+        path: Path,
+        *,
+        sync: bool = False,
+        rotate_bytes: int | None = None,
+        rotate_age: timedelta | None = None,
+        rotate_daily: bool = False,
     ) -> None:
         path = Path(os.path.realpath(path))  # a link and its target are one log
         if path.suffix == ".gz":
@@ -107,10 +119,11 @@ class LogFile:
             raise ParameterError(Problem("rotate_age is no time", got=rotate_age, expected="a timedelta"))
         self.path = path
         self._checked: tuple[int, int] | None = None
+        self._of_today: tuple[int, date] | None = None
         self._sync = sync
         self._lock = path.with_name(path.name + ".lock")
-        self._rotate_bytes, self._rotate_age = rotate_bytes, rotate_age
-        self._name = re.compile(rf"{re.escape(path.stem)}-\d{{4}}-\d\d-\d\d\.(\d{{6,}}){re.escape(path.suffix)}(\.gz)?")
+        self._rotate_bytes, self._rotate_age, self._rotate_daily = rotate_bytes, rotate_age, rotate_daily
+        self._name = re.compile(rf"{re.escape(path.stem)}-(\d{{4}}-\d\d-\d\d)(?:\.(\d{{1,6}}))?{re.escape(path.suffix)}(\.gz)?")
         self._packed: dict[tuple[Any, ...], Packed] = {}
 
     # -- writing ---------------------------------------------------------------------------------------------------------
@@ -131,6 +144,11 @@ class LogFile:
             )
             raise EventError(problem) from None
         due = False
+        if self._rotate_daily:
+            at = moment(entry.get("logged_at") or entry.get("timestamp"))
+            today = datetime.now(timezone.utc).date() if at is None else times.from_epoch_micros(at).date()
+            if self._is_of_before(today):
+                self.rotate(before=today)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with locked(self._lock, _WAIT), self.path.open("ab", buffering=0) as file:
@@ -210,19 +228,36 @@ class LogFile:
         except OSError as error:
             raise FileFormatError(Problem("the decision log cannot be read", got=error.strerror, where=str(self.path))) from None
         for match, name in sorted(names, key=lambda item: item[1]):  # x.jsonl before x.jsonl.gz
-            found[int(match[1])] = self.path.with_name(name)
+            with suppress(ValueError):  # a day that does not exist is no day
+                found[date.fromisoformat(match[1]).toordinal() * _A_DAY + int(match[2] or 1)] = self.path.with_name(name)
         return dict(sorted(found.items()))
+
+    def _growing(self, closed: Mapping[int, Path]) -> int:
+        """The number of the file that grows: after all closed ones, on the day of its first line."""
+        last = max(closed, default=_NO_DAY * _A_DAY)
+        begun = self._begun()
+        day = _NO_DAY if begun is None else datetime.fromtimestamp(begun / 1e6, timezone.utc).toordinal()
+        return max(day * _A_DAY + 1, last + 1)
+
+    def _begun(self) -> int | None:
+        """When the first line of the file that grows was written, microseconds since 1970; None where it does not say."""
+        try:
+            with self.path.open("rb") as file:
+                first = parsed(file.readline())
+        except FileNotFoundError:
+            return None
+        return moment(first.get("timestamp") or first.get("logged_at")) if isinstance(first, dict) else None
 
     def end(self) -> tuple[int, int, int]:
         """Number and bytes of the segment that grows, and when it was last changed (nanoseconds)."""
         for _ in range(_TRIES):
-            number = max(self.segments(), default=0) + 1
+            number = self._growing(self.segments())
             try:
                 about = self.path.stat()
                 size, changed = about.st_size, about.st_mtime_ns
             except FileNotFoundError:
                 size = changed = 0
-            if number == max(self.segments(), default=0) + 1:
+            if number == self._growing(self.segments()):
                 return number, size, changed
         raise self._restless()
 
@@ -233,7 +268,7 @@ class LogFile:
         """A segment by number; FileNotFoundError when there is none."""
         for _ in range(_TRIES):
             closed = self.segments()
-            active = max(closed, default=0) + 1
+            active = self._growing(closed)
             path = self.path if number == active else closed.get(number)
             if path is None:
                 raise FileNotFoundError(number)
@@ -242,11 +277,11 @@ class LogFile:
                     return self._unpacked(path)
                 file = path.open("rb")
             except FileNotFoundError:
-                if number == active == max(self.segments(), default=0) + 1:
+                if number == active == self._growing(self.segments()):
                     raise
                 continue  # it has just been rotated or compressed
             # a rotation between the look and the opening would have given another segment
-            if number < active or max(self.segments(), default=0) + 1 == active:
+            if number < active or self._growing(self.segments()) == active:
                 return file
             file.close()
         raise self._restless()
@@ -265,24 +300,45 @@ class LogFile:
 
     def _age(self) -> timedelta:
         """Time since the first line of the file that grows."""
-        with self.path.open("rb") as file:
-            first = parsed(file.readline())
-        since = moment(first.get("timestamp") or first.get("logged_at")) if isinstance(first, dict) else None
+        since = self._begun()
         born = self.path.stat().st_mtime if since is None else since / 1e6
         return timedelta(seconds=datetime.now(timezone.utc).timestamp() - born)
 
-    def rotate(self, *, min_bytes: int | None = None, min_age: timedelta | None = None) -> list[Path]:
-        """Close the file that grows, when it is big or old enough, and compress what is closed.
+    def _is_of_before(self, today: date) -> bool:
+        """Whether the file that grows was begun on a day before this one."""
+        try:
+            now = self.path.stat().st_ino, today
+        except FileNotFoundError:
+            return False
+        if now == self._of_today:
+            return False
+        begun = self._begun()
+        past = begun is not None and times.from_epoch_micros(begun).date() < today
+        self._of_today = None if past else now
+        return past
+
+    def rotate(
+        self,
+        *,
+        min_bytes: int | None = None,
+        min_age: timedelta | None = None,
+        before: date | None = None,
+        plain_days: int = PLAIN_DAYS,
+    ) -> list[Path]:
+        """Close the file that grows, when it is big or old enough, and compress closed ones that are old.
 
         Parameters
         ----------
-        min_bytes, min_age
-            From which size, or which age of its first line, on; either suffices; with neither, whenever it holds a line.
+        min_bytes, min_age, before
+            From which size or age of its first line on, or when that is of a day before; either suffices; with none, whenever it
+            holds a line.
+        plain_days
+            Days for which closed files stay as they are; 0 compresses all.
 
         Returns
         -------
         list of Path
-            The segments that were compressed now.
+            The segments that were closed or compressed now.
 
         Raises
         ------
@@ -290,32 +346,44 @@ class LogFile:
             If a segment cannot be written; everything is then still readable.
         """
         self._check_kind()
+        closed: list[Path] = []
         try:
             with locked(self._lock, _WAIT):
                 size = self.path.stat().st_size if self.path.exists() else 0
-                always = min_bytes is None and min_age is None
-                big = min_bytes is not None and size >= min_bytes
-                if size and (always or big or (min_age is not None and self._age() >= min_age)):
-                    number = max(self.segments(), default=0) + 1
-                    day = datetime.now(timezone.utc).strftime("%Y-%m-%d")
-                    self.path.rename(self.path.with_name(f"{self.path.stem}-{day}.{number:06d}{self.path.suffix}"))
+                due = min_bytes is None and min_age is None and before is None
+                due |= min_bytes is not None and size >= min_bytes
+                due |= size > 0 and min_age is not None and self._age() >= min_age
+                if size and (due or (before is not None and self._is_of_before(before))):
+                    day, number = divmod(self._growing(self.segments()), _A_DAY)
+                    ending = f".{number}" if number > 1 else ""
+                    closed = [self.path.with_name(f"{self.path.stem}-{date.fromordinal(day)}{ending}{self.path.suffix}")]
+                    self.path.rename(closed[0])
             if not self.path.parent.exists():
                 return []
             # writers go on meanwhile; one process compresses at a time
+            border = datetime.now(timezone.utc).date() - timedelta(days=plain_days)
             with locked(self.path.with_name(self.path.name + ".rotating"), _WAIT):
-                return [self._compressed(path) for path in self._plain()]
+                packed = {path: self._compressed(path) for path in self._plain() if plain_days == 0 or self._day(path) < border}
+            return [packed.pop(path, path) for path in closed] + list(packed.values())
         except OSError as error:
             raise self._explained(error) from None
 
     def _plain(self) -> list[Path]:
-        names = sorted(path for path in self.path.parent.iterdir() if (m := self._name.fullmatch(path.name)) and not m[2])
         left = []
-        for path in names:
+        for path in self.path.parent.iterdir():
+            if not (match := self._name.fullmatch(path.name)) or match[3]:
+                continue
             if path.with_name(path.name + ".gz").exists():
                 path.unlink()  # it was complete when it got this name; a crash came before this line
             else:
                 left.append(path)
-        return left
+        return sorted(left)
+
+    def _day(self, path: Path) -> date:
+        """The day of a closed segment."""
+        match = self._name.fullmatch(path.name)
+        assert match is not None
+        return date.fromisoformat(match[1])
 
     def _compressed(self, path: Path) -> Path:
         target = path.with_name(path.name + ".gz")
@@ -351,7 +419,7 @@ class LogFile:
         self._check_kind()
         closed = self.segments()
         # the one after the last closed one, which grows or has just been closed as well: either way it has this number
-        numbers = [n for n in (*closed, max(closed, default=0) + 1) if n >= number and (last is None or n <= last)]
+        numbers = [n for n in (*closed, self._growing(closed)) if n >= number and (last is None or n <= last)]
         for each in numbers:
             begin = offset if each == number else 0
             try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,15 @@ class OnFile:
     ----------
     path
         The file.
-    sync, rotate_bytes, rotate_age
+    sync, rotate_bytes, rotate_age, rotate_daily
         As `LogFile` has them.
     """
 
-    def __init__(self, path: Path, *, sync: bool, rotate_bytes: int | None, rotate_age: timedelta | None) -> None:
+    def __init__(
+        self, path: Path, *, sync: bool, rotate_bytes: int | None, rotate_age: timedelta | None, rotate_daily: bool = False
+    ) -> None:
         self.where: str = str(path)
-        self._file = LogFile(path, sync=sync, rotate_bytes=rotate_bytes, rotate_age=rotate_age)
+        self._file = LogFile(path, sync=sync, rotate_bytes=rotate_bytes, rotate_age=rotate_age, rotate_daily=rotate_daily)
         self._index = Index(self._file)
 
     def close(self) -> None:
@@ -93,9 +95,10 @@ class OnFile:
             self._index.forget()
         return found
 
-    def rotate(self, min_bytes: int | None, min_age: timedelta | None) -> list[Path]:
+    def rotate(self, min_bytes: int | None, min_age: timedelta | None, *, daily: bool, plain_days: int) -> list[Path]:
         """Close and compress."""
-        return self._file.rotate(min_bytes=min_bytes, min_age=min_age)
+        today = datetime.now(timezone.utc).date() if daily else None
+        return self._file.rotate(min_bytes=min_bytes, min_age=min_age, before=today, plain_days=plain_days)
 
     def retain(self, keep: timedelta) -> list[Path]:
         """Delete closed segments of which everything is older."""
