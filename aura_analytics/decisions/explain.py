@@ -112,7 +112,31 @@ def _components(decisions: Mapping[str, Any]) -> list[str]:
         lines.append(f"  {number}. {name}" + (f" ({', '.join(said)})" if said else ""))
         if item.get("rationale"):
             lines.append(f"     because: {item['rationale']}")
-    return lines if len(lines) > 1 else ["Components: none"]
+        lines += [f"     instead of: {text}" for text in _alternatives(item)]
+    lines = lines if len(lines) > 1 else ["Components: none"]
+    considered = _alternatives(decisions)
+    return [*lines, "Also considered:", *(f"  - {text}" for text in considered)] if considered else lines
+
+
+def _alternatives(item: Mapping[str, Any]) -> list[str]:
+    """What was considered and not chosen, as texts: names, or mappings with a name, a confidence and a reason."""
+    found = []
+    for word in ("alternatives_considered", "alternatives", "considered"):
+        listed = item.get(word)
+        if isinstance(listed, Mapping):  # name -> confidence, or what is said of it
+            told = {name: said if isinstance(said, Mapping) else {"confidence": said} for name, said in listed.items()}
+            listed = [{"component": name, **said} for name, said in told.items()]
+        several = listed if isinstance(listed, (list, tuple)) else []
+        found += [_alternative(each) if isinstance(each, Mapping) else str(each) for each in several]
+    return found
+
+
+def _alternative(item: Mapping[str, Any]) -> str:
+    names = components_of({"decisions": [item]}) or [str(item[word]) for word in ("component", "name", "model") if item.get(word)]
+    text = ", ".join(names[:1]) or json.dumps(dict(item), ensure_ascii=False, default=str)
+    said = [f"{word} {item[word]}" for word in ("confidence", "score", "priority") if item.get(word) is not None]
+    why = next((item[word] for word in ("reason", "rejected_because", "rationale", "why_not") if item.get(word)), None)
+    return text + (f" ({', '.join(said)})" if said else "") + (f": {why}" if why else "")
 
 
 def _override(line: Mapping[str, Any]) -> str:

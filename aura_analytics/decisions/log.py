@@ -19,7 +19,7 @@ from aura_analytics.decisions.checked import moment_of, now_text, outcome_kind, 
 from aura_analytics.decisions.file.store import OnFile
 from aura_analytics.decisions.records import DecisionLog, OutcomeType, outcome_dict, plain
 from aura_analytics.decisions.statistics import statistics
-from aura_analytics.decisions.tables import Conditions
+from aura_analytics.decisions.tables import Conditions, number_of
 from aura_analytics.errors import EventError, ParameterError, Problem, close_match
 
 if TYPE_CHECKING:
@@ -291,7 +291,12 @@ class LoggedDecisions:
             `avg_time_seconds` (of successes), `most_common_components` (dicts of `component` and `count` over all decisions),
             `confidence_accuracy` (0 to 1: the document's measure over three bins, which is no measure of calibration).
         """
-        return statistics(self._store.tallies())
+        return statistics(self._store.tallies(), self._times_of_successes)
+
+    def _times_of_successes(self) -> list[float]:
+        entries = self._store.entries(Conditions(outcome="success"), None, newest_first=False)
+        times = (number_of((entry.outcome or {}).get("time_taken_seconds")) for entry in entries)
+        return [each for each in times if each is not None]
 
     def tallies(self) -> pl.DataFrame:
         """Counts of decisions by components, those that served, and outcome; see `tables.tally_table`."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import polars as pl
@@ -10,8 +11,17 @@ import polars as pl
 __all__ = ["component_counts", "confidence_accuracy", "statistics"]
 
 
-def statistics(tallies: pl.DataFrame) -> dict[str, Any]:
-    """The statistics of a log's tallies; see `AccountabilityLogger.get_decision_statistics`."""
+def statistics(tallies: pl.DataFrame, times: Callable[[], Sequence[float]]) -> dict[str, Any]:
+    """The statistics of a log's tallies; see `AccountabilityLogger.get_decision_statistics`.
+
+    Parameters
+    ----------
+    tallies
+        As `tables.tally_table`.
+    times
+        Seconds of every success as they were logged; asked for only where the tallies, which are rounded to microseconds, leave the
+        second decimal of their mean open.
+    """
     ended = tallies.filter(pl.col("outcome").is_not_null())
     won = ended.filter(pl.col("outcome") == "success")
     total, known, successes = (int(each["decisions"].sum()) for each in (tallies, ended, won))
@@ -27,10 +37,20 @@ def statistics(tallies: pl.DataFrame) -> dict[str, Any]:
         "total_decisions": total,
         "decisions_with_outcomes": known,
         "success_rate": round(100 * successes / known, 2) if known else 0.0,
-        "avg_time_seconds": round(int(won["micros"].sum()) / timed / 1e6, 2) if timed else 0.0,
+        "avg_time_seconds": _mean(int(won["micros"].sum()), timed, times) if timed else 0.0,
         "most_common_components": [{"component": name, "count": n} for name, n in common.select("component", "chosen").rows()],
         "confidence_accuracy": confidence_accuracy([counts.get(number, (0, 0)) for number in range(3)]),
     }
+
+
+def _mean(micros: int, n: int, times: Callable[[], Sequence[float]]) -> float:
+    """The mean in seconds, to two decimals."""
+    mean = micros / n / 1e6
+    hundredths = abs(mean) * 100
+    if abs(hundredths % 1 - 0.5) > 1e-4 + 1e-12 * hundredths:
+        return round(mean, 2)
+    exact = times()
+    return round(math.fsum(exact) / len(exact), 2) if exact else round(mean, 2)
 
 
 def component_counts(tallies: pl.DataFrame, which: str, *, once: bool = False) -> pl.DataFrame:

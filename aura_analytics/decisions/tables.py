@@ -19,6 +19,7 @@ __all__ = [
     "entries_table",
     "entry_facts",
     "entry_of",
+    "number_of",
     "outcome_facts",
     "pattern_table",
     "served",
@@ -42,7 +43,8 @@ class Conditions:
     has_outcome: bool | None = None
 
 
-def _number(value: object) -> float | None:
+def number_of(value: object) -> float | None:
+    """A number that counts: none that is true or false, not finite, or too big for microseconds."""
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not abs(value) < _HUGE:
         return None
     return float(value)
@@ -54,7 +56,7 @@ def entry_facts(entry: Mapping[str, Any]) -> dict[str, Any]:
     """
     decisions = entry.get("decisions")
     decisions = decisions if isinstance(decisions, Mapping) else {}
-    confidence = _number(decisions.get("total_confidence"))
+    confidence = number_of(decisions.get("total_confidence"))
     inside = confidence is not None and 0 <= confidence <= 1
     components = json.dumps(components_of(decisions))
     return {
@@ -73,7 +75,7 @@ def outcome_facts(outcome: object, logged_at: object) -> dict[str, Any]:
     """`outcome`, `micros` and `ended` of an outcome; an outcome of a kind that nobody knows is an empty text."""
     if not isinstance(outcome, Mapping):
         return {"outcome": None, "micros": None, "ended": None}
-    kind, seconds = outcome.get("outcome_type"), _number(outcome.get("time_taken_seconds"))
+    kind, seconds = outcome.get("outcome_type"), number_of(outcome.get("time_taken_seconds"))
     return {
         "outcome": kind if isinstance(kind, str) and kind else "unknown",
         "micros": None if seconds is None else round(seconds * 1e6),
@@ -88,7 +90,7 @@ def _covariates(diagnosis: object) -> str:
     kept = {
         re.sub(r"\W", "_", str(name)): value
         for name, value in diagnosis.items()
-        if (isinstance(value, (bool, str)) or _number(value) is not None) and not str(name).endswith("confidence")
+        if (isinstance(value, (bool, str)) or number_of(value) is not None) and not str(name).endswith("confidence")
     }
     risks = diagnosis.get("risks")
     levels = [str(item.get("level")).upper() for item in risks if isinstance(item, Mapping)] if isinstance(risks, list) else []

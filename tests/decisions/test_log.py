@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import signal
 import subprocess
 import sys
@@ -376,3 +377,60 @@ def test_the_document_s_one_line_form(any_log: AccountabilityLogger, tmp_path: P
     assert again.learn_from_outcomes() == log.learn_from_outcomes()
     with pytest.raises(ParameterError, match="exists already"):
         log.export_jsonl(tmp_path / "out.jsonl")
+
+
+def test_among_equals_the_one_seen_first_comes_first(any_log: AccountabilityLogger) -> None:
+    first = any_log.log_decision("x", {}, {"execution_order": ["agent:a", "agent:z"]})
+    any_log.get_decision_statistics()
+    any_log.log_decision("x", {}, {"execution_order": ["agent:b"]})
+    any_log.log_decision("x", {}, {"execution_order": ["agent:b", "agent:c"]})
+    any_log.get_decision_statistics()
+    any_log.log_outcome(first, {"outcome_type": "success"})
+    said = any_log.get_decision_statistics()["most_common_components"]
+    assert [(item["component"], item["count"]) for item in said] == [("agent:b", 2), ("agent:a", 1), ("agent:z", 1), ("agent:c", 1)]
+
+
+@pytest.mark.parametrize(
+    "times",
+    [
+        [0.0049999998],  # 0.005 in microseconds, and 0.00 to two decimals
+        [1.0049999998, 1.0050000001],
+        [2.675, 2.675, 2.675],
+        [0.1, 0.2, 0.3],
+        [45.3, 12.345, 0.005, 7.1150000004],
+    ],
+)
+def test_the_mean_of_times_is_that_of_the_floats(any_log: AccountabilityLogger, times: list[float]) -> None:
+    for seconds in times:
+        name = any_log.log_decision("x", {}, {"execution_order": ["agent:a"]})
+        any_log.log_outcome(name, {"outcome_type": "success", "time_taken_seconds": seconds})
+    assert any_log.get_decision_statistics()["avg_time_seconds"] == round(math.fsum(times) / len(times), 2)
+
+
+def test_alternatives_that_were_considered_are_shown(log: AccountabilityLogger) -> None:
+    decisions = {
+        "decisions": [
+            {
+                "component_type": "agent",
+                "component_name": "security-auditor",
+                "rationale": "HIGH risk",
+                "confidence": 0.9,
+                "alternatives_considered": [
+                    {
+                        "component_type": "agent",
+                        "component_name": "code-reviewer",
+                        "confidence": 0.6,
+                        "reason": "no security rules",
+                    },
+                    "agent:debugger",
+                ],
+            }
+        ],
+        "execution_order": ["agent:security-auditor"],
+        "alternatives": {"workflow:two-stage-review": 0.4},
+    }
+    name = log.log_decision("build", {}, decisions)
+    lines = log.explain(name, "detailed").splitlines()
+    assert "     instead of: agent:code-reviewer (confidence 0.6): no rules" in lines
+    assert "     instead of: agent:debugger" in lines
+    assert lines[lines.index("Also considered:") + 1] == "  - workflow:two-stage-review (confidence 0.4)"

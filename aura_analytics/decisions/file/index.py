@@ -35,7 +35,7 @@ from aura_analytics.errors import LedgerUnavailableError, Problem
 
 __all__ = ["Index"]
 
-_FORM = 5
+_FORM = 6
 _TABLES = """
 CREATE TABLE about (name TEXT PRIMARY KEY, value);
 CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INTEGER, at INTEGER, size INTEGER, ts INTEGER,
@@ -44,6 +44,7 @@ CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INT
 CREATE TABLE notes (n INTEGER PRIMARY KEY, kind TEXT, request_id TEXT, segment INTEGER, at INTEGER, size INTEGER);
 CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER,
                       timed INTEGER, micros INTEGER, UNIQUE (components, served, bin, outcome));
+CREATE TABLE chosen (n INTEGER PRIMARY KEY, components TEXT UNIQUE);
 CREATE TABLE patterns (n INTEGER PRIMARY KEY, served TEXT, covariates TEXT, outcome TEXT, decisions INTEGER,
                        UNIQUE (served, covariates, outcome));
 CREATE TABLE skipped (segment INTEGER, at INTEGER, why TEXT);
@@ -259,9 +260,8 @@ class Index:
         """How many decisions there are of every combination of components, bin of confidence and outcome."""
         return tally_table(
             self._asked(
-                "SELECT components, served, nullif(bin, -1), nullif(outcome, ''), decisions, timed, micros FROM "
-                "tallies WHERE decisions > 0"
-                " ORDER BY n"
+                "SELECT components, served, nullif(bin, -1), nullif(outcome, ''), decisions, timed, micros"
+                " FROM tallies JOIN chosen USING (components) WHERE decisions > 0 ORDER BY chosen.n, tallies.n"
             )
         )
 

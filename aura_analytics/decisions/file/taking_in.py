@@ -63,6 +63,8 @@ class Taker:
         )
         values = ", ".join(f":{name}" for name in columns.split(", "))
         self._connection.executemany(f"INSERT INTO entries ({columns}) VALUES ({values})", self._entries.values())  # noqa: S608
+        new = ((row["components"],) for row in self._entries.values())  # in the order in which they were first chosen
+        self._connection.executemany("INSERT OR IGNORE INTO chosen (components) VALUES (?)", new)
         self._entries.clear()
         self._connection.executemany(
             "INSERT INTO tallies (components, served, bin, outcome, decisions, timed, micros) VALUES (?, ?, ?, ?, ?, "
