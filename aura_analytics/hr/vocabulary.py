@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 EFFECTS = (
+    "warning",
     "reputation",
     "suspension",
     "reinstatement",

@@ -75,6 +75,15 @@ class Queries:
             first, second = (connection.execute(end).scalar() or 0 for end in ends)
         return first, second
 
+    def errors_of(self, actor: str, severity: str, since: datetime | None = None) -> int:
+        """How many evaluations of an actor have a severity, after a moment if one is given."""
+        column = tables.events.c
+        tests = [column.actor == actor, column.type == "EVALUATION", column.severity == severity]
+        if since is not None:
+            tests.append(column.ts > times.epoch_micros(since))
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            return int(connection.execute(select(func.count()).select_from(tables.events).where(*tests)).scalar_one())
+
     def actions_on(self, actor: str) -> pl.DataFrame:
         """The HR actions that concern an actor."""
         column = tables.events.c

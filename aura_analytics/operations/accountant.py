@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -15,7 +16,7 @@ from aura_analytics.errors import ConflictError, InputError, Problem, RoutingErr
 from aura_analytics.events import ACTOR_KINDS
 from aura_analytics.hr.desk import drafted
 from aura_analytics.hr.severities import SeverityTable
-from aura_analytics.hr.vocabulary import may_be_a_person
+from aura_analytics.hr.vocabulary import may_be_a_person, now
 from aura_analytics.scoring.penalties import PenaltyPolicy, Severity
 from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
 
@@ -29,14 +30,17 @@ _KEPT = 10_000  # characters of an output that its event keeps
 
 
 class Evaluation(TypedDict):
-    """What an output is worth: a score from 0 to 100, the penalties behind it, the confidence that came with it, and the gravest
-    severity of these penalties.
+    """What an output is worth: a score from 0 to 100, the penalties behind it, the confidence that came with it, the gravest
+    severity of these penalties (twice: under the document's name, and as `severity`), and what followed: `none`, or words such as
+    `reputation`, `case_opened, suspension, reroute`, or `proposal of suspension` where somebody must sign.
     """
 
     score: float
     penalties: list[str]
     confidence: float
     error_severity: Severity
+    severity: Severity
+    action: str
 
 
 class Accountant:
@@ -62,7 +66,8 @@ class Accountant:
     >>> ledger = aura.Ledger(f"sqlite:///{folder.name}/aura.db", mirror=False)
     >>> payload = {"model_name": "gpt", "job_id": 7, "task": {}, "model_output": {"output": "short", "confidence": 0.8}}
     >>> Accountant(ledger).evaluate(payload)
-    {'score': 70.0, 'penalties': ['too_short'], 'confidence': 0.8, 'error_severity': 'medium'}
+    {'score': 70.0, 'penalties': ['too_short'], 'confidence': 0.8, 'error_severity': 'medium', 'severity': 'medium',
+     'action': 'reputation'}
     >>> aura.standing(ledger)["reputation"].item()
     99.0
     >>> ledger.close(); folder.cleanup()
@@ -96,8 +101,9 @@ class Accountant:
         Returns
         -------
         dict
-            `score`, `penalties`, `confidence`, `error_severity`. The EVALUATION event and the HR_ACTION and ROUTED events that
-            follow are stored together or not at all. The same job evaluated again changes nothing and gives the same answer.
+            `score`, `penalties`, `confidence`, `error_severity`, `severity`, `action`. The EVALUATION event and the HR_ACTION and
+            ROUTED events that follow are stored together or not at all. The same job evaluated again changes nothing and gives the
+            same answer.
 
         Raises
         ------
@@ -116,20 +122,33 @@ class Accountant:
         name = f"evaluation/{quote(job, safe='')}/{quote(model, safe='@:')}" + (f"/{attempt}" if attempt != 1 else "")
         event = self._evaluation(name, payload, result, severity)
         answer = Evaluation(
-            score=result.score, penalties=result.penalties, confidence=result.confidence, error_severity=report["severity"]
+            score=result.score,
+            penalties=result.penalties,
+            confidence=result.confidence,
+            error_severity=report["severity"],
+            severity=report["severity"],
+            action="none",
         )
         known = self._ledger.event(name)
         if known is not None:
             _same(known, event)
-            return answer
+            return answer | {"action": self._followed(name, job)}
+        consequences = self._consequences(name, event, severity, task)
         try:
-            self._ledger.record_events([event, *self._consequences(name, event, severity, task)])
+            self._ledger.record_events([event, *consequences])
         except ConflictError:
             known = self._ledger.event(name)  # another process may have been first
             if known is None:
                 raise
             _same(known, event)
-        return answer
+            return answer | {"action": self._followed(name, job)}
+        return answer | {"action": _words(consequences)}
+
+    def _followed(self, name: str, job: str) -> str:
+        """What followed from an evaluation that was recorded."""
+        rows = self._ledger.events(case_id=job).filter(pl.col("event_id").str.starts_with(f"{name}/")).collect(engine="in-memory")
+        mine = rows.filter(pl.col("event_id").str.contains_any([f"{name}/hr/", f"{name}/reroute"]))
+        return _words(mine.sort("ts", "event_id", maintain_order=True).to_dicts())
 
     def _evaluation(self, name: str, payload: Mapping[str, Any], result: ScoreResult, severity: str) -> dict[str, Any]:
         task, text = payload.get("task") or {}, (payload.get("model_output") or {}).get("output", "") or ""
@@ -161,7 +180,7 @@ class Accountant:
         person = may_be_a_person(kind) or self._ledger.is_person(actor)
         sign = severity == "critical" and self._table.critical_requires == "confirmation"
         rule = f"{self._table.label} on {self._scorer.policy.label}"
-        for item in self._table.of(severity):
+        for item in self._table.following(severity, lambda days: self._errors(actor, severity, days)):
             if item.action == "reroute":
                 found.append(None if person else self._rerouted(name, actor, job, task))
                 continue
@@ -172,6 +191,7 @@ class Accountant:
                 else f"{item.days:g} days, or reinstatement",
                 "case_opened": "the case closed by a named person",
                 "reputation": "this deduction overturned on contest",
+                "warning": "this warning overturned on contest",
             }[action]
             found.append(
                 drafted(
@@ -191,6 +211,11 @@ class Accountant:
                 )
             )
         return [item for item in found if item is not None]
+
+    def _errors(self, actor: str, severity: str, days: float | None) -> int:
+        """Errors of a severity within so many days, the one that is being recorded included."""
+        since = None if days is None else now() - timedelta(days=days)
+        return self._ledger.errors_of(actor, severity, since) + 1
 
     def _rerouted(self, name: str, actor: str, job: str, task: Mapping[str, Any]) -> dict[str, Any] | None:
         """The task given to the next best; None without a router, or where nobody is left (the open case says so)."""
@@ -244,6 +269,20 @@ class Accountant:
             "rerouted": [name for name in moves if name is not None],
             "actions": rows.filter(pl.col("type") == "HR_ACTION")["event_id"].to_list(),
         }
+
+
+_ORDER = ("warning", "reputation", "case_opened", "suspension", "reroute")
+
+
+def _words(events: Iterable[Mapping[str, Any]]) -> str:
+    """What followed, in words, in one order."""
+    found: dict[str, str] = {}
+    for event in events:
+        said = json.loads(event.get("attributes") or "{}")
+        action = "reroute" if event["type"] == "ROUTED" else str(said.get("action"))
+        proposed = said.get("proposed")
+        found[proposed or action] = f"proposal of {proposed}" if action == "proposal" else action
+    return ", ".join(found[name] for name in sorted(found, key=lambda name: (*_ORDER, name).index(name))) or "none"
 
 
 def _kind(payload: Mapping[str, Any]) -> str | None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
+import numpy as np
 import polars as pl
 
+from aura_analytics.events import SEVERITIES
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.scoring.frames import score_frame
 from aura_analytics.scoring.penalties import PenaltyPolicy
@@ -85,32 +88,51 @@ def would_have(rescored: pl.DataFrame, before: SeverityTable, after: SeverityTab
     """
     later = after or before
     known = rescored.filter(pl.col("new_severity").is_not_null())
-    parts = [
-        known.select("actor", severity=pl.col(column).cast(pl.String).fill_null("low"), new=pl.lit(new))
-        for column, new in (("severity", False), ("new_severity", True))
-    ]
-    table = pl.concat(parts)
-
-    def count(action: str, *, new: bool) -> dict[str, float]:
-        chosen = later if new else before
-        return {
-            level: sum(
-                ((item.points or 0.0) if action == "reputation" else 1.0 for item in chosen.of(level) if item.action == action), 0.0
-            )
-            for level in ("low", "medium", "high", "critical")
-        }
-
-    sums: dict[str, Any] = {}
-    for name, action in (("points", "reputation"), ("cases", "case"), ("suspensions", "suspension")):
-        for new in (False, True):
-            worth = count(action, new=new)
-            here = pl.col("severity").filter(pl.col("new") == new).replace_strict(worth, default=0.0, return_dtype=pl.Float64)
-            sums[name + ("_new" if new else "")] = here.sum()
+    sides = ((False, "severity", before), (True, "new_severity", later))
+    sums = {}
+    for new, column, chosen in sides:
+        end = "_new" if new else ""
+        table = known.select("actor", "ts", severity=pl.col(column).cast(pl.String).fill_null("low"))
+        for name, action in (("points", "reputation"), ("cases", "case"), ("suspensions", "suspension")):
+            sums[f"{name}{end}"] = _followed(table, chosen, action)
     board = rescored.group_by("actor").agg(
         jobs=pl.len().cast(pl.Int64), untold=pl.col("new_severity").is_null().sum().cast(pl.Int64)
     )
-    found = board.join(table.group_by("actor").agg(**sums), on="actor", how="left").sort("actor")
+    found = board.sort("actor")
+    for name, sum_of in sums.items():
+        found = found.join(sum_of.rename({"sum": name}), on="actor", how="left", maintain_order="left")
+    found = found.with_columns(pl.when(pl.col("jobs") > pl.col("untold")).then(pl.col(name).fill_null(0.0)) for name in sums)
     told = pl.col("jobs") - pl.col("untold")
     rates = {f"points_per_100_jobs{end}": pl.when(told > 0).then(100 * pl.col(f"points{end}") / told) for end in ("", "_new")}
     counts = [f"{name}{end}" for name in ("cases", "suspensions") for end in ("", "_new")]
     return found.with_columns(**rates).with_columns(pl.col(counts).cast(pl.Int64))
+
+
+def _followed(errors: pl.DataFrame, table: SeverityTable, action: str) -> pl.DataFrame:
+    """Per actor the `sum` of what a table lets follow of one action: points, or how often."""
+    parts = []
+    for level in SEVERITIES:
+        mine = errors.filter(severity=level).sort("actor", "ts", maintain_order=True)
+        for item in table.of(level):
+            if item.action == action:
+                span = timedelta.max if item.within_days is None else timedelta(days=item.within_days)
+                told = mine.filter(_count_within(mine, span) >= item.after)
+                worth = (item.points or 0.0) if action == "reputation" else 1.0
+                parts.append(told.group_by("actor").agg(sum=pl.len() * worth))
+    empty = pl.DataFrame(schema={"actor": pl.String, "sum": pl.Float64})
+    return pl.concat([empty, *(part.cast({"sum": pl.Float64}) for part in parts)]).group_by("actor").agg(pl.col("sum").sum())
+
+
+def _count_within(errors: pl.DataFrame, span: timedelta) -> pl.Series:
+    """How many errors of its actor each is preceded by within a span, itself included; rows are in the order of actor and time."""
+    if errors.is_empty():
+        return pl.Series([], dtype=pl.Int64)
+    ts = errors["ts"].to_physical().to_numpy()
+    actor = errors["actor"].rle_id().to_numpy()
+    place = np.arange(len(ts))
+    start = np.concatenate([[0], np.flatnonzero(actor[1:] != actor[:-1]) + 1])[actor]
+    if span != timedelta.max:
+        for i in range(len(ts)):
+            low, high = start[i], place[i]
+            start[i] = low + np.searchsorted(ts[low : high + 1], ts[i] - span // timedelta(microseconds=1), side="right")
+    return pl.Series(place - start + 1)

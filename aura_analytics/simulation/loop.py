@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
@@ -146,6 +147,7 @@ class Consequences(_Desk):
         self._table, self._review = table, round(hr.review_days * DAY)
         self._rule = f"{table.label} on the seed's penalties"
         self._acting = np.array([bool(table.of(name)) for name in SEVERITIES])
+        self._made_errors: dict[tuple[int, str], list[int]] = {}  # when an agent made errors of a severity
         self._until: dict[int, int] = {}  # agent -> end of the suspension
         self._reviews: dict[int, tuple[int, list[str]]] = {}
         self._severity = scores()["severity"].to_physical().to_numpy()
@@ -178,7 +180,13 @@ class Consequences(_Desk):
             "value": self._points[place],
             "penalties": self._words[place],
         }
-        for item in self._table.of(severity):
+        made = self._made_errors.setdefault((agent, severity), [])
+        made.append(at)
+
+        def errors_of(days: float | None) -> int:
+            return len(made) if days is None else len(made) - bisect_right(made, at - round(days * DAY))
+
+        for item in self._table.following(severity, errors_of):
             if item.action == "reroute":
                 continue
             action = {"case": "case_opened"}.get(item.action, item.action)

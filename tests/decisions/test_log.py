@@ -420,7 +420,7 @@ def test_alternatives_that_were_considered_are_shown(log: AccountabilityLogger) 
                         "component_type": "agent",
                         "component_name": "code-reviewer",
                         "confidence": 0.6,
-                        "reason": "no security rules",
+                        "reason": "no rules",
                     },
                     "agent:debugger",
                 ],

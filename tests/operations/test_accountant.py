@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -33,12 +34,15 @@ def payload(model: str = "gpt", job: object = 7, output: str = LONG, confidence:
 
 def test_the_document_s_json(store: Ledger) -> None:
     accountant = Accountant(store)
-    assert accountant.evaluate(payload()) == {"score": 90.0, "penalties": [], "confidence": 0.9, "error_severity": "low"}
+    document = {"score": 90.0, "penalties": [], "confidence": 0.9, "error_severity": "low"}
+    assert accountant.evaluate(payload()) == document | {"severity": "low", "action": "none"}
     assert accountant.evaluate(payload(job=8, output="short")) == {
         "score": 80.0,
         "penalties": ["too_short"],
         "confidence": 0.9,
         "error_severity": "medium",
+        "severity": "medium",
+        "action": "reputation",
     }
     assert accountant.evaluate(payload(job=9, output="", confidence=0.2))["error_severity"] == "high"
     assert aura.standing(store.lazy()).select("actor", "reputation", "standing").row(0) == ("gpt", 94.0, "good")
@@ -233,3 +237,53 @@ def test_a_task_taken_away_is_a_failure_of_whom_it_was_taken_from(tmp_path: Path
             tuple(router.choose({"job_id": job}, record=False, salt=salt).model.name for salt in ("", "again")) for job in range(60)
         }
         assert len(names) > 3
+
+
+WARNED = {
+    "name": "warned",
+    "medium": [{"action": "warning"}, {"action": "reputation", "points": -2, "after": 3}],
+    "high": [{"action": "suspension", "days": 7, "after": 2, "within_days": 30}],
+}
+
+
+def test_warnings_and_consequences_after_some_errors(store: Ledger) -> None:
+    table = SeverityTable.model_validate(WARNED)
+    accountant = Accountant(store, table=table)
+    said = [accountant.evaluate(payload(job=job, output="short"))["action"] for job in range(1, 5)]
+    assert said == ["warning", "warning", "warning, reputation", "warning, reputation"]
+    assert [accountant.evaluate(payload(job=job, output="short"))["action"] for job in range(1, 5)] == said  # again: nothing new
+    assert [accountant.evaluate(payload(job=job, output=""))["action"] for job in (11, 12)] == ["none", "suspension"]
+    row = aura.standing(store).row(0, named=True)
+    assert (row["reputation"], row["standing"]) == (96.0, "suspended")
+    assert accountant.evaluate(payload("anne", 21, "short", actor_kind="officer"))["action"] == "proposal of warning"
+    assert accountant.evaluate(payload(job=22, output=LIE))["action"] == "none"  # the table says nothing of critical ones
+    seed = Accountant(store).evaluate(payload("other", 23, LIE))
+    assert (seed["severity"], seed["action"]) == ("critical", "case_opened, suspension")  # no router: nobody to give it to
+    if store.url.startswith("sqlite"):
+        again = rescore(store.lazy(), PenaltyPolicy.seed())
+        what = {row["actor"]: row for row in would_have(again, table).iter_rows(named=True)}
+        assert (what["gpt"]["points"], what["gpt"]["suspensions"], what["anne"]["points"]) == (-4.0, 1, 0.0)
+
+
+def test_errors_are_counted_within_days(store: Ledger) -> None:
+    table = SeverityTable.model_validate(WARNED)
+    now = datetime.now(timezone.utc)
+
+    def errors(*days: int) -> list[dict[str, Any]]:
+        old = {"type": "EVALUATION", "actor": "gpt", "actor_kind": "agent", "value": 0.0, "severity": "high", "confidence": 0.2}
+        return [{**old, "case_id": f"J{d}", "ts": (now - timedelta(days=d)).isoformat()} for d in days]
+
+    store.record_events(errors(60, 40))
+    assert Accountant(store, table=table).evaluate(payload(job=1, output=""))["action"] == "none"  # the others are too old
+    store.record_events(errors(20, 15))
+    assert Accountant(store, table=table).evaluate(payload(job=2, output=""))["action"] == "suspension"
+    frame = store.events().collect().filter(pl.col("type") == "EVALUATION").sort("ts")
+    told = frame.select("event_id", "ts", "actor", "severity", new_severity=pl.col("severity").cast(pl.String))
+    # of 60, 40, 20, 15, 0, 0 days ago: each but the first two has another within the 30 days before it, and so has the second
+    assert would_have(told, table).row(0, named=True)["suspensions"] == 5
+
+
+def test_tables_that_say_too_much(tmp_path: Path) -> None:
+    (tmp_path / "t.yaml").write_text("name: x\nmedium:\n  - {action: warning, within_days: 3}\n", encoding="utf-8")
+    with pytest.raises(RuleError, match="within_days belongs to after"):
+        SeverityTable.from_yaml(tmp_path / "t.yaml")
