@@ -22,7 +22,7 @@ from aura_analytics.cli.importing import import_
 from aura_analytics.cli.lab import export, lab
 from aura_analytics.cli.learning import learn_app
 from aura_analytics.cli.ledger import ledger_app, record
-from aura_analytics.cli.routing import route
+from aura_analytics.cli.routing import route_app
 from aura_analytics.cli.rules import rules_app
 from aura_analytics.cli.scoring import score
 from aura_analytics.cli.simulate import simulate_app
@@ -47,6 +47,7 @@ for _name, _group in (
     ("log", log_app),
     ("learn", learn_app),
     ("hr", hr_app),
+    ("route", route_app),
 ):
     app.add_typer(_group, name=_name)
 _named: tuple[tuple[str, Callable[..., None]], ...] = (
@@ -55,7 +56,7 @@ _named: tuple[tuple[str, Callable[..., None]], ...] = (
     ("metrics", metrics_),
     ("import", import_),
 )
-_plain: tuple[Callable[..., None], ...] = (demo, office, report, record, stats, query, explain, score, plan, route, lab, export)
+_plain: tuple[Callable[..., None], ...] = (demo, office, report, record, stats, query, explain, score, plan, lab, export)
 for _called, _command in (*_named, *((each.__name__, each) for each in _plain)):
     app.command(_called)(_command)
 

@@ -2,8 +2,20 @@
 
 from __future__ import annotations
 
+from aura_analytics.routing.arms import ArmComparison, compare_arms
 from aura_analytics.routing.evaluation import PolicyValue, evaluate_routing, routed_choices
+from aura_analytics.routing.experiment import Experiment
 from aura_analytics.routing.models import Choice, Model
 from aura_analytics.routing.router import Router
 
-__all__ = ["Choice", "Model", "PolicyValue", "Router", "evaluate_routing", "routed_choices"]
+__all__ = [
+    "ArmComparison",
+    "Choice",
+    "Experiment",
+    "Model",
+    "PolicyValue",
+    "Router",
+    "compare_arms",
+    "evaluate_routing",
+    "routed_choices",
+]

@@ -91,8 +91,8 @@ def routed_choices(events: EventsLike) -> pl.DataFrame:
     -------
     polars.DataFrame
         Per ROUTED event that has a propensity: `case_id`, `ts`, `actor`, `queue`, `propensity`, `candidates`, `propensities`,
-        `reward` (1 for success, 0 for any other outcome, null while none is known). Of several choices of one case an outcome
-        belongs to the last before it.
+        `experiment` and `arm` (of a job of an experiment), `reward` (1 for success, 0 for any other outcome, null while none is
+        known). Of several choices of one case an outcome belongs to the last before it.
     """
     lazy = as_events(events)
     routed = (
@@ -103,6 +103,8 @@ def routed_choices(events: EventsLike) -> pl.DataFrame:
         propensity=pl.Series([item.get("propensity") for item in said], dtype=pl.Float64, strict=False),
         candidates=pl.Series([item.get("candidates") for item in said], dtype=pl.List(pl.String)),
         propensities=pl.Series([item.get("propensities") for item in said], dtype=pl.List(pl.Float64)),
+        experiment=pl.Series([item.get("experiment") for item in said], dtype=pl.String, strict=False),
+        arm=pl.Series([item.get("arm") for item in said], dtype=pl.String, strict=False),
         taken_from=pl.Series([item.get("rerouted_from") for item in said], dtype=pl.String),
     )
     # a task that was taken away for an error is a failure of whom it was taken from; whoever got it then was not chosen like the

@@ -226,7 +226,14 @@ class Router:
         return self.choose(task, check=check).model
 
     def choose(
-        self, task: Mapping[str, Any], *, check: bool = True, without: Iterable[str] = (), record: bool = True, salt: str = ""
+        self,
+        task: Mapping[str, Any],
+        *,
+        check: bool = True,
+        without: Iterable[str] = (),
+        record: bool = True,
+        salt: str = "",
+        attributes: Mapping[str, Any] | None = None,
     ) -> Choice:
         """Choose a model.
 
@@ -242,6 +249,8 @@ class Router:
             Whether to record the choice, where there is a ledger and a `job_id`.
         salt
             Another draw for the same job, as when it is given to somebody else.
+        attributes
+            Anything else that is kept with the event.
 
         Returns
         -------
@@ -260,7 +269,7 @@ class Router:
             made = self._chosen(task, set(without), check=check, salt=salt)
         if self._ledger is None or task.get("job_id") is None or not record:
             return made
-        event = self.routed(made, task)
+        event = self.routed(made, task, attributes=attributes)
         self._ledger.record_event(event)
         return Choice(made.model, made.strategy, made.propensity, made.candidates, made.propensities, event["event_id"])
 

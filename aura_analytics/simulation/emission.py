@@ -19,6 +19,8 @@ from aura_analytics.simulation.worktime import DAY
 from aura_analytics.simulation.world import STEPS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     from aura_analytics.simulation.world import Columns, World
@@ -93,10 +95,18 @@ class Emitter:
         Of one replication.
     ordered
         Whether the events come in the order of time (at one instant, by kind); otherwise they come by kind, which is faster.
+    says
+        Where a router chooses the agents: what its choice of an agent at a moment says of itself, as text.
     """
 
-    def __init__(self, world: World, *, ordered: bool = True) -> None:
-        self._world, self._ordered = world, ordered
+    def __init__(
+        self,
+        world: World,
+        *,
+        ordered: bool = True,
+        says: Callable[[NDArray[np.int64], NDArray[np.int64]], pl.Series] | None = None,
+    ) -> None:
+        self._world, self._ordered, self._says = world, ordered, says
         self._audit = round(world.scenario.audit_days * DAY)
         groups = world.scenario.officers
         self._pooled = np.array([group.pooled for group in groups])[world.officer_group]
@@ -117,6 +127,9 @@ class Emitter:
         same = arrived["number"] is done["number"]
         ended = came if same else self._known(done)
         self._block("OPENED", b"op", came, arrived["arrival"])
+        if self._says is not None:
+            says = self._says(arrived["arrival"], arrived["agent"])
+            self._block("ROUTED", b"ro", came, arrived["arrival"], actor="agent", attributes=says)
         if self._world.scenario.scored:
             points, place = _points(), score_place(arrived)
             self._block(
@@ -199,7 +212,7 @@ class Emitter:
         if not self._ordered or not frame.height:
             return frame
         order = _order(frame["ts"].to_physical().to_numpy())
-        same = ["attributes", *(["queue"] if len(self._queues) == 1 else [])]  # for all events
+        same = [*(["attributes"] if self._says is None else []), *(["queue"] if len(self._queues) == 1 else [])]  # for all events
         return frame.select(pl.exclude(same).gather(order), *(pl.col(name) for name in same)).select(frame.columns)
 
     def _is_pooled(self, officer: NDArray[np.int32]) -> NDArray[np.bool_]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta, timezone
@@ -23,6 +24,8 @@ from aura_analytics.simulation.readings import Watch, readings
 from aura_analytics.simulation.worktime import DAY
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from aura_analytics.simulation.scenario_parts import Hr, Routing
     from aura_analytics.simulation.world import Columns, World
 
@@ -239,7 +242,26 @@ class RouterDesk:
         self._audit = round(world.scenario.audit_days * DAY)
         self._coming: list[tuple[Any, Any, Any]] = []
         self._scores = scores()["score"].to_numpy()
-        self.choose()
+        self._since: list[int] = []  # moments from which chances held
+        self._chances: list[NDArray[np.float64]] = []
+        self.choose(-(2**62))
+
+    def says(self, at: NDArray[np.int64], agent: NDArray[np.int64]) -> pl.Series:
+        """What the choices of agents at some moments say of themselves, as `Router.routed` writes it."""
+        turn = np.searchsorted(self._since, at, side="right") - 1
+        pairs, place = np.unique(turn * len(self._world.agents) + agent, return_inverse=True)
+        texts = []
+        for pair in pairs.tolist():
+            number, who = divmod(pair, len(self._world.agents))
+            left = np.flatnonzero(self._chances[number] > 0)
+            said = {
+                "strategy": self._router.strategy,
+                "propensity": float(self._chances[number][who]),
+                "candidates": [self._world.agents[i] for i in left],
+                "propensities": self._chances[number][left].tolist(),
+            }
+            texts.append(json.dumps(said, ensure_ascii=False))
+        return pl.Series(texts, dtype=pl.String).gather(pl.Series(place.astype(np.uint32)))
 
     def after(self, day: int, arrived: Columns, done: Columns) -> None:
         """The end of an epoch: learn what was scored, and which outcomes are known by now."""
@@ -255,10 +277,10 @@ class RouterDesk:
             mine = due & (agent == number)
             last = points[who == number][-10:]
             self._router.observe_many(name, scores=last.tolist(), trials=int(mine.sum()), successes=int(right[mine].sum()))
-        self.choose()
+        self.choose(moment)
 
-    def choose(self) -> None:
-        """The chances of the next epoch."""
+    def choose(self, moment: int) -> None:
+        """The chances of the next epoch, which begins at a moment."""
         state = self._world.state
         away = (
             []
@@ -267,6 +289,8 @@ class RouterDesk:
         )
         chances = self._router.chances(without=away)
         state.chances = np.array([chances.get(name, 0.0) for name in self._world.agents])
+        self._since.append(moment)
+        self._chances.append(state.chances / max(float(state.chances.sum()), 1e-300))
 
 
 def actions_frame(made: Sequence[Mapping[str, Any]]) -> pl.DataFrame:

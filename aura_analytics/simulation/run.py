@@ -210,7 +210,7 @@ class _Play:
         per_day = max(scenario.cases_expected / scenario.days, 1e-9)
         chunk = max(int(_CHUNK / per_day), 1)
         step = (1 if scenario.hr is None else scenario.hr.every_days) if closed else chunk
-        emitter = Emitter(world, ordered=self._ordered)
+        emitter = Emitter(world, ordered=self._ordered, says=None if self._router is None else self._router.says)
         parts: tuple[list[Columns], list[Columns]] = ([], [])
         begun = 0
         stops = {*range(step, scenario.days, step), scenario.days}
