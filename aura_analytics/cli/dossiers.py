@@ -37,8 +37,10 @@ def dossiers_(
     policy: PolicyName = None,
     roles: Roles = None,
     actor: Actor = None,
-    attribution: Annotated[str, typer.Option(help="last_decider, event_actor or all_deciders.")] = "last_decider",
-    holding: Annotated[str, typer.Option(help="closer or holder.")] = "closer",
+    attribution: Annotated[
+        str | None, typer.Option(help="last_decider, event_actor or all_deciders.", show_default="last_decider")
+    ] = None,
+    holding: Annotated[str | None, typer.Option(help="closer or holder.", show_default="closer")] = None,
     out: Out = None,
     quarantine: Quarantine = None,
     as_json: Json = False,

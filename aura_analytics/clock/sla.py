@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from aura_analytics.clock import times
 from aura_analytics.errors import ParameterError, Problem
 
-__all__ = ["Sla", "SlaLike", "parse_sla"]
+__all__ = ["Sla", "SlaLike", "limits_text", "parse_sla"]
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,11 @@ def parse_sla(sla: SlaLike) -> dict[str, Sla]:
         raise ParameterError(Problem("an SLA cannot be read", got=sla, expected=expected))
     given = sla if isinstance(sla, Mapping) else {"default": sla}
     return {queue: limit if isinstance(limit, Sla) else _one_sla(limit, queue) for queue, limit in given.items()}
+
+
+def limits_text(limits: Mapping[str, Sla]) -> str | None:
+    """Limits of cases in one text; None without any."""
+    return "; ".join(f"{queue}: {limit}" for queue, limit in sorted(limits.items())) or None
 
 
 def _one_sla(text: str, queue: str) -> Sla:

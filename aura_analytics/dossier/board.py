@@ -50,8 +50,8 @@ class BoardOptions(TypedDict, total=False):
     """What a board may be made with besides events, moment, window and policy: keywords of `dossiers`."""
 
     metrics: MetricsLike
-    attribution: cases.Attribution
-    holding: cases.Holding
+    attribution: cases.Attribution | None
+    holding: cases.Holding | None
     calendar: CalendarLike
     sla: SlaLike
     confidence: float
@@ -64,8 +64,8 @@ def dossiers(
     window: str | timedelta | None = None,
     *,
     metrics: MetricsLike = None,
-    attribution: cases.Attribution = "last_decider",
-    holding: cases.Holding = "closer",
+    attribution: cases.Attribution | None = None,
+    holding: cases.Holding | None = None,
     calendar: CalendarLike = None,
     sla: SlaLike = None,
     confidence: float = 0.95,
@@ -85,13 +85,14 @@ def dossiers(
     metrics
         Names of metrics, metrics of your own, or a `Catalogue`; default all of the shipped one.
     attribution
-        Whom a rating that names no actor is about: `last_decider`, `event_actor`, `all_deciders`.
+        Whom a rating that names no actor is about: `last_decider` (default), `event_actor`, `all_deciders`.
     holding
-        Whose time a reassigned case is: `closer` (from their assignment on) or `holder` (everyone what they held).
+        Whose time a reassigned case is: `closer` (default; from their assignment on) or `holder` (everyone what they held).
     calendar
-        Business hours: a `Calendar`, or its keys and values; None counts every hour.
+        Business hours: a `Calendar`, its keys and values, or a YAML file of them; without one every hour counts.
     sla
-        Limit of a case: `48h`, `20 working days`, or a mapping by queue with a `default`.
+        Limit of a case: `48h`, `20 working days`, or a mapping by queue with a `default`. Of these four the policy's own hold where
+        it says any.
     confidence
         Two-sided level of the intervals, in (0, 1).
     policy
@@ -162,8 +163,8 @@ def count_of(
     window: str | timedelta | None = None,
     *,
     metrics: MetricsLike = None,
-    attribution: cases.Attribution = "last_decider",
-    holding: cases.Holding = "closer",
+    attribution: cases.Attribution | None = None,
+    holding: cases.Holding | None = None,
     calendar: CalendarLike = None,
     sla: SlaLike = None,
     confidence: float = 0.95,
@@ -174,8 +175,13 @@ def count_of(
     judged, chosen = as_policy(policy).over(window), metrics_named(metrics)
     if policy is not None:
         chosen = metrics_named((*chosen, *judged.reads))
-    options = Options(attribution, holding, as_calendar(calendar))
-    limits = parse_sla(sla)
+    own = judged.way
+    options = Options(
+        attribution or own.get("attribution") or "last_decider",
+        holding or own.get("holding") or "closer",
+        as_calendar(own.get("calendar") if calendar is None else calendar),
+    )
+    limits = parse_sla(own.get("sla") if sla is None else sla)
     if options.calendar is None and any(limit.business for limit in limits.values()):
         raise ParameterError(
             Problem(

@@ -11,6 +11,7 @@ import polars as pl
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import Extent
 from aura_analytics.clock import times
+from aura_analytics.clock.sla import limits_text
 from aura_analytics.errors import close_match
 from aura_analytics.rules.counted import COUNTED
 
@@ -38,7 +39,7 @@ def counted_row(count: Count, reach: Extent, end: datetime | None, queues: Colle
     options: Options = count.options
     return {
         "window": times.window_text(count.policy.window),
-        "sla": _limits(count.sla),
+        "sla": limits_text(count.sla),
         "calendar": _calendar(options.calendar),
         "attribution": options.attribution,
         "holding": options.holding,
@@ -72,11 +73,6 @@ def _notes(sla: Mapping[str, Sla], calendar: Calendar | None, queues: Collection
     if calendar is None and any(limit.working_days is not None for limit in sla.values()):
         said.append("No calendar is given: working days are Monday to Friday in UTC, and no day is a holiday.")
     return said
-
-
-def _limits(sla: Mapping[str, Sla]) -> str | None:
-    """Limits of cases in one text; null without any."""
-    return "; ".join(f"{queue}: {limit}" for queue, limit in sorted(sla.items())) or None
 
 
 def _calendar(calendar: Calendar | None) -> str | None:

@@ -91,6 +91,7 @@ def write_report(
     """
     chosen = as_policy(policy).over(window)
     other = None if compare is None else as_policy(compare).over(window)
+    sla, calendar = chosen.way.get("sla") if sla is None else sla, chosen.way.get("calendar") if calendar is None else calendar
     read = [*metrics_shown(metrics), *chosen.reads, *(() if other is None else other.reads)]
     html = _html(
         as_events(events),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from aura_analytics.clock import times
+from aura_analytics.clock.calendars import as_calendar
+from aura_analytics.clock.sla import limits_text, parse_sla
 from aura_analytics.errors import Problem
 
 if TYPE_CHECKING:
@@ -55,6 +57,16 @@ def board_problems(board: pl.DataFrame, spec: PolicyFile, reads: Iterable[Metric
     return problems + counted_problems(board, spec)
 
 
+def _own_way(spec: PolicyFile) -> dict[str, str]:
+    """What a policy says of how boards are counted, as `counted` has it."""
+    found = {name: str(value) for name, value in spec.way.items()}
+    if spec.sla is not None:
+        found["sla"] = limits_text(parse_sla(spec.sla)) or ""
+    if spec.calendar is not None:
+        found["calendar"] = str(as_calendar(spec.calendar))
+    return found
+
+
 def counted_problems(board: pl.DataFrame, spec: PolicyFile) -> list[Problem]:
     """Why a policy does not judge a board: it was counted over another window, or its readings in different ways."""
     if "counted" not in board.columns or board.is_empty():
@@ -71,8 +83,17 @@ def counted_problems(board: pl.DataFrame, spec: PolicyFile) -> list[Problem]:
         for window in windows
         if window != wanted
     ]
+    own = _own_way(spec)
     for name, words in _WORDS.items():
         found = ways[name].unique(maintain_order=True).to_list()
-        if len(found) > 1:
+        if name in own and any(each != own[name] for each in found):
+            problem = Problem(
+                f"the board was counted otherwise than the policy judges: {words}",
+                got=", ".join("none" if each is None else str(each) for each in found),
+                expected=own[name],
+                next="count it with aura.dossiers(events, policy=...), and leave to the policy what it says",
+            )
+            problems.append(problem)
+        elif len(found) > 1:
             problems.append(Problem(f"the readings were counted in different ways: {words}", got=", ".join(map(str, found))))
     return problems

@@ -6,9 +6,9 @@ A policy is data. There is no expression language in it and nothing in it is eve
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 from pydantic import (
     ConfigDict,
@@ -23,14 +23,18 @@ from pydantic import (
     model_validator,
 )
 
+from aura_analytics.cases import Attribution, Holding
 from aura_analytics.clock import times
-from aura_analytics.errors import close_match
+from aura_analytics.clock.calendars import as_calendar
+from aura_analytics.clock.sla import parse_sla
+from aura_analytics.errors import AuraError, close_match
 from aura_analytics.metrics.catalogue import METRICS
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules.comparisons import OPERATORS, Operator
 from aura_analytics.rules.comparisons.peers import PeerRate
 from aura_analytics.yaml_models import Strict
 
+T = TypeVar("T")
 __all__ = [
     "All",
     "Any_",
@@ -269,6 +273,15 @@ class TestCase(_Strict):
         return self.readings if self.readings is not None else [self.dossier or {}]
 
 
+def _readable(value: T, read: Callable[[T], object]) -> T:
+    """A value that another part reads; what it says of one that it cannot read is said of the file."""
+    try:
+        read(value)
+    except AuraError as error:
+        raise ValueError(str(error)) from None
+    return value
+
+
 class PolicyFile(_Strict):
     """A policy file."""
 
@@ -276,6 +289,10 @@ class PolicyFile(_Strict):
     version: int = Field(1, ge=1)
     description: str = ""
     window: str | None = Field("90d", description="window of the dossiers it is meant for; `all` (or null) is the whole log")
+    sla: str | dict[str, str] | None = Field(None, description="limit of a case, or limits by queue; default as asked for")
+    calendar: dict[str, Any] | None = Field(None, description="business hours, as keys of a calendar; default as asked for")
+    attribution: Attribution | None = Field(None, description="whom ratings are about; default as asked for")
+    holding: Holding | None = Field(None, description="whose time a reassigned case is; default as asked for")
     kinds: tuple[Literal["officer", "agent", "component", "citizen", "system"], ...] = ("officer",)
     evidence: Evidence = Evidence()
     roles: dict[str, list[str]] = Field(default_factory=dict, description="declared role -> its actors")
@@ -290,6 +307,22 @@ class PolicyFile(_Strict):
             return None
         times.parse_span(window)
         return window
+
+    @field_validator("sla")
+    @classmethod
+    def _limits(cls, sla: str | dict[str, str] | None) -> str | dict[str, str] | None:
+        return _readable(sla, parse_sla)
+
+    @field_validator("calendar")
+    @classmethod
+    def _hours(cls, calendar: dict[str, Any] | None) -> dict[str, Any] | None:
+        return _readable(calendar, as_calendar)
+
+    @property
+    def way(self) -> dict[str, Any]:
+        """How it wants boards to be counted, besides their window: keywords of `dossiers`, those that it says."""
+        said = {"sla": self.sla, "calendar": self.calendar, "attribution": self.attribution, "holding": self.holding}
+        return {name: value for name, value in said.items() if value is not None}
 
     @property
     def span(self) -> timedelta | None:

@@ -148,6 +148,11 @@ class Policy:
         return [leaf for condition in conditions for leaf in comparisons(condition)]
 
     @property
+    def way(self) -> dict[str, Any]:
+        """How it wants boards to be counted: `sla`, `calendar`, `attribution`, `holding`, as far as it says."""
+        return self.spec.way
+
+    @property
     def compares_peers(self) -> bool:
         """Whether a threshold is taken from others, so that nobody can be judged alone."""
         return any(isinstance(leaf.threshold, PeerRate) for leaf in self._comparisons)

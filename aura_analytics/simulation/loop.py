@@ -62,7 +62,7 @@ class OfficerDesk(_Desk):
         days = range(hr.every_days, world.scenario.days + hr.every_days, hr.every_days)
         self._watch = Watch(self._policy, days, world.zero // DAY)
         self._needed = set(self._watch.days)
-        self._readings = readings(world, policy.reads, self._policy.spec.window)
+        self._readings = readings(world, policy.reads, self._policy.spec.window, policy.way)
         self._plans: dict[int, tuple[int, str]] = {}  # officer -> day of its end, name
         self._counts: dict[int, int] = {}
         self._away: dict[int, int] = {}

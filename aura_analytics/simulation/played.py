@@ -90,7 +90,7 @@ def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], eve
     """Worlds side by side, read by the rule at every reading."""
     world = World(scenario, [Streams(seed, number) for number in numbers])
     watch = Watch(policy, range(every, scenario.days + 1, every), world.zero // DAY)
-    seen = readings(world, policy.reads, policy.spec.window)
+    seen = readings(world, policy.reads, policy.spec.window, policy.way)
     subjects = subjects_of(scenario, policy)
     shape = len(numbers), subjects.size
     first = np.zeros(shape, dtype=np.int64)

@@ -8,10 +8,10 @@ of a case's history are counted from the events.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import polars as pl
@@ -58,15 +58,20 @@ class Readings(Protocol):
         """
 
 
-def readings(world: World, metrics: Iterable[str | Metric], window: str | None) -> Readings:
-    """The quickest way to read some metrics in a world."""
+_AS_ALWAYS: Mapping[str, Any] = {}
+
+
+def readings(world: World, metrics: Iterable[str | Metric], window: str | None, way: Mapping[str, Any] = _AS_ALWAYS) -> Readings:
+    """The quickest way to read some metrics in a world, counted as a policy wants it (`Policy.way`)."""
     chosen = metrics_named(metrics)
-    return _Direct(world, chosen, window) if is_direct(chosen) else _FromLog(world, chosen, window)
+    return _Direct(world, chosen, window) if is_direct(chosen, way) else _FromLog(world, chosen, window, way)
 
 
-def is_direct(metrics: Iterable[str | Metric]) -> bool:
+def is_direct(metrics: Iterable[str | Metric], way: Mapping[str, Any] = _AS_ALWAYS) -> bool:
     """Whether metrics are read without the events, and several worlds at once."""
     chosen = metrics_named(metrics)
+    if way:
+        return False
     needs = needs_of(chosen)
     plain = all(fact in _KNOWN and columns <= _KNOWN[fact] for fact, columns in needs.items())
     return plain and all(RunningSums.suits([one], _nothing(one.table)) for one in chosen)
@@ -193,14 +198,14 @@ class _Direct:
 class _FromLog:
     """Readings from the events, as of a real log."""
 
-    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str | None) -> None:
+    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str | None, way: Mapping[str, Any]) -> None:
         if world.replications > 1:
             raise ValueError("these metrics are read one world at a time")
         self._world, self._window = world, window
         self._places = {name: place for place, name in enumerate((*world.officers, *world.agents))}
         self._emitter = Emitter(world, ordered=False)
         self._coming = contract.empty()
-        self._state = DossierState(contract.empty(), metrics=metrics)
+        self._state = DossierState(contract.empty(), metrics=metrics, **way)
 
     def add(self, arrived: Columns, done: Columns) -> None:
         """Take in what arrived and what was begun."""

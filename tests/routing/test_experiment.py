@@ -102,7 +102,8 @@ def test_limits_hold_at_every_look() -> None:
 
 def test_the_promised_power_is_had() -> None:
     log = compare_arms(_log({"old": 0.8, "new": 0.8}, 400, 3), first="old", effect=0.1)
-    needed, base = int(log.differences["jobs_needed"][0]), log.arms["successes"].sum() / log.arms["known"].sum()
+    needed = int(log.differences["jobs_needed"][0])
+    base = sum(log.arms["successes"].to_list()) / sum(log.arms["known"].to_list())
     rng, worlds = np.random.default_rng(6), 2_000
     k = np.stack([rng.binomial(needed, base - 0.05, worlds), rng.binomial(needed, base + 0.05, worlds)])
     low, _ = difference_limits(k, np.full(k.shape, needed), 0.05)

@@ -129,7 +129,9 @@ class ExplorerState:
         self.metrics: dict[str, Metric] = {one.name: one for one in (*metrics_shown(metrics), *self.policy.reads)}
         self.window: str = times.window_text(self.policy.window)
         self._as_of = None if as_of is None else parse_as_of(as_of)
-        self._timing: dict[str, Any] = {"sla": parse_sla(sla) or None, "calendar": as_calendar(calendar)}
+        own = self.policy.way
+        limits, hours = own.get("sla") if sla is None else sla, own.get("calendar") if calendar is None else calendar
+        self._timing: dict[str, Any] = {"sla": parse_sla(limits) or None, "calendar": as_calendar(hours)}
         self._roles = as_roles(roles) or self.policy.roles
         self._lock = threading.RLock()
         self._said: pl.DataFrame | None = None

@@ -41,7 +41,7 @@ class ErrorBank:
         for first in range(0, worlds, side):
             some = range(first, min(first + side, worlds))
             world = World(alone, [Streams(seed, number) for number in some])
-            seen = readings(world, policy.reads, window)
+            seen = readings(world, policy.reads, window, policy.way)
             played = 0
             per_day = max(scenario.cases_expected * side / scenario.days, 1)
             for place, day in enumerate(days):

@@ -107,6 +107,8 @@ class TunerState:
             scenario = opened.run.scenario if scenario is None else scenario
         self._origin = opened.origin
         self._events = None if "as_of" in opened.events.collect_schema() else opened.events
+        own = self.saved.way
+        sla, calendar = own.get("sla") if sla is None else sla, own.get("calendar") if calendar is None else calendar
         self._options: dict[str, Any] = {
             "sla": parse_sla(sla) or None,
             "calendar": as_calendar(calendar),
@@ -428,7 +430,7 @@ class TunerState:
 
     def _rates(self, rules: Mapping[str, Condition], k: int, m: int, window: str | None) -> dict[str, float] | None:
         alone = self.saved.roles or any(not leaf.numbers for rule in rules.values() for leaf in comparisons(rule))
-        if self._scenario is None or alone or not is_direct(self.saved.reads):
+        if self._scenario is None or alone or not is_direct(self.saved.reads, self.saved.way):
             return None
         key = window, self._every(m, window)
         if key not in self._bank:
