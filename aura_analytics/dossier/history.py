@@ -8,6 +8,7 @@ of a day is the same from every later day.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ import polars as pl
 from aura_analytics.cases import Fact, Facts
 from aura_analytics.clock import times
 from aura_analytics.dossier.grid import Cells, Grid, is_settled
-from aura_analytics.events import SCHEMA
+from aura_analytics.events import ACTOR_KINDS, SCHEMA
 from aura_analytics.metrics.kinds.base import Context, Metric, series_of
 from aura_analytics.rules import engine
 from aura_analytics.rules.grammar import All, Any_, Condition, Leaf
@@ -69,6 +70,9 @@ def folded(
     end: datetime,
     roles: Mapping[str, str],
     agreed_since: Callable[[], dict[str, int]],
+    earlier: Fold | None = None,
+    after: int | None = None,
+    start: datetime | None = None,
 ) -> Fold:
     """The fold of a policy whose readings can be taken from sums, up to just before `end`.
 
@@ -84,15 +88,20 @@ def folded(
         Declared role of actors.
     agreed_since
         When each actor first issued an agreeing verdict, microseconds since 1970; asked only where it matters.
+    earlier, after, start
+        To go on with a fold: what it was after a moment (microseconds since 1970), that moment, and when the log begins; the facts
+        then need reach back from it no further than a window.
     """
-    fold = Fold(policy.spec)
+    fold = Fold(policy.spec) if earlier is None else deepcopy(earlier)
     tables = {fact: facts.table(fact) for fact in {one.table for one in policy.reads}}
     known = [table.filter(pl.col("actor").is_not_null()) for table in tables.values()]
     tables = dict(zip(tables, known, strict=True))
-    starts = pl.concat([table.select("ts") for table in known])["ts"].min()
+    starts = pl.concat([table.select("ts") for table in known])["ts"].min() if start is None else start
     if not isinstance(starts, datetime):
         return fold
     moments = moments_before(policy, times.parse_as_of(starts), end)
+    if after is not None:
+        moments = moments[moments > after]
     if not len(moments):
         return fold
     names = pl.concat([table["actor"] for table in known]).unique().sort()
@@ -100,28 +109,38 @@ def folded(
     codes = {fact: table["actor"].cast(code).to_physical().to_numpy().astype(np.int64) for fact, table in tables.items()}
     kinds = _kinds(names, tables)
     at = fold.places(names.to_list())
-    assert (at == np.arange(len(names))).all()
-    fold.kinds = dict(zip(names.to_list(), kinds.cast(pl.String).to_list(), strict=True))
+    for name, kind in zip(names.to_list(), kinds.cast(pl.String).to_list(), strict=True):
+        fold.kinds[name] = _first_of(fold.kinds.get(name), kind)
     peers = policy.compares_peers
     span = None if policy.window is None else times.micros(policy.window)
     grid = Grid(tables, codes, policy.reads, moments, span)
     everybody = np.arange(len(names))
-    chosen = everybody if peers else np.concatenate([_ever(policy, grid.totals(some), some) for some in grid.blocks(len(names))])
-    if not len(chosen):
+    if peers or earlier is not None:  # a flag that stands is looked at again
+        chosen = everybody
+    else:
+        chosen = np.concatenate([_ever(policy, grid.totals(some), some) for some in grid.blocks(len(names))])
+    if not len(chosen) and earlier is None:
         return fold
     cells = grid.cells(chosen)
     board = _Board(policy, cells, names, kinds, moments, roles if peers else None, agreed_since)
-    shape = (len(policy.spec.rules), len(moments), len(names))
+    shape = (len(policy.spec.rules), len(moments), len(fold.kinds))
     held, clears, present = np.zeros(shape, dtype=bool), np.zeros(shape, dtype=bool), np.zeros(shape[1:], dtype=bool)
-    present[cells.moment, cells.actor] = True
+    who = at[cells.actor]
+    present[cells.moment, who] = True
     for r, rule in enumerate(policy.spec.rules):
-        held[r, cells.moment, cells.actor] = board.flags(rule.when)
+        held[r, cells.moment, who] = board.flags(rule.when)
         if rule.clear_when is not None:
-            clears[r, cells.moment, cells.actor] = board.meets(rule.clear_when)
+            clears[r, cells.moment, who] = board.meets(rule.clear_when)
     for t, moment in enumerate(moments.tolist()):
         for r, each in enumerate(fold.rules):
             each.step(moment, held[r, t], clears[r, t], present[t])
     return fold
+
+
+def _first_of(one: str | None, other: str | None) -> str | None:
+    """Of two kinds under which somebody acted the one that is judged: an officer's, if ever."""
+    kinds = [kind for kind in (one, other) if kind is not None]
+    return min(kinds, key=ACTOR_KINDS.index, default=None)
 
 
 def _ever(policy: Policy, totals: Mapping[str, Mapping[str, Whole]], actors: Whole) -> Whole:

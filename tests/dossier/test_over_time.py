@@ -10,6 +10,7 @@ import polars as pl
 import pytest
 
 import aura_analytics as aura
+from aura_analytics.cases import DECISIONS
 from aura_analytics.dossier.counting import beyond
 from aura_analytics.errors import ParameterError
 from aura_analytics.widgets import ExplorerState
@@ -136,6 +137,32 @@ def test_every_door_says_what_the_definition_says(name: str, seed: int) -> None:
         for who in want:
             shown.pick(who)
             assert shown.banner is not None and shown.banner.verdict == "flag"
+
+
+@pytest.mark.parametrize("name", POLICIES)
+def test_a_log_that_is_followed_says_what_a_fresh_reading_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read every few days, with some events that come late: what is kept of earlier readings never shows."""
+    from aura_analytics.dossier import state as module
+
+    looked_at: list[int] = []
+    plain = module.folded
+    monkeypatch.setattr(module, "folded", lambda *given: (looked_at.append(given[1].table(DECISIONS).height), plain(*given))[1])
+    rules, log = POLICIES[name], random_log(5).sort("ts")
+    rng = np.random.default_rng(8)
+    late = rng.random(log.height) < 0.02
+    arrival = log["ts"].dt.offset_by("0h") + pl.Series(np.where(late, 6 * 86_400_000_000, 0)).cast(pl.Duration("us"))
+    arriving = log.with_columns(arrival=arrival).sort("arrival")
+    state, seen = aura.DossierState(log.clear()), 0
+    for day in range(3, 60, 3):
+        now = START + timedelta(days=day)
+        come = arriving.filter(pl.col("arrival") <= now).drop("arrival")
+        state.append(come.slice(seen))
+        seen = come.height
+        assert state.dossiers(now, policy=rules).drop("counted").equals(aura.dossiers(come, now, policy=rules).drop("counted")), day
+    kept = state.dossiers(now, policy=rules)
+    assert kept.equals(state.dossiers(now, policy=rules))
+    if rules.spec.sticky and rules.window is not None and looked_at:
+        assert looked_at[-1] < seen / 2  # asked again, it looks no further back than a window
 
 
 def test_readings_day_by_day_fold_to_the_same() -> None:
