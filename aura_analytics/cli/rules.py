@@ -23,11 +23,12 @@ def rules_check(
     from aura_analytics.errors import RuleError
     from aura_analytics.rules.policy import Policy
     from aura_analytics.rules.review import mistakes_in, notes_on
+    from aura_analytics.yaml_models import load_yaml
 
     try:
         policy = Policy.from_yaml(file)
         policy.test()  # a case that cannot be read is a mistake too; whether it passes is for `rules test`
-        if mistakes := mistakes_in(policy.spec, str(file)):
+        if mistakes := mistakes_in(policy.spec, str(file), load_yaml(file, RuleError, "policy")):
             raise RuleError(f"{file} says what it cannot mean", problems=mistakes)
     except RuleError as error:
         if as_json:

@@ -11,6 +11,7 @@ from aura_analytics.clock import times
 from aura_analytics.errors import Problem
 from aura_analytics.rules.comparisons.peers import PeerRate
 from aura_analytics.rules.grammar import Any_, Condition, Leaf, PolicyFile, comparisons
+from aura_analytics.yaml_text import Mapped
 
 __all__ = ["mistakes_in", "notes_on"]
 
@@ -36,38 +37,52 @@ def notes_on(spec: PolicyFile) -> list[str]:
     return notes
 
 
-def mistakes_in(spec: PolicyFile, where: str) -> list[Problem]:
-    """What a policy says that has no effect, or that no numbers can meet."""
-    return [*_idle(spec, where), *_never(spec, where)]
+def mistakes_in(spec: PolicyFile, where: str, data: object = None) -> list[Problem]:
+    """What a policy says that has no effect, or that no numbers can meet.
+
+    Parameters
+    ----------
+    spec
+        The policy.
+    where
+        Its file.
+    data
+        The file's values, where they say at which line and column each stands.
+    """
+    found = []
+    for number, rule in enumerate(spec.rules):
+        for key, condition in (("when", rule.when), ("clear_when", rule.clear_when)):
+            if condition is not None:
+                at = _place(where, data, ("rules", number, key)) or f"{where}, {key}"
+                found += [*_idle(rule.id, condition, at), *_never(rule.id, key, condition, at)]
+    return found
 
 
-def _idle(spec: PolicyFile, where: str) -> list[Problem]:
-    conditions = [(rule.id, each) for rule in spec.rules for each in (rule.when, rule.clear_when) if each is not None]
+def _place(where: str, data: object, path: tuple[str | int, ...]) -> str | None:
+    if not isinstance(data, Mapped):
+        return None
+    line, column = data.place(path)
+    return f"{where}:{line}:{column}"
+
+
+def _idle(rule: str, condition: Condition, at: str) -> list[Problem]:
     return [
         Problem(
             f"rule {rule!r}: confidence without a limit does nothing",
             got=leaf.confidence,
-            where=where,
+            where=at,
             next=f"say limit: {leaf.op.limits} beside it, or leave it out",
         )
-        for rule, condition in conditions
         for leaf in comparisons(condition)
         if leaf.limit is None and "confidence" in leaf.model_fields_set
     ]
 
 
-def _never(spec: PolicyFile, where: str) -> list[Problem]:
-    found = []
-    for rule in spec.rules:
-        for key, condition in (("when", rule.when), ("clear_when", rule.clear_when)):
-            if condition is not None and not any(_possible(way) for way in itertools.islice(_ways(condition), _MOST)):
-                what = "can never hold" if key == "when" else "can never be cleared"
-                found.append(
-                    Problem(
-                        f"rule {rule.id!r} {what}", where=f"{where}, {key}", next="no value of its metrics meets every comparison"
-                    )
-                )
-    return found
+def _never(rule: str, key: str, condition: Condition, at: str) -> list[Problem]:
+    if any(_possible(way) for way in itertools.islice(_ways(condition), _MOST)):
+        return []
+    what = "can never hold" if key == "when" else "can never be cleared"
+    return [Problem(f"rule {rule!r} {what}", where=at, next="no value of its metrics meets every comparison")]
 
 
 def _ways(condition: Condition) -> Iterator[list[Leaf]]:
