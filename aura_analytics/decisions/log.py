@@ -20,6 +20,7 @@ from aura_analytics.decisions.file.store import OnFile
 from aura_analytics.decisions.records import DecisionLog, OutcomeType, outcome_dict, plain
 from aura_analytics.decisions.statistics import statistics
 from aura_analytics.decisions.tables import Conditions, number_of
+from aura_analytics.decisions.upkeep import Upkeep
 from aura_analytics.errors import EventError, ParameterError, Problem, close_match
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ DEFAULT_LOG = ".claude-loop/orchestrator-decisions.jsonl"
 _ORDER = ("user_request", "diagnosis", "decisions", "outcome", "logged_at")
 
 
-class LoggedDecisions:
+class LoggedDecisions(Upkeep):
     """Decisions and what became of them, in a JSON Lines file or in a ledger's database: the log's own calls.
 
     Several processes may log at once, and one that is killed loses nothing that a call has returned from.
@@ -75,7 +76,6 @@ class LoggedDecisions:
         given = DEFAULT_LOG if log_file is None else log_file
         if given == "":
             raise ParameterError(Problem("the log has no name", got=given, expected="a path, a Ledger, or its URL"))
-        self._store: OnFile | OnLedger
         if isinstance(given, Path) or (isinstance(given, str) and "://" not in given):
             options = {"sync": sync, "rotate_daily": rotate_daily}
             self._store = OnFile(Path(given), rotate_bytes=rotate_bytes, rotate_age=rotate_age, **options)
@@ -331,58 +331,6 @@ class LoggedDecisions:
         part.write_text("".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries), encoding="utf-8")
         part.replace(target)
         return len(entries)
-
-    def has_segments(self) -> bool:
-        """Whether anything was rotated."""
-        return isinstance(self._store, OnFile) and self._store.has_segments()
-
-    def faults(self) -> list[Problem]:
-        """Lines of the file that are no entries: what is wrong with each, and where."""
-        return self._store.faults()
-
-    def repair(self) -> tuple[int, Path | None]:
-        """Set the lines that are no entries aside, in a file beside the log: how many, and that file."""
-        return self._store.repair()
-
-    def rotate(
-        self, *, min_bytes: int | None = None, min_age: timedelta | None = None, daily: bool = False, plain_days: int = 7
-    ) -> list[Path]:
-        """Close the file that grows, and archive closed ones that are old. Every call still sees all entries.
-
-        Parameters
-        ----------
-        min_bytes, min_age, daily
-            Close it only from this size on, from this age of its first line on, or when that is of a day before today; without any,
-            in any case. It becomes `NAME-YYYY-MM-DD.jsonl` beside the log, the day (UTC) of its first line, a second one of that
-            day `NAME-YYYY-MM-DD.2.jsonl`.
-        plain_days
-            Closed files of so many days stay as they are, older ones are compressed (`.gz`); 0 compresses all.
-
-        Returns
-        -------
-        list of pathlib.Path
-            The files that were closed or compressed now.
-
-        Raises
-        ------
-        ParameterError
-            For a log in a ledger, which is not rotated, and for days that are none.
-        """
-        if isinstance(plain_days, bool) or not isinstance(plain_days, int) or not 0 <= plain_days <= 36_525:
-            raise ParameterError(Problem("plain_days is out of range", got=plain_days, expected="whole days, from 0"))
-        return self._store.rotate(min_bytes, min_age, daily=daily, plain_days=plain_days)
-
-    def retain(self, keep: timedelta) -> list[Path]:
-        """Delete closed segments of which every line is older; returns them. What they held is gone, from the counts as well.
-
-        Parameters
-        ----------
-        keep
-            How long lines are kept, positive.
-        """
-        if not isinstance(keep, timedelta) or not timedelta(0) < keep <= timedelta(days=36_525):
-            raise ParameterError(Problem("keep is out of range", got=keep, expected="a timedelta of at most 100 years"))
-        return self._store.retain(keep)
 
 
 def _on_ledger(given: str | Ledger) -> OnLedger:

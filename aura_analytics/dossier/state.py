@@ -8,7 +8,7 @@ of `dossiers`.
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from copy import deepcopy
 from datetime import date, datetime, timedelta
@@ -29,6 +29,7 @@ from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.dossier.board import Count, Judgement, check_confidence
 from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
+from aura_analytics.dossier.kept_folds import KeptFolds
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.summary import Groups, assembled, collected, grouped, needs_of, summarise
 from aura_analytics.dossier.sums import NO_KIND, RunningSums
@@ -52,7 +53,6 @@ def _named(table: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
     return table if table["actor"].dtype == pl.String else table.with_columns(names.gather(table["actor"]).alias("actor"))
 
 
-_FOLDS = 8  # policies whose past readings are kept
 _KINDS = pl.Series(ACTOR_KINDS, dtype=SCHEMA["actor_kind"])
 
 
@@ -96,7 +96,7 @@ class DossierState:
         self._alphabet = (np.zeros(0, dtype=np.int64), pl.Series([], dtype=pl.String))
         self._running: dict[tuple[Fact, str], RunningSums] = {}
         self._since: datetime | None = None
-        self._folds: dict[Hashable, tuple[int, Fold]] = {}  # of policies with standing flags
+        self._folds = KeptFolds()
         lazy = as_events(events)
         self._queues = set(queue_names(lazy, self._sla))
         self._log = GrowingLog(lazy, needs, self._options)
@@ -123,8 +123,7 @@ class DossierState:
         if new.is_empty():
             return
         self._queues.update(queue_names(new.lazy(), self._sla))
-        first = new["ts"].to_physical().min()
-        self._folds = {key: kept for key, kept in self._folds.items() if isinstance(first, int) and kept[0] < first}
+        self._folds.forget(new["ts"].to_physical().min())
         with in_memory() if new.height < FEW else nullcontext():
             for fact, change in self._log.add(new).items():
                 self._account(fact, change)
@@ -224,9 +223,7 @@ class DossierState:
         first = self._log.start
         moments = [] if first is None else moments_before(policy, first, end).tolist()
         key = policy.spec.model_dump_json(by_alias=True), tuple(sorted(roles.items()))
-        after, earlier = self._folds.get(key, (None, None))
-        if after is not None and (not moments or after > moments[-1]):
-            after = earlier = None
+        after, earlier = self._folds.before(key, moments)
         if reads_sums(policy):
             since, facts = first_needed(policy, end), Facts(end, None)
             if after is not None and policy.window is not None:
@@ -235,7 +232,7 @@ class DossierState:
                 facts.tables[fact] = _named(self._log.table(fact, end, since), names)
             agreed = partial(self._agreed_since, end, names)
             start = None if after is None else first
-            return self._kept_fold(policy, key, moments, folded(policy, facts, end, roles, agreed, earlier, after, start))
+            return self._folds.keep(policy, key, moments, folded(policy, facts, end, roles, agreed, earlier, after, start))
         fold = Fold(policy.spec) if earlier is None else deepcopy(earlier)
         for moment in moments if after is None else [moment for moment in moments if moment > after]:
             at = times.from_epoch_micros(moment)
@@ -243,16 +240,7 @@ class DossierState:
             facts = self._log.looked_back(needs_of(policy.reads), at, since)
             context = Context(at, self._confidence, self._sla, self._options.calendar)
             policy.read_into(fold, with_roles(summarise(facts, policy.reads, context), roles))
-        return self._kept_fold(policy, key, moments, fold)
-
-    def _kept_fold(self, policy: Policy, key: Hashable, moments: list[int], fold: Fold) -> Fold:
-        """Keep a fold whose moments are those of the calendar: the next reading goes on with it."""
-        if policy.spec.sticky and moments:
-            self._folds.pop(key, None)
-            self._folds[key] = moments[-1], fold
-            if len(self._folds) > _FOLDS:
-                self._folds.pop(next(iter(self._folds)))
-        return fold
+        return self._folds.keep(policy, key, moments, fold)
 
     def _agreed_since(self, end: datetime, names: pl.Series) -> dict[str, int]:
         table = _named(self._log.table(DECISIONS, end, None), names).filter(~pl.col("override"))

@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 from sqlalchemy import func, select
 
+from aura_analytics import extensions
 from aura_analytics.clock import times
 from aura_analytics.errors import LedgerDamagedError, Problem
 from aura_analytics.events import RECORD_TYPES
@@ -83,6 +84,20 @@ class Queries:
             tests.append(column.ts > times.epoch_micros(since))
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             return int(connection.execute(select(func.count()).select_from(tables.events).where(*tests)).scalar_one())
+
+    def with_decisions(self, recorded: pl.LazyFrame) -> pl.LazyFrame:
+        """Recorded events, and those of the decision log in this ledger; which were recorded as well count once.
+
+        Parameters
+        ----------
+        recorded
+            Events of this ledger.
+        """
+        if not any(self.decisions_version()):
+            return recorded
+        told: pl.DataFrame = extensions.provided("events of a decision log in a ledger")(self)
+        known = recorded.select("event_id").filter(pl.col("event_id").is_in(told["event_id"].implode())).collect()
+        return pl.concat([recorded, told.join(known, on="event_id", how="anti").lazy()])
 
     def actions_on(self, actor: str) -> pl.DataFrame:
         """The HR actions that concern an actor."""

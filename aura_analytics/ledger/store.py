@@ -338,20 +338,6 @@ class Ledger(Feed, Queries, Evidence):
         """What takes events takes a ledger too; of the decision log that it may hold, the events are among them."""
         return self.with_decisions(self.events())
 
-    def with_decisions(self, recorded: pl.LazyFrame) -> pl.LazyFrame:
-        """Recorded events, and those of the decision log in this ledger; which were recorded as well count once.
-
-        Parameters
-        ----------
-        recorded
-            Events of this ledger.
-        """
-        if not any(self.decisions_version()):
-            return recorded
-        told: pl.DataFrame = extensions.provided("events of a decision log in a ledger")(self)
-        known = recorded.select("event_id").filter(pl.col("event_id").is_in(told["event_id"].implode())).collect()
-        return pl.concat([recorded, told.join(known, on="event_id", how="anti").lazy()])
-
     def dossier(
         self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = None
     ) -> Mapping[str, Any]:

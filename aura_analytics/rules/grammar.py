@@ -6,9 +6,9 @@ A policy is data. There is no expression language in it and nothing in it is eve
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import (
     ConfigDict,
@@ -27,14 +27,14 @@ from aura_analytics.cases import Attribution, Holding
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import as_calendar
 from aura_analytics.clock.sla import parse_sla
-from aura_analytics.errors import AuraError, close_match
+from aura_analytics.errors import close_match
 from aura_analytics.metrics.catalogue import METRICS
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules.comparisons import OPERATORS, Operator
 from aura_analytics.rules.comparisons.peers import PeerRate
+from aura_analytics.rules.grammar_parts import Evidence, Persistence, readable
 from aura_analytics.yaml_models import Strict
 
-T = TypeVar("T")
 __all__ = [
     "All",
     "Any_",
@@ -211,36 +211,6 @@ def comparisons(condition: Condition) -> list[Leaf]:
     return [leaf for part in (condition.all if isinstance(condition, All) else condition.any) for leaf in comparisons(part)]
 
 
-class Evidence(_Strict):
-    """What must be known of an actor before any rule may speak."""
-
-    both_verdicts: bool = Field(
-        default=False,
-        description="an actor who never once issued the agreeing verdict is insufficient: one_sided; the role may not allow it",
-    )
-
-
-class Persistence(_Strict):
-    """A flag needs `k` of the last `m` readings."""
-
-    k: int = Field(ge=1)
-    m: int = Field(ge=1)
-    step: str | None = Field(None, description="time between readings; default the window, so that they share no event")
-
-    @field_validator("step")
-    @classmethod
-    def _span(cls, step: str | None) -> str | None:
-        if step is not None:
-            times.parse_span(step, name="step")
-        return step
-
-    @model_validator(mode="after")
-    def _possible(self) -> Persistence:
-        if self.k > self.m:
-            raise ValueError(f"{self.k} of {self.m} readings can never happen")
-        return self
-
-
 class RuleSpec(_Strict):
     """A rule: when it holds, and, for hysteresis, when a standing flag may go."""
 
@@ -273,15 +243,6 @@ class TestCase(_Strict):
         return self.readings if self.readings is not None else [self.dossier or {}]
 
 
-def _readable(value: T, read: Callable[[T], object]) -> T:
-    """A value that another part reads; what it says of one that it cannot read is said of the file."""
-    try:
-        read(value)
-    except AuraError as error:
-        raise ValueError(str(error)) from None
-    return value
-
-
 class PolicyFile(_Strict):
     """A policy file."""
 
@@ -311,12 +272,12 @@ class PolicyFile(_Strict):
     @field_validator("sla")
     @classmethod
     def _limits(cls, sla: str | dict[str, str] | None) -> str | dict[str, str] | None:
-        return _readable(sla, parse_sla)
+        return readable(sla, parse_sla)
 
     @field_validator("calendar")
     @classmethod
     def _hours(cls, calendar: dict[str, Any] | None) -> dict[str, Any] | None:
-        return _readable(calendar, as_calendar)
+        return readable(calendar, as_calendar)
 
     @property
     def way(self) -> dict[str, Any]:

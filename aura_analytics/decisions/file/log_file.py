@@ -27,10 +27,10 @@ from aura_analytics.decisions.file.segments import Packed, pack
 from aura_analytics.errors import EventError, FileFormatError, LedgerUnavailableError, ParameterError, Problem
 from aura_analytics.io.locks import locked
 
-__all__ = ["MARKS", "Line", "LogFile", "Place", "moment", "parsed"]
+__all__ = ["MARKS", "WAIT", "Line", "LogFile", "Place", "moment", "parsed", "written"]
 
 _BLOCK = 1 << 20
-_WAIT = 30.0  # seconds for another writer
+WAIT = 30.0  # seconds for another writer
 _TRIES = 100
 _A_DAY = 1_000_000  # segments that a day has numbers for
 _NO_DAY = date(1970, 1, 1).toordinal()  # of a first line that says no time
@@ -121,7 +121,7 @@ class LogFile:
         self._checked: tuple[int, int] | None = None
         self._of_today: tuple[int, date] | None = None
         self._sync = sync
-        self._lock = path.with_name(path.name + ".lock")
+        self.lock: Path = path.with_name(path.name + ".lock")
         self._rotate_bytes, self._rotate_age, self._rotate_daily = rotate_bytes, rotate_age, rotate_daily
         self._name = re.compile(rf"{re.escape(path.stem)}-(\d{{4}}-\d\d-\d\d)(?:\.(\d{{1,6}}))?{re.escape(path.suffix)}(\.gz)?")
         self._packed: dict[tuple[Any, ...], Packed] = {}
@@ -151,7 +151,7 @@ class LogFile:
                 self.rotate(before=today)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with locked(self._lock, _WAIT), self.path.open("ab", buffering=0) as file:
+            with locked(self.lock, WAIT), self.path.open("ab", buffering=0) as file:
                 self._check_kind()
                 if unless is not None and unless():
                     return False
@@ -348,7 +348,7 @@ class LogFile:
         self._check_kind()
         closed: list[Path] = []
         try:
-            with locked(self._lock, _WAIT):
+            with locked(self.lock, WAIT):
                 size = self.path.stat().st_size if self.path.exists() else 0
                 due = min_bytes is None and min_age is None and before is None
                 due |= min_bytes is not None and size >= min_bytes
@@ -362,7 +362,7 @@ class LogFile:
                 return []
             # writers go on meanwhile; one process compresses at a time
             border = datetime.now(timezone.utc).date() - timedelta(days=plain_days)
-            with locked(self.path.with_name(self.path.name + ".rotating"), _WAIT):
+            with locked(self.path.with_name(self.path.name + ".rotating"), WAIT):
                 packed = {path: self._compressed(path) for path in self._plain() if plain_days == 0 or self._day(path) < border}
             return [packed.pop(path, path) for path in closed] + list(packed.values())
         except OSError as error:
@@ -398,7 +398,7 @@ class LogFile:
         """Delete closed segments whose last line is older than this; returns them. The file that grows stays."""
         border = times.epoch_micros(datetime.now(timezone.utc) - keep)
         gone = []
-        with locked(self._lock, _WAIT):
+        with locked(self.lock, WAIT):
             for number, path in self.segments().items():
                 newest = None
                 for line in self.lines((number, 0), number):
@@ -453,79 +453,6 @@ class LogFile:
                     file.seek(offset)
                     yield file.read(length)
 
-    # -- looking after ---------------------------------------------------------------------------------------------------
-
-    def faults(self, skipped: Mapping[tuple[int, int], str] | None = None) -> list[Problem]:
-        """Lines that are no entries: what is wrong with each, and where.
-
-        Parameters
-        ----------
-        skipped
-            Why entries that can be read do not count, by segment and offset; they are reported as well.
-        """
-        found = []
-        names = {**self.segments(), self.end()[0]: self.path}
-        number, segment = 0, -1
-        for line in self.lines():
-            number, segment = (number + 1 if line.segment == segment else 1), line.segment
-            said = parsed(line.raw) if line.raw.strip() else ""
-            if isinstance(said, str) and said:
-                torn = "" if line.complete else ", cut off at the end of the file"
-                found.append(
-                    Problem(
-                        f"a line is {said}{torn}",
-                        got=line.raw[:60].decode("utf-8", "replace"),
-                        where=f"{names.get(segment, self.path)}, line {number}",
-                        next="aura log repair sets it aside",
-                    )
-                )
-            elif skipped and (line.segment, line.offset) in skipped:
-                found.append(
-                    Problem(
-                        skipped[line.segment, line.offset],
-                        got=line.raw[:60].decode("utf-8", "replace"),
-                        where=f"{names.get(segment, self.path)}, line {number}",
-                    )
-                )
-        return found
-
-    def repair(self) -> tuple[int, Path | None]:
-        """Take the lines that are no entries out of the file and its segments, and keep their bytes in another beside it.
-
-        Returns
-        -------
-        tuple
-            How many lines, and the file that holds them (None when there were none).
-        """
-        with locked(self._lock, _WAIT):
-            bad, good = [], 0
-            for line in self.lines():
-                if line.raw.strip():
-                    if isinstance(parsed(line.raw), str):
-                        bad.append(line)
-                    else:
-                        good += 1
-            if not bad:
-                return 0, None
-            if not good:
-                problem = Problem(
-                    "no line of the file is an entry", where=str(self.path), expected="a decision log", next="it is left as it is"
-                )
-                raise FileFormatError(problem)
-            stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%S%fZ")
-            aside = self.path.with_name(f"{self.path.name}.aside-{stamp}")
-            mode = self.path.stat().st_mode if self.path.exists() else 0o600
-            _written((line.raw for line in bad), aside, mode)
-            closed = self.segments()
-            for number in sorted({line.segment for line in bad}):
-                wrong = {line.offset for line in bad if line.segment == number}
-                path = closed.get(number, self.path)
-                part = path.with_name(f".{path.name}.repaired")
-                kept = (line.raw for line in self.lines((number, 0), number) if line.offset not in wrong and line.raw.strip())
-                (pack if path.suffix == ".gz" else _written)(kept, part, path.stat().st_mode)
-                part.replace(path)
-            return len(bad), aside
-
 
 def _blocks(file: Any) -> Iterator[bytes]:
     while block := file.read(_BLOCK):
@@ -544,7 +471,8 @@ def _split(pieces: Iterable[bytes], segment: int, at: int) -> Iterator[Line]:
         yield Line(segment, at, rest, complete=False)
 
 
-def _written(lines: Iterable[bytes], path: Path, mode: int) -> None:
+def written(lines: Iterable[bytes], path: Path, mode: int) -> None:
+    """Write lines (without their ends) as a file with these permissions; on the disk when the call returns."""
     with path.open("wb") as file:
         path.chmod(mode & 0o777)  # whoever may not read the log may not read this
         for raw in lines:

@@ -11,6 +11,7 @@ import polars as pl
 
 from aura_analytics.decisions.file.index import Index
 from aura_analytics.decisions.file.log_file import MARKS, LogFile
+from aura_analytics.decisions.file.upkeep import faults, repair
 from aura_analytics.decisions.records import DecisionLog
 from aura_analytics.decisions.tables import Conditions
 from aura_analytics.errors import Problem
@@ -86,11 +87,11 @@ class OnFile:
 
     def faults(self) -> list[Problem]:
         """Lines that are no entries."""
-        return self._file.faults(self._index.skipped())
+        return faults(self._file, self._index.skipped())
 
     def repair(self) -> tuple[int, Path | None]:
         """Set the lines that are no entries aside."""
-        found = self._file.repair()
+        found = repair(self._file)
         if found[0]:
             self._index.forget()
         return found

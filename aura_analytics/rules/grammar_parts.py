@@ -1,0 +1,55 @@
+"""Parts of a policy file: what must be known of an actor, and how long a rule must hold; and values that other parts read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from pydantic import Field, field_validator, model_validator
+
+from aura_analytics.clock import times
+from aura_analytics.errors import AuraError
+from aura_analytics.yaml_models import Strict
+
+__all__ = ["Evidence", "Persistence", "readable"]
+
+T = TypeVar("T")
+
+
+class Evidence(Strict):
+    """What must be known of an actor before any rule may speak."""
+
+    both_verdicts: bool = Field(
+        default=False,
+        description="an actor who never once issued the agreeing verdict is insufficient: one_sided; the role may not allow it",
+    )
+
+
+class Persistence(Strict):
+    """A flag needs `k` of the last `m` readings."""
+
+    k: int = Field(ge=1)
+    m: int = Field(ge=1)
+    step: str | None = Field(None, description="time between readings; default the window, so that they share no event")
+
+    @field_validator("step")
+    @classmethod
+    def _span(cls, step: str | None) -> str | None:
+        if step is not None:
+            times.parse_span(step, name="step")
+        return step
+
+    @model_validator(mode="after")
+    def _possible(self) -> Persistence:
+        if self.k > self.m:
+            raise ValueError(f"{self.k} of {self.m} readings can never happen")
+        return self
+
+
+def readable(value: T, read: Callable[[T], object]) -> T:
+    """A value that another part reads; what it says of one that it cannot read is said of the file."""
+    try:
+        read(value)
+    except AuraError as error:
+        raise ValueError(str(error)) from None
+    return value
