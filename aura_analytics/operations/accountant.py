@@ -65,9 +65,9 @@ class Accountant:
     >>> folder = tempfile.TemporaryDirectory()
     >>> ledger = aura.Ledger(f"sqlite:///{folder.name}/aura.db", mirror=False)
     >>> payload = {"model_name": "gpt", "job_id": 7, "task": {}, "model_output": {"output": "short", "confidence": 0.8}}
-    >>> Accountant(ledger).evaluate(payload)
-    {'score': 70.0, 'penalties': ['too_short'], 'confidence': 0.8, 'error_severity': 'medium', 'severity': 'medium',
-     'action': 'reputation'}
+    >>> found = Accountant(ledger).evaluate(payload)
+    >>> found["score"], found["penalties"], found["severity"], found["action"]
+    (70.0, ['too_short'], 'medium', 'reputation')
     >>> aura.standing(ledger)["reputation"].item()
     99.0
     >>> ledger.close(); folder.cleanup()
