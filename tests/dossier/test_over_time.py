@@ -12,6 +12,7 @@ import pytest
 import aura_analytics as aura
 from aura_analytics.cases import DECISIONS
 from aura_analytics.dossier.counting import beyond
+from aura_analytics.dossier.history import folded
 from aura_analytics.errors import ParameterError
 from aura_analytics.widgets import ExplorerState
 
@@ -145,8 +146,12 @@ def test_a_log_that_is_followed_says_what_a_fresh_reading_says(name: str, monkey
     from aura_analytics.dossier import state as module
 
     looked_at: list[int] = []
-    plain = module.folded
-    monkeypatch.setattr(module, "folded", lambda *given: (looked_at.append(given[1].table(DECISIONS).height), plain(*given))[1])
+
+    def watched(*given: Any) -> Any:
+        looked_at.append(given[1].table(DECISIONS).height)
+        return folded(*given)
+
+    monkeypatch.setattr(module, "folded", watched)
     rules, log = POLICIES[name], random_log(5).sort("ts")
     rng = np.random.default_rng(8)
     late = rng.random(log.height) < 0.02
