@@ -16,7 +16,7 @@ from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import extent
 from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
-from aura_analytics.clock.calendars import CalendarLike, as_calendar
+from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
 from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
@@ -34,6 +34,7 @@ __all__ = [
     "BoardOptions",
     "Count",
     "Judgement",
+    "Timing",
     "check_confidence",
     "count_of",
     "dossiers",
@@ -44,6 +45,15 @@ def check_confidence(confidence: float) -> None:
     """`ParameterError` unless it is a level."""
     if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 < confidence < 1:
         raise ParameterError(Problem("confidence is out of range", got=confidence, expected="a level in (0, 1), such as 0.95"))
+
+
+class Timing(TypedDict):
+    """How cases are timed and attributed: keywords of whatever counts them (`dossiers`, `DossierState`, `observations`)."""
+
+    attribution: cases.Attribution
+    holding: cases.Holding
+    calendar: Calendar | None
+    sla: Mapping[str, Sla] | None
 
 
 class BoardOptions(TypedDict, total=False):
@@ -217,6 +227,12 @@ class Count:
     sla: Mapping[str, Sla]
     confidence: float
     roles: Mapping[str, str]
+
+    @property
+    def timing(self) -> Timing:
+        """Attribution, holding, calendar and limits, as the caller or else the policy says."""
+        own = self.options
+        return {"attribution": own.attribution, "holding": own.holding, "calendar": own.calendar, "sla": self.sla or None}
 
     def judged(
         self, events: pl.LazyFrame, as_of: datetime | None = None, texts: Literal["all", "reasons", "none"] = "reasons"

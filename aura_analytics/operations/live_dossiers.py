@@ -129,7 +129,7 @@ class _Sums:
         state = self.kept()
         end = None if as_of is None else times.parse_as_of(as_of)
         past = end is not None and state.last is not None and end < state.last  # sums are kept as of now; the past is counted anew
-        if past or not set(policy.metrics) <= set(self._metrics):
+        if past or policy.way or not set(policy.metrics) <= set(self._metrics):
             events = self._ledger.with_decisions(self._ledger.events() if end is None else self._ledger.events(until=end))
             return dossiers(events, end, window, metrics=self._metrics, policy=policy).filter(actor=actor)
         if policy.compares_peers:

@@ -63,7 +63,8 @@ def charts_of(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame,
 
 def correlation_of(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
     """How satisfaction, speed and overrides go together."""
-    table = correlations(events, facts["end"], facts["raw_window"], calendar=facts["calendar"])
+    own = facts["options"]
+    table = correlations(events, facts["end"], facts["raw_window"], calendar=own.calendar, attribution=own.attribution)
     known = table.filter(status="ok")
     if known.is_empty():
         return []
@@ -125,7 +126,7 @@ def series_of(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFram
 
 def survival_of(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
     """How long cases stay open."""
-    built = cases.build(events, facts["end"], facts["since"], {COHORT: set()}, cases.Options(calendar=facts["calendar"]))
+    built = cases.build(events, facts["end"], facts["since"], {COHORT: set()}, facts["options"])
     followed = built.table(COHORT).filter(pl.col("elapsed").is_not_null())
     if followed.is_empty():
         return []
@@ -158,7 +159,7 @@ def _late(followed: pl.DataFrame, facts: dict[str, Any]) -> float | None:
     """Share of all cases that outlast the limit of their queue; None where it cannot be told."""
     names = ("queue", "start", "end", "elapsed", "days_off", "ended")
     pooled = followed.select(pl.col(name).implode() for name in names)
-    value, _, _ = at_limit(pooled, str, Context(facts["end"], sla=facts["sla"], calendar=facts["calendar"]))
+    value, _, _ = at_limit(pooled, str, Context(facts["end"], sla=facts["sla"], calendar=facts["options"].calendar))
     return None if math.isnan(value[0]) else float(value[0])
 
 

@@ -17,9 +17,9 @@ from aura_analytics.cases.own_events import of_actor
 from aura_analytics.charts.theme import DARK, LIGHT, variables
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
-from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.clock.sla import SlaLike
 from aura_analytics.clock.times import span_of_time
-from aura_analytics.dossier.board import count_of
+from aura_analytics.dossier.board import Count, count_of
 from aura_analytics.dossier.counting import beyond
 from aura_analytics.dossier.office import office
 from aura_analytics.dossier.series import rolling, step_and_window
@@ -91,7 +91,6 @@ def write_report(
     """
     chosen = as_policy(policy).over(window)
     other = None if compare is None else as_policy(compare).over(window)
-    sla, calendar = chosen.way.get("sla") if sla is None else sla, chosen.way.get("calendar") if calendar is None else calendar
     read = [*metrics_shown(metrics), *chosen.reads, *(() if other is None else other.reads)]
     html = _html(
         as_events(events),
@@ -130,12 +129,16 @@ def _html(
 
     options: dict[str, Any] = {"metrics": tuple(metrics.values()), "sla": sla, "calendar": calendar, "roles": roles}
     end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    board, verdicts, _ = count_of(chosen, **options).judged(lazy, end, "all")
+    count = count_of(chosen, **options)
+    board, verdicts, _ = count.judged(lazy, end, "all")
     assert verdicts is not None  # what the policies read is among the metrics
     beside = None if compare is None else count_of(compare, **options).judged(lazy, end, "all").verdicts
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
-    facts = _context(lazy, end, chosen.window, sla, calendar) | {"metrics": metrics, "beyond": beyond(board, made_up=made_up)}
-    offices = _office(office(lazy, end, chosen.window or "all", sla=sla, calendar=calendar))
+    facts = _context(lazy, end, count) | {"metrics": metrics, "beyond": beyond(board, made_up=made_up)}
+    timing = count.timing
+    offices = _office(
+        office(lazy, end, chosen.window or "all", sla=timing["sla"], calendar=timing["calendar"], holding=timing["holding"])
+    )
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in flagged_people(verdicts)[:_PAGES]]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
@@ -161,14 +164,9 @@ def _html(
     )
 
 
-def _context(
-    events: pl.LazyFrame,
-    as_of: datetime | None,
-    window: timedelta | None,
-    sla: SlaLike,
-    calendar: Calendar | None,
-) -> dict[str, Any]:
+def _context(events: pl.LazyFrame, as_of: datetime | None, count: Count) -> dict[str, Any]:
     """What the whole report is about: the window, and how much is in it."""
+    window = count.policy.window
     end = as_of or times.parse_as_of("1970-01-01")
     since = None if window is None else end - window
     inside = events.filter(pl.col("ts") <= end) if since is None else events.filter((pl.col("ts") <= end) & (pl.col("ts") > since))
@@ -182,7 +180,7 @@ def _context(
         .collect(engine="streaming")
         .row(0, named=True)
     )
-    rated = cases.build(events, end, since, {RATINGS: set()}).table(RATINGS)
+    rated = cases.build(events, end, since, {RATINGS: set()}, count.options).table(RATINGS)
     lost = int(rated["actor"].null_count())
     return {
         "end": end,
@@ -192,8 +190,8 @@ def _context(
         "cases": counted["cases"],
         "ratings": counted["ratings"],
         "unattributed": lost,
-        "sla": parse_sla(sla),
-        "calendar": calendar,
+        "sla": count.sla,
+        "options": count.options,
         "raw_window": times.window_text(window),
         "first": counted["first"],
     }
@@ -259,7 +257,8 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
     own = of_actor(until, actor).collect(engine="streaming")
     start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
     names = ["override_rate", "sat_score_mean"]
-    moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=max(start, times.parse_as_of(facts["first"])))
+    begin, whose = max(start, times.parse_as_of(facts["first"])), facts["options"].attribution
+    moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=begin, attribution=whose)
     pictures = [
         figure(
             facts["metrics"][name].title,

@@ -8,6 +8,7 @@ import pytest
 
 import aura_analytics as aura
 from aura_analytics.errors import ParameterError, RuleError
+from aura_analytics.operations.client import board_of
 from aura_analytics.widgets.explorer.state import ExplorerState
 from tests.dossier.test_office import lain, log
 
@@ -36,6 +37,19 @@ def test_every_door_counts_as_the_policy_says(tmp_path: Path) -> None:
     assert "▲" in report and "Late, from receipt" in report
     state = aura.DossierState(events, sla=LATE["sla"], calendar=LATE["calendar"], holding="holder")
     assert state.dossiers(policy=policy).equals(board)
+
+
+def test_a_ledger_is_counted_as_the_policy_says_too(tmp_path: Path) -> None:
+    events, policy = log(*lain(20, unassigned=60, whole=80)), aura.Policy({**LATE, "attribution": "all_deciders"})
+    with aura.Ledger(f"sqlite:///{tmp_path}/aura.db", mirror=False) as ledger:
+        ledger.record_events(events)
+        explorer = ExplorerState(ledger, policy)
+        explorer.pick("anne")
+        assert explorer.board["verdict"].to_list() == ["flag"]
+        assert explorer.cases("sla_breach_rate").height == explorer.board["sla_breach_rate_n"][0] == 20
+        assert aura.get_dossier("anne", policy=policy, ledger=ledger)["pip_status"] == "flag"
+        board_of(ledger).keep()  # sums of everybody, counted as always
+        assert aura.get_dossier("anne", policy=policy, ledger=ledger)["pip_status"] == "flag"
 
 
 def test_what_was_counted_otherwise_is_refused_in_words() -> None:

@@ -16,10 +16,10 @@ from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import WORK, last_work
 from aura_analytics.cases.own_events import of_actor
 from aura_analytics.clock import times
-from aura_analytics.clock.calendars import CalendarLike, as_calendar
-from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.clock.calendars import CalendarLike
+from aura_analytics.clock.sla import SlaLike
 from aura_analytics.clock.times import parse_as_of, span_of_time
-from aura_analytics.dossier.board import count_of
+from aura_analytics.dossier.board import Timing, count_of
 from aura_analytics.dossier.counting import beyond
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.dossier.state import DossierState
@@ -129,9 +129,7 @@ class ExplorerState:
         self.metrics: dict[str, Metric] = {one.name: one for one in (*metrics_shown(metrics), *self.policy.reads)}
         self.window: str = times.window_text(self.policy.window)
         self._as_of = None if as_of is None else parse_as_of(as_of)
-        own = self.policy.way
-        limits, hours = own.get("sla") if sla is None else sla, own.get("calendar") if calendar is None else calendar
-        self._timing: dict[str, Any] = {"sla": parse_sla(limits) or None, "calendar": as_calendar(hours)}
+        self._timing: Timing = count_of(self.policy, sla=sla, calendar=calendar).timing
         self._roles = as_roles(roles) or self.policy.roles
         self._lock = threading.RLock()
         self._said: pl.DataFrame | None = None
@@ -362,6 +360,8 @@ class ExplorerState:
             window=wide,
             step=step,
             end=self.as_of,
+            attribution=self._timing["attribution"],
+            holding=self._timing["holding"],
             calendar=self._timing["calendar"],
         ).filter(pl.col("actor") == self.actor)
         found = {}

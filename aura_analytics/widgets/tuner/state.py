@@ -14,10 +14,10 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.cases.extent import last_work
-from aura_analytics.clock.calendars import CalendarLike, as_calendar
-from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.clock.calendars import CalendarLike
+from aura_analytics.clock.sla import SlaLike
 from aura_analytics.clock.times import parse_as_of, parse_span
-from aura_analytics.dossier.board import dossiers
+from aura_analytics.dossier.board import count_of, dossiers
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.units import unit_of
@@ -107,11 +107,9 @@ class TunerState:
             scenario = opened.run.scenario if scenario is None else scenario
         self._origin = opened.origin
         self._events = None if "as_of" in opened.events.collect_schema() else opened.events
-        own = self.saved.way
-        sla, calendar = own.get("sla") if sla is None else sla, own.get("calendar") if calendar is None else calendar
+        timing = count_of(self.saved, sla=sla, calendar=calendar).timing
         self._options: dict[str, Any] = {
-            "sla": parse_sla(sla) or None,
-            "calendar": as_calendar(calendar),
+            **timing,
             "roles": as_roles(roles) or self.saved.roles,
         }
         self._boards: dict[tuple[str | None, int], Board] = {}
@@ -133,7 +131,7 @@ class TunerState:
             if self._as_of is None:
                 raise ParameterError(Problem("there are no events to tune on"))
             late = [one.name for one in self.saved.reads if one.needs_sla]
-            if late and sla is None:
+            if late and timing["sla"] is None:
                 raise ParameterError(
                     Problem(f"the policy reads {', '.join(late)}, and no limit is given", next="say sla='48h', for instance")
                 )
