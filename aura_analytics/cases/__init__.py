@@ -12,9 +12,9 @@ from aura_analytics.cases.facts import (
     HELD,
     OPEN,
     OUTCOMES,
-    PARTS,
     RATINGS,
     RECEIVED,
+    WHOLE_CASE,
 )
 from aura_analytics.cases.options import Attribution, Holding, Options
 from aura_analytics.cases.window import Window, build
@@ -30,9 +30,9 @@ __all__ = [
     "HELD",
     "OPEN",
     "OUTCOMES",
-    "PARTS",
     "RATINGS",
     "RECEIVED",
+    "WHOLE_CASE",
     "Attribution",
     "Fact",
     "Facts",

@@ -10,7 +10,7 @@ from aura_analytics.cases.handled import HANDLED
 from aura_analytics.cases.open import OPEN
 from aura_analytics.cases.outcomes import OUTCOMES
 from aura_analytics.cases.ratings import RATINGS
-from aura_analytics.cases.receipt import HELD, PARTS, RECEIVED
+from aura_analytics.cases.receipt import HELD, RECEIVED, WHOLE_CASE
 
 __all__ = [
     "COHORT",
@@ -23,9 +23,9 @@ __all__ = [
     "HELD",
     "OPEN",
     "OUTCOMES",
-    "PARTS",
     "RATINGS",
     "RECEIVED",
+    "WHOLE_CASE",
 ]
 
 FACTS: tuple[Fact, ...] = (DECISIONS, HANDLED, OPEN, RATINGS, EVALUATIONS, OUTCOMES, COHORT, RECEIVED, HELD, HAND_OVERS, FORECASTS)

@@ -17,6 +17,7 @@ import polars as pl
 from aura_analytics.cases import spells
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.options import Options
+from aura_analytics.cases.window import case_hash
 
 __all__ = ["follow"]
 
@@ -41,9 +42,10 @@ def _with_queue(followed: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
     """Cases that only their opening gives a queue have it."""
     if "queue" not in followed.columns or not followed["queue"].null_count():
         return followed
-    case_hash = pl.col("case_id").hash(11).alias("h")
     told = past.filter((pl.col("type") == "OPENED") & pl.col("case_id").is_not_null() & pl.col("queue").is_not_null())
-    first = collect(told.select(case_hash, "ts", pl.col("queue").alias("opened_in")).sort("ts").unique("h", keep="first"))
+    first = collect(
+        told.select(case_hash(), "ts", pl.col("queue").alias("opened_in")).sort("ts", "opened_in").unique("h", keep="first")
+    )
     if first.is_empty():
         return followed
     joined = followed.join(first.select("h", "opened_in"), on="h", how="left", maintain_order="left")

@@ -14,6 +14,7 @@ import polars as pl
 
 from aura_analytics.cases import spells
 from aura_analytics.cases.base import Fact
+from aura_analytics.cases.cohort import COHORT
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import WORK
 from aura_analytics.cases.options import Options
@@ -21,18 +22,11 @@ from aura_analytics.cases.own_events import named_cases
 from aura_analytics.cases.window import Window
 from aura_analytics.events import EVENT_TYPES, RECORD_TYPES, SCHEMA
 
-__all__ = ["HELD", "PARTS", "RECEIVED", "Held", "Received", "received"]
+__all__ = ["HELD", "RECEIVED", "WHOLE_CASE", "Held", "Received", "received"]
 
-PARTS = 1_000_000_000  # of which a whole case has so many
+WHOLE_CASE = 1_000_000_000  # of which a whole case has so many
 _TYPES = tuple(name for name in EVENT_TYPES if name not in RECORD_TYPES)
-_CLOCK: dict[str, pl.DataType] = {
-    "queue": pl.String(),
-    "start": pl.Int64(),
-    "end": pl.Int64(),
-    "elapsed": pl.Int64(),
-    "days_off": pl.Int64(),
-    "ended": pl.Boolean(),
-}
+_CLOCK = {name: dtype for name, dtype in COHORT.schema.items() if name != "actor"}  # the same columns, on another clock
 _WHO: dict[str, pl.DataType] = {"actor": pl.String(), "actor_kind": SCHEMA["actor_kind"]}
 
 
@@ -137,7 +131,7 @@ class Held(Received):
         joined = held.filter(pl.col("actor").is_not_null()).join(cases, on="h")
         whole = pl.max_horizontal("elapsed", pl.col("held").sum().over("h"))
         share = pl.when(whole > 0).then(pl.col("held") / whole).otherwise(1 / pl.len().over("h"))
-        return joined.with_columns(weight=(share * PARTS).round().cast(pl.Int64)).sort("actor", "h")
+        return joined.with_columns(weight=(share * WHOLE_CASE).round().cast(pl.Int64)).sort("actor", "h")
 
 
 RECEIVED = Received("received", {**_WHO, **_CLOCK}, _TYPES)

@@ -31,11 +31,10 @@ from aura_analytics.cases import COHORT, HAND_OVERS, HELD, RECEIVED
 from aura_analytics.metrics.kinds.base import OFFICERS
 from aura_analytics.metrics.kinds.count import Count
 from aura_analytics.metrics.kinds.shared import SharedSurvival
-from aura_analytics.metrics.kinds.survival import Survival
+from aura_analytics.metrics.kinds.survival import PARTS_OF_A_CLOCK, Survival
 
 __all__ = ["handed_on", "receipt_breach_rate", "shared_breach_rate", "sla_breach_rate"]
 
-_CLOCK = ("queue", "start", "end", "elapsed", "days_off", "ended")
 
 sla_breach_rate: Survival = Survival(
     name="sla_breach_rate",
@@ -45,7 +44,7 @@ sla_breach_rate: Survival = Survival(
     high=1,
     direction="lower",
     fact=COHORT,
-    needs=_CLOCK,
+    needs=PARTS_OF_A_CLOCK,
     short="Breach %",
     people_board=4,
     measure="Look at the cases that breached: was it workload, or the order of work?",
@@ -59,7 +58,7 @@ receipt_breach_rate: Survival = Survival(
     high=1,
     direction="lower",
     fact=RECEIVED,
-    needs=_CLOCK,
+    needs=PARTS_OF_A_CLOCK,
     by_default=False,
     measure="Look at how long these cases lay before anybody was given them.",
 )
@@ -72,7 +71,7 @@ shared_breach_rate: SharedSurvival = SharedSurvival(
     high=1,
     direction="lower",
     fact=HELD,
-    needs=(*_CLOCK, "weight"),
+    needs=(*PARTS_OF_A_CLOCK, "weight"),
     short="Own part %",
     people_board=5,
     by_default=False,

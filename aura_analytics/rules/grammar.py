@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from datetime import timedelta
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import (
     ConfigDict,
@@ -32,7 +32,7 @@ from aura_analytics.metrics.catalogue import METRICS
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules.comparisons import OPERATORS, Operator
 from aura_analytics.rules.comparisons.peers import PeerRate
-from aura_analytics.rules.grammar_parts import Evidence, Persistence, readable
+from aura_analytics.rules.grammar_parts import Evidence, Persistence, Way, readable
 from aura_analytics.yaml_models import Strict
 
 __all__ = [
@@ -280,10 +280,10 @@ class PolicyFile(_Strict):
         return readable(calendar, as_calendar)
 
     @property
-    def way(self) -> dict[str, Any]:
-        """How it wants boards to be counted, besides their window: keywords of `dossiers`, those that it says."""
+    def way(self) -> Way:
+        """How it wants boards to be counted, besides their window."""
         said = {"sla": self.sla, "calendar": self.calendar, "attribution": self.attribution, "holding": self.holding}
-        return {name: value for name, value in said.items() if value is not None}
+        return cast("Way", {name: value for name, value in said.items() if value is not None})
 
     @property
     def span(self) -> timedelta | None:

@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import Field, field_validator, model_validator
+from typing_extensions import TypedDict
 
+from aura_analytics.cases import Attribution, Holding
 from aura_analytics.clock import times
 from aura_analytics.errors import AuraError
 from aura_analytics.yaml_models import Strict
 
-__all__ = ["Evidence", "Persistence", "readable"]
+__all__ = ["Evidence", "Persistence", "Way", "readable"]
 
 T = TypeVar("T")
+
+
+class Way(TypedDict, total=False):
+    """How a policy wants boards to be counted, as far as it says: keywords of `dossiers`."""
+
+    sla: str | dict[str, str]
+    calendar: dict[str, Any]
+    attribution: Attribution
+    holding: Holding
 
 
 class Evidence(Strict):

@@ -23,6 +23,7 @@ from aura_analytics.rules.case_tests import PolicyReport, case_board
 from aura_analytics.rules.comparisons.peers import PeerRate
 from aura_analytics.rules.counted import board_problems
 from aura_analytics.rules.grammar import Leaf, PolicyFile, comparisons
+from aura_analytics.rules.grammar_parts import Way
 from aura_analytics.rules.numbers import Board
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.problems import problems_in_policy
@@ -148,7 +149,7 @@ class Policy:
         return [leaf for condition in conditions for leaf in comparisons(condition)]
 
     @property
-    def way(self) -> dict[str, Any]:
+    def way(self) -> Way:
         """How it wants boards to be counted: `sla`, `calendar`, `attribution`, `holding`, as far as it says."""
         return self.spec.way
 

@@ -8,10 +8,10 @@ of a case's history are counted from the events.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import polars as pl
@@ -26,6 +26,7 @@ from aura_analytics.dossier.sums import RunningSums
 from aura_analytics.events import SCHEMA
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.rules.grammar_parts import Way
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.simulation.emission import Emitter, score_place, scores
 from aura_analytics.simulation.worktime import DAY
@@ -58,16 +59,16 @@ class Readings(Protocol):
         """
 
 
-_AS_ALWAYS: Mapping[str, Any] = {}
+_AS_ALWAYS: Way = {}
 
 
-def readings(world: World, metrics: Iterable[str | Metric], window: str | None, way: Mapping[str, Any] = _AS_ALWAYS) -> Readings:
+def readings(world: World, metrics: Iterable[str | Metric], window: str | None, way: Way = _AS_ALWAYS) -> Readings:
     """The quickest way to read some metrics in a world, counted as a policy wants it (`Policy.way`)."""
     chosen = metrics_named(metrics)
     return _Direct(world, chosen, window) if is_direct(chosen, way) else _FromLog(world, chosen, window, way)
 
 
-def is_direct(metrics: Iterable[str | Metric], way: Mapping[str, Any] = _AS_ALWAYS) -> bool:
+def is_direct(metrics: Iterable[str | Metric], way: Way = _AS_ALWAYS) -> bool:
     """Whether metrics are read without the events, and several worlds at once."""
     chosen = metrics_named(metrics)
     if way:
@@ -198,7 +199,7 @@ class _Direct:
 class _FromLog:
     """Readings from the events, as of a real log."""
 
-    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str | None, way: Mapping[str, Any]) -> None:
+    def __init__(self, world: World, metrics: tuple[Metric, ...], window: str | None, way: Way) -> None:
         if world.replications > 1:
             raise ValueError("these metrics are read one world at a time")
         self._world, self._window = world, window

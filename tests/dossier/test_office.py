@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 import aura_analytics as aura
-from aura_analytics.cases import PARTS, Options, Window
+from aura_analytics.cases import WHOLE_CASE, Options, Window
 from aura_analytics.cases.receipt import HELD, RECEIVED
 from aura_analytics.clock.sla import parse_sla
 from aura_analytics.dossier.counting import beyond
@@ -176,9 +176,9 @@ def test_the_clock_from_receipt_is_that_of_a_slow_reading(seed: int) -> None:
         case = slow[row["case_id"]]
         if case["given"] and case["hours"]:
             expected = case["held"].get(row["actor"], 0.0) / case["hours"]
-            assert row["weight"] / PARTS == pytest.approx(expected, abs=2e-9), (row, case)
+            assert row["weight"] / WHOLE_CASE == pytest.approx(expected, abs=2e-9), (row, case)
     # nobody's part and everybody's make the whole
-    assert max(parts.group_by("case_id").agg(pl.col("weight").sum())["weight"].to_list()) <= PARTS + 4
+    assert max(parts.group_by("case_id").agg(pl.col("weight").sum())["weight"].to_list()) <= WHOLE_CASE + 4
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
-from aura_analytics.cases import PARTS
+from aura_analytics.cases import WHOLE_CASE
 from aura_analytics.events import SCHEMA
 from aura_analytics.metrics.kinds.base import Context
 from aura_analytics.metrics.kinds.survival import PARTS_OF_A_CLOCK, Curves, Survival, curves_of, exploded, survival_at_limit
@@ -35,7 +35,7 @@ class SharedSurvival(Survival):
     def _at_limit(self, sums: pl.DataFrame, context: Context) -> tuple[Floats, Floats, Floats]:
         curves = curves_of(sums, self.part, context)
         late, n, effective = survival_at_limit(curves)
-        parts = exploded(sums[self.part("weight")]).to_numpy()[curves.case] / PARTS
+        parts = exploded(sums[self.part("weight")]).to_numpy()[curves.case] / WHOLE_CASE
         own = np.bincount(curves.owner, weights=parts * chances(curves), minlength=curves.size)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(np.isnan(late), np.nan, np.clip(own / n, 0, 1)), n, effective
@@ -46,7 +46,7 @@ class SharedSurvival(Survival):
         curves = curves_of(table.select(pl.col(name).implode() for name in names), str, context)
         late = np.full(table.height, np.nan)
         late[curves.case] = chances(curves)
-        own = pl.Series(late, nan_to_null=True) * (table["weight"] / PARTS)
+        own = pl.Series(late, nan_to_null=True) * (table["weight"] / WHOLE_CASE)
         return table.with_columns(ts=pl.col("start").cast(SCHEMA["ts"]), value=own).filter(pl.col("value").is_not_null())
 
     @property
