@@ -56,6 +56,22 @@ def test_dossiers_as_json_and_as_files(demo: tuple[Path, str], tmp_path: Path) -
     assert pl.read_parquet(tmp_path / "board.parquet").height == len(rows)
 
 
+def test_the_office_and_correlations_say_what_python_says(demo: tuple[Path, str], tmp_path: Path) -> None:
+    path = demo[0] / "aura-demo/events.parquet"
+    events = aura.read_events(path)
+    rows = json.loads(run("office", path, "--sla", "24h", "--json", cwd=tmp_path).stdout)
+    for row, same in zip(rows, aura.office(events, sla="24h").iter_rows(named=True), strict=True):
+        names = ("queue", "received", "open_cases", "unassigned", "receipt_breach_rate", "sla_breach_rate_hi")
+        assert {name: row[name] for name in names} == {name: same[name] for name in names}
+    shown = run("office", path, "--sla", "24h", "--sla", "firstdraw=2h", cwd=tmp_path).stdout
+    assert "the office" in shown and "did you mean 'first_draw'?" in shown
+    assert max(len(line) for line in shown.splitlines()[:8]) <= 80
+    found = json.loads(run("correlations", path, "--json", cwd=tmp_path).stdout)
+    assert [row["correlation"] for row in found] == aura.correlations(events)["correlation"].to_list()
+    assert "Rank correlations" in run("correlations", path, "--out", "c.csv", cwd=tmp_path).stdout
+    assert pl.read_csv(tmp_path / "c.csv").height == 6
+
+
 def test_import_and_report(fixtures: Path, tmp_path: Path) -> None:
     arguments: list[str | Path] = [
         "import",
