@@ -221,7 +221,5 @@ def metrics_named(chosen: MetricsLike) -> tuple[Metric, ...]:
 
 
 def metrics_shown(chosen: MetricsLike = None) -> tuple[Metric, ...]:
-    """As `metrics_named`; for None also those that say that they stand on a board of people or of machines: what a view shows."""
-    if chosen is not None:
-        return METRICS.named(chosen)
-    return tuple(one for one in METRICS.values() if one.by_default or (one.people_board, one.machine_board) != (None, None))
+    """As `metrics_named`; for None all of the catalogue: a view shows what is known."""
+    return tuple(METRICS.values()) if chosen is None else METRICS.named(chosen)

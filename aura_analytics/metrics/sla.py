@@ -72,8 +72,6 @@ shared_breach_rate: SharedSurvival = SharedSurvival(
     direction="lower",
     fact=HELD,
     needs=(*PARTS_OF_A_CLOCK, "weight"),
-    short="Own part %",
-    people_board=5,
     by_default=False,
     measure="Look at the cases that breached: who held them for how long, and why were they handed on?",
 )
