@@ -192,7 +192,7 @@ class DossierState:
                 next="aura.dossiers(events, as_of) looks back",
             )
             raise ParameterError(problem)
-        moment = end if end is not None else datetime.min
+        moment = end if end is not None else times.from_epoch_micros(0)
         since = None if judged.window is None or end is None else end - judged.window
         context = Context(moment, self._confidence, self._sla, self._options.calendar)
         groups = grouped(self._metrics)

@@ -210,6 +210,13 @@ def test_the_state_says_the_same() -> None:
     assert state.dossiers().equals(aura.dossiers(events, sla="48h", metrics=CLOCKS))
 
 
+def test_a_state_of_nothing_yet_has_an_empty_board() -> None:
+    state = aura.DossierState(aura.events.empty(), sla="48h", metrics=[*CLOCKS, "calibration_gap"])
+    assert state.dossiers().is_empty() and aura.office(aura.events.empty(), sla="48h")["received"].to_list() == [0]
+    state.append(log(*lain()))
+    assert state.dossiers()["receipt_breach_rate"].to_list() == [1.0]
+
+
 def test_policies_read_the_citizens_clock(tmp_path: Path) -> None:
     path = tmp_path / "late.yaml"
     path.write_text(
