@@ -96,10 +96,14 @@ class Ledger(Feed, Queries, Evidence):
         if isinstance(wait, bool) or not isinstance(wait, (int, float)) or not 0 <= wait <= 86_400:
             raise ParameterError(Problem("timeout is out of range", got=wait, expected="seconds, at least 0"))
         self._engines = Engines(ledger_address(settings.ledger_url() if url is None else url), wait, synchronous)
-        schema.ensure(self._engines, create=create)
-        self._engines.check_file()
-        folder = self._mirror_folder(mirror)
-        self._mirror = None if folder is None else Mirror(self._engines, folder, wait)
+        try:
+            schema.ensure(self._engines, create=create)
+            self._engines.check_file()
+            folder = self._mirror_folder(mirror)
+            self._mirror = None if folder is None else Mirror(self._engines, folder, wait)
+        except BaseException:
+            self._engines.close()  # no connection stays behind of a ledger that cannot be opened
+            raise
         self._begin_feed()
 
     def _mirror_folder(self, given: str | Path | Literal[False] | None) -> Path | None:

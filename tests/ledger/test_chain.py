@@ -6,6 +6,7 @@ import hashlib
 import json
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ def change(filled: Ledger, url: str) -> Callable[..., None]:
     """Run SQL on the database as somebody would who may write it."""
 
     def run(*statements: str, **values: Any) -> None:
-        with Engines(ledger_address(url), 5, "FULL").writer.begin() as connection:
+        with closing(Engines(ledger_address(url), 5, "FULL")) as engines, engines.writer.begin() as connection:
             for statement in statements:
                 names = {name: value for name, value in values.items() if f":{name}" in statement}
                 connection.execute(text(statement), names)
