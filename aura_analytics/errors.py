@@ -16,6 +16,7 @@
     │   ├── LedgerSchemaError      not a ledger, or one of another version of the library
     │   └── LedgerDamagedError     the file is damaged
     ├── FileMissingError           (FileNotFoundError)
+    ├── OutputError                (OSError)         a file cannot be written: the disk is full, the folder read-only
     ├── RoutingError               (LookupError)     nobody is left who may do a task
     └── ContractError              (AssertionError)  a metric that breaks its contract (`aura_analytics.checks`)
 
@@ -42,6 +43,7 @@ __all__ = [
     "LedgerSchemaError",
     "LedgerUnavailableError",
     "MappingError",
+    "OutputError",
     "ParameterError",
     "Problem",
     "RoutingError",
@@ -169,6 +171,10 @@ class LedgerDamagedError(LedgerError):
 
 class FileMissingError(AuraError, FileNotFoundError):
     """A file that was named does not exist."""
+
+
+class OutputError(AuraError, OSError):
+    """A file cannot be written: the disk is full, the folder read-only. What was there is as it was."""
 
 
 class RoutingError(AuraError, LookupError):

@@ -6,16 +6,19 @@ variable               default                  meaning
 `AURA_LEDGER`          `sqlite:///aura.db`      the ledger that `record_event` and `get_dossier` use
 `AURA_LEDGER_TIMEOUT`  `30`                     seconds to wait for another writer
 `AURA_MIRROR`          beside the SQLite file   folder of the Parquet mirror; `off` does without
+`AURA_FILE_MODE`       `600`                    who may read the files that are written, as octal digits
+`AURA_REGISTRY`        none                     file of the people who may sign HR actions
 =====================  =======================  ==============================================================
 """
 
 from __future__ import annotations
 
 import os
+import re
 
 from aura_analytics.errors import ParameterError, Problem
 
-__all__ = ["ledger_timeout", "ledger_url", "mirror_folder"]
+__all__ = ["file_mode", "ledger_timeout", "ledger_url", "mirror_folder", "registry_file"]
 
 
 def ledger_url() -> str:
@@ -38,3 +41,16 @@ def ledger_timeout() -> float:
 def mirror_folder() -> str | None:
     """Folder of the mirror, `off`, or None for the default place."""
     return os.environ.get("AURA_MIRROR") or None
+
+
+def registry_file() -> str | None:
+    """File of the people who may sign; None without one."""
+    return os.environ.get("AURA_REGISTRY") or None
+
+
+def file_mode() -> int:
+    """Mode of new files: their owner's alone unless `AURA_FILE_MODE` says more."""
+    text = os.environ.get("AURA_FILE_MODE") or "600"
+    if not re.fullmatch(r"0?[0-7]{3}", text) or int(text, 8) & 0o600 != 0o600:
+        raise ParameterError(Problem("AURA_FILE_MODE cannot be read", got=text, expected="octal digits such as 640, 600 at least"))
+    return int(text, 8)

@@ -11,8 +11,8 @@ ROOT = Path(__file__).parent.parent / "aura_analytics"
 # from the ground up; what stands on one line knows nothing of its neighbours
 FLOORS = (
     ("errors", "extensions", "version"),
-    ("texts", "yaml_text"),
-    ("clock", "settings", "statistics", "yaml_models"),
+    ("settings", "texts", "yaml_text"),
+    ("clock", "outputs", "statistics", "yaml_models"),
     ("events", "learning"),
     ("cases", "io"),
     ("ledger", "metrics"),

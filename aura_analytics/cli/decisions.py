@@ -206,8 +206,6 @@ def export(
     if out.suffix == ".parquet":
         from aura_analytics.io.writing import write_events
 
-        if out.exists():
-            raise ParameterError(Problem("the file exists already", got=str(out), next="choose another name"))
         table = log.to_events()
         write_events(table, out)
         count, what = table.height, "events"

@@ -31,6 +31,7 @@ def demo(
         from aura_analytics.dossier.board import dossiers
         from aura_analytics.io.writing import write_events
         from aura_analytics.metrics.catalogue import metrics_shown
+        from aura_analytics.outputs import written
         from aura_analytics.report.page import write_report
         from aura_analytics.simulation.run import simulate
 
@@ -38,9 +39,11 @@ def demo(
         run = simulate(scenario, seed, days=days)
         log = run.events
         bar.update(task, advance=1, description="recording")
+        again = (out / "aura.db").exists()  # the files beside it are then an earlier demo's
         ledger = _recorded(log, out)
-        path = write_events(log, out / "events.parquet")
-        run.truth.cases.write_parquet(out / "truth.parquet")
+        path = write_events(log, out / "events.parquet", overwrite=again)
+        with written(out / "truth.parquet", overwrite=again) as part:
+            run.truth.cases.write_parquet(part)
         bar.update(task, advance=1, description="dossiers")
         board = dossiers(log, metrics=metrics_shown(), sla="24h")
         bar.update(task, advance=1, description="report")
@@ -79,7 +82,7 @@ def _recorded(log: pl.DataFrame, folder: Path) -> Any:
     try:
         if held and ledger.event(log["event_id"][0]) is None:
             raise ParameterError(problem)
-        ledger.record_events(log)
+        ledger.record_events(log, door="import")
     except ConflictError:
         raise ParameterError(problem) from None
     return ledger

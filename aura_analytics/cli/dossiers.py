@@ -12,6 +12,7 @@ from aura_analytics.cli.inputs import (
     AsOf,
     CalendarOption,
     Events,
+    Force,
     Out,
     PolicyName,
     Quarantine,
@@ -42,6 +43,7 @@ def dossiers_(
     ] = None,
     holding: Annotated[str | None, typer.Option(help="closer or holder.", show_default="closer")] = None,
     out: Out = None,
+    force: Force = False,
     quarantine: Quarantine = None,
     as_json: Json = False,
 ) -> None:
@@ -80,7 +82,7 @@ def dossiers_(
             raise ParameterError(problem)
         board = board.filter(pl.col("actor").is_in(actor))
     if out is not None:
-        write_table(board, out)
+        write_table(board, out, overwrite=force)
     if as_json:
         print_json(board.to_dicts())
     else:
@@ -97,6 +99,7 @@ def office(
     calendar: CalendarOption = None,
     holding: Annotated[str, typer.Option(help="closer or holder.")] = "closer",
     out: Out = None,
+    force: Force = False,
     quarantine: Quarantine = None,
     as_json: Json = False,
 ) -> None:
@@ -111,7 +114,7 @@ def office(
         board = offices.office(load_events(events, quarantine), as_of, window, **options)
         bar.update(task, advance=1)
     if out is not None:
-        write_table(board, out)
+        write_table(board, out, overwrite=force)
     if as_json:
         print_json(board.to_dicts())
     else:
@@ -126,6 +129,7 @@ def correlations_(
     window: Window = None,
     calendar: CalendarOption = None,
     out: Out = None,
+    force: Force = False,
     quarantine: Quarantine = None,
     as_json: Json = False,
 ) -> None:
@@ -138,7 +142,7 @@ def correlations_(
 
     found = correlations(load_events(events, quarantine), as_of, window, calendar=calendar)
     if out is not None:
-        write_table(found, out)
+        write_table(found, out, overwrite=force)
     if as_json:
         print_json(found.to_dicts())
         return
@@ -157,6 +161,7 @@ def correlations_(
 def report(
     events: Events,
     out: Annotated[Path, typer.Option(help="HTML file to write.")] = Path("report.html"),
+    force: Force = False,
     as_of: AsOf = None,
     window: Window = None,
     sla: SlaOption = None,
@@ -189,6 +194,7 @@ def report(
             roles=roles,
             title=title,
             source=name_of(events),
+            overwrite=force,
         )
         bar.update(task, advance=1)
     if as_json:

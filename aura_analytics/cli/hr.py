@@ -12,6 +12,7 @@ import typer
 from aura_analytics.cli.inputs import LedgerUrl, PolicyName, is_ledger, load_events, opened
 from aura_analytics.cli.output import Json, print_json
 from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.hr.signing import operating_user
 
 if TYPE_CHECKING:
     import polars as pl
@@ -121,8 +122,34 @@ def _show_action(row: dict[str, Any]) -> None:
         )
 
 
+@hr_app.command("faults")
+def faults_(
+    as_of: Annotated[str | None, typer.Option(help="Moment up to which actions are looked at, ISO 8601.")] = None,
+    ledger: LedgerUrl = None,
+    as_json: Json = False,
+) -> None:
+    """HR actions that do not count, and why: recorded past the desk, unsigned, signed in one's own matter, answering nothing."""
+    rows = _desk(ledger).faults(as_of)
+    if as_json:
+        print_json(rows.to_dicts())
+        return
+    for row in rows.iter_rows(named=True):
+        typer.echo(f"{row['ts']:%Y-%m-%d %H:%M}  {row['actor']}: {row['action'] or 'no action'}: {row['fault']}")
+        typer.echo(f"  name: {row['event_id']}")
+    if rows.is_empty():
+        typer.echo("none")
+
+
 def _answered(name: str, *, as_json: bool) -> None:
     print_json({"stored_id": name}) if as_json else typer.echo(name)
+
+
+def _unproven(desk: HRDesk) -> None:
+    if not desk.proven:
+        typer.echo(
+            f"names are not proven: recorded as given, beside the account {operating_user()!r}; AURA_REGISTRY names who may sign",
+            err=True,
+        )
 
 
 def _signing(call: str, says: str) -> None:
@@ -135,7 +162,9 @@ def _signing(call: str, says: str) -> None:
         ledger: LedgerUrl = None,
         as_json: Json = False,
     ) -> None:
-        _answered(getattr(_desk(ledger), call)(name, approver, reason), as_json=as_json)
+        desk = _desk(ledger)
+        _unproven(desk)
+        _answered(getattr(desk, call)(name, approver, reason), as_json=as_json)
 
     hr_app.command(call, help=says)(command)
 
@@ -173,6 +202,7 @@ def close_(
 ) -> None:
     """Close (or reopen) a case, or close an improvement plan."""
     desk = _desk(ledger)
+    _unproven(desk)
     rows = desk.actions()
     kind = dict(rows.select("event_id", "action").rows()).get(name)
     call = desk.reopen_case if reopen else desk.close_plan if kind == "plan_opened" else desk.close_case
@@ -188,13 +218,13 @@ def ladder(
     as_json: Json = False,
 ) -> None:
     """Say who would be promoted, demoted or reinstated; nothing is done without --apply."""
-    from aura_analytics.hr import Ladder
+    from aura_analytics.hr import HRDesk, Ladder
 
     chosen = Ladder.from_yaml(file)
     store = opened(ledger)
     moment = as_of or datetime.now(timezone.utc)
-    board = chosen.evaluate(store.lazy(), moment)
-    stored = store.record_events(chosen.drafts(store.lazy(), moment, ts=datetime.now(timezone.utc))) if apply else 0
+    board = chosen.evaluate(store, moment)
+    stored = HRDesk(store).record(chosen.drafts(store, moment, ts=datetime.now(timezone.utc))) if apply else 0
     if as_json:
         print_json({"moves": board.to_dicts(), "recorded": stored})
         return
@@ -213,6 +243,9 @@ def plan(
     open_: Annotated[
         bool, typer.Option("--open", help="Record it in the ledger; for a person a proposal that somebody signs.")
     ] = False,
+    by: Annotated[
+        str | None, typer.Option(help="Who asks for it, and cannot sign it; default the account of the operating system.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Draft an improvement plan from the verdict on an actor, with its evidence, goals and exit criterion."""
@@ -226,7 +259,7 @@ def plan(
     made = draft_plan(table, actor, policy, as_of=as_of, days=days)
     if out is not None:
         made.write(out)
-    name = made.open(HRDesk(opened(source))) if open_ else None
+    name = made.open(HRDesk(opened(source)), by=by or operating_user()) if open_ else None
     if as_json:
         print_json({**made.to_dict(), "action": name})
         return

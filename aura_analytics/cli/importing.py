@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from aura_analytics.cli.inputs import Quarantine
+from aura_analytics.cli.inputs import Force, Quarantine
 from aura_analytics.cli.output import Json, print_json, progress
-from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.outputs import free_to_write
 
 __all__ = ["import_"]
 
@@ -21,7 +21,7 @@ def import_(
     mapping: Annotated[Path, typer.Option(help="Mapping file (YAML).", show_default=False)],
     out: Annotated[Path, typer.Option(help="Events to write: .parquet, .jsonl or .csv.", show_default=False)],
     quarantine: Quarantine = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace an existing file.")] = False,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Turn a foreign log into events, by a mapping."""
@@ -30,14 +30,13 @@ def import_(
     from aura_analytics.io.writing import write_events
 
     readers().of(out, events=True)
-    if out.exists() and not force:
-        raise ParameterError(Problem("the file exists already", got=str(out), next="choose another name, or --force"))
+    free_to_write(out, overwrite=force)
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"importing {Path(log).name}", total=2)
         table, report = import_log_report(log, mapping)
         report.set_aside(log, quarantine)
         bar.update(task, advance=1, description=f"writing {out.name}")
-        write_events(table, out)
+        write_events(table, out, overwrite=force)
         bar.update(task, advance=1)
     if as_json:
         print_json(

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aura_analytics.outputs import free_to_write
+
 if TYPE_CHECKING:
     import polars as pl
 
@@ -18,6 +20,7 @@ __all__ = [
     "AsOf",
     "CalendarOption",
     "Events",
+    "Force",
     "LedgerUrl",
     "Out",
     "PolicyName",
@@ -54,6 +57,7 @@ Quarantine = Annotated[
     Path | None, typer.Option(help="File for lines and rows that break the contract; without it they are an error.")
 ]
 Actor = Annotated[list[str] | None, typer.Option(help="Only this actor; repeatable.")]
+Force = Annotated[bool, typer.Option("--force", help="Replace a file that is there; a ledger never is.")]
 Out = Annotated[Path | None, typer.Option(help="Write the dossiers as .parquet, .csv or .jsonl too.")]
 Url = Annotated[str | None, typer.Argument(metavar="LEDGER", help=LEDGER_HELP, show_default=False)]
 LedgerUrl = Annotated[str | None, typer.Option("--ledger", help="Ledger; default AURA_LEDGER, else aura.db here.")]
@@ -109,8 +113,4 @@ def unused(path: Path | None) -> Path | None:
     ParameterError
         If it is.
     """
-    from aura_analytics.errors import ParameterError, Problem
-
-    if path is not None and path.exists():
-        raise ParameterError(Problem("the file exists already", got=str(path), next="choose another name"))
-    return path
+    return path if path is None else free_to_write(path)

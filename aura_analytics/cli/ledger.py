@@ -33,6 +33,9 @@ def record(
     quarantine: Annotated[
         Path | None, typer.Option(help="File for lines and rows of a file that break the contract; without it they are an error.")
     ] = None,
+    hr_import: Annotated[
+        bool, typer.Option("--hr-import", help="HR actions among them are those of another HR system, and count; else they do not.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Record events in a ledger, which is made if it does not exist.
@@ -48,7 +51,9 @@ def record(
         store = opened(ledger, create=True)
         if isinstance(given, list):  # so that the answer can say which
             given = [{"event_id": uuid.uuid4().hex, **event} for event in given]
-        done = store.record_events_report(given, on_conflict="skip" if skip_conflicts else "raise")
+        done = store.record_events_report(
+            given, on_conflict="skip" if skip_conflicts else "raise", door="import" if hr_import else "told"
+        )
         bar.update(task, advance=1)
     ids = [str(event["event_id"]) for event in given] if isinstance(given, list) else []
     _account(store, done, ids, as_json=as_json)
@@ -86,11 +91,15 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _account(store: Ledger, done: Recorded, ids: list[str], *, as_json: bool) -> None:
     if as_json:
         conflicts = [str(problem) for problem in done.conflicts]
-        print_json({"ledger": store.url, "stored": done.stored, "duplicates": done.duplicates, "conflicts": conflicts, "ids": ids})
+        counts = {"stored": done.stored, "duplicates": done.duplicates, "told": done.told}
+        print_json({"ledger": store.url, **counts, "conflicts": conflicts, "ids": ids})
         return
     known = f", {done.duplicates:,} known already" if done.duplicates else ""
     name = f" (id {ids[0]})" if len(ids) == 1 else ""
     typer.echo(f"{done.stored:,} recorded{name}{known} in {store.url}")
+    if done.told:
+        text = "HR action came as an event and moves nobody" if done.told == 1 else "HR actions came as events and move nobody"
+        typer.echo(f"{done.told:,} {text} (aura hr faults); --hr-import brings over those of another HR system", err=True)
     for problem in done.conflicts:
         typer.echo(f"not recorded: {problem}", err=True)
 

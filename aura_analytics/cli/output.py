@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.outputs import same_header, written
 
 if TYPE_CHECKING:
     import polars as pl
@@ -47,32 +48,55 @@ def print_json(value: Any) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False))
 
 
+def _keys(path: Path) -> list[str]:
+    """Keys of the first record of a file of JSON Lines."""
+    with path.open(encoding="utf-8", errors="replace") as file:
+        try:
+            first = json.loads(file.readline(1_000_000))
+        except ValueError:
+            return []
+    return list(first) if isinstance(first, dict) else []
+
+
+def _schema(path: Path) -> object:
+    """Columns of a Parquet file; None of any other file."""
+    import polars as pl
+
+    try:
+        return pl.Schema(pl.read_parquet_schema(path))
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+
+
 def _plain(value: Any) -> Any:
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value)
 
 
-def write_table(board: pl.DataFrame, out: Path) -> None:
+def write_table(board: pl.DataFrame, out: Path, *, overwrite: bool = False) -> None:
     """Write a table as .parquet, .jsonl or .csv.
 
     Raises
     ------
     ParameterError
-        For any other name.
+        For any other name, or a file that is there and is no earlier table of the same columns.
     """
     import polars as pl
 
     from aura_analytics.texts import spreadsheet_safe
 
     if out.suffix == ".parquet":
-        board.write_parquet(out)
+        with written(out, overwrite=overwrite, ours=lambda path: _schema(path) == board.schema) as part:
+            board.write_parquet(part)
     elif out.suffix in (".jsonl", ".ndjson"):
-        board.write_ndjson(out)
+        with written(out, overwrite=overwrite, ours=lambda path: _keys(path) == board.columns) as part:
+            board.write_ndjson(part)
     elif out.suffix == ".csv":
         lists = [name for name, dtype in board.schema.items() if isinstance(dtype, pl.List)]
         structs = [name for name, dtype in board.schema.items() if isinstance(dtype, pl.Struct)]
         flat = board.with_columns(pl.col(lists).list.join("; "), *(pl.col(name).struct.json_encode() for name in structs))
-        spreadsheet_safe(flat).write_csv(out)
+        with written(out, overwrite=overwrite, ours=same_header(flat.head(0).write_csv().rstrip("\n"))) as part:
+            spreadsheet_safe(flat).write_csv(part)
     else:
         raise ParameterError(Problem("unknown kind of table", got=out.suffix, expected=".parquet, .csv, .jsonl"))

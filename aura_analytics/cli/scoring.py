@@ -10,7 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from aura_analytics.cli.output import Json
-from aura_analytics.errors import FileFormatError, FileMissingError, ParameterError, Problem
+from aura_analytics.errors import FileFormatError, FileMissingError, Problem
+from aura_analytics.outputs import written_text
 
 __all__ = ["score"]
 
@@ -137,8 +138,6 @@ def _set_aside(bad: list[tuple[int, str, str]], quarantine: Path | None, file: s
     if quarantine is None:
         typer.echo(f"{len(bad):,} lines cannot be scored{rest}; --quarantine FILE keeps them", err=True)
         return
-    if quarantine.exists():
-        raise ParameterError(Problem("the quarantine file exists already", got=str(quarantine), next="choose another name"))
     kept = [
         json.dumps(
             {"line": number, "problem": why, "text": text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")},
@@ -146,5 +145,5 @@ def _set_aside(bad: list[tuple[int, str, str]], quarantine: Path | None, file: s
         )
         for number, text, why in bad
     ]
-    quarantine.write_text("\n".join(kept) + "\n", encoding="utf-8")
+    written_text(quarantine, "\n".join(kept) + "\n")
     typer.echo(f"{len(bad):,} lines that cannot be scored set aside in {quarantine}{rest}", err=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 import typer
 
+from aura_analytics import outputs
 from aura_analytics.cli.commands import with_default
 from aura_analytics.cli.inputs import Events, PolicyName, load_events, unused
 from aura_analytics.cli.output import Json, print_json, progress
@@ -62,7 +63,8 @@ def run_(
     if out is not None and straight is None:
         write_events(played.events, out)
     if truth is not None:
-        played.truth.cases.write_parquet(truth)
+        with outputs.written(truth) as part:
+            played.truth.cases.write_parquet(part)
     found = summary(played)
     if as_json:
         print_json(found)
@@ -192,7 +194,7 @@ def fit(
     fitted = fit_scenario(log, name=Path(events).stem if out is None else out.stem, utc_offset=utc_offset)
     check = fit_check(fitted.scenario, log, replications=replications, seed=seed, utc_offset=utc_offset)
     if out is not None:
-        out.write_text(fitted.scenario.to_yaml(), encoding="utf-8")
+        outputs.written_text(out, fitted.scenario.to_yaml())
     if as_json:
         print_json({"scenario": None if out is None else str(out), "assumed": fitted.assumed, "check": check.to_dicts()})
         return

@@ -22,6 +22,7 @@ from aura_analytics.decisions.statistics import statistics
 from aura_analytics.decisions.tables import Conditions, number_of
 from aura_analytics.decisions.upkeep import Upkeep
 from aura_analytics.errors import EventError, ParameterError, Problem, close_match
+from aura_analytics.outputs import free_to_write, written_text
 
 if TYPE_CHECKING:
     from aura_analytics.decisions.ledger_store import OnLedger
@@ -324,12 +325,9 @@ class LoggedDecisions(Upkeep):
             raise ParameterError(
                 Problem("a decision log is exported as JSON Lines", got=target.name, expected="a name that ends with .jsonl")
             )
-        if target.exists():
-            raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
+        free_to_write(target)
         entries = self.query_decisions(limit=None)
-        part = target.with_name(f".{target.name}.part")
-        part.write_text("".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries), encoding="utf-8")
-        part.replace(target)
+        written_text(target, "".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries))
         return len(entries)
 
 

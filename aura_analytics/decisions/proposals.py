@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import os
 import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
@@ -30,6 +29,7 @@ from aura_analytics.decisions.confidences import (
     text_of,
 )
 from aura_analytics.errors import FileFormatError, ParameterError, Problem
+from aura_analytics.outputs import replacing, written_text
 from aura_analytics.yaml_text import YamlTextError, loaded
 
 if TYPE_CHECKING:
@@ -110,11 +110,8 @@ class Proposal:
     def write(self, path: str | Path) -> Path:
         """Write it as YAML for review; raises `ParameterError` when the file exists."""
         target = Path(path)
-        if target.exists():
-            raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
         body = asdict(self) | {"changes": [asdict(change) for change in self.changes]}
-        _written(target, f"# Review, then: aura learn apply {target.name} --approver NAME\n" + _dump(body))
-        return target
+        return written_text(target, f"# Review, then: aura learn apply {target.name} --approver NAME\n" + _dump(body))
 
 
 class _Dumper(yaml.SafeDumper):
@@ -309,16 +306,6 @@ def apply_proposal(
                 "changes": [asdict(change) for change in made.changes],
             },
         )
-    _written(target, changed)
+    with replacing(target) as part:
+        part.write_bytes(changed.encode())
     return made
-
-
-def _written(path: Path, text: str) -> None:
-    part = path.with_name(f".{path.name}.part")
-    with part.open("w", encoding="utf-8", newline="") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    if path.exists():
-        part.chmod(path.stat().st_mode)
-    part.replace(path)

@@ -26,6 +26,7 @@ from aura_analytics.events.conforming import assign_ids, conform
 from aura_analytics.events.records import frame_of_records
 from aura_analytics.events.rules import row_is_bad, row_reasons
 from aura_analytics.events.schema import SCHEMA, empty
+from aura_analytics.outputs import written
 
 __all__ = ["FailureReport", "filter", "from_records", "validate"]
 
@@ -71,13 +72,22 @@ class FailureReport:
         hidden = len(self) - limit
         return [*found, Problem(f"{hidden:,} more bad rows, see the failure report")] if hidden > 0 else found
 
-    def write(self, path: str | Path) -> Path:
-        """Save the bad rows with their reasons: `.parquet`, or JSON Lines under any other name."""
+    def write(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Save the bad rows with their reasons: `.parquet`, or JSON Lines under any other name.
+
+        Parameters
+        ----------
+        path
+            The file.
+        overwrite
+            Whether one that is there may be replaced.
+        """
         path = Path(path)
-        if path.suffix == ".parquet":
-            self.bad.write_parquet(path)
-        else:
-            self.bad.write_ndjson(path)
+        with written(path, overwrite=overwrite) as part:
+            if path.suffix == ".parquet":
+                self.bad.write_parquet(part)
+            else:
+                self.bad.write_ndjson(part)
         return path
 
 

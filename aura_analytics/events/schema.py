@@ -10,6 +10,7 @@ __all__ = [
     "ACTOR_KINDS",
     "CLOCK_TYPES",
     "EVENT_TYPES",
+    "MACHINE_KINDS",
     "RECORD_TYPES",
     "SCHEMA",
     "SEVERITIES",
@@ -39,6 +40,7 @@ EVENT_TYPES = (
 )
 
 
+MACHINE_KINDS = ("agent", "component")  # acted upon without a signature; everybody else may be a person
 ACTOR_KINDS = ("officer", "agent", "component", "citizen", "system")
 
 

@@ -3,100 +3,34 @@
 from __future__ import annotations
 
 import json
-import re
 import uuid
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from typing_extensions import Unpack
 
+from aura_analytics import settings
+from aura_analytics.clock.times import parse_as_of
 from aura_analytics.errors import ConflictError, ParameterError, Problem, close_match
+from aura_analytics.hr.acting import faults, judged_actions
+from aura_analytics.hr.drafts import drafted
 from aura_analytics.hr.folds import effective, proposals, standing
-from aura_analytics.hr.people import same_person
+from aura_analytics.hr.people import RULE
+from aura_analytics.hr.registry import Registry
+from aura_analytics.hr.signing import Signatures, named, operating_user
 from aura_analytics.hr.vocabulary import (
     EFFECTS,
     MACHINES,
-    Further,
-    HRAction,
     action_event,
-    actions_of,
-    digest_of,
-    may_be_a_person,
     now,
 )
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
 
-__all__ = ["HRDesk", "drafted"]
-
-_SHOWN = 50  # ids of rows behind an action that it carries; the digest covers all
-
-
-def drafted(
-    action: str,
-    actor: str,
-    actor_kind: str | None,
-    *,
-    event_id: str,
-    rule: str,
-    rows: Iterable[Mapping[str, Any]] = (),
-    would_clear: str | None = None,
-    reason: str | None = None,
-    sign: bool = False,
-    ts: datetime | None = None,
-    case_id: str | None = None,
-    points: float | None = None,
-    days: float | None = None,
-    severity: str | None = None,
-    **said: Unpack[Further],
-) -> HRAction:
-    """An action as an event: a proposal where its subject may be a person (or `sign` asks for one), otherwise in force at once.
-
-    Parameters
-    ----------
-    action, actor, actor_kind, event_id
-        One of `EFFECTS`; whom it is about, and of which kind; its name, the same for the same cause.
-    rule
-        Name and version of the rule that it follows from.
-    rows
-        The events behind it: their ids (the first 50), how many there are, and a digest of all, as they are given, go into the
-        action.
-    would_clear, reason
-        In words: what would clear it, why it was done.
-    days
-        Of a suspension: how long.
-    points
-        Of reputation.
-    sign
-        Whether it waits for a signature whoever it is about.
-    ts, case_id, severity
-        Of the event.
-    said
-        Further attributes.
-    """
-    held = [dict(row) for row in rows]
-    actor_kind = None if actor_kind is None else str(actor_kind).strip().lower()
-    sign = sign or may_be_a_person(actor_kind)
-    moment = ts or now()
-    attributes: dict[str, Any] = {
-        "rule": rule,
-        "reason": reason,
-        "evidence": [row.get("event_id") for row in held[:_SHOWN]] if held else None,
-        "evidence_n": len(held) or None,
-        "evidence_sha256": digest_of(held) if held else None,
-        "would_clear": would_clear,
-        "until": (moment + timedelta(days=days)).isoformat() if days is not None and not sign else None,
-        **said,
-    }
-    common: dict[str, Any] = {"event_id": event_id, "ts": ts, "case_id": case_id, "severity": severity}
-    if sign:
-        return action_event(
-            "proposal", actor, actor_kind, **common, proposed=action, proposed_points=points, proposed_days=days, **attributes
-        )
-    return action_event(action, actor, actor_kind, points=points, **common, **attributes)
+__all__ = ["HRDesk"]
 
 
 class HRDesk:
@@ -106,6 +40,9 @@ class HRDesk:
     ----------
     ledger
         Where events are.
+    registry
+        Who may sign: a registry, or its file; default the file that `AURA_REGISTRY` names. Without one, names are recorded as they
+        are given, with the account of the operating system beside them: they prove nothing (`proven` is false).
 
     Examples
     --------
@@ -113,7 +50,7 @@ class HRDesk:
     >>> folder = tempfile.TemporaryDirectory()
     >>> ledger = aura.Ledger(f"sqlite:///{folder.name}/aura.db", mirror=False)
     >>> desk = HRDesk(ledger)
-    >>> name = desk.act("suspension", "anne", "officer", rule="by hand", reason="audit of 3 March")
+    >>> name = desk.act("suspension", "anne", "officer", rule="by hand", reason="audit of 3 March", by="B. Kim")
     >>> desk.status()["standing"].item(), desk.pending().height
     ('good', 1)
     >>> done = desk.approve(name, "A. Lee", "the audit is right")
@@ -122,11 +59,39 @@ class HRDesk:
     >>> ledger.close(); folder.cleanup()
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, registry: Registry | str | Path | None = None) -> None:
         self._ledger = ledger
+        given = settings.registry_file() if registry is None else registry
+        known = Registry.from_yaml(given) if isinstance(given, (str, Path)) else given
+        self._signatures = Signatures(ledger, known)
+
+    @property
+    def proven(self) -> bool:
+        """Whether names are checked against a registry."""
+        return self._signatures.registry is not None
 
     def _actions(self) -> pl.DataFrame:
-        return actions_of(self._ledger.events(type="HR_ACTION"))
+        return judged_actions(self._ledger, detail=True)
+
+    def faults(self, as_of: datetime | str | None = None) -> pl.DataFrame:
+        """HR actions that do not count, and why; see `aura_analytics.hr.faults`.
+
+        Parameters
+        ----------
+        as_of
+            Up to when; default all of them.
+        """
+        return faults(self._ledger, None if as_of is None else parse_as_of(as_of))
+
+    def record(self, drafts: Iterable[Mapping[str, Any]]) -> int:
+        """Record actions that a rule has drafted, such as a ladder's moves; returns how many are new.
+
+        Parameters
+        ----------
+        drafts
+            As `drafted` makes them.
+        """
+        return self._ledger.record_events(list(drafts), door="desk")
 
     def status(self, as_of: datetime | str | None = None) -> pl.DataFrame:
         """How everybody stands; see `aura_analytics.hr.folds.standing`.
@@ -136,10 +101,11 @@ class HRDesk:
         as_of
             As of when; a text is ISO 8601; default now.
         """
-        return standing(self._ledger.events(type="HR_ACTION"), as_of)
+        return standing(self._ledger, as_of)
 
     def actions(self, actor: str | None = None) -> pl.DataFrame:
-        """All actions, proposals and answers in the order of time, as `actions_of`, and whether each is `in_force`.
+        """All actions, proposals and answers in the order of time, as `actions_of`; of which `kind` the actor is known to be, the
+        `fault` for which it does not count, and whether each is `in_force`.
 
         Parameters
         ----------
@@ -193,7 +159,7 @@ class HRDesk:
         would_clear
             What would end it, in words.
         by
-            Who asks for it; they cannot sign it.
+            Who asks for it; they cannot sign it. What is done to a person cannot be signed where nobody is named.
         attributes
             Anything else that is kept with it: `until`, `plan`, ...
 
@@ -213,13 +179,16 @@ class HRDesk:
             raise ParameterError(Problem("days belong to suspension", got=days, expected="a number above 0, at most 100 years"))
         said = {} if attributes is None else dict(attributes)
         if by is not None:
-            said["by"] = _named(by, "by")
+            said["by"] = named(by, "by")
+            if said["by"].casefold().startswith(RULE):
+                raise ParameterError(Problem("a rule asks for nothing by hand", got=by, expected="a person's name"))
+        said["user"] = operating_user()
         name = f"hr/{uuid.uuid4().hex}"
         event = drafted(
             action,
             actor,
             actor_kind,
-            sign=self._ledger.is_person(actor),
+            sign=self._ledger.kinds_of_all([actor]).get(actor) not in MACHINES,
             event_id=name,
             rule=rule,
             rows=rows,
@@ -230,7 +199,7 @@ class HRDesk:
             would_clear=would_clear,
             **said,
         )
-        self._ledger.record_event(event)
+        self._ledger.record_event(event, door="desk")
         return name
 
     def approve(self, proposal: str, approver: str, reason: str) -> str:
@@ -239,18 +208,17 @@ class HRDesk:
         Raises
         ------
         ParameterError
-            If there is no such proposal, it was answered, the approver is nobody or the one whom it is about, or no reason is
-            given.
+            If there is no such proposal, it was answered, nobody is named who proposed it, the approver is nobody who may sign it
+            (whom it is about, who proposed it, a machine, a name that is not in the registry), or no reason is given.
         """
         row, said = self._open_proposal(proposal)
-        if said.get("proposed") not in EFFECTS:
-            raise ParameterError(
-                Problem("the proposal proposes nothing that can be done", got=said.get("proposed"), expected=", ".join(EFFECTS))
-            )
         signed = self._signature(approver, reason, row["actor"], said.get("by"))
+        if not said.get("by"):
+            hint = "reject it, and propose it again with by="
+            raise ParameterError(Problem("nobody is named who proposed it", got=proposal, expected="a proposer", next=hint))
         days = said.get("proposed_days")
         until = said.get("until") if days is None else (now() + timedelta(days=float(days))).isoformat()
-        name = f"{proposal}/answer"
+        name = self._free(f"{proposal}/answer")
         kept = {
             key: value
             for key, value in said.items()
@@ -284,7 +252,7 @@ class HRDesk:
         """
         row, said = self._open_proposal(proposal)
         signed = self._signature(approver, reason, row["actor"], said.get("by"))
-        return self._answer("rejection", proposal, row, signed, f"{proposal}/answer")
+        return self._answer("rejection", proposal, row, signed, self._free(f"{proposal}/answer"))
 
     def contest(self, action: str, by: str, reason: str) -> str:
         """Contest an action that is in force, or was upheld before (which reopens the question); returns the name of the contest.
@@ -307,8 +275,8 @@ class HRDesk:
         words = self._words(action)
         if words and words[-1] == "contest":
             raise ParameterError(Problem("the action is under contest already", got=action, next="uphold or overturn it"))
-        who, why = _named(by, "by"), _named(reason, "reason")
-        return self._answer("contest", action, row, {"by": who, "reason": why}, f"{action}/contest/{words.count('contest') + 1}")
+        said = {"by": named(by, "by"), "reason": named(reason, "reason"), "user": operating_user()}
+        return self._answer("contest", action, row, said, self._free(f"{action}/contest/{words.count('contest') + 1}"))
 
     def uphold(self, action: str, approver: str, reason: str) -> str:
         """Decide a contest: the action stays. Raises as `overturn`.
@@ -352,7 +320,7 @@ class HRDesk:
         signed: dict[str, Any] = {**self._signature(approver, reason, actor)}
         name = f"hr/{uuid.uuid4().hex}"
         kind = board["actor_kind"].item()
-        self._ledger.record_event(action_event("reinstatement", actor, kind, event_id=name, rule="by hand", **signed))
+        self._ledger.record_event(action_event("reinstatement", actor, kind, event_id=name, rule="by hand", **signed), door="desk")
         return name
 
     def close_plan(self, plan: str, approver: str, reason: str) -> str:
@@ -372,8 +340,9 @@ class HRDesk:
             raise ParameterError(Problem("that is no plan", got=plan, expected="the name of an action plan_opened"))
         if effective(self._actions()).filter((pl.col("refers_to") == plan) & (pl.col("action") == "plan_closed")).height:
             raise ParameterError(Problem("the plan is closed already", got=plan))
-        times = self._actions().filter((pl.col("refers_to") == plan) & (pl.col("action") == "plan_closed")).height
-        return self._answer("plan_closed", plan, row, self._signature(approver, reason, row["actor"]), f"{plan}/closed/{times + 1}")
+        times = self._said_of(plan, "plan_closed").height
+        signed = self._signature(approver, reason, row["actor"])
+        return self._answer("plan_closed", plan, row, signed, self._free(f"{plan}/closed/{times + 1}"))
 
     def close_case(self, case: str, approver: str, reason: str) -> str:
         """Close an HR case. Raises `ParameterError` when it is not open.
@@ -415,22 +384,25 @@ class HRDesk:
 
     def _store(self, event: Mapping[str, Any]) -> None:
         try:
-            self._ledger.record_event(event)
+            self._ledger.record_event(event, door="desk")
         except ConflictError:
             problem = Problem(
                 "somebody else has answered in the meantime", got=event["event_id"], next="nothing was stored; look again"
             )
             raise ParameterError(problem) from None
 
-    def _signature(self, approver: str, reason: str, actor: str, proposer: str | None = None) -> dict[str, str]:
-        name = _named(approver, "approver")
-        if same_person(name, str(actor)):
-            raise ParameterError(Problem("nobody signs in their own matter", got=name, expected="another person"))
-        if proposer is not None and same_person(name, proposer):
-            raise ParameterError(Problem("who proposed it cannot sign it", got=name, expected="another person"))
-        if self._ledger.kinds_of(name) & set(MACHINES):
-            raise ParameterError(Problem("a machine cannot sign", got=name, expected="a person"))
-        return {"approver": name, "reason": _named(reason, "reason")}
+    def _free(self, name: str) -> str:
+        """A name for an answer: an event that somebody recorded under it, and that is none, keeps nobody from answering."""
+        at_fault = set(self._actions().filter(pl.col("fault").is_not_null())["event_id"])
+        wanted, tries = name, 1
+        while (taken := self._ledger.event(wanted)) is not None and (taken["type"] != "HR_ACTION" or wanted in at_fault):
+            tries += 1
+            wanted = f"{name}/{tries}"
+        return wanted
+
+    def _signature(self, approver: str, reason: str, actor: str, *others: str | None) -> dict[str, Any]:
+        board = self.status()
+        return {**self._signatures.sign(approver, reason, actor, *others, away=board.filter("suspended")["actor"].to_list())}
 
     def _row(self, name: str) -> dict[str, Any]:
         rows = self._actions()
@@ -456,15 +428,21 @@ class HRDesk:
         return row
 
     def _words(self, name: str) -> list[str]:
-        rows = self._actions().filter((pl.col("refers_to") == name) & pl.col("action").is_in(["contest", "upheld", "overturned"]))
+        rows = self._said_of(name, "contest", "upheld", "overturned")
         return rows.sort("ts", "event_id")["action"].to_list()
 
     def _decide(self, word: str, name: str, approver: str, reason: str) -> str:
         row = self._row(name)
         if self._words(name)[-1:] != ["contest"]:
             raise ParameterError(Problem("the action is not under contest", got=name, next="contest it first"))
-        signed = self._signature(approver, reason, row["actor"])
-        return self._answer(word, name, row, signed, f"{name}/decision/{self._words(name).count('contest')}")
+        asked = json.loads(self._said_of(name, "contest").sort("ts", "event_id")["attributes"][-1]).get("by")
+        signed = self._signature(approver, reason, row["actor"], asked)
+        return self._answer(word, name, row, signed, self._free(f"{name}/decision/{self._words(name).count('contest')}"))
+
+    def _said_of(self, name: str, *words: str) -> pl.DataFrame:
+        """What counts of what was said of an action."""
+        said = (pl.col("refers_to") == name) & pl.col("action").is_in(list(words)) & pl.col("fault").is_null()
+        return self._actions().filter(said)
 
     def _open_proposal(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
         row = self._row(name)
@@ -472,6 +450,9 @@ class HRDesk:
             raise ParameterError(
                 Problem("that is no proposal", got=name, expected="a proposal", next="aura hr actions --pending lists them")
             )
+        if row["fault"] is not None:
+            hint = "aura hr faults lists what does not count"
+            raise ParameterError(Problem(f"the proposal does not count: {row['fault']}", got=name, next=hint))
         if name not in set(self.pending()["event_id"]):
             raise ParameterError(Problem("the proposal was answered already", got=name))
         return row, json.loads(row["attributes"])
@@ -480,15 +461,9 @@ class HRDesk:
         row = self._in_force(name)
         if row["action"] != "case_opened":
             raise ParameterError(Problem("that is no case", got=name, expected="the name of an action case_opened"))
-        said = self._actions().filter((pl.col("refers_to") == name) & pl.col("action").is_in(["case_closed", "case_reopened"]))
+        said = self._said_of(name, "case_closed", "case_reopened")
         now_open = said.is_empty() or said["action"][-1] == "case_reopened"
         if now_open != (word == "case_closed"):
             raise ParameterError(Problem(f"the case is {'open' if now_open else 'closed'} already", got=name))
-        return self._answer(word, name, row, self._signature(approver, reason, row["actor"]), f"{name}/case/{said.height + 1}")
-
-
-def _named(value: str, what: str) -> str:
-    text = str(value or "").strip()
-    if not text or re.search(r"[\r\n]", text):
-        raise ParameterError(Problem(f"{what} is missing", got=value, expected="a text of one line"))
-    return text
+        signed = self._signature(approver, reason, row["actor"])
+        return self._answer(word, name, row, signed, self._free(f"{name}/case/{said.height + 1}"))

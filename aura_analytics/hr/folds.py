@@ -7,8 +7,9 @@ from datetime import date, datetime
 import polars as pl
 
 from aura_analytics.clock.times import parse_as_of
-from aura_analytics.hr.vocabulary import actions_of, binding
-from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.hr.acting import judged_actions
+from aura_analytics.hr.vocabulary import now
+from aura_analytics.io.front_door import EventsLike
 
 __all__ = ["STANDINGS", "effective", "proposals", "standing"]
 
@@ -16,32 +17,39 @@ STANDINGS = ("good", "on_plan", "under_review", "suspended")
 _MICROS = pl.Datetime("us", "UTC")
 
 
+_TALK = ("proposal", "rejection", "contest", "upheld", "overturned", "confidence")
+
+
 def effective(actions: pl.DataFrame) -> pl.DataFrame:
-    """The actions that hold: proposals and what only answers others are none, what was overturned is undone, and what nobody signed
-    does not hold for anybody who may be a person.
+    """The actions in force: not at fault, not only said (proposals, and what answers others), and not overturned.
 
     Parameters
     ----------
     actions
-        As `actions_of`.
+        As `aura_analytics.hr.holding.judged`.
     """
-    undone = actions.filter(pl.col("action") == "overturned")["refers_to"].drop_nulls()
+    sound = actions.filter(pl.col("fault").is_null())
+    undone = sound.filter(pl.col("action") == "overturned")["refers_to"].drop_nulls()
     gone = pl.col("event_id").is_in(undone.implode()) if undone.len() else pl.lit(value=False)
-    talk = ["proposal", "rejection", "contest", "upheld", "overturned", "confidence"]
-    return actions.filter(~pl.col("action").is_in(talk) & ~gone & binding())
+    return sound.filter(~pl.col("action").is_in(_TALK) & ~gone)
 
 
-def standing(events: EventsLike, as_of: datetime | date | str | None = None, *, start: float = 100.0) -> pl.DataFrame:
+def standing(
+    events: EventsLike, as_of: datetime | date | str | None = None, *, start: float = 100.0, actor: str | None = None
+) -> pl.DataFrame:
     """How everybody stands who was ever acted upon.
 
     Parameters
     ----------
     events
-        Events on the contract, or a ledger.
+        The whole log, since it says who is a person, or a ledger.
     as_of
-        Moment up to which actions count; default all of them. A suspension with an end is over from that end on, by `as_of` or now.
+        Moment up to which actions count; default the present, or the log's last work if that is later. A suspension with an end is
+        over from that end on.
     start
         Reputation before any action, in points.
+    actor
+        Only this one; default everybody.
 
     Returns
     -------
@@ -54,13 +62,15 @@ def standing(events: EventsLike, as_of: datetime | date | str | None = None, *, 
     Notes
     -----
     A reinstatement ends all suspensions before it; of one instant, the suspension counts. A suspension that is shorter than another
-    one ends nothing. Actions on actors of a kind that may be a person (everything but agents and components) hold only with an
-    approver; where nobody recorded a kind, as they stand. The order of rows does not matter.
+    one ends nothing. What is done to anybody but an agent or a component, as the events about their work know them and whatever the
+    action says, counts only where a proposal came first and somebody else signed it, with a reason; what does not count is listed
+    by `aura_analytics.hr.faults`. The order of rows does not matter.
 
     Examples
     --------
     >>> import aura_analytics as aura
     >>> log = aura.events.from_records([
+    ...     {"type": "EVALUATION", "actor": "gpt", "actor_kind": "agent", "value": 50, "ts": "2026-01-05"},
     ...     {"type": "HR_ACTION", "actor": "gpt", "actor_kind": "agent", "value": -5, "ts": "2026-01-05"},
     ...     {"type": "HR_ACTION", "actor": "gpt", "actor_kind": "agent", "ts": "2026-01-06",
     ...      "attributes": '{"action": "suspension"}'}])
@@ -70,14 +80,12 @@ def standing(events: EventsLike, as_of: datetime | date | str | None = None, *, 
     'good'
     """
     moment = None if as_of is None else parse_as_of(as_of)
-    lazy = as_events(events)
-    return fold(actions_of(lazy if moment is None else lazy.filter(pl.col("ts") <= moment), detail=False), moment, start=start)
+    return fold(judged_actions(events, moment, actor=actor), moment, start=start)
 
 
 def fold(actions: pl.DataFrame, moment: datetime | None, *, start: float = 100.0) -> pl.DataFrame:
-    """`standing` of actions as `actions_of` has them."""
-    from aura_analytics.hr.vocabulary import now
-
+    """`standing` of actions as `judged` has them."""
+    actions = actions.with_columns(pl.coalesce("kind", "actor_kind").alias("actor_kind"))
     held = effective(actions)
     action = pl.col("action")
     stop = pl.lit(moment or now()).cast(_MICROS)
@@ -163,13 +171,21 @@ def _counted(rows: pl.DataFrame, name: str) -> pl.DataFrame:
 
 
 def proposals(actions: pl.DataFrame) -> pl.DataFrame:
-    """Proposals that nobody has approved or rejected."""
-    answered = actions.filter(pl.col("action") != "contest").select("refers_to").drop_nulls()
-    return actions.filter(pl.col("action") == "proposal").join(answered, left_on="event_id", right_on="refers_to", how="anti")
+    """Proposals that nobody has approved or rejected.
+
+    Parameters
+    ----------
+    actions
+        As `aura_analytics.hr.holding.judged`.
+    """
+    sound = actions.filter(pl.col("fault").is_null())
+    answered = sound.filter(pl.col("action") != "contest").select("refers_to").drop_nulls()
+    return sound.filter(pl.col("action") == "proposal").join(answered, left_on="event_id", right_on="refers_to", how="anti")
 
 
 def _contested(actions: pl.DataFrame) -> pl.DataFrame:
     """Actions whose last word is a contest."""
-    words = actions.filter(pl.col("action").is_in(["contest", "upheld", "overturned"]) & pl.col("refers_to").is_not_null())
+    said = pl.col("action").is_in(["contest", "upheld", "overturned"]) & pl.col("refers_to").is_not_null()
+    words = actions.filter(said & pl.col("fault").is_null())
     last = words.sort("ts", "event_id").group_by("refers_to", maintain_order=True).last()
     return last.filter(pl.col("action") == "contest")

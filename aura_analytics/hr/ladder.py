@@ -13,9 +13,11 @@ from pydantic import Field, field_validator, model_validator
 
 from aura_analytics.clock.times import parse_as_of, parse_span
 from aura_analytics.errors import AuraError
-from aura_analytics.hr.desk import drafted
+from aura_analytics.hr.acting import judged_actions, kinds_in
+from aura_analytics.hr.drafts import drafted
 from aura_analytics.hr.folds import effective, fold, proposals
-from aura_analytics.hr.vocabulary import MACHINES, HRAction, actions_of
+from aura_analytics.hr.people import RULE
+from aura_analytics.hr.vocabulary import MACHINES, HRAction
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.statistics.intervals import mean_t
 from aura_analytics.yaml_models import YamlModel
@@ -97,13 +99,14 @@ class Ladder(YamlModel):
         moment = parse_as_of(as_of)
         lazy = as_events(events)
         past = lazy.filter(pl.col("ts") <= moment)
-        everything = actions_of(lazy)  # what came later stands in the way as well
+        everything = judged_actions(events, detail=True)  # what came later stands in the way as well
         board = fold(everything.filter(pl.col("ts") <= moment), moment).select("actor", "level", "suspended", "suspended_since")
         windows = self._windows(past, moment, board.filter("suspended").select("actor", "suspended_since"))
         # a move, a suspension, and a proposal of a move (open, signed or refused) are followed by a pause; one that waits is enough
         held = effective(everything).filter(pl.col("action").is_in([*_MOVES, "suspension"]))
-        asked = everything.filter((pl.col("action") == "proposal") & pl.col("proposed").is_in(list(_MOVES)))
-        answers = everything.filter(pl.col("refers_to").is_in(asked["event_id"].implode()))
+        sound = everything.filter(pl.col("fault").is_null())
+        asked = sound.filter((pl.col("action") == "proposal") & pl.col("proposed").is_in(list(_MOVES)))
+        answers = sound.filter(pl.col("refers_to").is_in(asked["event_id"].implode()))
         moved = pl.concat([held, asked, answers]).group_by("actor").agg(moved=pl.col("ts").max())
         waiting = (
             proposals(everything)
@@ -116,7 +119,7 @@ class Ladder(YamlModel):
         found = (
             windows.group_by("actor")
             .agg(
-                actor_kind=_kind(),
+                said_kind=_kind(),
                 mean=pl.col("mean").filter(last).first(),
                 n=pl.col("n").filter(last).first(),
                 **{f"{name}:k": test.sum() for name, test in speaking.items()},
@@ -159,8 +162,10 @@ class Ladder(YamlModel):
             )
             .otherwise(pl.lit("no threshold is passed"))
         )
+        known = kinds_in(past, found["actor"].to_list())  # of all their work, not of what was scored alone
+        kind = pl.col("actor").replace_strict(known, default=None, return_dtype=pl.String)
         return (
-            found.with_columns(move=move)
+            found.with_columns(move=move, actor_kind=pl.coalesce(kind, "said_kind"))
             .with_columns(reason=said)
             .select("actor", "actor_kind", "mean", "n", "level", "suspended", "move", "reason")
             .sort("actor")
@@ -179,7 +184,7 @@ class Ladder(YamlModel):
         """
         moment = parse_as_of(as_of)
         lazy = as_events(events)
-        moves = self.evaluate(lazy, moment).filter(pl.col("move").is_not_null())
+        moves = self.evaluate(events, moment).filter(pl.col("move").is_not_null())
         since = moment - self.m * parse_span(self.window)
         inside = (pl.col("ts") > since) & (pl.col("ts") <= moment) & (pl.col("type") == "EVALUATION")
         scores = lazy.filter(inside & pl.col("actor").is_in(moves["actor"].implode())).collect(engine="in-memory")
@@ -197,6 +202,7 @@ class Ladder(YamlModel):
                     reason=row["reason"],
                     ts=ts or moment,
                     would_clear=f"the next move, not before {self.cool_down}",
+                    by=f"{RULE}{self.label}",
                 )
             )
         return made

@@ -22,6 +22,7 @@ from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import METRICS, metrics_named, metrics_shown
 from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.outputs import written_text
 from aura_analytics.rules.comparisons import OPERATORS
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 
@@ -113,10 +114,7 @@ class ImprovementPlan:
         target = Path(path)
         if target.suffix not in (".md", ".html"):
             raise ParameterError(Problem("a plan is written as .md or .html", got=target.name))
-        if target.exists():
-            raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
-        target.write_text(self.to_html() if target.suffix == ".html" else self.to_markdown(), encoding="utf-8")
-        return target
+        return written_text(target, self.to_html() if target.suffix == ".html" else self.to_markdown())
 
     def open(self, desk: HRDesk, by: str | None = None) -> str:
         """Open it: for a person a proposal that somebody else than who asks for it (`by`) signs (`HRDesk.approve`). It is over on

@@ -15,6 +15,7 @@ from typing import Any, Literal, NotRequired, cast
 import polars as pl
 from typing_extensions import TypedDict, Unpack
 
+from aura_analytics.events import MACHINE_KINDS
 from aura_analytics.io.front_door import EventsLike, as_events
 
 __all__ = [
@@ -27,7 +28,6 @@ __all__ = [
     "action_event",
     "actions_in",
     "actions_of",
-    "binding",
     "digest_of",
     "may_be_a_person",
 ]
@@ -54,7 +54,7 @@ ACTIONS = (
     "overturned",
     "confidence",
 )
-MACHINES = ("agent", "component")  # kinds of actors that are acted upon at once; everybody else may be a person
+MACHINES = MACHINE_KINDS  # kinds of actors that are acted upon at once; everybody else may be a person
 _FIELDS = ("refers_to", "until", "proposed", "approver", "rule")
 _SCHEMA: dict[str, Any] = {
     "event_id": pl.String,
@@ -84,6 +84,7 @@ class Further(TypedDict, total=False):
     proposed_days: float | None
     approver: str | None
     by: str | None
+    user: str | None
     plan: Mapping[str, Any] | None
 
 
@@ -156,8 +157,7 @@ def actions_of(events: EventsLike, *, detail: bool = True) -> pl.DataFrame:
     events
         Events on the contract.
     detail
-        False reads only what the folds need: `proposed` and `rule` are then null, `approver` as well for machines, and rows come in
-        any order.
+        False reads only what the folds need: `proposed` and `rule` are then null, and rows come in any order.
 
     Returns
     -------
@@ -180,8 +180,7 @@ def actions_in(events: pl.LazyFrame, *, detail: bool = True) -> pl.DataFrame:
     action = pl.coalesce(quick, pl.when(quick.is_null()).then(_field("action")), implied)
     kept = rows.select(plain).with_columns(pl.col("actor_kind", "severity").cast(pl.String), action=action)
     found = kept.filter(pl.col("action").is_in(list(ACTIONS))).collect(engine="in-memory")
-    asked = {name: _holds(name) for name in (_FIELDS if detail else ("refers_to", "until"))}
-    asked["approver"] = _holds("approver") & (pl.lit(detail) | ~_machine())
+    asked = {name: _holds(name) for name in (_FIELDS if detail else ("refers_to", "until", "approver"))}
     parts = [_read(found, name, asked.get(name)) for name in _FIELDS]
     text_until = pl.col("until")
     day = text_until.str.to_date("%Y-%m-%d", strict=False).cast(pl.Datetime("us")).dt.replace_time_zone("UTC")
@@ -193,10 +192,6 @@ def actions_in(events: pl.LazyFrame, *, detail: bool = True) -> pl.DataFrame:
 def _holds(name: str) -> pl.Expr:
     """Whether the attributes may hold a field."""
     return pl.col("attributes").str.contains(f'"{name}"', literal=True)
-
-
-def _machine() -> pl.Expr:
-    return pl.col("actor_kind").is_in(list(MACHINES))
 
 
 def _field(name: str) -> pl.Expr:
@@ -220,11 +215,6 @@ def _read(found: pl.DataFrame, name: str, wanted: pl.Expr | None) -> pl.Series:
 def may_be_a_person(kind: object) -> bool:
     """Whether an actor of this kind, however it is written, is acted upon only once somebody has signed."""
     return str(kind or "").strip().casefold() not in MACHINES
-
-
-def binding() -> pl.Expr:
-    """Whether an action holds without more ado: on a machine, where nobody recorded a kind, or because somebody signed."""
-    return _machine() | pl.col("actor_kind").is_null() | pl.col("approver").is_not_null()
 
 
 def digest_of(rows: Iterable[Mapping[str, Any]]) -> str:

@@ -11,6 +11,7 @@ from aura_analytics.errors import EventError, ParameterError, Problem
 from aura_analytics.events import FailureReport
 from aura_analytics.io.files import resolve
 from aura_analytics.io.readers.base import Unreadable
+from aura_analytics.outputs import is_our_quarantine, written
 
 __all__ = ["ImportReport"]
 
@@ -76,7 +77,7 @@ class ImportReport:
             raise EventError(f"{log} cannot be imported whole: {lines}{self.refused}; {hint}", problems=problems)
         if any(Path(quarantine).resolve() == file.resolve() for file in resolve(log, events=False)):
             raise ParameterError(Problem("the quarantine file is the log itself", got=str(quarantine), next="name another file"))
-        with Path(quarantine).open("w", encoding="utf-8") as out:
+        with written(quarantine, ours=is_our_quarantine) as part, part.open("w", encoding="utf-8") as out:
             out.writelines(
                 json.dumps({"file": item.file or str(log), "line": item.line, "reasons": [item.reason], "raw": item.raw}) + "\n"
                 for item in self.unreadable

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import polars as pl
 
 from aura_analytics.errors import EventError, Problem
 from aura_analytics.io.readers.base import Unreadable
+from aura_analytics.outputs import is_our_quarantine, written
 
 __all__ = ["Quarantine"]
 
@@ -46,7 +48,10 @@ class Quarantine:
             problems = [Problem(why, where=f"{row['file']}:{row['line']}") for row in rows for why in row["reasons"]]
             hint = "mend these lines, or read with quarantine= (command line: --quarantine FILE) to set them aside"
             raise EventError(f"{source.name} holds lines that are not events; {hint}", problems=problems)
-        with self.path.open("a" if self.rows else "w", encoding="utf-8") as out:
+        with written(self.path, overwrite=self.rows > 0, ours=is_our_quarantine) as part, part.open("a", encoding="utf-8") as out:
+            if self.rows:  # what was set aside before stays
+                with self.path.open(encoding="utf-8") as before:
+                    shutil.copyfileobj(before, out)
             for row in rows:
                 out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
         self.rows += len(rows)

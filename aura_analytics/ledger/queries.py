@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import func, select
 from aura_analytics import extensions
 from aura_analytics.clock import times
 from aura_analytics.errors import LedgerDamagedError, Problem
-from aura_analytics.events import RECORD_TYPES
+from aura_analytics.events import MACHINE_KINDS, RECORD_TYPES
 from aura_analytics.ledger import reading, tables
 from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
@@ -20,6 +21,7 @@ from aura_analytics.ledger.heads import read_head
 
 __all__ = ["Queries", "moment_of"]
 
+_AT_ONCE = 500  # names in one query
 _LOOKED_UP = 2_000  # events of one actor that are looked up one case at a time
 
 
@@ -48,19 +50,53 @@ class Queries:
         penalties = None if found["penalties"] is None else json.loads(found["penalties"])
         return found | {"ts": moment_of(found["ts"]), "penalties": penalties}
 
-    def kinds_of(self, actor: str) -> set[str]:
-        """The kinds that an actor was ever recorded as."""
+    def kinds_of_all(self, actors: Collection[str]) -> dict[str, str]:
+        """Of which kind actors are by their events about work: who was ever anything but a machine is no machine.
+
+        Parameters
+        ----------
+        actors
+            Names; who never worked is missing from the answer.
+        """
         column = tables.events.c
-        query = select(column.actor_kind).where(column.actor == actor, column.actor_kind.is_not(None)).distinct()
+        found: dict[str, str] = {}
+        names = sorted(set(actors))
+        with translated(self._engines.url), snapshot(self._engines) as connection:
+            for first in range(0, len(names), _AT_ONCE):
+                some = names[first : first + _AT_ONCE]
+                own = select(column.actor, column.actor_kind).where(
+                    column.actor.in_(some), column.type.not_in(RECORD_TYPES), column.actor_kind.is_not(None)
+                )
+                for name, kind in connection.execute(own.distinct()):
+                    if found.get(name, "agent") in MACHINE_KINDS:
+                        found[name] = kind
+                rest = [name for name in some if name not in found]
+                if rest:
+                    asked = select(column.agent).where(column.agent.in_(rest)).distinct()
+                    found.update(dict.fromkeys(connection.execute(asked).scalars(), "agent"))
+        return found
+
+    def machines_called(self, name: str) -> set[str]:
+        """Agents and components of a name, however it is written.
+
+        Parameters
+        ----------
+        name
+            As it was given.
+        """
+        column = tables.events.c
+        acting = select(column.actor).where(column.actor_kind.in_(MACHINE_KINDS), column.actor.is_not(None)).distinct()
+        asked = select(column.agent).where(column.agent.is_not(None)).distinct()
+        with translated(self._engines.url), snapshot(self._engines) as connection:
+            known = {*connection.execute(acting).scalars(), *connection.execute(asked).scalars()}
+        return {one for one in known if one.strip().casefold() == name.strip().casefold()}
+
+    def told_actions(self) -> set[str]:
+        """Ids of the HR actions that came through no desk, and from no import that was marked as one."""
+        column, door = tables.events.c, tables.doors.c
+        query = select(column.event_id).join_from(tables.doors, tables.events, door.seq == column.seq).where(door.door == "told")
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             return set(connection.execute(query).scalars())
-
-    def is_person(self, actor: str) -> bool:
-        """Whether an actor was ever recorded as a person."""
-        column = tables.events.c
-        query = select(column.seq).where(column.actor == actor, column.actor_kind.in_(["officer", "citizen"])).limit(1)
-        with translated(self._engines.url), self._engines.reader.connect() as connection:
-            return connection.execute(query).first() is not None
 
     def last_of(self, actor: str) -> datetime | None:
         """The time of an actor's last event."""

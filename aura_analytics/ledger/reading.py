@@ -6,7 +6,6 @@ locks of the first. Others are handed a copy (`write_copy`) or Parquet.
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import uuid
 from collections.abc import Iterator, Sequence
@@ -23,8 +22,9 @@ from aura_analytics.events import EVENT_TYPES, empty
 from aura_analytics.ledger import tables
 from aura_analytics.ledger.engines import Engines, compiled
 from aura_analytics.ledger.records import frame_of
+from aura_analytics.outputs import written
 
-__all__ = ["chunks", "event_frames", "matching", "narrowed", "read_events", "replaced", "write_copy"]
+__all__ = ["chunks", "event_frames", "matching", "narrowed", "read_events", "write_copy"]
 
 _CHUNK = 65_536
 
@@ -114,27 +114,16 @@ def read_events(connection: Connection, statement: Select[Any]) -> pl.DataFrame:
     return pl.concat(found) if found else empty()
 
 
-def replaced(target: Path) -> Path:
-    """A name beside `target` to write under before it takes its place."""
-    return target.with_name(f".{target.name}.{os.getpid()}.{uuid.uuid4().hex[:8]}.part")
-
-
 def write_copy(engines: Engines, target: Path) -> None:
     """All there is, as of one moment: a SQLite file of a SQLite ledger, or the rows as Parquet."""
-    part = replaced(target)
     parquet = target.suffix == ".parquet"
     if not parquet and not engines.sqlite:
         raise ParameterError(Problem("a PostgreSQL ledger is copied as Parquet", got=target.name, expected="a name in .parquet"))
-    if not target.parent.exists():
-        raise ParameterError(Problem("the folder does not exist", got=str(target.parent), next="make it first"))
-    try:
+    with written(target) as part:
         if parquet:
             _write_parquet(engines, part)
         else:
             _vacuum(engines, part)
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _vacuum(engines: Engines, part: Path) -> None:

@@ -30,7 +30,7 @@ from aura_analytics.ledger.plain_events import Row
 from aura_analytics.ledger.queries import Queries, moment_of
 from aura_analytics.ledger.records import checked, frame_or_dicts, rows_of, rows_of_records
 from aura_analytics.ledger.subscription import Subscription
-from aura_analytics.ledger.writing import Recorded, Stored, append
+from aura_analytics.ledger.writing import Door, Recorded, Stored, append
 
 __all__ = [
     "Ledger",
@@ -143,7 +143,7 @@ class Ledger(Feed, Queries, Evidence):
 
     # -- writing ---------------------------------------------------------------------------------------------------------
 
-    def record_event(self, event: Mapping[str, Any]) -> Stored:
+    def record_event(self, event: Mapping[str, Any], *, door: Door = "told") -> Stored:
         """Store one event.
 
         Parameters
@@ -151,6 +151,9 @@ class Ledger(Feed, Queries, Evidence):
         event
             A dict on the contract; only `type` is required. Without `event_id` and `ts` it gets a new id and the present moment;
             fields that the contract does not know are kept in `attributes`.
+        door
+            Who answers for it where it is an HR action: `told`, nobody does (it is kept, and moves nobody: see `aura hr faults`);
+            `desk`, the HR desk; `import`, whoever brings over another system's HR actions.
 
         Returns
         -------
@@ -168,19 +171,19 @@ class Ledger(Feed, Queries, Evidence):
         """
         now = time.time_ns() // 1000
         rows, stamped = rows_of_records([event], now)
-        done = self._append(lambda: [rows], now=now, stamped=stamped)
+        done = self._append(lambda: [rows], now=now, stamped=stamped, door=door)
         answer = Stored(ok=True, stored_id=rows[0][0])
         if done.duplicates:
             answer["duplicate"] = True
         return answer
 
     @overload
-    def record_events(self, events: Iterable[Mapping[str, Any]]) -> int: ...
+    def record_events(self, events: Iterable[Mapping[str, Any]], *, door: Door = "told") -> int: ...
 
     @overload
-    def record_events(self, events: EventsLike) -> int: ...
+    def record_events(self, events: EventsLike, *, door: Door = "told") -> int: ...
 
-    def record_events(self, events: EventsLike) -> int:
+    def record_events(self, events: EventsLike, *, door: Door = "told") -> int:
         """Store events, all or none; returns how many are new.
 
         The very same event sent again counts once. Frames without event ids get ids made of their content, so that a file can
@@ -190,6 +193,8 @@ class Ledger(Feed, Queries, Evidence):
         ----------
         events
             Whatever holds events: see `aura.as_events`.
+        door
+            As in `record_event`.
 
         Raises
         ------
@@ -200,13 +205,14 @@ class Ledger(Feed, Queries, Evidence):
         LedgerUnavailableError
             If they cannot be stored; then nothing was.
         """
-        return self.record_events_report(events).stored
+        return self.record_events_report(events, door=door).stored
 
     def record_events_report(
         self,
         events: EventsLike,
         *,
         on_conflict: Literal["raise", "skip"] = "raise",
+        door: Door = "told",
     ) -> Recorded:
         """As `record_events`, with an account of every event: stored, duplicates, conflicts.
 
@@ -216,11 +222,13 @@ class Ledger(Feed, Queries, Evidence):
             As `record_events`.
         on_conflict
             What happens when an id is taken by other content: `raise` stores nothing, `skip` stores the others.
+        door
+            As in `record_event`.
 
         Raises
         ------
         ParameterError
-            For another way with conflicts.
+            For another way with conflicts, or another door.
         InputError, EventError, SchemaError, ConflictError, LedgerUnavailableError
             As `record_events`.
         """
@@ -233,17 +241,19 @@ class Ledger(Feed, Queries, Evidence):
             table = given.lazy().collect()
             good = checked(table)
             repeats = table.height - good.height  # exact repeats within the frame
-            done = self._append(lambda: (rows_of(piece) for piece in good.iter_slices(_SLICE)), now=now, strict=strict)
+            done = self._append(lambda: (rows_of(piece) for piece in good.iter_slices(_SLICE)), now=now, strict=strict, door=door)
             done.duplicates += repeats
             return done
         rows, stamped = rows_of_records(given, now)
         if not rows:
             return Recorded(last_seq=self.info().events)
-        return self._append(lambda: _sliced(rows), now=now, stamped=stamped, strict=strict)
+        return self._append(lambda: _sliced(rows), now=now, stamped=stamped, strict=strict, door=door)
 
-    def _append(self, batches: Callable[[], Iterable[list[Row]]], **options: Any) -> Recorded:
+    def _append(self, batches: Callable[[], Iterable[list[Row]]], *, door: Door, **options: Any) -> Recorded:
+        if door not in ("told", "import", "desk"):
+            raise ParameterError(Problem("unknown door", got=door, expected="told, import or desk"))
         self._engines.check_file()
-        done = append(self._engines, batches, **options)
+        done = append(self._engines, batches, door=door, **options)
         if done.stored:
             self.recorded_here += 1
             self.wake()

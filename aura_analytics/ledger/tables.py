@@ -21,7 +21,19 @@ from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, 
 
 from aura_analytics.events import SCHEMA
 
-__all__ = ["COLUMNS", "GENESIS", "METADATA", "chain_hash", "content_hash", "decision_notes", "decisions", "events", "head"]
+__all__ = [
+    "COLUMNS",
+    "GENESIS",
+    "METADATA",
+    "chain_hash",
+    "content_hash",
+    "decision_notes",
+    "decisions",
+    "doors",
+    "events",
+    "head",
+    "mirror_parts",
+]
 
 GENESIS = bytes(32)
 METADATA = MetaData(
@@ -82,6 +94,23 @@ decision_notes: Table = Table(
     Column("n", _AUTO, primary_key=True, autoincrement=True),
     *(Column(name, Text, nullable=False) for name in ("kind", "request_id", "line")),
     Index(None, "request_id", "kind"),
+)
+
+# HR actions that did not come through the desk: `told` by whoever could record an event, or an `import` marked as one
+doors: Table = Table(
+    "aura_hr_doors",
+    METADATA,
+    Column("seq", _AUTO, primary_key=True, autoincrement=False),
+    Column("door", Text, nullable=False),
+)
+
+# what the mirror's files held when they were written
+mirror_parts: Table = Table(
+    "aura_mirror_parts",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("rows", BigInteger, nullable=False),
+    Column("sha256", Text, nullable=False),
 )
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, NotRequired
+from typing import Any, Literal, NotRequired
 
 from sqlalchemy import bindparam, literal_column, select, table, update
 from sqlalchemy import column as sql_column
@@ -18,15 +18,17 @@ from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import TypedDict
 
 from aura_analytics.errors import ConflictError, LedgerSchemaError, Problem
+from aura_analytics.events import RECORD_TYPES
 from aura_analytics.ledger import schema, tables
 from aura_analytics.ledger.engines import Engines, compiled
 from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import damaged
 from aura_analytics.ledger.plain_events import Row
 
-__all__ = ["Recorded", "Stored", "append"]
+__all__ = ["Door", "Recorded", "Stored", "append"]
 
-_ID, _TS = tables.COLUMNS.index("event_id"), tables.COLUMNS.index("ts")
+Door = Literal["told", "import", "desk"]
+_ID, _TS, _TYPE = (tables.COLUMNS.index(name) for name in ("event_id", "ts", "type"))
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 _FEW = 100  # rows, from which on COPY is worth its start
 _LOOKED_UP = 500  # ids in one query
@@ -54,17 +56,20 @@ class Recorded:
         Events whose id is taken by other content: where in the input, the id, the columns that differ.
     last_seq
         Place of the last event in the ledger after the call.
+    told
+        HR actions among those stored that came through no desk, and move nobody.
     """
 
     stored: int = 0
     duplicates: int = 0
     conflicts: list[Problem] = field(default_factory=list)
     last_seq: int = 0
+    told: int = 0
 
 
 @cache
-def _statements(*, on_sqlite: bool) -> tuple[str, str, str]:
-    """Reading the head, adding a row, moving the head: as text, since compiling them anew costs more than running them."""
+def _statements(*, on_sqlite: bool) -> tuple[str, str, str, str]:
+    """Reading the head, adding a row, moving the head, noting a door; as text, since compiling anew costs more than running."""
     column = tables.head.c
     only = column.id == literal_column("1")
     # another version may have upgraded the ledger by now
@@ -74,8 +79,9 @@ def _statements(*, on_sqlite: bool) -> tuple[str, str, str]:
     dialect: Any = sqlite if on_sqlite else postgresql
     add = dialect.insert(tables.events).on_conflict_do_nothing(index_elements=["event_id"])
     move = update(tables.head).where(only).values(seq=bindparam("a"), recorded_at=bindparam("b"), chain=bindparam("c"))
-    texts = [compiled(statement, sqlite=on_sqlite)[0] for statement in (lock, add, move)]
-    return texts[0], texts[1], texts[2]
+    note = dialect.insert(tables.doors)
+    texts = [compiled(statement, sqlite=on_sqlite)[0] for statement in (lock, add, move, note)]
+    return texts[0], texts[1], texts[2], texts[3]
 
 
 def append(
@@ -85,6 +91,7 @@ def append(
     now: int,
     stamped: Sequence[bool] | None = None,
     strict: bool = True,
+    door: Door = "told",
 ) -> Recorded:
     """Store rows, all or none.
 
@@ -100,6 +107,8 @@ def append(
         Which rows got their time from us: sent again, such an event is the same although its time is not.
     strict
         Whether a conflict stops all.
+    door
+        Through which HR actions among them come.
 
     Raises
     ------
@@ -113,7 +122,7 @@ def append(
     while True:
         try:
             with translated(engines.url), _asked_again(), engines.transaction() as driver:
-                done = _Append(driver, now, stamped, sqlite=engines.sqlite, strict=strict, careful=careful)
+                done = _Append(driver, now, stamped, sqlite=engines.sqlite, strict=strict, careful=careful, door=door)
                 return done.run(batches())
         except _NotAllNewError:
             careful = True
@@ -143,13 +152,16 @@ def _asked_again() -> Iterator[None]:
 class _Append:
     """One transaction."""
 
-    def __init__(self, driver: Any, now: int, stamped: Sequence[bool] | None, *, sqlite: bool, strict: bool, careful: bool) -> None:
+    def __init__(
+        self, driver: Any, now: int, stamped: Sequence[bool] | None, *, sqlite: bool, strict: bool, careful: bool, door: Door
+    ) -> None:
         self._driver = driver
+        self._door = door
         self._sqlite = sqlite
         self._stamped = stamped
         self._strict, self._careful = strict, careful
         self._done = Recorded()
-        lock, self._insert, self._move = _statements(on_sqlite=self._sqlite)
+        lock, self._insert, self._move, self._note = _statements(on_sqlite=self._sqlite)
         found = self._driver.execute(lock).fetchone()
         if found is None or [type(item) for item in found[:3]] != [int, int, bytes]:
             raise damaged("the head of the chain is missing or was altered")
@@ -206,6 +218,11 @@ class _Append:
             stored = self._copy(rows)
         if stored != len(rows):
             self._not_all_new()
+        if self._door != "desk":
+            came = [(row[0], self._door) for row in rows if row[1 + _TYPE] in RECORD_TYPES]
+            if came:
+                self._done.told += len(came) if self._door == "told" else 0
+                self._driver.cursor().executemany(self._note, came)
 
     def _copy(self, rows: list[tuple[Any, ...]]) -> int:
         import psycopg

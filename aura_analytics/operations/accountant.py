@@ -14,7 +14,8 @@ from typing_extensions import TypedDict
 
 from aura_analytics.errors import ConflictError, InputError, Problem, RoutingError, close_match
 from aura_analytics.events import ACTOR_KINDS
-from aura_analytics.hr.desk import drafted
+from aura_analytics.hr.drafts import drafted
+from aura_analytics.hr.people import RULE
 from aura_analytics.hr.severities import SeverityTable
 from aura_analytics.hr.vocabulary import may_be_a_person, now
 from aura_analytics.scoring.penalties import PenaltyPolicy, Severity
@@ -135,7 +136,7 @@ class Accountant:
             return answer | {"action": self._followed(name, job)}
         consequences = self._consequences(name, event, severity, task)
         try:
-            self._ledger.record_events([event, *consequences])
+            self._ledger.record_events([event, *consequences], door="desk")
         except ConflictError:
             known = self._ledger.event(name)  # another process may have been first
             if known is None:
@@ -177,7 +178,7 @@ class Accountant:
     def _consequences(self, name: str, event: dict[str, Any], severity: str, task: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         found: list[Mapping[str, Any] | None] = []
         actor, kind, job = event["actor"], event.get("actor_kind"), event["case_id"]
-        person = may_be_a_person(kind) or self._ledger.is_person(actor)
+        person = may_be_a_person(kind) or may_be_a_person(self._ledger.kinds_of_all([actor]).get(actor, kind))
         sign = severity == "critical" and self._table.critical_requires == "confirmation"
         rule = f"{self._table.label} on {self._scorer.policy.label}"
         for item in self._table.following(severity, lambda days: self._errors(actor, severity, days)):
@@ -208,6 +209,7 @@ class Accountant:
                     would_clear=clears,
                     sign=person or (sign and action != "case_opened"),
                     reason=f"{severity}: {', '.join(event['penalties'])}",
+                    by=f"{RULE}{rule}",
                 )
             )
         return [item for item in found if item is not None]

@@ -191,7 +191,7 @@ class Board:
     def _machine(self, actor: str, as_of: datetime | date | str | None, row: Mapping[str, Any]) -> dict[str, Any]:
         """What the dossier of an agent or a component has besides."""
         shown = {f"{name}{suffix}" for name in _OF_MACHINES for suffix in ("", "_n", "_lo", "_hi", "_status")}
-        acted = standing(self._ledger.actions_on(actor), as_of)
+        acted = standing(self._ledger, as_of, actor=actor)
         stands: Mapping[str, Any] = (
             acted.row(0, named=True) if acted.height else {"standing": "good", "reputation": 100.0, "level": 0}
         )

@@ -28,6 +28,7 @@ from aura_analytics.metrics.catalogue import MetricsLike, metrics_shown
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.metrics.sla import receipt_breach_rate, sla_breach_rate
 from aura_analytics.metrics.wording import cards
+from aura_analytics.outputs import free_to_write, is_our_page, written_text
 from aura_analytics.report.figures import charts_of, figure, flagged_people
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
@@ -57,6 +58,7 @@ def write_report(
     roles: RolesLike = None,
     title: str = "Oversight report",
     source: str = "",
+    overwrite: bool = False,
 ) -> Path:
     """Write the report of an event log as one HTML file.
 
@@ -76,6 +78,8 @@ def write_report(
         What is shown of everybody; default all metrics of the shipped catalogue, and what the policies read.
     title, source
         Heading, and where the events came from.
+    overwrite
+        Whether a file that is there may be replaced; an earlier report always is, a ledger never.
 
     Returns
     -------
@@ -89,6 +93,7 @@ def write_report(
     >>> "officer_anne@sba.gov" in path.read_text(encoding="utf-8")
     True
     """
+    free_to_write(path, overwrite=overwrite, ours=is_our_page)  # before the work
     chosen = as_policy(policy).over(window)
     other = None if compare is None else as_policy(compare).over(window)
     read = [*metrics_shown(metrics), *chosen.reads, *(() if other is None else other.reads)]
@@ -105,9 +110,7 @@ def write_report(
         title=title,
         source=source,
     )
-    path = Path(path)
-    path.write_text(html, encoding="utf-8")
-    return path
+    return written_text(path, html, overwrite=overwrite, ours=is_our_page)
 
 
 def _html(

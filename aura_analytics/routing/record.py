@@ -6,12 +6,16 @@ from bisect import insort
 from collections import defaultdict
 from collections.abc import Iterable
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
 from aura_analytics.cases.evaluations import last_of
-from aura_analytics.hr.vocabulary import actions_in, binding
+from aura_analytics.events import RECORD_TYPES
+from aura_analytics.hr.acting import kinds_in, one_kind_each
+from aura_analytics.hr.folds import effective
+from aura_analytics.hr.holding import judged
+from aura_analytics.hr.vocabulary import actions_in
 from aura_analytics.io.front_door import EventsLike, as_events
 
 if TYPE_CHECKING:
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Record"]
 
 _READ = ["EVALUATION", "OUTCOME", "HR_ACTION"]
-_STOPS = ("suspension", "reinstatement", "overturned")
+_STOPS = ("suspension", "reinstatement", "overturned")  # what changes who is suspended
 _RESULTS = ["success", "failure", "partial", "cancelled"]
 _K = 10
 _MANY = 2_000
@@ -39,9 +43,9 @@ class Record:
         self._ledger: Ledger | None = None
         self._seq = 0
         self._last: dict[str, list[tuple[datetime, float]]] = defaultdict(list)  # the last scores, the oldest first
-        self._stops: dict[str, list[tuple[datetime, bool, str, datetime | None]]] = defaultdict(list)
-        self._undone: set[str] = set()
-        self._running: dict[str, list[datetime | None]] = {}  # ends of the suspensions that no reinstatement has ended
+        self._kinds: dict[str, str] = {}  # of everybody in a log that is no ledger
+        self._actions: pl.DataFrame | None = None
+        self._running: dict[str, list[tuple[datetime, datetime | None]]] = {}  # suspensions that no reinstatement has ended
         self.scores: dict[str, float] = {}
         self.outcomes: dict[str, tuple[int, int]] = defaultdict(lambda: (0, 0))  # trials, successes
         if hasattr(source, "record_event"):
@@ -78,25 +82,30 @@ class Record:
         for actor, n, k in told.group_by("actor").agg(pl.len(), k=(pl.col("outcome") == "success").sum()).iter_rows():
             trials, successes = self.outcomes[actor]
             self.outcomes[actor] = trials + n, successes + k
-        acted = rows.filter(pl.col("type") == "HR_ACTION")
+        if self._ledger is None:
+            self._kinds = one_kind_each([*self._kinds.items(), *kinds_in(events).items()])
+        acted = rows.filter(pl.col("type").is_in(list(RECORD_TYPES)))
         if acted.height:
-            counts = pl.col("action").is_in(list(_STOPS)) & (binding() | (pl.col("action") == "overturned"))
-            stops = actions_in(acted.lazy(), detail=False).filter(counts)
-            self._stop(stops.select("event_id", "ts", "actor", "action", "refers_to", "until").rows())
+            self._acted(acted)
 
-    def _stop(self, rows: list[tuple[Any, ...]]) -> None:
-        """Take in suspensions, reinstatements, and what undoes them; the same fold as `hr.standing`, an actor at a time."""
-        touched = set()
-        for name, ts, actor, action, refers_to, until in rows:
-            touched.add(actor)
-            if action == "overturned":
-                self._undone.add(refers_to)
-            else:  # a suspension comes after a reinstatement of the same instant
-                self._stops[actor].append((ts, action == "suspension", name, until))
-        for actor in touched:
-            held = [stop for stop in self._stops[actor] if stop[2] not in self._undone]
-            back = max((ts for ts, stops, _, _ in held if not stops), default=None)
-            self._running[actor] = [until for ts, stops, _, until in held if stops and (back is None or ts >= back)]
+    def _acted(self, fresh: pl.DataFrame) -> None:
+        """Who is suspended after new HR actions: their fold is made anew, of those who were ever suspended."""
+        found = actions_in(fresh.lazy(), detail=False)
+        self._actions = found if self._actions is None else pl.concat([self._actions, found])
+        stops = found.filter(pl.col("action").is_in(list(_STOPS)))
+        if stops.is_empty():
+            return
+        mine = self._actions.filter(pl.col("actor").is_in(stops["actor"].implode())).unique("event_id")
+        names = pl.concat([mine["actor"], mine["approver"]]).drop_nulls().unique().to_list()
+        if self._ledger is None:
+            kinds, told = self._kinds, set[str]()
+        else:
+            kinds, told = self._ledger.kinds_of_all(names), self._ledger.told_actions()
+        held = effective(judged(mine, kinds, datetime.max.replace(tzinfo=timezone.utc), told))
+        for (actor,), rows in held.group_by("actor"):
+            self._running[str(actor)] = _running(rows)
+        for actor in set(stops["actor"]) - set(held["actor"]):
+            self._running.pop(actor, None)
 
     def _score(self, rows: Iterable[tuple[str, datetime, float]]) -> None:
         touched = set()
@@ -125,4 +134,15 @@ class Record:
     def suspended(self) -> set[str]:
         """Who is suspended at this moment."""
         moment = datetime.now(timezone.utc)
-        return {name for name, ends in self._running.items() if any(until is None or until > moment for until in ends)}
+        return {
+            name
+            for name, spans in self._running.items()
+            if any(since <= moment and (until is None or until > moment) for since, until in spans)
+        }
+
+
+def _running(held: pl.DataFrame) -> list[tuple[datetime, datetime | None]]:
+    """Begin and end of the suspensions that no reinstatement has ended; of one instant, the suspension counts."""
+    back = held.filter(pl.col("action") == "reinstatement")["ts"].max()
+    stops = held.filter(pl.col("action") == "suspension")
+    return [(since, until) for since, until in stops.select("ts", "until").rows() if back is None or since >= back]

@@ -14,7 +14,8 @@ import polars as pl
 
 from aura_analytics import events as contract
 from aura_analytics.events import SEVERITIES
-from aura_analytics.hr.desk import drafted
+from aura_analytics.hr.drafts import drafted
+from aura_analytics.hr.people import RULE
 from aura_analytics.hr.severities import SeverityTable
 from aura_analytics.hr.vocabulary import action_event
 from aura_analytics.routing.router import Router
@@ -134,8 +135,12 @@ class OfficerDesk(_Desk):
         return [moved]
 
     def _say(self, action: str, officer: int, moment: int, name: str, **said: Any) -> None:
-        actor = self._world.officers[officer]
-        self.made.append(action_event(action, actor, "officer", event_id=name, ts=self._time(moment), approver=_SIGNED, **said))
+        actor, at = self._world.officers[officer], self._time(moment)
+        if action != "plan_closed":
+            asked = {**said, "until": None, "proposed": action, "by": f"{RULE}{self._policy.name}"}
+            said["refers_to"] = f"{name}/asked"
+            self.made.append(action_event("proposal", actor, "officer", event_id=said["refers_to"], ts=at, **asked))
+        self.made.append(action_event(action, actor, "officer", event_id=name, ts=at, approver=_SIGNED, **said))
 
 
 class Consequences(_Desk):

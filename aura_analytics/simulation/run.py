@@ -12,6 +12,7 @@ import polars as pl
 from aura_analytics import events as contract
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import SCHEMA
+from aura_analytics.outputs import written
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.simulation.emission import Emitter
 from aura_analytics.simulation.scenario import Scenario, ScenarioLike, as_scenario
@@ -284,6 +285,5 @@ def _written(frames: Iterator[pl.DataFrame], path: Path) -> None:
         yield from frames
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    register_io_source(source, schema=SCHEMA).sink_parquet(part, row_group_size=250_000, maintain_order=True)
-    part.replace(path)
+    with written(path, overwrite=True) as part:
+        register_io_source(source, schema=SCHEMA).sink_parquet(part, row_group_size=250_000, maintain_order=True)

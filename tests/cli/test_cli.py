@@ -112,7 +112,7 @@ def test_import_and_report(fixtures: Path, tmp_path: Path) -> None:
         (["dossiers", "good.jsonl", "--attribution", "x"], "unknown attribution: got 'x'"),
         (["dossiers", "good.jsonl", "--sla", "x"], "an SLA cannot be read"),
         (["dossiers", "good.jsonl", "--policy", "good.jsonl"], "keys and values|can be loaded safely|is not a policy"),
-        (["report", "good.jsonl", "--out", "no/such/folder/r.html"], "No such file or directory"),
+        (["report", "good.jsonl", "--out", "no/such/folder/r.html"], "the folder does not exist"),
         (["import", "good.jsonl", "--mapping", "nix.yaml", "--out", "x.parquet"], "no mapping file there"),
         (["import", "good.jsonl", "--mapping", "nix.yaml", "--out", "x.doc"], "unknown kind of event file"),
         (["rules", "test", "nix.yaml"], "no policy file there"),

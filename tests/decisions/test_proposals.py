@@ -120,7 +120,7 @@ def test_a_crash_between_the_approval_and_the_file(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(proposals, "_written", crash)
+        patch.setattr(proposals, "replacing", crash)
         with pytest.raises(KeyboardInterrupt):
             log.apply_adjustments(tmp_path / "p.yaml", "Anne")
     assert file.read_text() == CONFIDENCES

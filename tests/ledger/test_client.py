@@ -203,7 +203,7 @@ def _bots() -> list[dict[str, Any]]:
 @pytest.mark.parametrize("looked_up", [20_000, 0], ids=["by case", "from sums"])
 def test_agents_and_components_have_full_dossiers(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, looked_up: int) -> None:
     monkeypatch.setattr(queries, "_LOOKED_UP", looked_up)
-    ledger.record_events(_bots())
+    ledger.record_events(_bots(), door="import")
     bot, part, officer = (ledger.dossier(name) for name in ("bot", "part", "o1"))
     assert (bot["actor_kind"], bot["overridden_rate"], bot["overridden_rate_n"]) == ("agent", 0.5, 60)
     assert (bot["overridden_right_rate"], bot["overridden_right_rate_n"]) == (1.0, 30)

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import aura_analytics as aura
-from aura_analytics import Ledger, Model, Router, Scorer
+from aura_analytics import HRDesk, Ledger, Model, Router, Scorer
 from aura_analytics.errors import InputError, ParameterError, RoutingError
 from aura_analytics.hr.vocabulary import HRAction, action_event
 from aura_analytics.learning.comparisons import two_arms
@@ -104,6 +104,7 @@ def test_a_suspended_model_is_never_chosen(away: list[bool], strategy: str, seed
     names = [f"m{i}" for i in range(4)]
     rows = [
         *scored("m0", [99.0] * 5),
+        *({"type": "DECISION", "actor": "anne", "agent": name, "ts": START, "event_id": f"d/{name}"} for name in names),
         *(
             action_event("suspension", name, "agent", event_id=f"s/{name}", ts=START)
             for name, gone in zip(names, away, strict=True)
@@ -139,16 +140,23 @@ def test_who_is_suspended_is_the_fold_of_hr(acts: list[tuple[str, str, int, bool
         older = [event["event_id"] for event in events if event["actor"] == actor]
         if name == "overturned" and not older:
             continue
-        more: dict[str, Any] = {"refers_to": older[hour % len(older)]} if name == "overturned" else {}
+        more: dict[str, Any] = {}
+        if name == "overturned":
+            more = {"refers_to": older[hour % len(older)], "reason": "x"}
+            at = START + timedelta(hours=hour)
+            events.append(action_event("contest", actor, "agent", event_id=f"e{i:02d}c", ts=at, **more, by="vendor"))
+            more["approver"] = "Lee"
         if name == "suspension" and ends:
             more = {"until": (START + timedelta(hours=hour + 1)).isoformat()}
         events.append(action_event(name, actor, "agent", event_id=f"e{i:02d}", ts=START + timedelta(hours=hour), **more))
     if not events:
         return
+    known = [{"type": "DECISION", "actor": "anne", "agent": name, "ts": START, "event_id": f"d/{name}"} for name in "ab"]
     record = Record(None)
+    record._take(aura.events.from_records(known).lazy())
     for start in range(0, len(events), pieces):  # in whatever pieces it comes
         record._take(aura.events.from_records(events[start : start + pieces]).lazy())
-    board = aura.standing(aura.events.from_records(events))
+    board = aura.standing(aura.events.from_records([*known, *events]))
     assert record.suspended() == set(board.filter("suspended")["actor"])
 
 
@@ -176,17 +184,20 @@ def test_capabilities_and_who_is_left() -> None:
 def test_a_suspension_that_ends(tmp_path: Path) -> None:
     with Ledger(tmp_path / "s.db", mirror=False) as ledger:
         now = datetime.now(timezone.utc)
-        ledger.record_event(
-            action_event(
-                "suspension", "a", "agent", event_id="s1", ts=now - timedelta(days=2), until=(now - timedelta(days=1)).isoformat()
-            )
-        )
+        desk = HRDesk(ledger)
+        ledger.record_event({"type": "DECISION", "actor": "anne", "agent": "a"})
+        until = (now - timedelta(days=1)).isoformat()
+        desk.record([action_event("suspension", "a", "agent", event_id="s1", ts=now - timedelta(days=2), until=until)])
         router = Router([Model("a")], ledger)
         assert router.route({}).name == "a"
-        ledger.record_event(action_event("suspension", "a", "agent", event_id="s2", ts=now - timedelta(hours=1)))
+        desk.record([action_event("suspension", "a", "agent", event_id="s2", ts=now - timedelta(hours=1))])
         with pytest.raises(RoutingError):
             router.route({})
         ledger.record_event(action_event("overturned", "a", "agent", event_id="o2", refers_to="s2"))
+        with pytest.raises(RoutingError):  # nobody contested it, and it came through no desk
+            router.route({})
+        desk.contest("s2", "vendor", "x")
+        desk.overturn("s2", "Lee", "x")
         assert router.route({}).name == "a"
 
 

@@ -26,6 +26,7 @@ from aura_analytics.clock import times
 from aura_analytics.decisions.file.segments import Packed, pack
 from aura_analytics.errors import EventError, FileFormatError, LedgerUnavailableError, ParameterError, Problem
 from aura_analytics.io.locks import locked
+from aura_analytics.outputs import replacing
 
 __all__ = ["MARKS", "WAIT", "Line", "LogFile", "Place", "moment", "parsed", "written"]
 
@@ -174,7 +175,9 @@ class LogFile:
         except FileNotFoundError:
             return
         except OSError as error:
-            raise FileFormatError(Problem("the decision log cannot be read", got=error.strerror, where=str(self.path))) from None
+            raise FileFormatError(
+                Problem("the decision log cannot be read", got=error.strerror or str(error), where=str(self.path))
+            ) from None
         if b"\0" in head or head.startswith(b"\x1f\x8b"):
             kind = "a SQLite database" if head.startswith(b"SQLite format 3") else "a binary file"
             hint = f"for a ledger say --log-file sqlite:///{self.path.name}" if head.startswith(b"SQLite") else "name another file"
@@ -211,7 +214,10 @@ class LogFile:
             30: "the file system is read-only",
         }
         problem = Problem(
-            "the decision log cannot be written", got=error.strerror, where=str(self.path), next=advice.get(error.errno or 0)
+            "the decision log cannot be written",
+            got=error.strerror or str(error),
+            where=str(self.path),
+            next=advice.get(error.errno or 0),
         )
         return LedgerUnavailableError(problem)
 
@@ -387,10 +393,8 @@ class LogFile:
 
     def _compressed(self, path: Path) -> Path:
         target = path.with_name(path.name + ".gz")
-        part = path.with_name(f".{target.name}.part")
-        with path.open("rb") as file:
+        with path.open("rb") as file, replacing(target, path.stat().st_mode) as part:
             pack((line.raw for line in _split(_blocks(file), 0, 0)), part, path.stat().st_mode)
-        part.replace(target)
         path.unlink()
         return target
 

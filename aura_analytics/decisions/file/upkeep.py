@@ -10,6 +10,7 @@ from aura_analytics.decisions.file.log_file import WAIT, LogFile, parsed, writte
 from aura_analytics.decisions.file.segments import pack
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.io.locks import locked
+from aura_analytics.outputs import replacing
 
 __all__ = ["faults", "repair"]
 
@@ -87,8 +88,7 @@ def repair(log: LogFile) -> tuple[int, Path | None]:
         for number in sorted({line.segment for line in bad}):
             wrong = {line.offset for line in bad if line.segment == number}
             path = closed.get(number, log.path)
-            part = path.with_name(f".{path.name}.repaired")
             kept = (line.raw for line in log.lines((number, 0), number) if line.offset not in wrong and line.raw.strip())
-            (pack if path.suffix == ".gz" else written)(kept, part, path.stat().st_mode)
-            part.replace(path)
+            with replacing(path) as part:
+                (pack if path.suffix == ".gz" else written)(kept, part, path.stat().st_mode)
         return len(bad), aside

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from aura_analytics.cases.collecting import collect
-from aura_analytics.cases.extent import WORK, last_work
+from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.own_events import of_actor
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike
@@ -25,9 +25,10 @@ from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.dossier.state import DossierState
 from aura_analytics.dossier.tracing import observations
 from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.hr.acting import judged_actions
 from aura_analytics.hr.folds import proposals, standing
 from aura_analytics.hr.plans import plan_from
-from aura_analytics.hr.vocabulary import actions_of, now
+from aura_analytics.hr.vocabulary import now
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_shown
 from aura_analytics.metrics.wording import cards
@@ -300,16 +301,17 @@ class ExplorerState:
         """Where they stand with HR, as a row of `aura.standing`: by a ledger now, otherwise at the moment of the dossiers. None
         when nobody ever acted on them.
         """
-        found = standing(self._acted(), None if self.ledger is not None else self._as_of)
+        moment = None if self.ledger is not None else self._as_of
+        found = standing(self._told(), moment, actor=self._open())
         return found.row(0, named=True) if found.height else None
 
-    def _acted(self) -> pl.LazyFrame:
-        return self.events.filter(~WORK & (pl.col("actor") == self._open()))
+    def _told(self) -> EventsLike:
+        return self.events if self.ledger is None else self.ledger
 
     @property
     def waiting(self) -> list[str]:
         """Names of the proposals on the open dossier that nobody has answered."""
-        return proposals(actions_of(self._acted()))["event_id"].to_list()
+        return proposals(judged_actions(self._told(), actor=self._open()))["event_id"].to_list()
 
     @property
     def under_way(self) -> str:

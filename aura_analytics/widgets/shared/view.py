@@ -15,6 +15,7 @@ import traitlets
 
 from aura_analytics.errors import AuraError
 from aura_analytics.metrics.units import UNITS
+from aura_analytics.outputs import is_our_page, written_text
 
 __all__ = ["View", "script"]
 
@@ -113,6 +114,4 @@ class View(anywidget.AnyWidget):
             state=packed,
             script=script(name).replace(_LAST, ""),
         )
-        target = Path(path)
-        target.write_text(text, encoding="utf-8")
-        return target
+        return written_text(path, text, ours=is_our_page)

@@ -21,6 +21,7 @@ from aura_analytics.dossier.board import count_of, dossiers
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.units import unit_of
+from aura_analytics.outputs import written_text
 from aura_analytics.rules import engine
 from aura_analytics.rules.editing import named, replaced, shaped
 from aura_analytics.rules.grammar import All, Condition, Leaf, comparisons
@@ -588,11 +589,7 @@ class TunerState:
 
     def save(self, path: str | Path, author: str, name: str | None = None) -> Path:
         """Write `to_yaml` to a file that is not there yet."""
-        target = Path(path)
-        if target.exists():
-            raise ParameterError(Problem("the file exists already", got=str(target), next="choose another name"))
-        target.write_text(self.to_yaml(author, name), encoding="utf-8")
-        return target
+        return written_text(path, self.to_yaml(author, name))
 
     @property
     def digest(self) -> str:
