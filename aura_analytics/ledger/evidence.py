@@ -34,9 +34,10 @@ class Evidence:
             Called with the number of events checked so far.
         """
         found = chain.verify(self._engines, [] if heads is None else chain.read_heads(Path(heads)), progress)
-        if self._mirror is not None:
-            self._mirror.check()
-        return found
+        fault = None if self._mirror is None else self._mirror.check()
+        if fault is None or not found.ok:
+            return found
+        return chain.Verification(ok=False, events=found.events, heads=found.heads, kind="mirror", message=fault)
 
     def export_heads(self, path: str | Path) -> chain.Head:
         """Add the present head of the chain to a file, one line of JSON each."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -15,7 +16,7 @@ from sqlalchemy import Connection, Select, func, literal_column, select
 
 from aura_analytics import events as contract
 from aura_analytics import extensions, settings
-from aura_analytics.errors import AuraError, ParameterError, Problem
+from aura_analytics.errors import AuraError, OutputError, ParameterError, Problem
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.ledger import reading, schema, tables
@@ -116,7 +117,8 @@ class Ledger(Feed, Queries, Evidence):
             return Path(f"{self._engines.url.database}.mirror")
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "aura" if chosen is None else Path(chosen)
         with translated(self._engines.url), self._engines.reader.connect() as connection:
-            return base.absolute() / read_head(connection)[0]  # several ledgers may share a folder of mirrors
+            # several ledgers may share a folder of mirrors; what the database says is no path until it is read as a name
+            return base.absolute() / re.sub(r"[^0-9A-Za-z-]", "_", read_head(connection)[0])[:64]
 
     def __repr__(self) -> str:
         return f"Ledger({shown(self._engines.url)!r})"
@@ -326,8 +328,8 @@ class Ledger(Feed, Queries, Evidence):
         assert self._mirror is not None
         try:
             return self._mirror.scan(end, actors)
-        except OSError as error:
-            if isinstance(error, AuraError):
+        except (OSError, pl.exceptions.ComputeError) as error:
+            if isinstance(error, AuraError) and not isinstance(error, OutputError):
                 raise
             text = f"the ledger's mirror cannot be written ({error}); reading from the database, which is slower"
             warnings.warn(text, UserWarning, stacklevel=3)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import shutil
 import threading
@@ -14,7 +15,7 @@ import pytest
 import aura_analytics as aura
 from aura_analytics import Ledger, events
 from aura_analytics.ledger import mirror as mirror_module
-from aura_analytics.ledger import store
+from aura_analytics.ledger import store, tables
 from aura_analytics.ledger.mirror import PARTS, part_of
 
 
@@ -205,3 +206,91 @@ def test_whatever_else_lies_in_the_folder_stays(ledger: Ledger, tmp_path: Path) 
         assert ledger.verify().ok
     assert (folder / "notes.txt").read_text() == "mine"
     assert same(ledger.events(), table)
+
+
+def _forged(folder: Path, **changes: pl.Expr) -> None:
+    """Rewrite every part, and the manifest with its new digests: what somebody does who may write the folder."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    for item in manifest["files"]:
+        path = folder / item[1]
+        pl.read_parquet(path).with_columns(**changes).write_parquet(path)
+        item[3] = hashlib.sha256(path.read_bytes()).hexdigest()
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+
+
+def test_parts_forged_with_their_manifest_are_not_read(url: str, tmp_path: Path) -> None:
+    """An innocent officer must not become guilty by files beside the ledger."""
+    table = events.sample(600, seed=6)
+    folder = tmp_path / "mirror"
+    with Ledger(url, mirror=folder) as ledger:
+        ledger.record_events(table)
+        ledger.export_heads(tmp_path / "heads.jsonl")
+        honest = aura.dossiers(ledger)
+        guilty = {
+            "type": pl.when(pl.col("type") == "DECISION").then(pl.lit("OVERRIDE")).otherwise("type").cast(events.SCHEMA["type"])
+        }
+        _forged(folder, **guilty)
+        found = ledger.verify(tmp_path / "heads.jsonl")
+        assert not found.ok and found.kind == "mirror" and "mirror" in found.message
+        ledger.events().collect()  # made anew
+        _forged(folder, **guilty)
+        with pytest.warns(UserWarning, match="the ledger does not know|altered"):
+            assert aura.dossiers(ledger).equals(honest)
+    with Ledger(url, mirror=folder) as fresh:  # another process, that has read nothing yet
+        assert fresh.verify(tmp_path / "heads.jsonl").ok
+        _forged(folder, **guilty)
+        with pytest.warns(UserWarning, match="the ledger does not know|altered"):
+            assert same(fresh.events(), table)
+
+
+def test_verify_recomputes_what_the_mirror_holds(url: str, tmp_path: Path) -> None:
+    """Even who wrote the new digests into the database as well is found."""
+    table = events.sample(600, seed=6)
+    folder = tmp_path / "mirror"
+    with Ledger(url, mirror=folder) as ledger:
+        ledger.record_events(table)
+        ledger.events().collect()
+        assert ledger.verify().ok
+        _forged(folder, value=pl.col("value") + 1)
+        with ledger.engines.writer.begin() as connection:
+            for path in folder.glob("part-*.parquet"):
+                digest = hashlib.sha256(path.read_bytes()).hexdigest()
+                connection.execute(
+                    tables.mirror_parts.update().where(tables.mirror_parts.c.name == path.name).values(sha256=digest)
+                )
+        found = ledger.verify()
+        assert not found.ok and found.kind == "mirror" and "is not what was recorded" in found.message
+        assert ledger.verify().ok and same(ledger.events(), table)
+
+
+def test_names_from_elsewhere_are_no_paths(ledger: Ledger, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = events.sample(600, seed=6)
+    ledger.record_events(table)
+    ledger.events().collect()
+    outside = tmp_path / "part-00-000000000001-00000000.parquet"
+    table.write_parquet(outside)
+    path = tmp_path / "mirror/manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"][0][1] = f"../{outside.name}"
+    path.write_text(json.dumps(manifest))
+    assert same(ledger.events(), table) and outside.exists()
+    with ledger.engines.writer.begin() as connection:
+        connection.execute(tables.head.update().values(ledger_id="../../../somewhere"))
+    monkeypatch.setenv("AURA_MIRROR", str(tmp_path / "mirrors"))
+    with Ledger(str(ledger.engines.url.render_as_string(hide_password=False))) as again:
+        again.events().collect()
+    assert [one.name for one in (tmp_path / "mirrors").iterdir()] == ["_________somewhere"]
+
+
+def test_a_ledger_that_may_only_be_read_is_mirrored_by_its_reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.errors import LedgerUnavailableError
+
+    table = events.sample(600, seed=6)
+    with Ledger(tmp_path / "aura.db", mirror=tmp_path / "mirror") as ledger:
+        ledger.record_events(table)
+
+        def refused(*_: object) -> None:
+            raise LedgerUnavailableError("read-only")
+
+        monkeypatch.setattr(type(ledger.engines), "writer", property(refused))
+        assert same(ledger.events(), table) and same(ledger.events(), table)

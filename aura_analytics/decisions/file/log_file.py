@@ -24,7 +24,7 @@ from typing import Any, BinaryIO
 
 from aura_analytics.clock import times
 from aura_analytics.decisions.file.segments import Packed, pack
-from aura_analytics.errors import EventError, FileFormatError, LedgerUnavailableError, ParameterError, Problem
+from aura_analytics.errors import AuraError, EventError, FileFormatError, LedgerUnavailableError, ParameterError, Problem
 from aura_analytics.io.locks import locked
 from aura_analytics.outputs import replacing
 
@@ -176,7 +176,11 @@ class LogFile:
             return
         except OSError as error:
             raise FileFormatError(
-                Problem("the decision log cannot be read", got=error.strerror or str(error), where=str(self.path))
+                Problem(
+                    "the decision log cannot be read",
+                    got=error.strerror,
+                    where=str(self.path),
+                )
             ) from None
         if b"\0" in head or head.startswith(b"\x1f\x8b"):
             kind = "a SQLite database" if head.startswith(b"SQLite format 3") else "a binary file"
@@ -215,7 +219,7 @@ class LogFile:
         }
         problem = Problem(
             "the decision log cannot be written",
-            got=error.strerror or str(error),
+            got=error.problems[0].got if isinstance(error, AuraError) else error.strerror,
             where=str(self.path),
             next=advice.get(error.errno or 0),
         )
