@@ -105,22 +105,22 @@ class _Sums:
         self.state: DossierState | None = None
 
     def kept(self) -> DossierState:
-        """The sums as of now."""
+        """The sums as of now: up to the ledger's end at this moment, since one that is busy has a new end whenever it is asked."""
+        last = self._ledger.end()
         decisions = self._ledger.decisions_version()
         if self.state is None or decisions != self._decisions:  # what is said of a decision later changes what it was
             end, self._decisions = self._ledger.info().events, decisions
             events = self._ledger.with_decisions(self._ledger.events_upto(end))
             self.state, self._seq = DossierState(events, metrics=self._metrics), end
-        while True:
-            fresh, end = self._ledger.after(self._seq, 1_000_000)
-            if fresh.is_empty():
-                return self.state
+        while self._seq < last:
+            fresh, end = self._ledger.after(self._seq, min(1_000_000, last - self._seq))
             try:
                 self.state.append(fresh)
             except BaseException:
                 self.state = None  # half of it may have been taken in: it is built anew
                 raise
             self._seq = end
+        return self.state
 
     def board(
         self, actor: str, as_of: datetime | date | str | None, window: str | timedelta | None, policy: Policy

@@ -223,3 +223,31 @@ def test_agents_and_components_have_full_dossiers(ledger: Ledger, monkeypatch: p
             }
     assert get_dossier("bot", policy="agents", ledger=ledger)["pip_status"] == "flag"
     assert get_dossier("bot", policy="agents", as_of="2026-03-03", ledger=ledger)["overridden_rate_n"] == 6
+
+
+def test_a_busy_ledger_is_read_to_its_end_at_that_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody records between any two looks: the dossier, and the explorer, answer all the same."""
+    from aura_analytics.widgets import DossierExplorer
+
+    with Ledger(tmp_path / "busy.db", mirror=False) as ledger:
+        ledger.record_events(events.sample(2_000, seed=4))
+        monkeypatch.setattr(queries, "_LOOKED_UP", 0)  # a busy actor: from the sums of everybody
+        live = board.Board(ledger)
+        live.dossier("officer_anne")
+        explorer = DossierExplorer(ledger, follow=None)
+        looks = 0
+        after = Ledger.after
+
+        def meanwhile(self: Ledger, *place: Any) -> tuple[pl.DataFrame, int]:
+            nonlocal looks
+            looks += 1
+            assert looks < 20, "it runs after the end"
+            found = after(self, *place)
+            self.record_event({"type": "DECISION", "actor": "officer_anne", "actor_kind": "officer", "case_id": f"late{looks}"})
+            return found
+
+        monkeypatch.setattr(Ledger, "after", meanwhile)
+        ledger.record_event({"type": "DECISION", "actor": "officer_anne", "actor_kind": "officer", "case_id": "late"})
+        assert live.dossier("officer_anne")["actor"] == "officer_anne"
+        assert explorer.refresh() >= 1
+        assert looks <= 3

@@ -302,6 +302,7 @@ def test_every_threshold_is_drawn() -> None:
 
 
 def test_a_look_that_fails_loses_nothing_and_stays_said(ledger: aura.Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.ledger import subscription
     from aura_analytics.widgets.explorer.view import _followed
 
     ordered = LOG.sort("ts", "event_id")
@@ -318,6 +319,7 @@ def test_a_look_that_fails_loses_nothing_and_stays_said(ledger: aura.Ledger, mon
         return real(*given)
 
     with monkeypatch.context() as once:
+        once.setattr(subscription, "_MOST", 300)  # two looks
         once.setattr(ledger, "after", breaks)
         with pytest.raises(OSError, match="locked"):
             explorer.refresh()

@@ -208,8 +208,9 @@ class ExplorerState:
             return 0
         with self._lock:
             parts = self._parts  # what was fetched before and could not be taken in
-            while (fresh := self._new.poll()).height:
-                parts.append(fresh)
+            last = self.ledger.end()  # a busy ledger has a new end whenever it is asked
+            while self._new.seq < last:
+                parts.append(self._new.poll())
             if not parts:
                 return 0
             new = pl.concat(parts)
