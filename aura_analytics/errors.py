@@ -27,6 +27,7 @@ what to do next.
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -53,6 +54,7 @@ __all__ = [
 ]
 
 _SHOWN = 20
+_NAMED = 60  # names that an error lists, beyond which it lists five
 
 
 @dataclass(frozen=True)
@@ -77,10 +79,27 @@ class Problem:
         if self.got is not None:
             details.append(f"got {_short(self.got)}")
         if self.expected:
-            details.append(f"expected {self.expected}")
+            details.append(f"expected {_few(self.expected)}")
         if details:
             text += ": " + ", ".join(details)
-        return f"{text}; {self.next}" if self.next else text
+        return _without_password(f"{text}; {self.next}" if self.next else text)
+
+
+def _few(names: str) -> str:
+    """A list of very many names as the first five."""
+    parts = names.split(", ")
+    return names if len(parts) <= _NAMED else f"{', '.join(parts[:5])} and {len(parts) - 5:,} more"
+
+
+# `scheme://user:password@host`, also where the scheme is mistyped, and `password=...`
+_ADDRESS = re.compile(r"((?:\w[\w+.-]*:/*|\b(?:postgres|sqlite)[\w+.-]*/+)[^\s/:@'\"]*):[^\s'\"]*@")
+_ASSIGNED = re.compile(r"(pass\w*\s*=\s*)[^&\s'\"]+", re.IGNORECASE)
+
+
+def _without_password(text: str) -> str:
+    if "@" in text:
+        text = _ADDRESS.sub(r"\1:***@", text)
+    return _ASSIGNED.sub(r"\1***", text) if "=" in text else text
 
 
 def _short(value: object, width: int = 80) -> str:

@@ -169,3 +169,12 @@ def test_what_can_be_no_file(tmp_path: Path) -> None:
     for name in ("no/such/folder/a.txt", "a\0b", "x" * 5_000):
         with pytest.raises(ParameterError):
             free_to_write(tmp_path / name)
+
+
+def test_what_is_recorded_is_its_owner_s(tmp_path: Path) -> None:
+    with Ledger(tmp_path / "own.db", mirror=tmp_path / "mirror") as ledger:
+        ledger.record_events(aura.sample_log(150))
+        ledger._mirror.sync(len(ledger))  # type: ignore[union-attr]
+    AccountabilityLogger(tmp_path / "own.jsonl").log_decision("x", {}, {"selected_agent": "a"})
+    files = [tmp_path / "own.db", tmp_path / "own.jsonl", *(tmp_path / "mirror").glob("part-*")]
+    assert len(files) > 3 and {stat.S_IMODE(path.stat().st_mode) for path in files} == {0o600}

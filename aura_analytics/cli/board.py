@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import typer
+
 if TYPE_CHECKING:
     import polars as pl
     from rich.table import Table
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["show_board", "show_office"]
 
+_MOST = 500  # rows of people, and of machines, that a terminal shows
 _NAME = 13  # columns of a name, at least
 _STYLES = {"flag": "bold red", "watch": "yellow", "clear": "green", "insufficient": "dim"}
 
@@ -26,10 +29,14 @@ def show_board(board: pl.DataFrame, title: str, policy: str, metrics: Iterable[M
     people = [row for row in rows if row["actor_kind"] not in MACHINES]
     if people or not rows:
         people.sort(key=lambda row: (-(row.get("override_rate") or 0.0), row["actor"]))
+        people = people[:_MOST]
         _print_fitting(lambda shown: _people(people, shown, title, policy), _placed(known, "people_board", people))
-    machines = [row for row in rows if row["actor_kind"] in MACHINES]
+    machines = [row for row in rows if row["actor_kind"] in MACHINES][:_MOST]
     if machines:
         _print_fitting(lambda shown: _machines(machines, shown), _placed(known, "machine_board", machines))
+    left = len(rows) - len(people) - len(machines)
+    if left > 0:
+        typer.echo(f"{left:,} more actors; --out FILE writes them all, --actor NAME shows one")
 
 
 def show_office(board: pl.DataFrame, title: str) -> None:

@@ -23,7 +23,7 @@ from aura_analytics.cli.inputs import (
     name_of,
     sla_of,
 )
-from aura_analytics.cli.output import Json, print_json, progress, write_table
+from aura_analytics.cli.output import Json, print_json, print_json_rows, progress, write_table
 from aura_analytics.errors import ParameterError, Problem
 
 __all__ = ["correlations_", "dossiers_", "metrics_", "office", "report"]
@@ -84,7 +84,7 @@ def dossiers_(
     if out is not None:
         write_table(board, out, overwrite=force)
     if as_json:
-        print_json(board.to_dicts())
+        print_json_rows(board)
     else:
         show_board(board, f"Dossiers of {events}", chosen.name, read)
         for said in beyond(board):
@@ -116,7 +116,7 @@ def office(
     if out is not None:
         write_table(board, out, overwrite=force)
     if as_json:
-        print_json(board.to_dicts())
+        print_json_rows(board)
     else:
         show_office(board, f"The office behind {events}")
         for said in beyond(board):
@@ -144,7 +144,7 @@ def correlations_(
     if out is not None:
         write_table(found, out, overwrite=force)
     if as_json:
-        print_json(found.to_dicts())
+        print_json_rows(found)
         return
     table = Table(title="Rank correlations", title_justify="left", box=SIMPLE_HEAD, pad_edge=False)
     for heading in ("Of", "with", "over", "n", "correlation", "95 %"):

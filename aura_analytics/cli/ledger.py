@@ -33,8 +33,9 @@ def record(
     quarantine: Annotated[
         Path | None, typer.Option(help="File for lines and rows of a file that break the contract; without it they are an error.")
     ] = None,
-    hr_import: Annotated[
-        bool, typer.Option("--hr-import", help="HR actions among them are those of another HR system, and count; else they do not.")
+    import_: Annotated[
+        bool,
+        typer.Option("--import", help="It is another system's record: its HR actions and future dates count."),
     ] = False,
     as_json: Json = False,
 ) -> None:
@@ -52,7 +53,7 @@ def record(
         if isinstance(given, list):  # so that the answer can say which
             given = [{"event_id": uuid.uuid4().hex, **event} for event in given]
         done = store.record_events_report(
-            given, on_conflict="skip" if skip_conflicts else "raise", door="import" if hr_import else "told"
+            given, on_conflict="skip" if skip_conflicts else "raise", door="import" if import_ else "told"
         )
         bar.update(task, advance=1)
     ids = [str(event["event_id"]) for event in given] if isinstance(given, list) else []
@@ -91,7 +92,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _account(store: Ledger, done: Recorded, ids: list[str], *, as_json: bool) -> None:
     if as_json:
         conflicts = [str(problem) for problem in done.conflicts]
-        counts = {"stored": done.stored, "duplicates": done.duplicates, "told": done.told}
+        counts = {"stored": done.stored, "duplicates": done.duplicates, "told": done.told, "ahead": done.ahead}
         print_json({"ledger": store.url, **counts, "conflicts": conflicts, "ids": ids})
         return
     known = f", {done.duplicates:,} known already" if done.duplicates else ""
@@ -99,7 +100,10 @@ def _account(store: Ledger, done: Recorded, ids: list[str], *, as_json: bool) ->
     typer.echo(f"{done.stored:,} recorded{name}{known} in {store.url}")
     if done.told:
         text = "HR action came as an event and moves nobody" if done.told == 1 else "HR actions came as events and move nobody"
-        typer.echo(f"{done.told:,} {text} (aura hr faults); --hr-import brings over those of another HR system", err=True)
+        typer.echo(f"{done.told:,} {text} (aura hr faults); --import brings over another system's record", err=True)
+    if done.ahead:
+        text = f"{done.ahead:,} {'event is' if done.ahead == 1 else 'events are'} dated more than a day after the present"
+        typer.echo(f"{text}: kept, and counted when their time has come (aura ledger ahead)", err=True)
     for problem in done.conflicts:
         typer.echo(f"not recorded: {problem}", err=True)
 
@@ -117,6 +121,19 @@ def info(ledger: Url = None, as_json: Json = False) -> None:
     typer.echo(
         f"{found.url}\n{found.events:,} {many}{span}{late}\nledger {found.ledger_id}, schema {found.schema}\nhead {found.chain}"
     )
+
+
+@ledger_app.command()
+def ahead(ledger: Url = None, as_json: Json = False) -> None:
+    """Events that are dated more than a day after the present: they are kept, and count when their time has come."""
+    rows = opened(ledger).ahead()
+    if as_json:
+        print_json(rows.to_dicts())
+        return
+    for row in rows.iter_rows(named=True):
+        typer.echo(f"{row['ts']:%Y-%m-%d %H:%M}  {row['event_id']}")
+    if rows.is_empty():
+        typer.echo("none")
 
 
 @ledger_app.command()

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import polars as pl
     from rich.progress import Progress
 
-__all__ = ["Json", "print_json", "progress", "write_table"]
+__all__ = ["Json", "print_json", "print_json_rows", "progress", "write_table"]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")]
 
@@ -46,6 +46,17 @@ def progress(*, quiet: bool) -> Iterator[Progress]:
 def print_json(value: Any) -> None:
     """Print a value as JSON."""
     typer.echo(json.dumps(value, ensure_ascii=False, default=_plain, allow_nan=False))
+
+
+def print_json_rows(board: pl.DataFrame) -> None:
+    """Print a table as a JSON array of its rows, some at a time: a large one is never held as text."""
+    first = True
+    typer.echo("[", nl=False)
+    for some in board.iter_slices(2_000):
+        rows = [json.dumps(row, ensure_ascii=False, default=_plain, allow_nan=False) for row in some.iter_rows(named=True)]
+        typer.echo(("" if first else ", ") + ", ".join(rows), nl=False)
+        first = False
+    typer.echo("]")
 
 
 def _keys(path: Path) -> list[str]:

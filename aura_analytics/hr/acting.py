@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import polars as pl
 
+from aura_analytics.cases.extent import last_work
 from aura_analytics.events import RECORD_TYPES
 from aura_analytics.hr.holding import judged
 from aura_analytics.hr.vocabulary import ACTIONS, MACHINES, actions_in, actions_of, now
@@ -45,7 +46,7 @@ def judged_actions(
         lazy = lazy.filter((pl.col("actor") == actor) | (pl.col("type") != RECORD_TYPES[0]))
     actions = actions_in(lazy, detail=detail)
     if moment is None:
-        present = max(now(), _last_work(lazy) or now()) if actions.height else now()
+        present = max(now(), last_work(lazy) or now()) if actions.height else now()
     else:
         present, actions = moment, actions.filter(pl.col("ts") <= moment)
     return judged(actions, kinds_in(lazy, _named(actions)), present)
@@ -60,13 +61,6 @@ def _of_ledger(ledger: Ledger, moment: datetime | None, actor: str | None, *, de
         present, actions = moment, actions.filter(pl.col("ts") <= moment)
     kinds = ledger.kinds_of_all(_named(actions)) if actions.height else {}
     return judged(actions, kinds, present, ledger.told_actions() if actions.height else ())
-
-
-def _last_work(lazy: pl.LazyFrame) -> datetime | None:
-    found: datetime | None = (
-        lazy.filter(~pl.col("type").is_in(list(RECORD_TYPES))).select(pl.col("ts").max()).collect(engine="in-memory").item()
-    )
-    return found
 
 
 def _named(actions: pl.DataFrame) -> list[str]:

@@ -59,7 +59,7 @@ class Verification:
     heads
         Exported heads that were met.
     kind
-        `altered`, `missing`, `inserted`, `reordered`, `head`, `damaged`, `mirror`; None when all is well.
+        `altered`, `missing`, `inserted`, `reordered`, `head`, `damaged`, `schema`, `mirror`; None when all is well.
     seq, event_id
         The first row that is wrong.
     message

@@ -6,7 +6,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 from sqlalchemy.sql import ClauseElement
 
+from aura_analytics import settings
 from aura_analytics.errors import (
     LedgerUnavailableError,
     ParameterError,
@@ -171,6 +172,12 @@ class Engines:
                 next="nothing was stored; open the ledger again",
             )
             raise LedgerUnavailableError(problem)
+
+    def make_file(self) -> None:
+        """Make the file of a new SQLite ledger, for its owner alone or as `AURA_FILE_MODE` says."""
+        if self.sqlite and not self.url.query:
+            with suppress(OSError):  # it is there, or cannot be made: SQLite says which
+                os.close(os.open(str(self.url.database), os.O_CREAT | os.O_EXCL | os.O_WRONLY, settings.file_mode()))
 
     def close(self) -> None:
         """Close all connections of this process."""

@@ -13,6 +13,7 @@ from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import read_head
 from aura_analytics.ledger.mirror import Mirror
+from aura_analytics.ledger.structure import faults_of_structure
 
 __all__ = ["Evidence"]
 
@@ -34,6 +35,12 @@ class Evidence:
             Called with the number of events checked so far.
         """
         found = chain.verify(self._engines, [] if heads is None else chain.read_heads(Path(heads)), progress)
+        if found.ok:
+            with translated(self._engines.url), self._engines.reader.connect() as connection:
+                wrong = faults_of_structure(connection)
+            if wrong:
+                message = f"the rows are as recorded, the database is not as the library made it: {'; '.join(wrong[:5])}"
+                return chain.Verification(ok=False, events=found.events, heads=found.heads, kind="schema", message=message)
         fault = None if self._mirror is None else self._mirror.check()
         if fault is None or not found.ok:
             return found

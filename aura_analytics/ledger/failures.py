@@ -108,4 +108,7 @@ def _of_sqlite(error: sqlite3.Error | UnicodeDecodeError, where: str) -> AuraErr
 
 def missing(url: URL) -> FileMissingError:
     """The error for a ledger that should exist."""
+    if url.get_backend_name() == "sqlite" and Path(f"{url.database}.mirror/manifest.json").exists():
+        hint = "a mirror of it lies there still: was the file removed? restore a backup, and verify it with --heads"
+        return FileMissingError(Problem("no such ledger", got=shown(url), next=hint))
     return FileMissingError(Problem("no such ledger", got=shown(url), next="record an event into it, or correct the name"))

@@ -259,6 +259,13 @@ class Mirror:
         self._seen = {}
         if manifest is None:
             return None
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            ledger_id, seq = connection.execute(select(tables.head.c.ledger_id, tables.head.c.seq)).one()
+        if (manifest.ledger_id, manifest.seq) != (ledger_id, min(manifest.seq, seq)):
+            other = (
+                "of another ledger" if manifest.ledger_id != ledger_id else f"of this ledger when it held {manifest.seq:,} events"
+            )
+            return f"the mirror beside it ({self._folder}) is {other}: was the database emptied or replaced?"
         fits = self._fits(manifest)
         fault = self._altered(manifest) if fits else self._foreign(manifest)
         if not fits or fault is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import time
+import warnings
 from collections.abc import Collection
 from datetime import datetime
 from typing import Any
@@ -13,16 +15,21 @@ from sqlalchemy import func, select
 from aura_analytics import extensions
 from aura_analytics.clock import times
 from aura_analytics.errors import LedgerDamagedError, Problem
-from aura_analytics.events import MACHINE_KINDS, RECORD_TYPES
+from aura_analytics.events import MACHINE_KINDS, RECORD_TYPES, SCHEMA
 from aura_analytics.ledger import reading, tables
 from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import read_head
+from aura_analytics.ledger.writing import AHEAD
 
-__all__ = ["Queries", "moment_of"]
+__all__ = ["FutureEventsWarning", "Queries", "moment_of"]
 
 _AT_ONCE = 500  # names in one query
 _LOOKED_UP = 2_000  # events of one actor that are looked up one case at a time
+
+
+class FutureEventsWarning(UserWarning):
+    """A ledger holds events that are dated in the future: they do not count before their time."""
 
 
 class Queries:
@@ -76,6 +83,39 @@ class Queries:
                     found.update(dict.fromkeys(connection.execute(asked).scalars(), "agent"))
         return found
 
+    def ahead(self) -> pl.DataFrame:
+        """Events about work that are dated more than a day after the present, `event_id` and `ts`, the first first.
+
+        They are kept, and count when their time has come: a date in 2199 must not end everybody's window there. Those of an import
+        that was marked as one count as they stand.
+        """
+        column, mark = tables.events.c, tables.marks.c
+        limit = time.time_ns() // 1000 + AHEAD
+        imported = select(mark.seq).where(mark.seq == column.seq, mark.mark == "import").exists()
+        query = select(column.event_id, column.ts).where(column.ts > limit, column.type.not_in(RECORD_TYPES), ~imported)
+        with translated(self._engines.url), self._engines.reader.connect() as connection:
+            rows = connection.execute(query.order_by(column.ts)).all()
+        found = [(name, moment_of(ts)) for name, ts in rows]
+        return pl.DataFrame(found, schema={"event_id": pl.String, "ts": SCHEMA["ts"]}, orient="row")
+
+    def due(self, events: pl.LazyFrame, *, quiet: bool = False) -> pl.LazyFrame:
+        """Events of this ledger without those whose time has not come; that there are some is warned of.
+
+        Parameters
+        ----------
+        events
+            Events of this ledger.
+        quiet
+            Whether somebody else says so.
+        """
+        early = self.ahead()
+        if early.is_empty():
+            return events
+        if not quiet:
+            text = f"events of the ledger are dated more than a day ahead: {early.height:,}, up to {early['ts'][-1]:%Y-%m-%d}"
+            warnings.warn(f"{text}; they are kept and do not count before (aura ledger ahead)", FutureEventsWarning, stacklevel=2)
+        return events.filter(~pl.col("event_id").is_in(early["event_id"].implode()))
+
     def machines_called(self, name: str) -> set[str]:
         """Agents and components of a name, however it is written.
 
@@ -93,8 +133,8 @@ class Queries:
 
     def told_actions(self) -> set[str]:
         """Ids of the HR actions that came through no desk, and from no import that was marked as one."""
-        column, door = tables.events.c, tables.doors.c
-        query = select(column.event_id).join_from(tables.doors, tables.events, door.seq == column.seq).where(door.door == "told")
+        column, mark = tables.events.c, tables.marks.c
+        query = select(column.event_id).join_from(tables.marks, tables.events, mark.seq == column.seq).where(mark.mark == "told")
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             return set(connection.execute(query).scalars())
 
@@ -146,8 +186,12 @@ class Queries:
         """The time of the last event about work; of a ledger that holds none, of the last event."""
         column = tables.events.c
         latest = select(column.ts).order_by(column.ts.desc()).limit(1)
+        early = self.ahead()
+        work = latest.where(column.type.not_in(RECORD_TYPES))
+        if early.height:
+            work = work.where(column.event_id.not_in(early["event_id"].to_list()))
         with translated(self._engines.url), self._engines.reader.connect() as connection:
-            found = connection.execute(latest.where(column.type.not_in(RECORD_TYPES))).scalar()
+            found = connection.execute(work).scalar()
             if found is None:
                 found = connection.execute(latest).scalar()
         return None if found is None else moment_of(found)
@@ -166,7 +210,7 @@ class Queries:
             own = reading.read_events(connection, select(*columns).where(column.actor == actor))
             cases = select(*columns).where(column.case_id.in_(theirs)).limit(10 * _LOOKED_UP + 1)
             others = reading.read_events(connection, cases)
-            return None if others.height > 10 * _LOOKED_UP else pl.concat([own, others]).unique("event_id")
+        return None if others.height > 10 * _LOOKED_UP else self.due(pl.concat([own, others]).unique("event_id").lazy()).collect()
 
 
 def moment_of(ts: object) -> datetime:

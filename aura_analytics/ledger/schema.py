@@ -15,7 +15,7 @@ from aura_analytics.errors import LedgerSchemaError, ParameterError, Problem
 from aura_analytics.ledger.engines import Engines
 from aura_analytics.ledger.failures import missing, shown, translated
 
-__all__ = ["REVISION", "VERSION_TABLE", "ensure", "revision_of", "upgrade"]
+__all__ = ["REVISION", "VERSION_TABLE", "ensure", "migrate", "revision_of", "upgrade"]
 
 REVISION = "0004"  # of the tables that this library reads and writes; a test compares it with the migrations
 VERSION_TABLE = "aura_alembic_version"
@@ -58,6 +58,8 @@ def ensure(engines: Engines, *, create: bool) -> None:
     """
     if engines.sqlite and not create and not Path(str(engines.url.database)).exists():
         raise missing(engines.url)
+    if create:
+        engines.make_file()
     with translated(engines.url):
         if _quick(engines) == REVISION:
             return
@@ -70,7 +72,7 @@ def ensure(engines: Engines, *, create: bool) -> None:
                 _lock(connection)
                 found = revision_of(connection)  # another process may have been first
                 if found is None:
-                    _migrate(connection)
+                    migrate(connection)
                     return
         _check(found, engines)
 
@@ -136,7 +138,8 @@ def _known() -> list[str]:
         return [script.revision for script in ScriptDirectory.from_config(_config()).walk_revisions()]
 
 
-def _migrate(connection: Connection) -> None:
+def migrate(connection: Connection) -> None:
+    """Make or bring up to date the tables of a database, in its transaction."""
     from alembic import command
 
     with _ALEMBIC:
@@ -186,7 +189,7 @@ def upgrade(engines: Engines, backup: Path | None = None) -> tuple[str, Path | N
         with engines.writer.begin() as connection:
             _lock(connection)
             if revision_of(connection) != REVISION:
-                _migrate(connection)
+                migrate(connection)
     return found, target
 
 

@@ -154,8 +154,9 @@ class Ledger(Feed, Queries, Evidence):
             A dict on the contract; only `type` is required. Without `event_id` and `ts` it gets a new id and the present moment;
             fields that the contract does not know are kept in `attributes`.
         door
-            Who answers for it where it is an HR action: `told`, nobody does (it is kept, and moves nobody: see `aura hr faults`);
-            `desk`, the HR desk; `import`, whoever brings over another system's HR actions.
+            Who answers for it: `told`, nobody (an HR action is kept and moves nobody, see `aura hr faults`; an event dated more
+            than a day ahead is kept and counts when its time has come); `desk`, the HR desk; `import`, whoever brings over the
+            record of another system, whose HR actions and dates count as they stand.
 
         Returns
         -------
@@ -352,7 +353,7 @@ class Ledger(Feed, Queries, Evidence):
 
     def __aura_events__(self) -> pl.LazyFrame:
         """What takes events takes a ledger too; of the decision log that it may hold, the events are among them."""
-        return self.with_decisions(self.events())
+        return self.due(self.with_decisions(self.events()))
 
     def dossier(
         self, actor: str, as_of: datetime | date | str | None = None, window: str | timedelta | None = None

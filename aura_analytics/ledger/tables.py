@@ -29,9 +29,9 @@ __all__ = [
     "content_hash",
     "decision_notes",
     "decisions",
-    "doors",
     "events",
     "head",
+    "marks",
     "mirror_parts",
 ]
 
@@ -96,12 +96,13 @@ decision_notes: Table = Table(
     Index(None, "request_id", "kind"),
 )
 
-# HR actions that did not come through the desk: `told` by whoever could record an event, or an `import` marked as one
-doors: Table = Table(
-    "aura_hr_doors",
+# how events are taken: HR actions that were `told` by whoever could record an event, and move nobody; those of an `import` that was
+# marked as one, and its events that are dated in the future
+marks: Table = Table(
+    "aura_marks",
     METADATA,
     Column("seq", _AUTO, primary_key=True, autoincrement=False),
-    Column("door", Text, nullable=False),
+    Column("mark", Text, primary_key=True),
 )
 
 # what the mirror's files held when they were written

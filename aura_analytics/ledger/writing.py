@@ -25,9 +25,10 @@ from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import damaged
 from aura_analytics.ledger.plain_events import Row
 
-__all__ = ["Door", "Recorded", "Stored", "append"]
+__all__ = ["AHEAD", "Door", "Recorded", "Stored", "append"]
 
 Door = Literal["told", "import", "desk"]
+AHEAD = 86_400_000_000  # microseconds that an event may be dated after the clock of who records or reads it: clocks differ
 _ID, _TS, _TYPE = (tables.COLUMNS.index(name) for name in ("event_id", "ts", "type"))
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 _FEW = 100  # rows, from which on COPY is worth its start
@@ -58,6 +59,8 @@ class Recorded:
         Place of the last event in the ledger after the call.
     told
         HR actions among those stored that came through no desk, and move nobody.
+    ahead
+        Events about work among them that are dated more than a day after the present; they count when their time has come.
     """
 
     stored: int = 0
@@ -65,6 +68,7 @@ class Recorded:
     conflicts: list[Problem] = field(default_factory=list)
     last_seq: int = 0
     told: int = 0
+    ahead: int = 0
 
 
 @cache
@@ -79,7 +83,7 @@ def _statements(*, on_sqlite: bool) -> tuple[str, str, str, str]:
     dialect: Any = sqlite if on_sqlite else postgresql
     add = dialect.insert(tables.events).on_conflict_do_nothing(index_elements=["event_id"])
     move = update(tables.head).where(only).values(seq=bindparam("a"), recorded_at=bindparam("b"), chain=bindparam("c"))
-    note = dialect.insert(tables.doors)
+    note = dialect.insert(tables.marks)
     texts = [compiled(statement, sqlite=on_sqlite)[0] for statement in (lock, add, move, note)]
     return texts[0], texts[1], texts[2], texts[3]
 
@@ -156,7 +160,7 @@ class _Append:
         self, driver: Any, now: int, stamped: Sequence[bool] | None, *, sqlite: bool, strict: bool, careful: bool, door: Door
     ) -> None:
         self._driver = driver
-        self._door = door
+        self._door, self._ahead = door, now + AHEAD
         self._sqlite = sqlite
         self._stamped = stamped
         self._strict, self._careful = strict, careful
@@ -218,11 +222,21 @@ class _Append:
             stored = self._copy(rows)
         if stored != len(rows):
             self._not_all_new()
-        if self._door != "desk":
-            came = [(row[0], self._door) for row in rows if row[1 + _TYPE] in RECORD_TYPES]
-            if came:
-                self._done.told += len(came) if self._door == "told" else 0
-                self._driver.cursor().executemany(self._note, came)
+        marks = self._marks(rows)
+        if marks:
+            self._driver.cursor().executemany(self._note, marks)
+
+    def _marks(self, rows: list[tuple[Any, ...]]) -> list[tuple[int, str]]:
+        """Marks on what comes through no desk, and on what an import dates in the future."""
+        imported = self._door == "import"
+        marks = []
+        for row in rows:
+            acted, ahead = row[1 + _TYPE] in RECORD_TYPES, row[1 + _TS] > self._ahead
+            if (acted and self._door != "desk") or (ahead and imported):
+                marks.append((row[0], self._door))
+            self._done.told += acted and self._door == "told"
+            self._done.ahead += ahead and not imported and not acted
+        return marks
 
     def _copy(self, rows: list[tuple[Any, ...]]) -> int:
         import psycopg

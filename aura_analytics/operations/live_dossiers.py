@@ -110,12 +110,12 @@ class _Sums:
         decisions = self._ledger.decisions_version()
         if self.state is None or decisions != self._decisions:  # what is said of a decision later changes what it was
             end, self._decisions = self._ledger.info().events, decisions
-            events = self._ledger.with_decisions(self._ledger.events_upto(end))
+            events = self._ledger.due(self._ledger.with_decisions(self._ledger.events_upto(end)))
             self.state, self._seq = DossierState(events, metrics=self._metrics), end
         while self._seq < last:
             fresh, end = self._ledger.after(self._seq, min(1_000_000, last - self._seq))
             try:
-                self.state.append(fresh)
+                self.state.append(self._ledger.due(fresh.lazy()).collect())
             except BaseException:
                 self.state = None  # half of it may have been taken in: it is built anew
                 raise
@@ -130,7 +130,7 @@ class _Sums:
         end = None if as_of is None else times.parse_as_of(as_of)
         past = end is not None and state.last is not None and end < state.last  # sums are kept as of now; the past is counted anew
         if past or policy.way or not set(policy.metrics) <= set(self._metrics):
-            events = self._ledger.with_decisions(self._ledger.events() if end is None else self._ledger.events(until=end))
+            events = self._ledger.due(self._ledger.with_decisions(self._ledger.events(until=end)))
             return dossiers(events, end, window, metrics=self._metrics, policy=policy).filter(actor=actor)
         if policy.compares_peers:
             return state.dossiers(end, window, policy=policy).filter(actor=actor)

@@ -60,10 +60,10 @@ class Record:
         if self._seq == 0:
             self._seq = self._ledger.info().events
             if self._seq:
-                self._take(self._ledger.events_upto(self._seq))
+                self._take(self._ledger.due(self._ledger.events_upto(self._seq)))
         fresh, end = self._ledger.after(self._seq)
         if fresh.height:
-            self._take(fresh.lazy())
+            self._take(self._ledger.due(fresh.lazy()))
         self._seq = end
         return self
 

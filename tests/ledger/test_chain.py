@@ -363,3 +363,62 @@ def test_two_heads_of_one_place_must_agree(filled: Ledger, tmp_path: Path) -> No
             filled.verify(kept)
     kept.write_text(json.dumps({"ledger_id": head.ledger_id, "seq": 0, "chain": "11" * 32}))
     assert filled.verify(kept).kind == "head"
+
+
+STRUCTURES = {
+    "sqlite": [
+        (
+            "CREATE TRIGGER quiet AFTER INSERT ON aura_events BEGIN DELETE FROM aura_events WHERE actor = 'anne'; END",
+            "trigger 'quiet'",
+        ),
+        ("CREATE UNIQUE INDEX one_each ON aura_events (actor, ts)", "index 'one_each'"),
+        ("CREATE INDEX a_few ON aura_events (case_id) WHERE actor = 'bob'", "index 'a_few'"),
+        ("DROP INDEX ix_aura_events_actor_ts", "'ix_aura_events_actor_ts' is missing"),
+        ("DROP VIEW model_performance", "'model_performance' is missing"),
+        ("DROP TABLE aura_marks; CREATE VIEW aura_marks AS SELECT 1 AS seq, 'told' AS mark", "view 'aura_marks'"),
+    ],
+    "postgresql": [
+        ("CREATE RULE quiet AS ON INSERT TO aura_events WHERE NEW.actor = 'anne' DO INSTEAD NOTHING", "rule 'quiet'"),
+        ("CREATE INDEX a_few ON aura_events (case_id) WHERE actor = 'bob'", "index 'a_few'"),
+        ("ALTER TABLE aura_events ENABLE ROW LEVEL SECURITY", "row-level security"),
+        ("DROP TABLE aura_marks; CREATE VIEW aura_marks AS SELECT 1 AS seq, 'told' AS mark", "'aura_marks' is no table"),
+        (
+            "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
+            "CREATE TRIGGER quiet BEFORE INSERT ON aura_events FOR EACH ROW EXECUTE FUNCTION f()",
+            "trigger 'quiet'",
+        ),
+    ],
+}
+ALL_STRUCTURES = [(kind, *case) for kind, cases in STRUCTURES.items() for case in cases]
+
+
+@pytest.mark.parametrize(("kind", "statement", "said"), ALL_STRUCTURES)
+def test_what_was_put_into_the_schema_is_named(
+    kind: str, statement: str, said: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/aura.db" if kind == "sqlite" else str(request.getfixturevalue("postgres_url"))
+    with Ledger(url, mirror=False) as ledger:
+        ledger.record_events(events.sample(N, seed=9))
+        assert ledger.verify().ok
+        with ledger.engines.writer.begin() as connection:
+            for one in statement.split("; ") if kind == "sqlite" and "TRIGGER" not in statement else [statement]:
+                connection.exec_driver_sql(one)
+        found = ledger.verify()
+        assert not found.ok and found.kind == "schema" and said in found.message
+
+
+def test_an_emptied_or_missing_database_is_named_by_its_mirror(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.ledger import store
+
+    monkeypatch.setattr(store, "_MIRROR_FROM", 10)
+    path = tmp_path / "aura.db"
+    with Ledger(path) as ledger:
+        ledger.record_events(events.sample(N, seed=9))
+        ledger.events().collect()
+    for end in ("", "-wal", "-shm"):
+        Path(f"{path}{end}").unlink(missing_ok=True)
+    with pytest.raises(FileMissingError, match="a mirror of it lies there still"):
+        Ledger(path, create=False)
+    with Ledger(path) as ledger:  # made anew, in its place
+        found = ledger.verify()
+        assert not found.ok and "of another ledger: was the database emptied or replaced" in found.message

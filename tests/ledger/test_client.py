@@ -167,10 +167,10 @@ def test_kinds_are_those_of_the_board(ledger: Ledger, monkeypatch: pytest.Monkey
 
 def test_somebody_without_events_in_the_window_is_not_unknown(ledger: Ledger) -> None:
     ledger.record_event({"type": "OVERRIDE", "actor": "anne", "ts": "2026-01-01T00:00:00Z"})
-    ledger.record_event({"type": "OVERRIDE", "actor": "bob", "ts": "2026-12-01T00:00:00Z"})
+    ledger.record_event({"type": "OVERRIDE", "actor": "bob", "ts": "2026-10-01T00:00:00Z"})
     found = ledger.dossier("anne")
     assert (found["override_rate"], found["override_rate_n"], found["pip_recommended"]) == (0.0, 0, False)
-    assert found["pip_reasons"] == ["no events in the 90 days up to 2026-12-01 00:00 UTC; the last one is of 2026-01-01 00:00 UTC"]
+    assert found["pip_reasons"] == ["no events in the 90 days up to 2026-10-01 00:00 UTC; the last one is of 2026-01-01 00:00 UTC"]
     assert "pip_reasons" not in ledger.dossier("nobody")
 
 

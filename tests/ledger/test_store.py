@@ -15,6 +15,7 @@ import aura_analytics as aura
 from aura_analytics import Ledger, events
 from aura_analytics.errors import ConflictError, EventError, FileMissingError, InputError, ParameterError, SchemaError
 from aura_analytics.ledger.plain_events import KEY_BYTES, plain_row
+from aura_analytics.ledger.queries import FutureEventsWarning
 from aura_analytics.ledger.records import rows_of
 
 OVERRIDE = {
@@ -323,3 +324,44 @@ def test_a_ledger_that_was_upgraded_meanwhile_is_not_written(ledger: Ledger) -> 
     with pytest.raises(LedgerSchemaError, match="upgraded by another version.*nothing was stored"):
         ledger.record_event(OVERRIDE)
     assert ledger.info().events == 1
+
+
+def test_one_event_from_the_future_moves_no_end(ledger: Ledger) -> None:
+    """Whoever may record an event could otherwise blank everybody's board for good."""
+    log = events.sample(2_000, seed=8)
+    ledger.record_events(log)
+    honest = aura.dossiers(ledger)
+    report = ledger.record_events_report([{"type": "SAT_SCORE", "case_id": "x", "value": 1, "ts": "2199-01-01", "event_id": "far"}])
+    assert report.ahead == 1 and ledger.ahead()["event_id"].to_list() == ["far"]
+    with pytest.warns(FutureEventsWarning, match="1, up to 2199-01-01"):
+        assert aura.dossiers(ledger).equals(honest)
+    assert ledger.last_work() == log.select(pl.col("ts").max()).item()
+    assert ledger.event("far") is not None and len(ledger) == log.height + 1  # nothing is lost
+    soon = datetime.now(timezone.utc) + timedelta(hours=20)  # clocks differ, and zones are mistaken
+    ledger.record_event({"type": "SAT_SCORE", "case_id": "y", "value": 1, "ts": soon.isoformat()})
+    assert ledger.last_work() == soon
+
+
+def test_a_clock_that_jumped_is_survived(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.ledger import store as module
+
+    ledger.record_events(events.sample(300, seed=8))
+    end = ledger.last_work()
+    far = int(datetime(2150, 1, 1, tzinfo=timezone.utc).timestamp() * 1e9)
+    with monkeypatch.context() as patch:
+        patch.setattr(module.time, "time_ns", lambda: far)
+        ledger.record_event({"type": "SAT_SCORE", "case_id": "x", "value": 1, "event_id": "jumped"})
+    assert ledger.ahead()["event_id"].to_list() == ["jumped"] and ledger.last_work() == end
+    ledger.record_event({"type": "SAT_SCORE", "case_id": "y", "value": 1})
+    assert ledger.verify().ok
+    assert abs((ledger.last_work() or datetime.min.replace(tzinfo=timezone.utc)) - datetime.now(timezone.utc)) < timedelta(
+        minutes=1
+    )
+
+
+def test_an_import_brings_its_own_dates(ledger: Ledger) -> None:
+    """A simulated year that reaches beyond today counts as it stands."""
+    late = events.sample(300, seed=8).with_columns(pl.col("ts") + timedelta(days=36_500))
+    report = ledger.record_events_report(late, door="import")
+    assert report.ahead == 0 and ledger.ahead().is_empty()
+    assert aura.dossiers(ledger).equals(aura.dossiers(late))

@@ -22,6 +22,7 @@ from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from aura_analytics import settings
 from aura_analytics.clock import times
 from aura_analytics.decisions.file.segments import Packed, pack
 from aura_analytics.errors import AuraError, EventError, FileFormatError, LedgerUnavailableError, ParameterError, Problem
@@ -152,7 +153,7 @@ class LogFile:
                 self.rotate(before=today)
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with locked(self.lock, WAIT), self.path.open("ab", buffering=0) as file:
+            with locked(self.lock, WAIT), open(self.path, "ab", buffering=0, opener=_private) as file:
                 self._check_kind()
                 if unless is not None and unless():
                     return False
@@ -477,6 +478,11 @@ def _split(pieces: Iterable[bytes], segment: int, at: int) -> Iterator[Line]:
             at += len(raw) + 1
     if rest:
         yield Line(segment, at, rest, complete=False)
+
+
+def _private(path: str, flags: int) -> int:
+    """Open a new log for its owner alone, or as `AURA_FILE_MODE` says."""
+    return os.open(path, flags, settings.file_mode())
 
 
 def written(lines: Iterable[bytes], path: Path, mode: int) -> None:

@@ -213,7 +213,8 @@ class ExplorerState:
                 parts.append(self._new.poll())
             if not parts:
                 return 0
-            new = pl.concat(parts)
+            told = pl.concat(parts)
+            new = self.ledger.due(told.lazy(), quiet=True).collect()
             if self._state is None and self._as_of is None:
                 self._state = DossierState(self._frame, metrics=tuple(self.metrics.values()), **self._timing)
             if self._state is not None:
@@ -231,7 +232,7 @@ class ExplorerState:
             self._read()
             if self.actor is None and self.board.height:
                 self.actor = self.board["actor"][0]
-            return new.height
+            return told.height
 
     # -- one of them -------------------------------------------------------------------------------------------------------------
 
@@ -452,11 +453,13 @@ class ExplorerState:
         return self.ledger is not None and bool(self._parts)
 
     @property
-    def ahead(self) -> bool:
-        """Whether the moment of the dossiers lies in the future, and nobody asked for that: one event with a wrong date moves it
-        there.
-        """
-        return self._as_of is None and self.ledger is not None and self.as_of is not None and self.as_of > now()
+    def ahead(self) -> str:
+        """What the ledger holds that is dated in the future, and is not counted yet, in words; nothing where all is due."""
+        early = pl.DataFrame() if self.ledger is None else self.ledger.ahead()
+        if early.is_empty():
+            return ""
+        many = "1 event is" if early.height == 1 else f"{early.height:,} events are"
+        return f"{many} dated in the future, up to {early['ts'][-1]:%Y-%m-%d}, and not counted yet."
 
     def count(self) -> str:
         """How many of those whom the policy judges are flagged, in words."""

@@ -137,11 +137,7 @@ class DossierExplorer(View):
         if state.as_of is None:
             return "No events yet." + (" The ledger is followed." if followed else "")
         follows = "; follows the ledger" if followed else ""
-        ahead = (
-            " The last event is dated in the future, and the window ends there: look at its date, or say as_of."
-            if state.ahead
-            else ""
-        )
+        ahead = f" {state.ahead}" if state.ahead else ""
         return f"{state.count()}, {span_of_time(state.window)} up to {state.as_of:%Y-%m-%d %H:%M} UTC{follows}.{ahead}"
 
     def _detail(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Through which door HR actions came that no desk recorded, and the digests of the mirror's parts."""
+"""Marks on events that are taken otherwise than they say, and the digests of the mirror's parts."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,10 +13,10 @@ def upgrade() -> None:
     """Make the tables; what was recorded before counts as the desk's."""
     number = sa.BigInteger().with_variant(sa.Integer, "sqlite")
     op.create_table(
-        "aura_hr_doors",
+        "aura_marks",
         sa.Column("seq", number, autoincrement=False, nullable=False),
-        sa.Column("door", sa.Text, nullable=False),
-        sa.PrimaryKeyConstraint("seq", name="pk_aura_hr_doors"),
+        sa.Column("mark", sa.Text, nullable=False),
+        sa.PrimaryKeyConstraint("seq", "mark", name="pk_aura_marks"),
     )
     op.create_table(
         "aura_mirror_parts",
