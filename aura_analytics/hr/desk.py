@@ -212,7 +212,7 @@ class HRDesk:
             (whom it is about, who proposed it, a machine, a name that is not in the registry), or no reason is given.
         """
         row, said = self._open_proposal(proposal)
-        signed = self._signature(approver, reason, row["actor"], said.get("by"))
+        signed = self._signature(approver, reason, row["actor"], proposer=said.get("by"))
         if not said.get("by"):
             hint = "reject it, and propose it again with by="
             raise ParameterError(Problem("nobody is named who proposed it", got=proposal, expected="a proposer", next=hint))
@@ -251,7 +251,7 @@ class HRDesk:
             Why, in words.
         """
         row, said = self._open_proposal(proposal)
-        signed = self._signature(approver, reason, row["actor"], said.get("by"))
+        signed = self._signature(approver, reason, row["actor"], proposer=said.get("by"))
         return self._answer("rejection", proposal, row, signed, self._free(f"{proposal}/answer"))
 
     def contest(self, action: str, by: str, reason: str) -> str:
@@ -400,9 +400,9 @@ class HRDesk:
             wanted = f"{name}/{tries}"
         return wanted
 
-    def _signature(self, approver: str, reason: str, actor: str, *others: str | None) -> dict[str, Any]:
-        board = self.status()
-        return {**self._signatures.sign(approver, reason, actor, *others, away=board.filter("suspended")["actor"].to_list())}
+    def _signature(self, approver: str, reason: str, actor: str, **others: str | None) -> dict[str, Any]:
+        away = self.status().filter("suspended")["actor"].to_list()
+        return {**self._signatures.sign(approver, reason, actor, **others, away=away)}
 
     def _row(self, name: str) -> dict[str, Any]:
         rows = self._actions()
@@ -436,7 +436,7 @@ class HRDesk:
         if self._words(name)[-1:] != ["contest"]:
             raise ParameterError(Problem("the action is not under contest", got=name, next="contest it first"))
         asked = json.loads(self._said_of(name, "contest").sort("ts", "event_id")["attributes"][-1]).get("by")
-        signed = self._signature(approver, reason, row["actor"], asked)
+        signed = self._signature(approver, reason, row["actor"], contester=asked)
         return self._answer(word, name, row, signed, self._free(f"{name}/decision/{self._words(name).count('contest')}"))
 
     def _said_of(self, name: str, *words: str) -> pl.DataFrame:

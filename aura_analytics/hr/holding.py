@@ -39,25 +39,39 @@ def judged(actions: pl.DataFrame, kinds: Mapping[str, str], present: datetime, t
     told
         Names of actions that came through no desk.
     """
-    table = actions.with_columns(
-        kind=pl.col("actor").replace_strict(dict(kinds), default=None, return_dtype=pl.String), fault=FAULT
-    )
-    plain = pl.col("kind").is_in(list(MACHINES)) & pl.col("action").is_in(list(EFFECTS)) & pl.col("refers_to").is_null()
-    plain &= (pl.col("ts") <= present) & (pl.col("action") != "reputation").or_(pl.col("value").is_finite())
+    known = pl.DataFrame({"actor": list(kinds), "kind": list(kinds.values())}, schema={"actor": pl.String, "kind": pl.String})
+    table = actions.join(known, on="actor", how="left", maintain_order="left").with_columns(fault=FAULT)
+    effect = pl.col("action").is_in(list(EFFECTS)) & pl.col("refers_to").is_null() & (pl.col("ts") <= present)
     if told:
-        plain &= ~pl.col("event_id").is_in(pl.Series(list(told), dtype=pl.String).implode())
-    rest = table.with_row_index("__row").filter(~plain.fill_null(value=False))
+        effect &= ~pl.col("event_id").is_in(pl.Series(list(told), dtype=pl.String).implode())
+    machine = pl.col("kind").is_in(list(MACHINES)).fill_null(value=False)
+    plain = effect & machine & ((pl.col("action") != "reputation") | pl.col("value").is_finite().fill_null(value=False))
+    # what is done to people in one go, however much of it there is, is at fault without a look at anything else
+    bare = effect & ~machine & (pl.col("action") != "reinstatement")
+    masks = table.select(plain=plain, bare=bare)
+    if masks["plain"].all():
+        return table
+    if masks["bare"].any():
+        table = table.with_columns(fault=pl.when(masks["bare"]).then(pl.format("done to {}, and answers no proposal", _whom())))
+    rest = table.with_row_index("__row").filter(~masks["plain"] & ~masks["bare"])
     if rest.is_empty():
         return table
     referred = rest["refers_to"].drop_nulls().unique().implode()
-    simple = table.filter(plain & pl.col("event_id").is_in(referred)) if len(referred) else table.clear()
+    simple = table.filter(masks["plain"] & pl.col("event_id").is_in(referred)) if len(referred) else table.clear()
     desk = _Desk(kinds, present, set(told), simple.select("event_id", "ts", "actor", "action").rows())
     rank = pl.col("action").replace_strict(_RANK, default=_OTHERS, return_dtype=pl.Int64)
     ordered = rest.sort("ts", rank, "event_id")
     found = [desk.take(row) for row in ordered.iter_rows(named=True)]
     said = pl.DataFrame({"__row": ordered["__row"], "said": pl.Series(found, dtype=pl.String)})
     joined = table.with_row_index("__row").join(said, on="__row", how="left", maintain_order="left")
-    return joined.with_columns(fault=pl.col("said")).drop("__row", "said")
+    return joined.with_columns(fault=pl.coalesce("said", "fault")).drop("__row", "said")
+
+
+def _whom() -> pl.Expr:
+    """Whom an action is about, in words."""
+    kind = pl.col("kind")
+    article = pl.when(kind.str.contains("^[aeio]")).then(pl.lit("an ")).otherwise(pl.lit("a "))
+    return pl.coalesce(article + kind, pl.lit("somebody whose work is not known"))
 
 
 class _Desk:
@@ -110,9 +124,7 @@ class _Desk:
         if row["action"] == "reputation" and not _finite(row["value"]):
             return "points of reputation are missing"
         refers_to = row["refers_to"]
-        if refers_to is None and self._kinds.get(row["actor"]) not in MACHINES:
-            if row["action"] != "reinstatement":
-                return f"done to {self._who(row)}, and answers no proposal"
+        if refers_to is None and self._kinds.get(row["actor"]) not in MACHINES:  # a reinstatement; all else was seen before
             return self._signed(row, said) or self._reinstated(row)
         if refers_to is not None:
             fault = self._answer(row, said, row["action"])
@@ -237,10 +249,6 @@ class _Desk:
 
     def _is_away(self, actor: str, moment: datetime) -> bool:
         return any(until is None or until > moment for until in self._away[actor].values())
-
-    def _who(self, row: Mapping[str, Any]) -> str:
-        kind = self._kinds.get(row["actor"])
-        return f"an {kind}" if kind in ("officer", "agent") else f"a {kind}" if kind else "somebody whose work is not known"
 
 
 def unfit(proposer: object, approver: str) -> str | None:

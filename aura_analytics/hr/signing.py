@@ -44,7 +44,16 @@ class Signatures:
         self._ledger = ledger
         self.registry = registry
 
-    def sign(self, approver: str, reason: str, actor: str, *others: str | None, away: Collection[str] = ()) -> Signature:
+    def sign(
+        self,
+        approver: str,
+        reason: str,
+        actor: str,
+        *,
+        proposer: str | None = None,
+        contester: str | None = None,
+        away: Collection[str] = (),
+    ) -> Signature:
         """A signature in a matter.
 
         Parameters
@@ -53,8 +62,8 @@ class Signatures:
             Who signs and why.
         actor
             Whom it is about.
-        others
-            Who else may not sign it: who proposed or contested it.
+        proposer, contester
+            Who proposed what is signed, or contested what is decided: they may not sign either.
         away
             Who is suspended.
 
@@ -67,12 +76,10 @@ class Signatures:
         same = same_person if self.registry is None else self.registry.same
         if same(name, actor):
             raise ParameterError(Problem("nobody signs in their own matter", got=name, expected="another person"))
-        for other in others:
-            if other is not None and not other.startswith(RULE) and same(name, other):
-                problem = Problem(
-                    "who proposed it cannot sign it, nor who contested it decide", got=name, expected="another person"
-                )
-                raise ParameterError(problem)
+        if proposer is not None and not proposer.startswith(RULE) and same(name, proposer):
+            raise ParameterError(Problem("who proposed it cannot sign it", got=name, expected="another person"))
+        if contester is not None and same(name, contester):
+            raise ParameterError(Problem("who contested it cannot decide it", got=name, expected="another person"))
         if self._ledger.machines_called(name):
             raise ParameterError(Problem("a machine cannot sign", got=name, expected="a person"))
         why = no_signature(name)

@@ -229,7 +229,7 @@ class _Append:
     def _marks(self, rows: list[tuple[Any, ...]]) -> list[tuple[int, str]]:
         """Marks on what comes through no desk, and on what an import dates in the future."""
         imported = self._door == "import"
-        marks = []
+        marks: list[tuple[int, str]] = []
         for row in rows:
             acted, ahead = row[1 + _TYPE] in RECORD_TYPES, row[1 + _TS] > self._ahead
             if (acted and self._door != "desk") or (ahead and imported):

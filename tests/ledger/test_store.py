@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -343,13 +344,11 @@ def test_one_event_from_the_future_moves_no_end(ledger: Ledger) -> None:
 
 
 def test_a_clock_that_jumped_is_survived(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    from aura_analytics.ledger import store as module
-
     ledger.record_events(events.sample(300, seed=8))
     end = ledger.last_work()
     far = int(datetime(2150, 1, 1, tzinfo=timezone.utc).timestamp() * 1e9)
     with monkeypatch.context() as patch:
-        patch.setattr(module.time, "time_ns", lambda: far)
+        patch.setattr(time, "time_ns", lambda: far)
         ledger.record_event({"type": "SAT_SCORE", "case_id": "x", "value": 1, "event_id": "jumped"})
     assert ledger.ahead()["event_id"].to_list() == ["jumped"] and ledger.last_work() == end
     ledger.record_event({"type": "SAT_SCORE", "case_id": "y", "value": 1})
