@@ -236,7 +236,8 @@ __all__ = [
 def _events_of_ledger(address: str | Path) -> pl.LazyFrame:
     from aura_analytics.ledger.store import Ledger
 
-    return Ledger(address, create=False).__aura_events__()
+    with Ledger(address, create=False) as ledger:
+        return ledger.__aura_events__()
 
 
 def _decisions_in_ledger(ledger: Ledger) -> pl.DataFrame:

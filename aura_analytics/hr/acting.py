@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, cast
 
@@ -12,12 +13,12 @@ from aura_analytics.cases.extent import last_work
 from aura_analytics.events import RECORD_TYPES
 from aura_analytics.hr.holding import judged
 from aura_analytics.hr.vocabulary import ACTIONS, MACHINES, actions_in, actions_of, now
-from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.io.front_door import EventsLike, as_events, is_ledger_address
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
 
-__all__ = ["faults", "judged_actions", "kinds_in", "one_kind_each"]
+__all__ = ["faults", "judged_actions", "kinds_in", "ledger_of", "one_kind_each"]
 
 
 def judged_actions(
@@ -39,8 +40,9 @@ def judged_actions(
     detail
         As in `actions_of`.
     """
-    if hasattr(events, "told_actions"):
-        return _of_ledger(cast("Ledger", events), moment, actor, detail=detail)
+    with ledger_of(events) as ledger:
+        if ledger is not None:
+            return _of_ledger(ledger, moment, actor, detail=detail)
     lazy = as_events(events)
     if actor is not None:
         lazy = lazy.filter((pl.col("actor") == actor) | (pl.col("type") != RECORD_TYPES[0]))
@@ -50,6 +52,26 @@ def judged_actions(
     else:
         present, actions = moment, actions.filter(pl.col("ts") <= moment)
     return judged(actions, kinds_in(lazy, _named(actions)), present)
+
+
+@contextmanager
+def ledger_of(events: object) -> Iterator[Ledger | None]:
+    """The ledger that is given, or whose address is; None for anything else.
+
+    Parameters
+    ----------
+    events
+        Whatever holds events.
+    """
+    if hasattr(events, "told_actions"):
+        yield cast("Ledger", events)
+    elif is_ledger_address(events):
+        from aura_analytics.ledger.store import Ledger
+
+        with Ledger(cast("str", events), create=False) as opened:
+            yield opened
+    else:
+        yield None
 
 
 def _of_ledger(ledger: Ledger, moment: datetime | None, actor: str | None, *, detail: bool) -> pl.DataFrame:
@@ -142,8 +164,8 @@ def faults(events: EventsLike, as_of: datetime | None = None) -> pl.DataFrame:
     ('done to an officer, and answers no proposal', 'good')
     """
     known = judged_actions(events, as_of)
-    known_ledger = cast("Ledger", events) if hasattr(events, "told_actions") else None
-    lazy = as_events(events) if known_ledger is None else known_ledger.events(type=RECORD_TYPES[0])
+    with ledger_of(events) as ledger:
+        lazy = as_events(events) if ledger is None else ledger.events(type=RECORD_TYPES[0]).collect().lazy()
     said = lazy.filter(pl.col("type").is_in(list(RECORD_TYPES)))
     if as_of is not None:
         said = said.filter(pl.col("ts") <= as_of)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import polars as pl
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from aura_analytics import extensions
 from aura_analytics.clock import times
@@ -36,6 +36,7 @@ class Queries:
     """Single events, actors and cases of a ledger."""
 
     _engines: Engines
+    _kinds_seen: dict[str, dict[str, tuple[str | None, int]]]  # by ledger: kinds of actors, and up to which place that holds
 
     def agents_after(self, seq: int) -> tuple[set[str], int]:
         """Who was named as the agent of a decision after a place in the ledger, and the place up to which this holds."""
@@ -65,23 +66,40 @@ class Queries:
         actors
             Names; who never worked is missing from the answer.
         """
-        column = tables.events.c
-        found: dict[str, str] = {}
         names = sorted(set(actors))
         with translated(self._engines.url), snapshot(self._engines) as connection:
-            for first in range(0, len(names), _AT_ONCE):
-                some = names[first : first + _AT_ONCE]
-                own = select(column.actor, column.actor_kind).where(
-                    column.actor.in_(some), column.type.not_in(RECORD_TYPES), column.actor_kind.is_not(None)
-                )
-                for name, kind in connection.execute(own.distinct()):
-                    if found.get(name, "agent") in MACHINE_KINDS:
-                        found[name] = kind
-                rest = [name for name in some if name not in found]
-                if rest:
-                    asked = select(column.agent).where(column.agent.in_(rest)).distinct()
-                    found.update(dict.fromkeys(connection.execute(asked).scalars(), "agent"))
-        return found
+            end = read_head(connection)[1]
+            known = self._kinds_seen.setdefault(read_head(connection)[0], {})
+            fresh = [name for name in names if name not in known]
+            for first in range(0, len(fresh), _AT_ONCE):
+                some = fresh[first : first + _AT_ONCE]
+                self._look(connection, some, known, 0, end)
+            # what was seen stays so: of the others only what came since is looked at
+            old = [name for name in names if known[name][1] < end]
+            since = min((known[name][1] for name in old), default=end)
+            for first in range(0, len(old), _AT_ONCE):
+                self._look(connection, old[first : first + _AT_ONCE], known, since, end)
+        return {name: kind for name in names if (kind := known[name][0]) is not None}
+
+    @staticmethod
+    def _look(connection: Connection, names: list[str], known: dict[str, tuple[str | None, int]], since: int, end: int) -> None:
+        """Take in the kinds of actors by their events after a place in the ledger."""
+        column = tables.events.c
+        after = column.seq > since
+        # of what came since, the place is what to look up by
+        actor, agent = (column.actor.concat(""), column.agent.concat("")) if since else (column.actor, column.agent)
+        kinds = {name: known.get(name, (None, 0))[0] for name in names}
+        own = select(column.actor, column.actor_kind).where(
+            actor.in_(names), column.type.not_in(RECORD_TYPES), column.actor_kind.is_not(None), after
+        )
+        for name, kind in connection.execute(own.distinct()):
+            if kinds[name] is None or kinds[name] in MACHINE_KINDS:
+                kinds[name] = kind
+        rest = [name for name, kind in kinds.items() if kind is None]
+        if rest:
+            asked = select(column.agent).where(agent.in_(rest), after).distinct()
+            kinds.update(dict.fromkeys(connection.execute(asked).scalars(), "agent"))
+        known.update({name: (kind, end) for name, kind in kinds.items()})
 
     def ahead(self) -> pl.DataFrame:
         """Events about work that are dated more than a day after the present, `event_id` and `ts`, the first first.

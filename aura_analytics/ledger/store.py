@@ -105,6 +105,7 @@ class Ledger(Feed, Queries, Evidence):
         except BaseException:
             self._engines.close()  # no connection stays behind of a ledger that cannot be opened
             raise
+        self._kinds_seen = {}
         self._begin_feed()
 
     def _mirror_folder(self, given: str | Path | Literal[False] | None) -> Path | None:

@@ -12,7 +12,7 @@ import polars as pl
 
 from aura_analytics.cases.evaluations import last_of
 from aura_analytics.events import RECORD_TYPES
-from aura_analytics.hr.acting import kinds_in, one_kind_each
+from aura_analytics.hr.acting import kinds_in, ledger_of, one_kind_each
 from aura_analytics.hr.folds import effective
 from aura_analytics.hr.holding import judged
 from aura_analytics.hr.vocabulary import actions_in
@@ -51,7 +51,12 @@ class Record:
         if hasattr(source, "record_event"):
             self._ledger = cast("Ledger", source)
         elif source is not None:
-            self._take(as_events(source))
+            with ledger_of(source) as ledger:  # of an address, as it stands
+                self._ledger = ledger
+                if ledger is None:
+                    self._take(as_events(source))
+                self.refresh()
+            self._ledger = None
 
     def refresh(self) -> Record:
         """Take in what was recorded since."""

@@ -167,6 +167,8 @@ def test_what_anybody_records_moves_nobody(ledger: Ledger, actor: str) -> None:
     assert found["event_id"].to_list() == ["p", "s", "t", "u"]
     assert found["fault"].unique().to_list() == ["recorded as an event, and not through the desk"]
     assert Record(ledger).refresh().suspended() == set()
+    address = str(ledger.url)  # the same by its address
+    assert stands(address, actor) == "good" and faults(address).equals(found) and Record(address).suspended() == set()
     assert ledger.events(type="HR_ACTION").collect().height == 4  # nothing is lost
     with Ledger(str(ledger.url).replace("aura.db", "other.db"), mirror=False) as other:
         other.record_events([*WORK, said("p", 1, **ASKED), said("s", 2, **SIGNED)], door="import")
