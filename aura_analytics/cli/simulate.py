@@ -55,9 +55,10 @@ def run_(
         problems.append(Problem("events and truth need two files", got=str(out)))
     if problems:
         raise ParameterError("these options do not go together", problems=problems)
+    for path in (out, truth):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
     written = [path for path in (unused(out), unused(truth)) if path is not None]
-    for path in written:
-        path.parent.mkdir(parents=True, exist_ok=True)
     straight = out if out is not None and out.suffix == ".parquet" else None
     played = simulate(scenario, seed, days=days, policy=policy, most=most, out=straight)
     if out is not None and straight is None:
