@@ -181,7 +181,7 @@ def _failure(error: Exception, target: Path) -> Problem | None:
             "the disk is full",
             got=os.strerror(code or errno.ENOSPC),
             where=str(target),
-            next="what was there is as it was; free some space, and write it again",
+            next=f"{_AS_IT_WAS}; free some space, and write it again",
         )
     if (isinstance(error, OSError) or told) and not isinstance(error, AuraError):
         return Problem("the file cannot be written", got=os.strerror(code) if code else text, where=str(target), next=_AS_IT_WAS)

@@ -5,24 +5,19 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
 
 from aura_analytics.hr.people import RULE, no_signature, same_person
 from aura_analytics.hr.vocabulary import EFFECTS, MACHINES
 
-if TYPE_CHECKING:
-    pass
-
-__all__ = ["judged", "unfit"]
+__all__ = ["judged"]
 
 _OPENED = {"plan_closed": "plan_opened", "case_closed": "case_opened", "case_reopened": "case_opened"}
 _OUTCOMES = ("upheld", "overturned")
 _RANK = {"proposal": 0, "rejection": 2, "contest": 3, "upheld": 4, "overturned": 4, "case_closed": 5, "plan_closed": 5}
 _OTHERS = 1  # effects come after proposals of the same instant
-_STEP = 500  # names in one query
-FAULT = pl.lit(None, dtype=pl.String)
 
 
 def judged(actions: pl.DataFrame, kinds: Mapping[str, str], present: datetime, told: Collection[str] = ()) -> pl.DataFrame:
@@ -40,7 +35,7 @@ def judged(actions: pl.DataFrame, kinds: Mapping[str, str], present: datetime, t
         Names of actions that came through no desk.
     """
     known = pl.DataFrame({"actor": list(kinds), "kind": list(kinds.values())}, schema={"actor": pl.String, "kind": pl.String})
-    table = actions.join(known, on="actor", how="left", maintain_order="left").with_columns(fault=FAULT)
+    table = actions.join(known, on="actor", how="left", maintain_order="left").with_columns(fault=pl.lit(None, dtype=pl.String))
     effect = pl.col("action").is_in(list(EFFECTS)) & pl.col("refers_to").is_null() & (pl.col("ts") <= present)
     if told:
         effect &= ~pl.col("event_id").is_in(pl.Series(list(told), dtype=pl.String).implode())
@@ -162,7 +157,7 @@ class _Desk:
             return f"the proposal was answered before, by {self._answered[asked]!r}"
         fault = self._signed(row, said)
         if fault is None:
-            fault = unfit(proposed.get("by"), said["approver"])
+            fault = _unfit(proposed.get("by"), said["approver"])
         if fault is None and action is not None and row["value"] != proposed.get("proposed_points"):
             fault = f"the proposal was one of {proposed.get('proposed_points')} points"
         if fault is None and action is not None:
@@ -251,7 +246,7 @@ class _Desk:
         return any(until is None or until > moment for until in self._away[actor].values())
 
 
-def unfit(proposer: object, approver: str) -> str | None:
+def _unfit(proposer: object, approver: str) -> str | None:
     """Why a proposal cannot be signed by somebody, given who proposed it."""
     if not isinstance(proposer, str) or not proposer.strip():
         return "nobody is named who proposed it"

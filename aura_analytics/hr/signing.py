@@ -72,8 +72,8 @@ class Signatures:
         ParameterError
             If the name is nobody's, a machine's, suspended, not of the registry, or may not stand under this matter.
         """
-        name = named(approver, "approver")
-        same = same_person if self.registry is None else self.registry.same
+        name, user = named(approver, "approver"), operating_user()
+        same = self._same
         if same(name, actor):
             raise ParameterError(Problem("nobody signs in their own matter", got=name, expected="another person"))
         if proposer is not None and not proposer.startswith(RULE) and same(name, proposer):
@@ -87,10 +87,19 @@ class Signatures:
             raise ParameterError(Problem(f"that is no signature: {why}", got=name, expected="a person's name"))
         if any(same(name, one) for one in away):
             raise ParameterError(Problem("who is suspended signs nothing", got=name, expected="another person"))
-        user = operating_user()
         if self.registry is not None:
             name = self.registry.signer(name, user).name
         return {"approver": name, "reason": named(reason, "reason"), "user": user}
+
+    def _same(self, one: str, other: str) -> bool:
+        """Whether two names may be one person's: by how they are written, which is all that the log will be judged by, or by the
+        registry.
+        """
+        if self.registry is None:
+            return same_person(one, other)
+        person = self.registry.person(one)
+        recorded = one if person is None else person.name
+        return self.registry.same(one, other) or same_person(recorded, other)
 
 
 def operating_user() -> str:

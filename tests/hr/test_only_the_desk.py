@@ -299,3 +299,12 @@ def test_a_later_event_about_work_does_not_free_an_action(ledger: Ledger) -> Non
     ledger.record_event({"type": "DECISION", "actor": "bot", "actor_kind": "officer"})
     assert stands(ledger, "bot") == "good" and desk.faults()["event_id"].to_list() == ["s1"]
     assert desk.actions().select("in_force", pl.col("fault").is_null().alias("sound")).row(0) == (False, False)
+
+
+def test_the_desk_takes_no_signature_that_the_log_would_not_count(ledger: Ledger) -> None:
+    """A registry may know two people whose names are alike: the log, which has no registry, could not tell them apart."""
+    desk = HRDesk(ledger, Registry.of([{"name": "Anne Roe", "also": ["signer7"]}, {"name": "anne"}]))
+    name = desk.act("suspension", "anne", "officer", rule="x", reason="x", by="B. Kim")
+    with pytest.raises(ParameterError, match="own matter"):
+        desk.approve(name, "signer7", "x")
+    assert desk.faults().is_empty() and desk.pending().height == 1
