@@ -196,6 +196,40 @@ def repair(log_file: LogFile = None, as_json: Json = False) -> None:
 
 
 @log_app.command()
+def verify(
+    heads: Annotated[Path | None, typer.Option(help="File of heads exported earlier.")] = None,
+    log_file: LogFile = None,
+    as_json: Json = False,
+) -> None:
+    """Check every entry against the chain, and the index against the log.
+
+    The exit code is 1 when an entry was altered, removed, moved or put in. Without --heads, somebody who may write the file could
+    have computed the chain anew, or cut off its end.
+    """
+    found = opened(log_file, warn=False).verify(heads)
+    if as_json:
+        print_json(asdict(found))
+    else:
+        typer.echo(("" if found.ok else "NOT AS WRITTEN: ") + str(found))
+    if not found.ok:
+        raise typer.Exit(1)
+
+
+@log_app.command("export-heads")
+def export_heads(
+    out: Annotated[Path, typer.Option(help="File to add the head to; keep it where the log's writers cannot write.")],
+    log_file: LogFile = None,
+    as_json: Json = False,
+) -> None:
+    """Add the end of the chain to a file: `verify --heads` then proves that nothing before it was changed."""
+    head = opened(log_file, warn=False).export_heads(out)
+    if as_json:
+        print_json(asdict(head))
+    else:
+        typer.echo(f"{out}: chain {head.chain} after {head.entries:,} entries")
+
+
+@log_app.command()
 def export(
     out: Annotated[Path, typer.Option(help="File to write: one line per decision with its outcome, or events as .parquet.")],
     log_file: LogFile = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
-from aura_analytics.decisions.file.log_file import moment
+from aura_analytics.decisions.file.parsing import moment
 from aura_analytics.decisions.records import OutcomeType, plain
 from aura_analytics.errors import EventError, ParameterError, Problem, close_match
 

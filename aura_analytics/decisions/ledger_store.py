@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 from sqlalchemy import Select, func, select
 
-from aura_analytics.decisions.file.log_file import MARKS
+from aura_analytics.decisions.file.parsing import MARKS
+from aura_analytics.decisions.heads import LogHead, LogVerification
 from aura_analytics.decisions.records import DecisionLog
 from aura_analytics.decisions.tables import (
     Conditions,
@@ -158,6 +159,12 @@ class OnLedger:
     def repair(self) -> tuple[int, Path | None]:
         """A database has no torn lines."""
         return 0, None
+
+    def verify(self, heads: Sequence[LogHead]) -> LogVerification:  # noqa: ARG002
+        """Refused: a ledger has a chain of its own."""
+        raise ParameterError(
+            Problem("a ledger is checked as a whole", where=self.where, next="aura ledger verify, or Ledger.verify")
+        )
 
     def rotate(self, min_bytes: int | None, min_age: timedelta | None, *, daily: bool, plain_days: int) -> list[Path]:  # noqa: ARG002
         """Refused: only files are rotated."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import polars as pl
 
-from aura_analytics.decisions.file.log_file import moment
+from aura_analytics.decisions.file.parsing import moment
 from aura_analytics.decisions.records import DecisionLog, components_of
 
 __all__ = [

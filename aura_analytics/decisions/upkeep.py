@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aura_analytics.decisions.file.store import OnFile
-from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.decisions.heads import LogHead, LogVerification, add_head, read_log_heads
+from aura_analytics.errors import LedgerDamagedError, ParameterError, Problem
 
 if TYPE_CHECKING:
     from aura_analytics.decisions.ledger_store import OnLedger
@@ -31,6 +32,47 @@ class Upkeep:
     def repair(self) -> tuple[int, Path | None]:
         """Set the lines that are no entries aside, in a file beside the log: how many, and that file."""
         return self._store.repair()
+
+    def verify(self, heads: str | Path | None = None) -> LogVerification:
+        """Check that every entry is as it was written, and none missing, moved or put in; and the index against the log.
+
+        Somebody who may write the file could compute the chain anew, or cut off its end; heads that were kept elsewhere
+        (`export_heads`) show that too. Lines of before there was a chain are held by what was written after them.
+
+        Parameters
+        ----------
+        heads
+            A file that `export_heads` wrote.
+
+        Returns
+        -------
+        LogVerification
+
+        Raises
+        ------
+        FileMissingError, FileFormatError
+            If the heads cannot be read.
+        ParameterError
+            For a log in a ledger (`Ledger.verify`).
+        """
+        return self._store.verify([] if heads is None else read_log_heads(heads))
+
+    def export_heads(self, path: str | Path) -> LogHead:
+        """Add where the chain ends to a file that belongs where the log's writers cannot write; one line of JSON each.
+
+        Raises
+        ------
+        LedgerDamagedError
+            If the log is not as it was written, or does not fit a head that the file holds; nothing is added then.
+        """
+        target = Path(path)
+        held = read_log_heads(target) if target.exists() and target.stat().st_size else []
+        found = self._store.verify(held)
+        if not found.ok:
+            raise LedgerDamagedError("no head was added", problems=[Problem(text) for _, text in found.faults[:5]])
+        head = LogHead(found.entries, found.chain)
+        add_head(head, target, held)
+        return head
 
     def rotate(
         self, *, min_bytes: int | None = None, min_age: timedelta | None = None, daily: bool = False, plain_days: int = 7

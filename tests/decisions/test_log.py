@@ -60,7 +60,7 @@ SUCCESS = Outcome(OutcomeType.SUCCESS, 45.3, [], tests_passed=True, quality_scor
 def test_the_document_s_flow(log: AccountabilityLogger) -> None:
     name = log.log_decision("build authentication", Diagnosis(), CHOSEN)
     entry = json.loads(Path(log.log_file).read_text())
-    assert list(entry) == ["request_id", "timestamp", "user_request", "diagnosis", "decisions", "outcome", "logged_at"]
+    assert list(entry) == ["request_id", "timestamp", "user_request", "diagnosis", "decisions", "outcome", "logged_at", "chain"]
     assert entry["diagnosis"] == {"complexity": 7, "risks": ["HIGH"]}
     assert entry["decisions"]["decisions"][1] == {
         "component_type": "agent",

@@ -1,6 +1,10 @@
 """An index of the decision log, so that nothing reads the whole file twice: a SQLite file beside it that can be deleted at any
 time.
 
+It holds nothing that the log does not, and is not believed where it may differ: it is made anew when anything but this library
+wrote to it (it knows SQLite's count of its own changes), and when lines that it has taken in are not as they were. A file of this
+name that is something else is left alone; the index is then kept elsewhere for as long as the process lives.
+
 It takes in what was added since it last looked, remembers where every entry is, and keeps tallies: how many decisions there are of
 every combination of components, bin of confidence and outcome. An amendment moves its decision from one tally to another: the last
 outcome counts.
@@ -10,48 +14,41 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import sqlite3
 import tempfile
 import threading
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
-from aura_analytics.decisions.file.log_file import LogFile, parsed
+from aura_analytics.decisions.file.chain import MEMBER, START, folded
+from aura_analytics.decisions.file.handles import OPENING, Handle
+from aura_analytics.decisions.file.index_file import (
+    FORM,
+    cannot_write,
+    contents,
+    is_ours,
+    keep_segments,
+    lines_are_as_they_were,
+    opened,
+)
+from aura_analytics.decisions.file.log_file import LogFile
+from aura_analytics.decisions.file.parsing import parsed
 from aura_analytics.decisions.file.taking_in import Taker, digest_of
 from aura_analytics.decisions.records import DecisionLog
-from aura_analytics.decisions.tables import (
-    Conditions,
-    decision_table,
-    entry_of,
-    pattern_table,
-    tally_table,
-)
+from aura_analytics.decisions.tables import Conditions, decision_table, entry_of, pattern_table, tally_table
 from aura_analytics.errors import LedgerUnavailableError, Problem
 
 __all__ = ["Index"]
 
-_FORM = 6
-_TABLES = """
-CREATE TABLE about (name TEXT PRIMARY KEY, value);
-CREATE TABLE entries (n INTEGER PRIMARY KEY, request_id TEXT UNIQUE, segment INTEGER, at INTEGER, size INTEGER, ts INTEGER,
-                      confidence REAL, bin INTEGER, components TEXT, served TEXT, covariates TEXT, outcome TEXT,
-                      micros INTEGER, ended INTEGER, amendment INTEGER);
-CREATE TABLE notes (n INTEGER PRIMARY KEY, kind TEXT, request_id TEXT, segment INTEGER, at INTEGER, size INTEGER);
-CREATE TABLE tallies (n INTEGER PRIMARY KEY, components TEXT, served TEXT, bin INTEGER, outcome TEXT, decisions INTEGER,
-                      timed INTEGER, micros INTEGER, UNIQUE (components, served, bin, outcome));
-CREATE TABLE chosen (n INTEGER PRIMARY KEY, components TEXT UNIQUE);
-CREATE TABLE patterns (n INTEGER PRIMARY KEY, served TEXT, covariates TEXT, outcome TEXT, decisions INTEGER,
-                       UNIQUE (served, covariates, outcome));
-CREATE TABLE skipped (segment INTEGER, at INTEGER, why TEXT);
-CREATE INDEX entries_ts ON entries (ts);
-CREATE INDEX entries_outcome ON entries (outcome);
-CREATE INDEX notes_id ON notes (request_id, kind);
-"""
+_SHARE = 20.0  # how many times longer than a look at all lines took nothing looks again
+_PAUSE = 1.0
 
 
 class Index:
@@ -61,27 +58,62 @@ class Index:
     ----------
     log
         The file.
+    path
+        Where the index is; default beside the file.
     """
 
-    def __init__(self, log: LogFile) -> None:
+    def __init__(self, log: LogFile, path: Path | None = None) -> None:
         self._log = log
-        self._path = log.path.with_name(log.path.name + ".index")
+        self._path = Path(f"{log.path}.index") if path is None else path
         self._connection: sqlite3.Connection | None = None
+        self._handle: Handle | None = None
         self._process = os.getpid()
         self._own: tempfile.TemporaryDirectory[str] | None = None
         self._lock = threading.RLock()
+        self._looked = (-math.inf, 0.0)  # when the lines were last looked at, and how long that took
 
     def close(self) -> None:
         """Close the file of the index."""
         with self._lock:
             if self._connection is not None and self._process == os.getpid():
                 self._connection.close()
-            self._connection = None
+            if self._handle is not None:
+                self._handle.close()
+            self._connection = self._handle = None
+            self._looked = (-math.inf, 0.0)
 
     def forget(self) -> None:
         """Have everything read anew by whoever looks next: the log was repaired or cut."""
         with self._lock:
-            self._refreshed().execute("UPDATE about SET value = 0 WHERE name = 'form'")
+            connection = self._refreshed()
+            connection.execute("BEGIN IMMEDIATE")
+            connection.execute("UPDATE about SET value = 0 WHERE name = 'form'")
+            self._sign(connection)
+            connection.execute("COMMIT")
+
+    def foreign(self) -> bool:
+        """Whether something that is no index of a log has its name."""
+        return not is_ours(Path(f"{self._log.path}.index"))
+
+    def contents(self) -> str:
+        """A digest of everything that it says."""
+        with self._lock:
+            return contents(self._refreshed())
+
+    def is_as_left(self) -> bool:
+        """Whether nothing else has written to it; true also where there is none."""
+        with self._lock:
+            if not self._path.exists() or not self._path.stat().st_size:
+                return True
+            try:
+                connection = self._opened()
+                connection.execute("BEGIN IMMEDIATE")
+                about = dict(connection.execute("SELECT name, value FROM about"))
+                connection.execute("COMMIT")
+                return about.get("form") != FORM or about.get("counter") == self._counter()
+            except (sqlite3.DatabaseError, OSError):
+                self.close()
+                return False
 
     def _asked(self, query: str, values: Sequence[Any] | Mapping[str, Any] = ()) -> list[Any]:
         """The answer of a query, with everything in the index that the log holds by now. One thread at a time."""
@@ -93,7 +125,7 @@ class Index:
             return self._refresh()
         except (sqlite3.DatabaseError, PermissionError) as error:
             self.close()
-            if _cannot_write(error):
+            if cannot_write(error):
                 self._elsewhere()
             elif isinstance(error, sqlite3.OperationalError) and "locked" in str(error):
                 raise LedgerUnavailableError(
@@ -101,7 +133,7 @@ class Index:
                 ) from None
             else:
                 # it holds nothing that the log does not: whatever is wrong with it, it is made anew
-                for path in (self._path, *(Path(f"{self._path}{end}") for end in ("-wal", "-shm"))):
+                for path in (self._path, *(Path(f"{self._path}{end}") for end in ("-wal", "-shm", "-journal"))):
                     path.unlink(missing_ok=True)
             return self._refresh()
 
@@ -109,26 +141,35 @@ class Index:
         """Go on with a copy of one's own: the log may be read, but nothing may be written beside it."""
         self._own = tempfile.TemporaryDirectory(prefix="aura-index-")
         target = Path(self._own.name) / "index"
-        for end in ("", "-wal"):
+        if is_ours(self._path):
             with contextlib.suppress(OSError):
-                shutil.copyfile(f"{self._path}{end}", f"{target}{end}")
+                shutil.copyfile(self._path, target)
         self._path = target
 
     def _refresh(self) -> sqlite3.Connection:
         connection = self._opened()
         about = dict(connection.execute("SELECT name, value FROM about"))
         number, size, changed = self._log.end()
-        if about.get("form") == _FORM and (about["segment"], about["end"], about["changed"]) == (number, size, changed):
+        as_it_was = (about.get("segment"), about.get("end"), about.get("changed")) == (number, size, changed)
+        doubted = self._is_time()
+        if about.get("form") == FORM and as_it_was and about["counter"] == self._counter() and not doubted:
             return connection
         connection.execute("BEGIN IMMEDIATE")
         try:
             about = dict(connection.execute("SELECT name, value FROM about"))
-            if about.get("form") != _FORM or not self._continues(about):
+            if about.get("form") == FORM and about["counter"] != self._counter():
+                about = {}  # somebody else wrote to it
+            if about and doubted and about.get("form") == FORM:
+                begun = time.monotonic()
+                if not lines_are_as_they_were(connection, self._log, about):
+                    about = {}
+                self._looked = time.monotonic(), time.monotonic() - begun
+            if about.get("form") != FORM or not self._continues(about):
                 for (table,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'").fetchall():
                     if table != "about":
                         connection.execute(f"DELETE FROM {table}")  # noqa: S608
                 about = {
-                    "form": _FORM,
+                    "form": FORM,
                     "segment": 0,
                     "end": 0,
                     "last": "",
@@ -136,7 +177,9 @@ class Index:
                     "last_at": 0,
                     "last_size": 0,
                     "patterns": 1,
+                    "chain": START,
                 }
+                self._looked = time.monotonic(), self._looked[1]
             self._take_in(connection, about)
             connection.execute("COMMIT")
         except BaseException:
@@ -146,28 +189,17 @@ class Index:
 
     def _opened(self) -> sqlite3.Connection:
         if self._process != os.getpid():
-            self._connection, self._process = None, os.getpid()  # of the parent
+            self._connection, self._handle, self._process = None, None, os.getpid()  # of the parent
         if self._connection is None:
-            if self._own is None:
-                self._path.parent.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(self._path, timeout=30, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute("PRAGMA synchronous = OFF")
-            connection.execute("PRAGMA cache_size = -65536")
-            connection.execute("BEGIN IMMEDIATE")
-            held = {name for (name,) in connection.execute("SELECT name FROM sqlite_master")}
-            if "about" in held and dict(connection.execute("SELECT name, value FROM about")).get("form", _FORM) not in (0, _FORM):
-                for name in held - {"about"}:
-                    connection.execute(f"DROP TABLE IF EXISTS {name}" if not name.startswith("sqlite_") else "SELECT 1")
-                connection.execute("DROP TABLE about")
-                held = set()
-            if "about" not in held:
-                for statement in _TABLES.split(";"):
-                    connection.execute(statement)
-            connection.execute("COMMIT")
+            with OPENING:
+                if self._own is None:
+                    self._path.parent.mkdir(parents=True, exist_ok=True)
+                    if not is_ours(self._path):
+                        self._elsewhere()
+                self._connection = opened(self._path)
+                self._handle = Handle(self._path)
             if self._own is None and self._log.path.exists():
                 self._path.chmod(self._log.path.stat().st_mode & 0o777)
-            self._connection = connection
         return self._connection
 
     def _continues(self, about: dict[str, Any]) -> bool:
@@ -189,14 +221,20 @@ class Index:
         about["first"] = min(self._log.segments(), default=number)
         raw = None
         taker = Taker(connection, patterns=bool(about["patterns"]))
+        chain, segment = str(about["chain"]), about["segment"]
+        ends: dict[int, str] = {}
         for line in self._log.lines((about["segment"], about["end"])):
             if not line.complete and line.segment >= number and isinstance(parsed(line.raw), str):
                 break  # maybe somebody is just writing it
             about["segment"], about["end"] = line.segment, line.offset + len(line.raw) + int(line.complete)
             about["last_segment"], about["last_at"], about["last_size"] = line.segment, line.offset, len(line.raw)
             raw = line.raw
+            if line.segment != segment:
+                ends[segment], segment = chain, line.segment
+            chain = folded((raw,), chain) or START
             taker.take(line)
         taker.flush()
+        about["chain"] = chain
         about["patterns"] = int(taker.patterns)
         if raw is None and about["segment"] < number:
             about["segment"], about["end"] = number, 0  # rotated, and nothing added since
@@ -204,7 +242,22 @@ class Index:
             about["last"] = digest_of(raw)
         # the time belongs to the size that was seen with it; if more was read, the next look finds another
         about["changed"] = changed if (about["segment"], about["end"]) == (number, size) else -1
+        keep_segments(connection, self._log, number, {**ends, segment: chain})
         connection.executemany("INSERT OR REPLACE INTO about VALUES (?, ?)", list(about.items()))
+        self._sign(connection)
+
+    def _counter(self) -> int:
+        assert self._handle is not None
+        return self._handle.counter()
+
+    def _sign(self, connection: sqlite3.Connection) -> None:
+        """Say that the change which is about to be committed is ours."""
+        connection.execute("INSERT OR REPLACE INTO about VALUES ('counter', ?)", ((self._counter() + 1) & 0xFFFFFFFF,))
+
+    def _is_time(self) -> bool:
+        """Whether the lines that were taken in are to be looked at again."""
+        last, took = self._looked
+        return time.monotonic() - last > max(_PAUSE, _SHARE * took)
 
     # -- asking ----------------------------------------------------------------------------------------------------------
 
@@ -245,12 +298,12 @@ class Index:
         if request_id is not None:
             where, values = f"{where} AND request_id = ?", [kind, request_id]
         places = self._asked(f"SELECT segment, at, size FROM notes WHERE {where} ORDER BY n", values)  # noqa: S608
-        return [json.loads(raw) for raw in self._log.read_many(places)]
+        return [_plain(raw) for raw in self._log.read_many(places)]
 
     def raw(self, request_id: str) -> dict[str, Any] | None:
         """The line of a decision as it was written."""
         rows = self._asked("SELECT segment, at, size FROM entries WHERE request_id = ?", (request_id,))
-        return dict(json.loads(self._log.read(rows[0]))) if rows else None
+        return _plain(self._log.read(rows[0])) if rows else None
 
     def skipped(self) -> dict[tuple[int, int], str]:
         """Why lines that can be read do not count, by segment and offset."""
@@ -284,8 +337,6 @@ class Index:
             return pattern_table(self._asked(kept if few and few[0][0] else counted))
 
 
-def _cannot_write(error: Exception) -> bool:
-    said = str(error)
-    return isinstance(error, PermissionError) or any(
-        word in said for word in ("unable to open", "readonly", "read-only", "attempt to write")
-    )
+def _plain(raw: bytes) -> dict[str, Any]:
+    """What a line says, without its chain."""
+    return {name: value for name, value in json.loads(raw).items() if name != MEMBER}

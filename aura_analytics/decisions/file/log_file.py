@@ -1,9 +1,10 @@
 """The decision log's file: JSON Lines that are only ever added to, by several processes at once.
 
-Four kinds of line: a decision (the form of the accountability layer's document), and three that say more of one:
+Five kinds of line: a decision (the form of the accountability layer's document), three that say more of one:
 `{"amends": request_id, "outcome": ...}` what became of it, `{"overrides": request_id, ...}` what a user put in the place of a
-component, `{"approves": proposal, ...}` who let a proposal of the learning be applied. A line counts when its end is there; a line
-that a crash cut off is closed by the next writer, reported by `faults`, and never taken for an entry.
+component, `{"approves": proposal, ...}` who let a proposal of the learning be applied, and `{"retains": chain, ...}` which lines a
+retention deleted. Each ends with its `chain` (see `chain`). A line counts when its end is there; a line that a crash cut off is
+closed by the next writer, reported by `faults`, and never taken for an entry.
 
 The log is a row of segments. The last, which grows, has the log's own name; the ones before were renamed by a rotation to
 `NAME-YYYY-MM-DD.jsonl`, the day (UTC) of their first line (a second one of a day is `NAME-YYYY-MM-DD.2.jsonl`), and compressed once
@@ -17,72 +18,28 @@ import os
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, closing, suppress
-from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any, BinaryIO
 
 from aura_analytics import settings
 from aura_analytics.clock import times
+from aura_analytics.decisions.file.chain import START, chained, folded, linked, parted
+from aura_analytics.decisions.file.lines import Line, Place, blocks, piece, split
+from aura_analytics.decisions.file.parsing import is_entry, moment, parsed
 from aura_analytics.decisions.file.segments import Packed, pack
 from aura_analytics.errors import AuraError, EventError, FileFormatError, LedgerUnavailableError, ParameterError, Problem
 from aura_analytics.io.locks import locked
 from aura_analytics.outputs import replacing
 
-__all__ = ["MARKS", "WAIT", "Line", "LogFile", "Place", "moment", "parsed", "written"]
+__all__ = ["WAIT", "LogFile"]
 
-_BLOCK = 1 << 20
+_TAIL = 1 << 13  # bytes of the end that are looked at for the last chain
 WAIT = 30.0  # seconds for another writer
 _TRIES = 100
 _A_DAY = 1_000_000  # segments that a day has numbers for
 _NO_DAY = date(1970, 1, 1).toordinal()  # of a first line that says no time
 PLAIN_DAYS = 7  # for which the document keeps segments as they are
-MARKS = {"amends": "outcome", "overrides": "override", "approves": "approval"}
-Place = tuple[int, int, int]  # segment, offset, length
-
-
-def moment(text: object) -> int | None:
-    """Microseconds since 1970 of an ISO 8601 time; naive is UTC; None when it is none."""
-    if not isinstance(text, str):
-        return None
-    try:
-        return times.epoch_micros(datetime.fromisoformat(text))
-    except ValueError:
-        return None
-
-
-@dataclass(frozen=True)
-class Line:
-    """A line of the log: where it is, and what it holds."""
-
-    segment: int
-    offset: int
-    raw: bytes
-    complete: bool = True
-
-
-def parsed(raw: bytes) -> dict[str, Any] | str:
-    """The object of a line, or why it is none."""
-    try:
-        found = json.loads(raw)
-        if b"\\ud" in raw.lower():
-            json.dumps(found, ensure_ascii=False).encode()  # half of a character, which no file can hold
-    except UnicodeError:
-        return "not UTF-8"
-    except ValueError as error:
-        return f"not JSON ({error})"
-    except RecursionError:
-        return "nested too deeply"
-    if not isinstance(found, dict):
-        return "not a JSON object"
-    for mark, holds in MARKS.items():
-        if mark in found:
-            return found if isinstance(found.get(holds), dict) else f"one that {mark} but has no {holds}"
-    if not isinstance(found.get("request_id"), str):
-        return "an entry without request_id"
-    if not isinstance(found.get("outcome"), (dict, type(None))):
-        return "an entry whose outcome is no object"
-    return found
 
 
 class LogFile:
@@ -127,6 +84,7 @@ class LogFile:
         self._rotate_bytes, self._rotate_age, self._rotate_daily = rotate_bytes, rotate_age, rotate_daily
         self._name = re.compile(rf"{re.escape(path.stem)}-(\d{{4}}-\d\d-\d\d)(?:\.(\d{{1,6}}))?{re.escape(path.suffix)}(\.gz)?")
         self._packed: dict[tuple[Any, ...], Packed] = {}
+        self._tail: tuple[int, int, str] | None = None  # file, size and chain after our own last line
 
     # -- writing ---------------------------------------------------------------------------------------------------------
 
@@ -139,7 +97,7 @@ class LogFile:
             If it cannot be written; then nothing was.
         """
         try:
-            raw = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+            raw = json.dumps(entry, ensure_ascii=False, allow_nan=False).encode()
         except UnicodeEncodeError as error:
             problem = Problem(
                 "a text holds half of a character", got=error.object[error.start : error.end], expected="text that is Unicode"
@@ -191,10 +149,15 @@ class LogFile:
             )
         self._checked = (about.st_dev, about.st_ino)
 
-    def _write(self, file: int, raw: bytes) -> None:
-        end = os.fstat(file).st_size
-        if end and not self._ends(end):
-            raw = b"\n" + raw  # a crash cut the last line off
+    def _write(self, file: int, body: bytes) -> None:
+        about = os.fstat(file)
+        end, torn = about.st_size, False
+        if self._tail is not None and self._tail[:2] == (about.st_ino, end):
+            before = self._tail[2]
+        else:
+            before, torn = self.chain_at_end()
+        line = chained(before, body)
+        raw = (b"\n" if torn else b"") + line + b"\n"  # a crash cut the last line off
         try:
             written = os.write(file, raw)
             if written < len(raw):
@@ -202,13 +165,57 @@ class LogFile:
         except OSError:
             os.ftruncate(file, end)  # half a line is none
             raise
+        self._tail = about.st_ino, end + len(raw), str(parted(line)[1])
         if self._sync:
             os.fdatasync(file)
 
-    def _ends(self, size: int) -> bool:
-        with self.path.open("rb") as file:
-            file.seek(size - 1)
-            return file.read(1) == b"\n"
+    # -- the chain -------------------------------------------------------------------------------------------------------
+
+    def chain_at_end(self) -> tuple[str, bool]:
+        """The chain after the last entry, and whether the last line of the file that grows has no end."""
+        return self._chain_after([*(closed := self.segments()), self._growing(closed)])
+
+    def chain_of(self, number: int, before: str | None, end: int | None = None) -> str | None:
+        """The chain after a segment (or what lies before a place in it), from its lines; None when one does not fit.
+
+        Without the chain before it, as after a retention, the first line that says one is believed.
+        """
+        chain = before
+        for line in self.lines((number, 0), number):
+            if end is not None and line.offset >= end:
+                break
+            body, said = parted(line.raw)
+            if said is not None:
+                if chain is not None and linked(chain, body) != said:
+                    return None
+                chain = said
+            elif is_entry(line.raw):
+                chain = linked(chain or START, line.raw)
+        return chain or START
+
+    def _chain_after(self, numbers: list[int]) -> tuple[str, bool]:
+        """The chain at the end of the last of these segments, which follow each other from the log's first one."""
+        torn = False
+        if not numbers:
+            return START, torn
+        try:
+            with closing(self._open(numbers[-1])) as file:
+                size = file.size if isinstance(file, Packed) else os.fstat(file.fileno()).st_size
+                window = _TAIL
+                while size:
+                    start = max(size - window, 0)
+                    tail = file.read_at(start, size - start) if isinstance(file, Packed) else piece(file, start, size - start)
+                    torn = not tail.endswith(b"\n")
+                    lines = tail.split(b"\n")[bool(start) :]  # the first one is cut, unless the file begins there
+                    chain = folded(lines, None)
+                    if chain is not None:
+                        return chain, torn
+                    if not start:
+                        return str(folded(lines, self._chain_after(numbers[:-1])[0])), torn
+                    window *= 16
+        except FileNotFoundError:
+            pass  # nothing has grown yet
+        return self._chain_after(numbers[:-1])[0], torn
 
     def _explained(self, error: OSError) -> LedgerUnavailableError:
         if isinstance(error, LedgerUnavailableError):
@@ -260,17 +267,26 @@ class LogFile:
         return moment(first.get("timestamp") or first.get("logged_at")) if isinstance(first, dict) else None
 
     def end(self) -> tuple[int, int, int]:
-        """Number and bytes of the segment that grows, and when it was last changed (nanoseconds)."""
+        """Number and bytes of the segment that grows, and when it was last changed (nanoseconds), whatever its time was set to."""
         for _ in range(_TRIES):
             number = self._growing(self.segments())
             try:
                 about = self.path.stat()
-                size, changed = about.st_size, about.st_mtime_ns
+                size, changed = about.st_size, max(about.st_mtime_ns, about.st_ctime_ns)
             except FileNotFoundError:
                 size = changed = 0
             if number == self._growing(self.segments()):
                 return number, size, changed
         raise self._restless()
+
+    def stamps(self) -> dict[int, tuple[int, int]]:
+        """Bytes and last change of every closed segment."""
+        found = {}
+        for number, path in self.segments().items():
+            with suppress(FileNotFoundError):
+                about = path.stat()
+                found[number] = about.st_size, max(about.st_mtime_ns, about.st_ctime_ns)
+        return found
 
     def _restless(self) -> LedgerUnavailableError:
         return LedgerUnavailableError(Problem("the decision log is rotated all the time", where=str(self.path), next="try again"))
@@ -399,26 +415,42 @@ class LogFile:
     def _compressed(self, path: Path) -> Path:
         target = path.with_name(path.name + ".gz")
         with path.open("rb") as file, replacing(target, path.stat().st_mode) as part:
-            pack((line.raw for line in _split(_blocks(file), 0, 0)), part, path.stat().st_mode)
+            pack((line.raw for line in split(blocks(file), 0, 0)), part, path.stat().st_mode)
         path.unlink()
         return target
 
-    def retain(self, keep: timedelta) -> list[Path]:
-        """Delete closed segments whose last line is older than this; returns them. The file that grows stays."""
-        border = times.epoch_micros(datetime.now(timezone.utc) - keep)
-        gone = []
+    def retain(self, keep: timedelta, gone_before: int = 0) -> list[Path]:
+        """Delete closed segments whose last line is older than this; returns them. The file that grows stays, and says what went.
+
+        Parameters
+        ----------
+        keep
+            How long lines are kept.
+        gone_before
+            Entries that earlier retentions deleted.
+        """
+        now, entries = datetime.now(timezone.utc), gone_before
+        border, gone = times.epoch_micros(now - keep), dict[int, Path]()
         with locked(self.lock, WAIT):
             for number, path in self.segments().items():
-                newest = None
+                newest, held = None, 0
                 for line in self.lines((number, 0), number):
                     found = parsed(line.raw)
+                    held += isinstance(found, dict)
                     at = moment(found.get("logged_at") or found.get("timestamp")) if isinstance(found, dict) else None
                     newest = at if newest is None else max(newest, at or newest)
                 if newest is None or newest >= border:
                     break  # later ones still amend what is here
+                gone[number] = path
+                entries += held
+            if gone:  # what is said before it is done can be told from what somebody else deleted
+                said = {"lines": entries, "files": [path.name for path in gone.values()], "kept_days": keep / timedelta(days=1)}
+                record = {"retains": self._chain_after(list(gone))[0], "retention": said, "logged_at": now.isoformat()}
+                with open(self.path, "ab", buffering=0, opener=_private) as file:
+                    self._write(file.fileno(), json.dumps(record, ensure_ascii=False).encode())
+            for path in gone.values():
                 path.unlink()
-                gone.append(path)
-        return gone
+        return list(gone.values())
 
     # -- reading ---------------------------------------------------------------------------------------------------------
 
@@ -434,10 +466,10 @@ class LogFile:
             try:
                 with closing(self._open(each)) as file:
                     if isinstance(file, Packed):
-                        yield from _split(file.pieces(begin), each, begin)
+                        yield from split(file.pieces(begin), each, begin)
                     else:
                         file.seek(begin)
-                        yield from _split(_blocks(file), each, begin)
+                        yield from split(blocks(file), each, begin)
             except FileNotFoundError:
                 continue
             except OSError as error:
@@ -463,33 +495,6 @@ class LogFile:
                     yield file.read(length)
 
 
-def _blocks(file: Any) -> Iterator[bytes]:
-    while block := file.read(_BLOCK):
-        yield block
-
-
-def _split(pieces: Iterable[bytes], segment: int, at: int) -> Iterator[Line]:
-    rest = b""
-    for piece in pieces:
-        raws = (rest + piece).split(b"\n")
-        rest = raws.pop()
-        for raw in raws:
-            yield Line(segment, at, raw)
-            at += len(raw) + 1
-    if rest:
-        yield Line(segment, at, rest, complete=False)
-
-
 def _private(path: str, flags: int) -> int:
     """Open a new log for its owner alone, or as `AURA_FILE_MODE` says."""
     return os.open(path, flags, settings.file_mode())
-
-
-def written(lines: Iterable[bytes], path: Path, mode: int) -> None:
-    """Write lines (without their ends) as a file with these permissions; on the disk when the call returns."""
-    with path.open("wb") as file:
-        path.chmod(mode & 0o777)  # whoever may not read the log may not read this
-        for raw in lines:
-            file.write(raw + b"\n")
-        file.flush()
-        os.fsync(file.fileno())

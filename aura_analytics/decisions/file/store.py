@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,11 @@ from typing import Any
 import polars as pl
 
 from aura_analytics.decisions.file.index import Index
-from aura_analytics.decisions.file.log_file import MARKS, LogFile
+from aura_analytics.decisions.file.log_file import LogFile
+from aura_analytics.decisions.file.parsing import MARKS
 from aura_analytics.decisions.file.upkeep import faults, repair
+from aura_analytics.decisions.file.verifying import end_of, verify
+from aura_analytics.decisions.heads import LogHead, LogVerification
 from aura_analytics.decisions.records import DecisionLog
 from aura_analytics.decisions.tables import Conditions
 from aura_analytics.errors import Problem
@@ -96,6 +99,14 @@ class OnFile:
             self._index.forget()
         return found
 
+    def verify(self, heads: Sequence[LogHead]) -> LogVerification:
+        """Check the chain, heads, and the index."""
+        return verify(self._file, self._index, heads)
+
+    def head(self) -> LogHead:
+        """Where the chain ends."""
+        return end_of(self._file)
+
     def rotate(self, min_bytes: int | None, min_age: timedelta | None, *, daily: bool, plain_days: int) -> list[Path]:
         """Close and compress."""
         today = datetime.now(timezone.utc).date() if daily else None
@@ -103,4 +114,5 @@ class OnFile:
 
     def retain(self, keep: timedelta) -> list[Path]:
         """Delete closed segments of which everything is older."""
-        return self._file.retain(keep)
+        gone = max((int(record["retention"].get("lines", 0)) for record in self._index.notes("retention")), default=0)
+        return self._file.retain(keep, gone)

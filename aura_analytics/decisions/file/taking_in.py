@@ -8,7 +8,8 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
-from aura_analytics.decisions.file.log_file import MARKS, Line, Place, parsed
+from aura_analytics.decisions.file.lines import Line, Place
+from aura_analytics.decisions.file.parsing import MARKS, OF_NO_DECISION, parsed
 from aura_analytics.decisions.tables import (
     entry_facts,
     outcome_facts,
@@ -98,7 +99,7 @@ class Taker:
 
     def _note(self, kind: str, found: dict[str, Any], name: str, place: Place) -> None:
         made = "INSERT INTO notes (kind, request_id, segment, at, size) VALUES (?, ?, ?, ?, ?)"
-        if kind == "approval":
+        if kind in OF_NO_DECISION:
             self._connection.execute(made, (kind, name, *place))
             return
         row = self._entries.get(name) or self._stored(name)

@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
 
-from aura_analytics.decisions.file.log_file import WAIT, LogFile, parsed, written
+from aura_analytics.decisions.file.lines import written
+from aura_analytics.decisions.file.log_file import WAIT, LogFile
+from aura_analytics.decisions.file.parsing import parsed
 from aura_analytics.decisions.file.segments import pack
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.io.locks import locked
