@@ -12,12 +12,13 @@ from typing import Any, Literal, overload
 import polars as pl
 
 from aura_analytics.decisions import explain as explaining
+from aura_analytics.decisions.applying import apply_proposal, confirmed
 from aura_analytics.decisions.as_events import to_events
 from aura_analytics.decisions.checked import moment_of, now_text
 from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
 from aura_analytics.decisions.log import LoggedDecisions
 from aura_analytics.decisions.overrides import override_record
-from aura_analytics.decisions.proposals import Proposal, apply_proposal, propose
+from aura_analytics.decisions.proposals import Proposal, propose
 from aura_analytics.decisions.statistics import component_counts
 from aura_analytics.decisions.tables import decision_table
 from aura_analytics.errors import ParameterError, Problem
@@ -236,6 +237,7 @@ class AccountabilityLogger(LoggedDecisions):
         method: Literal["adjusted", "shrunk"] = "adjusted",
         out: str | Path | None = None,
         confidence: float = 0.95,
+        level: float | None = None,
     ) -> Proposal:
         """Propose changes of a file of confidences: a diff with its evidence, for review. Nothing is applied.
 
@@ -250,6 +252,8 @@ class AccountabilityLogger(LoggedDecisions):
         confidence
             Level for all components of the file together, at one look. Who asks again after every few outcomes until something is
             proposed errs more often: look at fixed times.
+        level
+            Level of each component's interval instead, such as a proposal states it.
 
         Returns
         -------
@@ -271,7 +275,8 @@ class AccountabilityLogger(LoggedDecisions):
             )
             raise ParameterError(problem)
         approved = [line["approval"] for line in self.notes("approval")]
-        same = [item for item in approved if Path(str(item.get("file"))).resolve() == Path(confidence_file).resolve()]
+        place = Path(confidence_file).resolve()
+        same = [item for item in approved if Path(str(item.get("file_path") or item.get("file"))).resolve() == place]
         last = {change["component"]: change["n"] for item in same for change in item.get("changes") or []}
         made = propose(
             confidence_file,
@@ -279,6 +284,8 @@ class AccountabilityLogger(LoggedDecisions):
             method=method,
             outcomes=self.get_decision_statistics()["decisions_with_outcomes"],
             confidence=confidence,
+            level=level,
+            log=self._store.position(),
             overrides=self.learn_from_overrides(),
             last_n=last,
         )
@@ -288,6 +295,9 @@ class AccountabilityLogger(LoggedDecisions):
 
     def apply_adjustments(self, proposal: str | Path, approver: str, reason: str = "") -> Proposal:
         """Apply a proposal that a named person approves; the approval is logged first, and is an event (`to_events`).
+
+        The log is read as it was then, and learned from anew: a proposal that says otherwise, or of another log, is refused. It is
+        applied to the file that it was made from, and to no other.
 
         Parameters
         ----------
@@ -301,7 +311,7 @@ class AccountabilityLogger(LoggedDecisions):
         Raises
         ------
         ParameterError
-            Without an approver, or where the file of confidences has changed since.
+            Without an approver who is a person, where the file has changed since, or the log does not say what the proposal says.
         FileMissingError, FileFormatError
             If the proposal cannot be read, or was changed.
         """
@@ -310,7 +320,10 @@ class AccountabilityLogger(LoggedDecisions):
         def record(name: str, approval: dict[str, Any]) -> None:
             self._store.add_note({"approves": name, "approval": approval, "logged_at": now_text()})
 
-        return apply_proposal(proposal, approver, reason, record, names)
+        def check(made: Proposal) -> list[str]:
+            return confirmed(made, self._store.as_at(made.log_at, made.log_digest), AccountabilityLogger, self.log_file)
+
+        return apply_proposal(proposal, approver, reason, record, names, check)
 
     def explain(self, request_id: str, level: Literal["silent", "brief", "detailed", "full"] = "detailed") -> str:
         """Say what was decided and why, at one of four levels; see `decisions.explain.explain`.

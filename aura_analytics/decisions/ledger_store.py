@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, Table, func, select
 
 from aura_analytics.decisions.file.parsing import MARKS
 from aura_analytics.decisions.heads import LogHead, LogVerification
@@ -160,6 +161,28 @@ class OnLedger:
         """A database has no torn lines."""
         return 0, None
 
+    def position(self) -> tuple[str, str]:
+        """The last decision and the last note, and a digest of all until then."""
+        found = [self._lines(table) for table in (decisions, decision_notes)]
+        at = "+".join(str(max((n for n, _ in rows), default=0)) for rows in found)
+        return at, _digest(line for rows in found for _, line in rows)
+
+    def as_at(self, at: str, digest: str) -> list[bytes] | None:
+        """The lines until then; None where they are others."""
+        ends = at.split("+")
+        if len(ends) != 2 or not all(end.isdecimal() for end in ends):
+            return None
+        found = [
+            line.encode()
+            for table, end in zip((decisions, decision_notes), ends, strict=True)
+            for n, line in self._lines(table)
+            if n <= int(end)
+        ]
+        return found if _digest(line.decode() for line in found) == digest else None
+
+    def _lines(self, table: Table) -> list[tuple[int, str]]:
+        return [(n, line) for n, line in self._rows(select(table.c.n, table.c.line).order_by(table.c.n))]
+
     def verify(self, heads: Sequence[LogHead]) -> LogVerification:  # noqa: ARG002
         """Refused: a ledger has a chain of its own."""
         raise ParameterError(
@@ -173,6 +196,13 @@ class OnLedger:
     def retain(self, keep: timedelta) -> list[Path]:  # noqa: ARG002
         """Refused: a ledger forgets nothing."""
         raise ParameterError(Problem("a ledger forgets nothing", where=self.where, next="only segments of files can be deleted"))
+
+
+def _digest(lines: Iterable[str]) -> str:
+    digest = hashlib.sha256()
+    for line in lines:
+        digest.update(line.encode() + b"\n")
+    return digest.hexdigest()
 
 
 def _text(line: dict[str, Any]) -> str:

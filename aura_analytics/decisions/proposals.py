@@ -10,8 +10,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import json
-import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -23,14 +22,11 @@ from aura_analytics.decisions.confidences import (
     MEMORY,
     Confidence,
     changed,
-    confidences_in,
     plain_number,
     read_confidences,
     text_of,
 )
-from aura_analytics.errors import FileFormatError, ParameterError, Problem
-from aura_analytics.outputs import replacing, written_text
-from aura_analytics.yaml_text import YamlTextError, loaded
+from aura_analytics.outputs import written_text
 
 if TYPE_CHECKING:
     import polars as pl
@@ -38,8 +34,9 @@ if TYPE_CHECKING:
 __all__ = [
     "Change",
     "Proposal",
-    "apply_proposal",
+    "name_of",
     "propose",
+    "with_changes",
 ]
 
 _LOW, _HIGH = 0.7, 1.3  # the document's limits of a multiplier
@@ -71,7 +68,11 @@ class Proposal:
     proposal
         Its name: a digest of everything in it.
     file, file_sha256
-        The file, and its content when the proposal was made.
+        The file as it was named, and its content when the proposal was made.
+    file_path
+        Where it is: the one file that the proposal is ever applied to.
+    log_at, log_digest
+        How much of the log the proposal rests on, and the log's chain there: `apply` learns anew from just that.
     method, level
         How the multipliers were learned, and the level of every interval: 95 % for all components together.
     made_at
@@ -95,6 +96,9 @@ class Proposal:
     changes: tuple[Change, ...]
     left: dict[str, str]
     diff: str
+    file_path: str = ""
+    log_at: str = ""
+    log_digest: str = ""
     proposal: str = field(default="")
 
     def __bool__(self) -> bool:
@@ -134,6 +138,8 @@ def propose(
     method: str,
     outcomes: int,
     confidence: float = 0.95,
+    level: float | None = None,
+    log: tuple[str, str] = ("", ""),
     overrides: pl.DataFrame | None = None,
     last_n: Mapping[str, int] | None = None,
 ) -> Proposal:
@@ -149,6 +155,10 @@ def propose(
         For the record.
     confidence
         Level for all components of the file together; each interval has `1 - (1 - confidence) / m`.
+    level
+        Level of each interval instead.
+    log
+        How much of the log was read, and its chain there.
     overrides
         What users did, for the evidence.
     last_n
@@ -156,7 +166,8 @@ def propose(
     """
     target = Path(path)
     held = read_confidences(target)
-    level = 1 - (1 - confidence) / max(len({there.component for there in held.values()}), 1)
+    if level is None:
+        level = 1 - (1 - confidence) / max(len({there.component for there in held.values()}), 1)
     learned = {row["component"]: row for row in learn(level).iter_rows(named=True)}
     users = {} if overrides is None else {row["component"]: row for row in overrides.iter_rows(named=True)}
     changes, left = [], {}
@@ -178,7 +189,7 @@ def propose(
         numbers = (there.value, after, there.base, multiplier, row["lo"], row["hi"], row["n"])
         changes.append(Change(entry, there.component, *numbers, because))
     text = text_of(target)
-    after_text = _with_changes(text, held, changes, "APPROVER", "DATE")
+    after_text = with_changes(text, held, changes, "APPROVER", "DATE")
     diff = "".join(
         difflib.unified_diff(text.splitlines(keepends=True), after_text.splitlines(keepends=True), target.name, target.name)
     )
@@ -193,8 +204,10 @@ def propose(
         tuple(changes),
         left,
         diff,
+        str(target.resolve()),
+        *log,
     )
-    return Proposal(**{**{name: getattr(made, name) for name in made.__dataclass_fields__}, "proposal": _name(asdict(made))})
+    return Proposal(**{**{name: getattr(made, name) for name in made.__dataclass_fields__}, "proposal": name_of(asdict(made))})
 
 
 def _why_not(there: Confidence, row: Mapping[str, Any] | None, last: int | None) -> str | None:
@@ -215,7 +228,8 @@ def _why_not(there: Confidence, row: Mapping[str, Any] | None, last: int | None)
     return None
 
 
-def _with_changes(text: str, held: Mapping[str, Confidence], changes: list[Change], approver: str, day: str) -> str:
+def with_changes(text: str, held: Mapping[str, Confidence], changes: list[Change], approver: str, day: str) -> str:
+    """The text of a file of confidences after changes."""
     lines = text.splitlines(keepends=True)
     for change in changes:
         there = held[change.entry]
@@ -230,82 +244,7 @@ def _with_changes(text: str, held: Mapping[str, Confidence], changes: list[Chang
     return "".join(lines)
 
 
-def _name(body: Mapping[str, Any]) -> str:
+def name_of(body: Mapping[str, Any]) -> str:
+    """A proposal's name: a digest of everything else in it."""
     kept = {key: value for key, value in body.items() if key != "proposal"}
     return hashlib.sha256(json.dumps(kept, sort_keys=True, default=str).encode()).hexdigest()[:16]
-
-
-def read_proposal(path: str | Path) -> Proposal:
-    """A proposal as it was written.
-
-    Raises
-    ------
-    FileMissingError, FileFormatError
-        If it is not there, is none, or was changed: what is approved is what was proposed.
-    """
-    target = Path(path)
-    try:
-        body = loaded(text_of(target), str(target))
-        changes = tuple(Change(**change) for change in body["changes"])
-        made = Proposal(**{**body, "changes": changes})
-    except (YamlTextError, TypeError, KeyError) as error:
-        problem = Problem("the file is no proposal", got=str(error)[:100], where=str(target), next="aura learn propose writes one")
-        raise FileFormatError(problem) from None
-    if _name(asdict(made)) != made.proposal:
-        problem = Problem(
-            "the proposal was changed after it was made", where=str(target), next="change nothing in it, or make a new one"
-        )
-        raise FileFormatError(problem)
-    return made
-
-
-def apply_proposal(
-    path: str | Path, approver: str, reason: str, record: Callable[[str, dict[str, Any]], None], approved: Collection[str]
-) -> Proposal:
-    """Apply a proposal to its file; `record` keeps the approval of a proposal's name, `approved` are the names that have one.
-
-    Raises
-    ------
-    ParameterError
-        Without an approver, or where the file is not any more what the proposal was made for.
-    FileMissingError, FileFormatError
-        If the proposal or its file cannot be read.
-    """
-    made = read_proposal(path)
-    name = approver.strip()
-    if not name or re.search(r"[\r\n#]", name):
-        raise ParameterError(
-            Problem("an approval needs a name", got=approver, expected="the person who approves, such as --approver 'A. Lee'")
-        )
-    if not made.changes:
-        raise ParameterError(Problem("the proposal changes nothing", where=str(path)))
-    target = Path(made.file)
-    text = text_of(target)
-    if hashlib.sha256(text.encode()).hexdigest() != made.file_sha256:
-        known = " (this proposal was approved before)" if made.proposal in approved else ""
-        problem = Problem(f"the file has changed since the proposal was made{known}", where=str(target), next="make a new proposal")
-        raise ParameterError(problem)
-    day = datetime.now(timezone.utc).date().isoformat()
-    held = read_confidences(target)
-    changed = _with_changes(text, held, list(made.changes), name, day)
-    wanted = {entry: there.value for entry, there in held.items()} | {change.entry: change.after for change in made.changes}
-    if {entry: there.value for entry, there in confidences_in(changed, target).items()} != wanted:
-        problem = Problem(
-            "the change cannot be written into this file", where=str(target), next="write one confidence a line, as `name: 0.9`"
-        )
-        raise FileFormatError(problem)
-    if made.proposal not in approved:  # a crash may have come between the approval and the file
-        record(
-            made.proposal,
-            {
-                "approver": name,
-                "reason": reason,
-                "file": made.file,
-                "method": made.method,
-                "outcomes": made.outcomes,
-                "changes": [asdict(change) for change in made.changes],
-            },
-        )
-    with replacing(target) as part:
-        part.write_bytes(changed.encode())
-    return made

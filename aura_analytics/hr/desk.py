@@ -17,7 +17,6 @@ from aura_analytics.errors import ConflictError, ParameterError, Problem, close_
 from aura_analytics.hr.acting import faults, judged_actions
 from aura_analytics.hr.drafts import drafted
 from aura_analytics.hr.folds import effective, proposals, standing
-from aura_analytics.hr.people import RULE
 from aura_analytics.hr.registry import Registry
 from aura_analytics.hr.signing import Signatures, named, operating_user
 from aura_analytics.hr.vocabulary import (
@@ -26,6 +25,7 @@ from aura_analytics.hr.vocabulary import (
     action_event,
     now,
 )
+from aura_analytics.people import RULE
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger

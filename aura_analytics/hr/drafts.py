@@ -55,7 +55,7 @@ def drafted(
     ts, case_id, severity
         Of the event.
     said
-        Further attributes; of a proposal that no person makes, `by` is the rule's name after `aura_analytics.hr.people.RULE`.
+        Further attributes; of a proposal that no person makes, `by` is the rule's name after `aura_analytics.people.RULE`.
     """
     held = [dict(row) for row in rows]
     actor_kind = None if actor_kind is None else str(actor_kind).strip().lower()

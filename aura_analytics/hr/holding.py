@@ -9,8 +9,8 @@ from typing import Any
 
 import polars as pl
 
-from aura_analytics.hr.people import RULE, no_signature, same_person
 from aura_analytics.hr.vocabulary import EFFECTS, MACHINES
+from aura_analytics.people import RULE, no_signature, same_person
 
 __all__ = ["judged"]
 

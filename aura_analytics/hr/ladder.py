@@ -16,9 +16,9 @@ from aura_analytics.errors import AuraError
 from aura_analytics.hr.acting import judged_actions, kinds_in
 from aura_analytics.hr.drafts import drafted
 from aura_analytics.hr.folds import effective, fold, proposals
-from aura_analytics.hr.people import RULE
 from aura_analytics.hr.vocabulary import MACHINES, HRAction
 from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.people import RULE
 from aura_analytics.statistics.intervals import mean_t
 from aura_analytics.yaml_models import YamlModel
 

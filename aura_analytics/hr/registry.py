@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from pydantic import Field
 
 from aura_analytics.errors import ParameterError, Problem, RuleError, close_match
-from aura_analytics.hr.people import same_person
+from aura_analytics.people import same_person
 from aura_analytics.yaml_models import Strict, YamlModel, load_yaml
 
 __all__ = ["Person", "Registry"]

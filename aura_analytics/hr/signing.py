@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from typing_extensions import TypedDict
 
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.hr.people import RULE, no_signature, same_person
 from aura_analytics.hr.registry import Registry
+from aura_analytics.people import RULE, no_signature, same_person
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -15,9 +15,9 @@ from typing_extensions import TypedDict
 from aura_analytics.errors import ConflictError, InputError, Problem, RoutingError, close_match
 from aura_analytics.events import ACTOR_KINDS
 from aura_analytics.hr.drafts import drafted
-from aura_analytics.hr.people import RULE
 from aura_analytics.hr.severities import SeverityTable
 from aura_analytics.hr.vocabulary import may_be_a_person, now
+from aura_analytics.people import RULE
 from aura_analytics.scoring.penalties import PenaltyPolicy, Severity
 from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
 

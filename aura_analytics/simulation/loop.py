@@ -15,9 +15,9 @@ import polars as pl
 from aura_analytics import events as contract
 from aura_analytics.events import SEVERITIES
 from aura_analytics.hr.drafts import drafted
-from aura_analytics.hr.people import RULE
 from aura_analytics.hr.severities import SeverityTable
 from aura_analytics.hr.vocabulary import action_event
+from aura_analytics.people import RULE
 from aura_analytics.routing.router import Router
 from aura_analytics.rules.policy import Policy
 from aura_analytics.simulation.emission import event_id, score_place, scores

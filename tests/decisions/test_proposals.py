@@ -111,7 +111,7 @@ def test_three_outcomes_never_make_a_proposal(tmp_path: Path, file: Path) -> Non
 def test_a_crash_between_the_approval_and_the_file(
     log: AccountabilityLogger, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from aura_analytics.decisions import proposals
+    from aura_analytics.decisions import applying
 
     told(log)
     log.propose_adjustments(file, out=tmp_path / "p.yaml")
@@ -120,7 +120,7 @@ def test_a_crash_between_the_approval_and_the_file(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(proposals, "replacing", crash)
+        patch.setattr(applying, "replacing", crash)
         with pytest.raises(KeyboardInterrupt):
             log.apply_adjustments(tmp_path / "p.yaml", "Anne")
     assert file.read_text() == CONFIDENCES

@@ -15,8 +15,8 @@ import aura_analytics as aura
 from aura_analytics import HRDesk, Ledger
 from aura_analytics.errors import ParameterError, RuleError
 from aura_analytics.hr import Registry, faults
-from aura_analytics.hr.people import no_signature, same_person
 from aura_analytics.hr.vocabulary import action_event
+from aura_analytics.people import no_signature, same_person
 from aura_analytics.routing.record import Record
 
 START = datetime(2026, 1, 5, tzinfo=timezone.utc)

@@ -13,7 +13,7 @@ from aura_analytics.decisions.file.index import Index
 from aura_analytics.decisions.file.log_file import LogFile
 from aura_analytics.decisions.file.parsing import MARKS
 from aura_analytics.decisions.file.upkeep import faults, repair
-from aura_analytics.decisions.file.verifying import end_of, verify
+from aura_analytics.decisions.file.verifying import end_of, until, verify
 from aura_analytics.decisions.heads import LogHead, LogVerification
 from aura_analytics.decisions.records import DecisionLog
 from aura_analytics.decisions.tables import Conditions
@@ -106,6 +106,15 @@ class OnFile:
     def head(self) -> LogHead:
         """Where the chain ends."""
         return end_of(self._file)
+
+    def position(self) -> tuple[str, str]:
+        """How many entries there are, and the chain after them."""
+        head = self.head()
+        return str(head.entries), head.chain
+
+    def as_at(self, at: str, digest: str) -> list[bytes] | None:  # noqa: ARG002  (the chain says how many there were)
+        """The entries up to where the chain was so; None where it never was."""
+        return until(self._file, digest)
 
     def rotate(self, min_bytes: int | None, min_age: timedelta | None, *, daily: bool, plain_days: int) -> list[Path]:
         """Close and compress."""

@@ -13,7 +13,7 @@ from aura_analytics.decisions.file.log_file import LogFile
 from aura_analytics.decisions.file.parsing import is_entry, parsed
 from aura_analytics.decisions.heads import LogHead, LogVerification
 
-__all__ = ["end_of", "verify"]
+__all__ = ["end_of", "until", "verify"]
 
 _RETAINS = b'{"retains": "'
 
@@ -23,6 +23,23 @@ def end_of(log: LogFile) -> LogHead:
     check = _Check(log, ())
     check.run()
     return LogHead(check.entries, check.chain)
+
+
+def until(log: LogFile, digest: str) -> list[bytes] | None:
+    """The entries, without their chains, up to where the chain was so; None where it never was, or a line before does not fit."""
+    chain, found = None, []
+    for line in log.lines():
+        body, said = parted(line.raw)
+        if said is None and not is_entry(line.raw):
+            continue
+        after = linked(chain or START, body)
+        if said is not None and after != said and chain is not None:
+            return None
+        chain = said or after
+        found.append(body)
+        if chain == digest:
+            return found
+    return None
 
 
 def verify(log: LogFile, index: Index, heads: Sequence[LogHead] = ()) -> LogVerification:
