@@ -28,7 +28,7 @@ def linked(before: str, body: bytes) -> str:
     Examples
     --------
     >>> linked(START, b'{"request_id": "a"}')[:16]
-    '1fb88d08aabb6d6c'
+    'd35c08d32c8a4476'
     """
     return hashlib.sha256(before.encode() + body).hexdigest()
 
