@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 
 import polars as pl
@@ -11,6 +12,7 @@ import polars as pl
 from aura_analytics import events
 from aura_analytics.errors import EventError
 from aura_analytics.io.files import has_columns, read_events
+from aura_analytics.io.readers.parquet import whole
 
 __all__ = ["QuarantineWarning", "checked_events"]
 
@@ -42,14 +44,15 @@ def checked_events(path: str | Path | Sequence[str | Path], quarantine: str | Pa
     before = aside.stat().st_mtime_ns if aside is not None and aside.exists() else None
     frame = read_events(path, quarantine=aside)
     columns = has_columns(path)
-    if columns:
-        rows = int(frame.select(pl.len()).collect().item())
-        if rows > _LARGE:
-            bad = frame.filter(events.row_is_bad(frame.collect_schema().names())).head(20).collect(engine="streaming")
-            if bad.height:
-                events.validate(bad)
-            return frame
-    good, report = events.filter(frame)
+    with whole(path) if columns else nullcontext():
+        if columns:
+            rows = int(frame.select(pl.len()).collect().item())
+            if rows > _LARGE:
+                bad = frame.filter(events.row_is_bad(frame.collect_schema().names())).head(20).collect(engine="streaming")
+                if bad.height:
+                    events.validate(bad)
+                return frame
+        good, report = events.filter(frame)
     if report:
         if aside is None:
             hint = "set them aside with quarantine= (command line: --quarantine FILE)"

@@ -74,7 +74,7 @@ def has_columns(path: str | Path | Sequence[str | Path]) -> bool:
         As `read_events`.
     """
     first = resolve(path)[0]
-    return readers().of(first, events=True).scan(first) is not None
+    return type(readers().of(first, events=True)).scan is not Reader.scan
 
 
 def _batches(

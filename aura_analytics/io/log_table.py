@@ -11,6 +11,7 @@ import polars as pl
 
 from aura_analytics.io.files import resolve
 from aura_analytics.io.readers.base import Item, Unreadable
+from aura_analytics.io.readers.parquet import whole
 from aura_analytics.io.readers.registry import readers
 
 __all__ = ["log_table"]
@@ -43,7 +44,8 @@ def log_table(path: str | Path | Sequence[str | Path]) -> tuple[pl.DataFrame, li
         reader = readers().of(file)
         scanned = reader.scan(file)
         if scanned is not None:
-            tables.append(scanned.collect())
+            with whole(file):
+                tables.append(scanned.collect())
             continue
         aside: list[Unreadable] = []
         tables.append(_text_columns(_records(reader.items(file), aside)))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,8 +11,26 @@ import polars as pl
 
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.io.readers.base import Reader
+from aura_analytics.io.readers.parquet_pages import PagesError, check_pages
 
-__all__ = ["Parquet"]
+__all__ = ["Parquet", "whole"]
+
+
+_READ = 64 << 20  # bytes
+
+
+@contextmanager
+def whole(path: object) -> Iterator[None]:
+    """Our error for what polars says of a damaged Parquet file, while it is read."""
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise _damaged(path, error) from None
+
+
+def _damaged(path: object, error: BaseException) -> FileFormatError:
+    text = (str(error) or type(error).__name__).splitlines()[0][:200]
+    return FileFormatError(Problem("the Parquet file is damaged", got=text, where=str(path), next="put it back from where it came"))
 
 
 class Parquet(Reader):
@@ -20,13 +40,21 @@ class Parquet(Reader):
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".pq")
 
     def scan(self, path: Path) -> pl.LazyFrame:
-        """The file, scanned."""
+        """The file, scanned; one of at most 64 MB is read, so that damage is found here."""
         try:
-            frame = pl.scan_parquet(path)
-            frame.collect_schema()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            text = str(error).splitlines()[0]
-            raise FileFormatError(Problem("this is not a Parquet file", got=text, where=str(path))) from None
+            with path.open("rb") as file:
+                if file.read(4) != b"PAR1":
+                    raise FileFormatError(Problem("this is not a Parquet file", where=str(path), next="look at what it is"))
+            check_pages(path)
+            with whole(path):
+                if path.stat().st_size <= _READ:
+                    return pl.read_parquet(path).lazy()
+                frame = pl.scan_parquet(path)
+                frame.collect_schema()
+        except PagesError as error:
+            raise _damaged(path, error) from None
+        except OSError as error:
+            raise FileFormatError(Problem("the file cannot be read", got=error.strerror or str(error), where=str(path))) from None
         return frame
 
     def write(self, events: pl.LazyFrame, path: Path) -> None:
