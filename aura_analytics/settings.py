@@ -5,6 +5,7 @@ variable               default                  meaning
 =====================  =======================  ==============================================================
 `AURA_LEDGER`          `sqlite:///aura.db`      the ledger that `record_event` and `get_dossier` use
 `AURA_LEDGER_TIMEOUT`  `30`                     seconds to wait for another writer
+`AURA_CONNECTIONS`     `20`                     connections of a process to a ledger at once
 `AURA_MIRROR`          beside the SQLite file   folder of the Parquet mirror; `off` does without
 `AURA_FILE_MODE`       `600`                    who may read the files that are written, as octal digits
 `AURA_REGISTRY`        none                     file of the people who may sign HR actions
@@ -18,7 +19,7 @@ import re
 
 from aura_analytics.errors import ParameterError, Problem
 
-__all__ = ["file_mode", "ledger_timeout", "ledger_url", "mirror_folder", "registry_file"]
+__all__ = ["connections", "file_mode", "ledger_timeout", "ledger_url", "mirror_folder", "registry_file"]
 
 
 def ledger_url() -> str:
@@ -36,6 +37,14 @@ def ledger_timeout() -> float:
     if not 0 <= seconds <= 86_400:
         raise ParameterError(Problem("AURA_LEDGER_TIMEOUT cannot be read", got=text, expected="seconds, such as 30"))
     return seconds
+
+
+def connections() -> int:
+    """Most connections of a process to a ledger at once."""
+    text = os.environ.get("AURA_CONNECTIONS") or "20"
+    if not re.fullmatch(r"[0-9]{1,4}", text) or not 2 <= int(text) <= 1_000:
+        raise ParameterError(Problem("AURA_CONNECTIONS cannot be read", got=text, expected="a whole number from 2 to 1000"))
+    return int(text)
 
 
 def mirror_folder() -> str | None:

@@ -1,5 +1,7 @@
 """YAML as people mean it: the scalars of YAML 1.2 (only `true` and `false` are booleans, no octal numbers, none of base 60, no
 times), every key once, nothing merged, and every value with its place.
+
+A text has at most 256 KiB, and what its aliases repeat at most 10,000 values.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ __all__ = ["Mapped", "YamlTextError", "composed", "loaded"]
 
 Place = tuple[int, int]  # line and column, from 1
 _PLAIN = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
-_DEPTH, _VALUES = 100, 1_000_000
+_DEPTH, _REPEATED, _LONGEST = 100, 10_000, 256 << 10
+_DIGITS = 300
 _SCALARS = (
     ("null", r"^(?:~|null|Null|NULL|)$", ("~", "n", "N", "")),
     ("bool", r"^(?:true|True|TRUE|false|False|FALSE)$", tuple("tTfF")),
@@ -71,8 +74,15 @@ def loaded(text: str, where: str) -> Any:
     Raises
     ------
     YamlTextError
-        If it is no YAML that can be loaded safely, or a key stands twice; all problems, with their places.
+        If it is no YAML that can be loaded safely, is too long, or a key stands twice; all problems, with their places.
     """
+    return _read(text, where)[0]
+
+
+def _read(text: str, where: str) -> tuple[Any, yaml.Node | None]:
+    if len(text) > _LONGEST:
+        expected = f"at most {_LONGEST:,}"
+        raise YamlTextError([Problem("the text is too long", got=f"{len(text):,} characters", expected=expected, where=where)])
     loader = _Loader(text)
     try:
         root = loader.get_single_node()
@@ -87,7 +97,7 @@ def loaded(text: str, where: str) -> Any:
         loader.dispose()
     if reader.problems:
         raise YamlTextError(reader.problems)
-    return Mapped(value, reader.places) if isinstance(value, dict) else value
+    return (Mapped(value, reader.places) if isinstance(value, dict) else value), root
 
 
 def composed(text: str, where: str) -> yaml.Node | None:
@@ -98,12 +108,7 @@ def composed(text: str, where: str) -> yaml.Node | None:
     YamlTextError
         As `loaded`.
     """
-    loaded(text, where)
-    loader = _Loader(text)
-    try:
-        return loader.get_single_node()
-    finally:
-        loader.dispose()
+    return _read(text, where)[1]
 
 
 class _Reader:
@@ -113,13 +118,16 @@ class _Reader:
         self._where = where
         self.places: dict[tuple[Any, ...], Place] = {}
         self.problems: list[Problem] = []
-        self._seen = 0
+        self._seen: set[int] = set()
+        self._repeated = 0
 
     def value(self, node: yaml.Node, path: tuple[Any, ...], depth: int) -> Any:
         """The value of a node; where it stands is kept."""
-        self._seen += 1
-        if depth > _DEPTH or self._seen > _VALUES:
-            raise yaml.YAMLError("too many values, or nested too deep")
+        self._repeated += id(node) in self._seen
+        self._seen.add(id(node))
+        if depth > _DEPTH or self._repeated > _REPEATED:
+            said = "nested too deep" if depth > _DEPTH else f"its aliases repeat more than {_REPEATED:,} values"
+            raise yaml.constructor.ConstructorError(None, None, said, node.start_mark)
         self.places.setdefault(path, (node.start_mark.line + 1, node.start_mark.column + 1))
         if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
             raise _unknown(node)
@@ -161,6 +169,8 @@ class _Reader:
         if kind == "bool":
             return text.lower() == "true"
         if kind == "int":
+            if len(text) > _DIGITS:
+                raise yaml.constructor.ConstructorError(None, None, "a number has too many digits", node.start_mark)
             return int(text)
         if kind == "float":
             return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))

@@ -37,7 +37,14 @@ def test_every_setting_stands_in_both_tables() -> None:
     text = (ROOT / "README.md").read_text()
     source = (ROOT / "aura_analytics/settings.py").read_text()
     names = {word.strip('"') for word in source.replace("(", " ").replace(")", " ").split() if word.startswith('"AURA_')}
-    assert names == {"AURA_LEDGER", "AURA_LEDGER_TIMEOUT", "AURA_MIRROR", "AURA_FILE_MODE", "AURA_REGISTRY"}
+    assert names == {
+        "AURA_LEDGER",
+        "AURA_LEDGER_TIMEOUT",
+        "AURA_CONNECTIONS",
+        "AURA_MIRROR",
+        "AURA_FILE_MODE",
+        "AURA_REGISTRY",
+    }
     for name in names:
         assert f"| `{name}` |" in text
         assert f"`{name}` " in (settings.__doc__ or "")

@@ -198,9 +198,15 @@ class Engines:
             time.sleep(0.002)
         self.close()
 
+    def _pool(self) -> dict[str, Any]:
+        """A few connections are kept open; more are opened up to the limit, and who comes after that waits."""
+        most = settings.connections()
+        kept = min(4, most)
+        return {"pool_size": kept, "max_overflow": most - kept, "pool_timeout": max(self._timeout, 0.1)}
+
     def _sqlite(self) -> Engine:
         arguments = {"timeout": self._timeout, "isolation_level": None}
-        engine = create_engine(_readable(self.url), connect_args=arguments, pool_size=4, max_overflow=-1)
+        engine = create_engine(_readable(self.url), connect_args=arguments, **self._pool())
 
         @event.listens_for(engine, "connect")
         def _opened(connection: sqlite3.Connection, _record: object) -> None:
@@ -221,7 +227,7 @@ class Engines:
         arguments = {"connect_timeout": max(2, int(self._timeout)), "options": f"-c lock_timeout={wait} -c timezone=UTC"}
         arguments["application_name"] = "aura"
         try:
-            return create_engine(self.url, connect_args=arguments, pool_size=4, max_overflow=-1, pool_pre_ping=True)
+            return create_engine(self.url, connect_args=arguments, pool_pre_ping=True, **self._pool())
         except (ModuleNotFoundError, NoSuchModuleError):
             problem = Problem("PostgreSQL needs a driver", expected="psycopg", next="pip install 'aura-analytics[postgres]'")
             raise LedgerUnavailableError(problem) from None

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import URL
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from aura_analytics.errors import (
     AuraError,
@@ -41,6 +42,11 @@ def translated(url: URL) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise explained(error.orig or error, url) from None
+    except PoolTimeoutError:
+        next_ = "close what is read no more, use fewer threads, or raise AURA_CONNECTIONS or AURA_LEDGER_TIMEOUT"
+        raise LedgerUnavailableError(
+            Problem("all connections of this process to the ledger are in use", where=shown(url), next=next_)
+        ) from None
     except (sqlite3.Error, UnicodeDecodeError) as error:
         raise explained(error, url) from None
     except Exception as error:

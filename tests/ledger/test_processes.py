@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from aura_analytics import Ledger, events
+from aura_analytics.errors import LedgerUnavailableError
 from tests.conftest import ROOT
 
 
@@ -102,7 +103,17 @@ def test_thirty_kills_lose_nothing_that_was_acknowledged(tmp_path: Path) -> None
     connection.close()
 
 
-def test_threads_share_a_ledger(ledger: Ledger) -> None:
+@pytest.mark.slow
+def test_eight_writers_lose_nothing(url: str) -> None:
+    finish([start("write", url, f"w{i}", "400", "1" if i % 2 else "25") for i in range(8)])
+    with Ledger(url, mirror=False) as ledger:
+        table = ledger.events().collect()
+        assert [table.filter(actor=f"w{i}").height for i in range(8)] == [400] * 8
+        assert ledger.verify().ok
+
+
+@pytest.mark.parametrize("threads", [6, pytest.param(50, marks=pytest.mark.slow)])
+def test_threads_share_a_ledger(ledger: Ledger, threads: int) -> None:
     faults: list[BaseException] = []
 
     def work(name: str) -> None:
@@ -114,13 +125,50 @@ def test_threads_share_a_ledger(ledger: Ledger) -> None:
         except BaseException as error:  # noqa: BLE001
             faults.append(error)
 
-    threads = [threading.Thread(target=work, args=(f"t{i}",)) for i in range(6)]
+    together(work, threads)
+    assert faults == []
+    assert len(ledger) == 30 * threads and ledger.verify().ok
+
+
+def together(work: Callable[[str], None], count: int) -> None:
+    threads = [threading.Thread(target=work, args=(f"t{i}",)) for i in range(count)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert faults == []
-    assert len(ledger) == 180 and ledger.verify().ok
+
+
+def test_connections_have_a_limit_and_wait(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AURA_CONNECTIONS", "3")
+    with Ledger(url, mirror=False, timeout=0.5) as ledger:
+        ledger.record_event({"event_id": "e", "type": "OVERRIDE", "actor": "anne"})
+        # three held for a moment: who comes fourth waits for one
+        held = [ledger._engines.reader.connect() for _ in range(3)]
+        timer = threading.Timer(0.1, held.pop().close)
+        timer.start()
+        assert len(ledger) == 1
+        timer.join()
+        held.append(ledger._engines.reader.connect())
+        with pytest.raises(LedgerUnavailableError, match="all connections of this process to the ledger are in use.*AURA_CONN"):
+            len(ledger)
+        with pytest.raises(LedgerUnavailableError, match="all connections of this process"):
+            ledger.record_event({"event_id": "f", "type": "OVERRIDE", "actor": "anne"})
+        for one in held:
+            one.close()
+        assert len(ledger) == 1
+
+    # many threads never open more than that, and lose nothing
+    with Ledger(url, mirror=False) as ledger:
+        most: list[int] = []
+
+        def work(name: str) -> None:
+            for i in range(5):
+                ledger.record_event({"event_id": f"{name}-{i}", "type": "OVERRIDE", "actor": name})
+                ledger.events(actor=name).collect()
+                most.append(ledger._engines.reader.pool.checkedout())  # type: ignore[attr-defined]
+
+        together(work, 12)
+        assert len(ledger) == 61 and max(most) <= 3 and len(most) == 60
 
 
 def in_a_fork(work: Callable[[], None]) -> int:

@@ -1,12 +1,12 @@
 """Compressed segments of a decision log: gzip that any tool reads, in blocks of which each can be read alone.
 
 Every block is a gzip member of whole lines and says in its header how long it is, packed and unpacked (an extra field, RFC 1952,
-section 2.3.1.1), so that an entry is found without unpacking what is before it.
+section 2.3.1.1), so that an entry is found without unpacking what is before it. A block unpacks to what it says and no more, one of
+another tool to 1 GiB at most: what is read never grows beyond that.
 """
 
 from __future__ import annotations
 
-import gzip
 import os
 import struct
 import zlib
@@ -20,6 +20,7 @@ from aura_analytics.errors import FileFormatError, Problem
 __all__ = ["Packed", "pack"]
 
 _BLOCK = 1 << 18
+_LARGEST_BLOCK, _LARGEST_FILE = 1 << 28, 1 << 30  # unpacked
 _HEAD = struct.Struct(
     "<4sIBBH2sHII"
 )  # magic and flags, time, two fields, length of the extra field, its name and length, two sizes
@@ -66,7 +67,7 @@ class Packed:
     def __init__(self, path: Path) -> None:
         self._path = path
         self._starts: list[int] = []  # of every block, unpacked
-        self._places: list[tuple[int, int]] = []
+        self._places: list[tuple[int, int, int]] = []  # of every block: where, packed and unpacked size
         self.size: int = 0
         with path.open("rb") as file:
             total, at = os.fstat(file.fileno()).st_size, 0
@@ -76,33 +77,37 @@ class Packed:
                     self._places = []
                     break
                 packed, unpacked = _HEAD.unpack(head)[-2:]
+                if packed <= _HEAD.size or unpacked > _LARGEST_BLOCK:
+                    raise self._damaged("a block says a size that none has")
                 self._starts.append(self.size)
-                self._places.append((at, packed))
+                self._places.append((at, packed, unpacked))
                 self.size += unpacked
                 at += packed
                 file.seek(at)
         if not self._places:
-            self._starts, self._places = [0], [(0, -1)]
+            self._starts, self._places = [0], [(0, -1, _LARGEST_FILE)]
             self.size = len(self._block(0))
         self._block = lru_cache(maxsize=8)(self._block)  # type: ignore[method-assign]
 
     def _block(self, number: int) -> bytes:
-        at, packed = self._places[number]
+        at, packed, unpacked = self._places[number]
         with self._path.open("rb") as file:
             file.seek(at)
             raw = file.read(packed)
         try:
-            if not raw:
-                raise EOFError
-            return gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as error:
-            problem = Problem(
+            return _unpacked(raw, unpacked)
+        except (ValueError, EOFError, zlib.error) as error:
+            raise self._damaged(str(error) or "it ends too early") from None
+
+    def _damaged(self, got: str) -> FileFormatError:
+        return FileFormatError(
+            Problem(
                 "a segment of the decision log is damaged",
-                got=str(error) or "it ends too early",
+                got=got,
                 where=str(self._path),
                 next="put it back from a backup, or move it away to go on without its entries",
             )
-            raise FileFormatError(problem) from None
+        )
 
     def close(self) -> None:
         """Nothing is held open."""
@@ -122,3 +127,20 @@ class Packed:
         for number in range(first, len(self._places)):
             block = self._block(number)
             yield block[start - self._starts[number] :] if number == first else block
+
+
+def _unpacked(raw: bytes, most: int) -> bytes:
+    """The content of gzip members that follow one another, which is not more than it may be."""
+    parts: list[bytes] = []
+    if not raw:
+        raise EOFError
+    while raw:
+        member = zlib.decompressobj(31)
+        parts.append(member.decompress(raw, most + 1))
+        most -= len(parts[-1])
+        if most < 0:
+            raise ValueError("it unpacks to more than it may")
+        if not member.eof:
+            raise EOFError
+        raw = member.unused_data.lstrip(b"\0")
+    return b"".join(parts)

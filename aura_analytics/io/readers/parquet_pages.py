@@ -3,6 +3,8 @@
 A page that claims more values than there are makes the process that reads it ask for memory that no machine has, which ends it: no
 error can be caught. So the claims are read before anything else is: the footer and the head of every page, which are Thrift
 structures (compact protocol); the fields are those of the format's own definition (parquet.thrift of apache/parquet-format).
+
+A few bytes can also say truly that a value repeats a billion times: beyond a million rows a file has at most 50 of them a byte.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ __all__ = ["PagesError", "check_pages"]
 
 _MAGIC = b"PAR1"
 _DEEPEST = 32
+_MANY, _ROWS_A_BYTE = 1_000_000, 50
 _TRUE, _FALSE, _BYTE, _DOUBLE, _BINARY, _LIST, _SET, _MAP, _STRUCT = 1, 2, 3, 7, 8, 9, 10, 11, 12
 _INTEGERS = (4, 5, 6)
 # fields of FileMetaData, RowGroup, ColumnChunk, ColumnMetaData, PageHeader and the heads of data pages
@@ -53,6 +56,8 @@ def _check(data: mmap.mmap, footer: dict[int, Any]) -> None:
     rows = [group[_GROUP_ROWS] for group in groups]
     if any(count < 0 for count in rows) or sum(rows) != footer[_ROWS]:
         raise PagesError("its parts have another number of rows than it says")
+    if sum(rows) > max(_MANY, _ROWS_A_BYTE * len(data)):
+        raise PagesError(f"it claims {sum(rows):,} rows in {len(data):,} bytes")
     for group in groups:
         for column in group[_COLUMNS]:
             meta = column.get(_META)

@@ -1,4 +1,9 @@
-"""XES logs (IEEE 1849) as a stream of flat records, one per event; memory stays bounded however long the log is."""
+"""XES logs (IEEE 1849) as a stream of flat records, one per event; memory stays bounded however long the log is.
+
+What a file may ask for is bounded too, since a small one can be made that unfolds without end: elements lie in at most 1,000
+others, a tag has at most 16 MiB, a compressed file unpacks to 1 GiB or to 100 times its size, and the attributes of traces, which
+every event of theirs carries, come to 256 MiB or to 10 times the text of the log.
+"""
 
 from __future__ import annotations
 
@@ -10,12 +15,15 @@ from typing import IO, Any, ClassVar
 from xml.parsers import expat
 
 from aura_analytics.errors import FileFormatError, Problem
-from aura_analytics.io.readers.base import Item, Reader
+from aura_analytics.io.readers.base import MAX_LINE_BYTES, Item, Reader
 
 __all__ = ["Xes", "xes_records"]
 
 _VALUES = {"string", "date", "int", "float", "boolean", "id"}
 _CHUNK = 1 << 18
+_DEEPEST = 1_000
+_UNPACKED, _TIMES_UNPACKED = 1 << 30, 100
+_CARRIED, _TIMES_CARRIED = 256 << 20, 10
 
 
 class _Traces:
@@ -23,6 +31,9 @@ class _Traces:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.read = 0  # bytes of text
+        self._carried = 0  # characters of traces' attributes, once for every event
+        self._size = 0  # of this trace's attributes
         self.done: list[dict[str, Any]] = []
         self._stack: list[str] = []
         self._trace: dict[str, str] = {}
@@ -35,8 +46,10 @@ class _Traces:
             raise FileFormatError(Problem("this is not an XES log", got=f"<{tag}>", expected="<log>", where=str(self.path)))
         parent = self._stack[-1] if self._stack else ""
         self._stack.append(tag)
+        if len(self._stack) > _DEEPEST:
+            raise _too_much(self.path, "an element lies too deep", f"more than {_DEEPEST:,} around it")
         if tag == "trace":
-            self._trace, self._events = {}, []
+            self._trace, self._events, self._size = {}, [], 0
         elif tag == "event":
             self._event = {}
         elif tag in _VALUES and "key" in attributes:
@@ -44,7 +57,9 @@ class _Traces:
             if parent == "event":
                 self._event[attributes["key"]] = attributes.get("value", "")
             elif parent == "trace":
-                self._trace["case:" + attributes["key"]] = attributes.get("value", "")
+                key, value = "case:" + attributes["key"], attributes.get("value", "")
+                self._trace[key] = value
+                self._size += len(key) + len(value)
 
     def end(self, tag: str) -> None:
         tag = tag.rsplit(":", 1)[-1]
@@ -54,6 +69,9 @@ class _Traces:
             if "trace" not in self._stack:
                 self.done.append(self._events.pop())
         elif tag == "trace":
+            self._carried += self._size * len(self._events)
+            if self._carried > max(_CARRIED, _TIMES_CARRIED * self.read):
+                raise _too_much(self.path, "the attributes of its traces, once for every event", f"{self._carried:,} characters")
             self.done += [{**self._trace, **event} for event in self._events]
             self._trace, self._events = {}, []
 
@@ -82,10 +100,15 @@ def xes_records(path: Path) -> Iterator[dict[str, Any]]:
     Raises
     ------
     FileFormatError
-        If the file is not well-formed XML, is cut off, or is no XES log.
+        If the file is not well-formed XML, is cut off, is no XES log, or unfolds to more than this module allows.
     """
     with path.open("rb") as raw:
         yield from _parse(gzip.GzipFile(fileobj=raw) if path.suffix == ".gz" else raw, path)
+
+
+def _too_much(path: Path, what: str, got: str) -> FileFormatError:
+    next_ = "no log of a process needs that; ask who made the file"
+    return FileFormatError(Problem(f"the log unfolds to too much: {what}", got=got, where=str(path), next=next_))
 
 
 def _parse(handle: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[dict[str, Any]]:
@@ -94,9 +117,15 @@ def _parse(handle: IO[bytes] | gzip.GzipFile, path: Path) -> Iterator[dict[str, 
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.StartDoctypeDeclHandler = reader.doctype
+    most = max(_UNPACKED, _TIMES_UNPACKED * path.stat().st_size)
     try:
         while chunk := handle.read(_CHUNK):
+            reader.read += len(chunk)
+            if reader.read > most:
+                raise _too_much(path, "unpacked", f"more than {most:,} bytes")
             parser.Parse(chunk, False)  # noqa: FBT003
+            if reader.read - parser.CurrentByteIndex > MAX_LINE_BYTES + _CHUNK:
+                raise _too_much(path, "one tag or text", f"more than {MAX_LINE_BYTES:,} bytes")
             yield from reader.done
             reader.done = []
         parser.Parse(b"", True)  # noqa: FBT003
