@@ -11,7 +11,7 @@ import polars as pl
 
 
 def slow_dossiers(
-    table: pl.DataFrame, as_of: datetime, since: datetime | None, attribution: str = "last_decider"
+    table: pl.DataFrame, as_of: datetime, since: datetime | None, attribution: str = "last_decider", ratings: str = "once"
 ) -> dict[str, dict[str, Any]]:
     """Numbers of every actor that has any, by the definitions, for `holding="closer"` without a calendar."""
     rows = [row for row in table.iter_rows(named=True) if row["ts"] <= as_of]
@@ -28,8 +28,13 @@ def slow_dossiers(
                 board[who]["outcomes"].append(row["outcome"] == "success")
         if row["type"] == "EVALUATION":
             board[row["actor"]]["scores"].append((row["ts"], row["value"]))
-        if row["type"] == "SAT_SCORE":
-            for who in _rated(rows, row, attribution):
+    seen = set()
+    for row in sorted((row for row in rows if row["type"] == "SAT_SCORE"), key=lambda row: (row["ts"], row["value"])):
+        rater = row["actor"] if row["actor_kind"] == "citizen" else None
+        for who in _rated(rows, row, attribution):
+            again = row["case_id"] is not None and (row["case_id"], rater, who) in seen
+            seen.add((row["case_id"], rater, who))
+            if row in inside and not (again and ratings == "once"):
                 board[who]["stars"].append(row["value"])
     for case in {row["case_id"] for row in rows if row["case_id"]}:
         _follow([row for row in rows if row["case_id"] == case], board, as_of, since)

@@ -16,7 +16,7 @@ from aura_analytics.cases.facts import (
     RECEIVED,
     WHOLE_CASE,
 )
-from aura_analytics.cases.options import Attribution, Holding, Options
+from aura_analytics.cases.options import Attribution, Counting, Holding, Options
 from aura_analytics.cases.window import Window, build
 
 __all__ = [
@@ -34,6 +34,7 @@ __all__ = [
     "RECEIVED",
     "WHOLE_CASE",
     "Attribution",
+    "Counting",
     "Fact",
     "Facts",
     "Holding",

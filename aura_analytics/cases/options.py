@@ -10,10 +10,11 @@ from aura_analytics.errors import ParameterError, Problem
 if TYPE_CHECKING:
     from aura_analytics.clock.calendars import Calendar
 
-__all__ = ["Attribution", "Holding", "Options"]
+__all__ = ["Attribution", "Counting", "Holding", "Options"]
 
 Attribution = Literal["last_decider", "event_actor", "all_deciders"]
 Holding = Literal["closer", "holder"]
+Counting = Literal["once", "every"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,9 @@ class Options:
         everyone the time that they held it.
     calendar
         Business hours that elapsed time is counted in; None counts every hour.
+    ratings
+        What counts of several ratings by one rater of one case: the first one (`once`), or all of them (`every`). Ratings that
+        name no rater are one rater's; ratings that name no case all count.
 
     Raises
     ------
@@ -40,8 +44,10 @@ class Options:
     attribution: Attribution = "last_decider"
     holding: Holding = "closer"
     calendar: Calendar | None = None
+    ratings: Counting = "once"
 
     def __post_init__(self) -> None:
-        for name, allowed in (("attribution", get_args(Attribution)), ("holding", get_args(Holding))):
+        words = (("attribution", Attribution), ("holding", Holding), ("ratings", Counting))
+        for name, allowed in ((name, get_args(words)) for name, words in words):
             if getattr(self, name) not in allowed:
                 raise ParameterError(Problem(f"unknown {name}", got=getattr(self, name), expected=" or ".join(allowed)))

@@ -42,6 +42,9 @@ def dossiers_(
         str | None, typer.Option(help="last_decider, event_actor or all_deciders.", show_default="last_decider")
     ] = None,
     holding: Annotated[str | None, typer.Option(help="closer or holder.", show_default="closer")] = None,
+    ratings: Annotated[
+        str | None, typer.Option(help="Of several ratings of a case by one rater: once or every.", show_default="once")
+    ] = None,
     out: Out = None,
     force: Force = False,
     quarantine: Quarantine = None,
@@ -70,6 +73,7 @@ def dossiers_(
             "roles": as_roles(roles) or chosen.roles,
             "attribution": attribution,
             "holding": holding,
+            "ratings": ratings,
         }
         board = dossiers(log, as_of, window, policy=chosen, **options)
         bar.update(task, advance=1)

@@ -11,7 +11,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from aura_analytics import cases
-from aura_analytics.cases import DECISIONS, Facts, Options
+from aura_analytics.cases import DECISIONS, RATINGS, Facts, Options
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import extent
 from aura_analytics.cases.window import Window
@@ -19,6 +19,7 @@ from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
 from aura_analytics.dossier.counting import queue_names, with_counted
+from aura_analytics.dossier.doubts import bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.summary import needs_of, summarise
@@ -52,6 +53,7 @@ class Timing(TypedDict):
 
     attribution: cases.Attribution
     holding: cases.Holding
+    ratings: cases.Counting
     calendar: Calendar | None
     sla: Mapping[str, Sla] | None
 
@@ -62,6 +64,7 @@ class BoardOptions(TypedDict, total=False):
     metrics: MetricsLike
     attribution: cases.Attribution | None
     holding: cases.Holding | None
+    ratings: cases.Counting | None
     calendar: CalendarLike
     sla: SlaLike
     confidence: float
@@ -76,6 +79,7 @@ def dossiers(
     metrics: MetricsLike = None,
     attribution: cases.Attribution | None = None,
     holding: cases.Holding | None = None,
+    ratings: cases.Counting | None = None,
     calendar: CalendarLike = None,
     sla: SlaLike = None,
     confidence: float = 0.95,
@@ -98,10 +102,12 @@ def dossiers(
         Whom a rating that names no actor is about: `last_decider` (default), `event_actor`, `all_deciders`.
     holding
         Whose time a reassigned case is: `closer` (default; from their assignment on) or `holder` (everyone what they held).
+    ratings
+        What counts of several ratings of one case by one rater (or by nobody named): `once` (default; the first) or `every`.
     calendar
         Business hours: a `Calendar`, its keys and values, or a YAML file of them; without one every hour counts.
     sla
-        Limit of a case: `48h`, `20 working days`, or a mapping by queue with a `default`. Of these four the policy's own hold where
+        Limit of a case: `48h`, `20 working days`, or a mapping by queue with a `default`. Of these five the policy's own hold where
         it says any.
     confidence
         Two-sided level of the intervals, in (0, 1).
@@ -142,6 +148,7 @@ def dossiers(
         metrics=metrics,
         attribution=attribution,
         holding=holding,
+        ratings=ratings,
         calendar=calendar,
         sla=sla,
         confidence=confidence,
@@ -175,6 +182,7 @@ def count_of(
     metrics: MetricsLike = None,
     attribution: cases.Attribution | None = None,
     holding: cases.Holding | None = None,
+    ratings: cases.Counting | None = None,
     calendar: CalendarLike = None,
     sla: SlaLike = None,
     confidence: float = 0.95,
@@ -190,6 +198,7 @@ def count_of(
         attribution or own.get("attribution") or "last_decider",
         holding or own.get("holding") or "closer",
         as_calendar(own.get("calendar") if calendar is None else calendar),
+        ratings or own.get("ratings") or "once",
     )
     limits = parse_sla(own.get("sla") if sla is None else sla)
     if options.calendar is None and any(limit.business for limit in limits.values()):
@@ -230,9 +239,15 @@ class Count:
 
     @property
     def timing(self) -> Timing:
-        """Attribution, holding, calendar and limits, as the caller or else the policy says."""
+        """Attribution, holding, which ratings count, calendar and limits, as the caller or else the policy says."""
         own = self.options
-        return {"attribution": own.attribution, "holding": own.holding, "calendar": own.calendar, "sla": self.sla or None}
+        return {
+            "attribution": own.attribution,
+            "holding": own.holding,
+            "ratings": own.ratings,
+            "calendar": own.calendar,
+            "sla": self.sla or None,
+        }
 
     def judged(
         self, events: pl.LazyFrame, as_of: datetime | None = None, texts: Literal["all", "reasons", "none"] = "reasons"
@@ -251,7 +266,7 @@ class Count:
             known = (pl.col("ts") <= facts.as_of) & (pl.col("type") == "DECISION") & pl.col("actor").is_in(actors.implode())
             return events.filter(known).select(pl.col("actor").unique()).collect(engine="streaming")["actor"]
 
-        found = with_pip(board, facts.since, facts.table(DECISIONS), agreed, self.policy, past, texts)
+        found = with_pip(board, facts.since, facts.table(DECISIONS), bursts(facts.table(RATINGS)), agreed, self.policy, past, texts)
         return Judgement(*found, past)
 
     def reading(self, events: pl.LazyFrame, end: datetime) -> pl.DataFrame:

@@ -47,6 +47,7 @@ def correlations(
     *,
     calendar: CalendarLike = None,
     attribution: cases.Attribution = "last_decider",
+    ratings: cases.Counting = "once",
     least: int = 5,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
@@ -61,7 +62,7 @@ def correlations(
     ----------
     events
         Whatever holds events: see `aura.as_events`.
-    as_of, window, calendar, attribution
+    as_of, window, calendar, attribution, ratings
         As in `dossiers`; the window is by default that of the default policy.
     least
         Observations of both that an officer needs to be counted, at least 1.
@@ -90,7 +91,7 @@ def correlations(
     >>> found.select("first", "second", "level").row(0), found.height
     (('override', 'stars', 'cases'), 6)
     """
-    table = _table(events, as_of, window, Options(attribution, "closer", as_calendar(calendar)))
+    table = _table(events, as_of, window, Options(attribution, "closer", as_calendar(calendar), ratings))
     rows = []
     for first, second in combinations(MEASURES, 2):
         levels = [_over_cases(table, first, second, confidence), _over_officers(table, first, second, least, confidence)]

@@ -43,6 +43,7 @@ def counted_row(count: Count, reach: Extent, end: datetime | None, queues: Colle
         "calendar": _calendar(options.calendar),
         "attribution": options.attribution,
         "holding": options.holding,
+        "ratings": options.ratings,
         "confidence": count.confidence,
         "policy": f"{count.policy.name} {count.policy.spec.version}",
         "events": reach.events,

@@ -1,13 +1,14 @@
-"""What the tracker's rule and the policy say of a board, and doubts about the data behind it."""
+"""What the tracker's rule and the policy say of a board."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Literal
 
 import polars as pl
 
+from aura_analytics.dossier.doubts import doubts
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.policy import Policy
 
@@ -31,6 +32,7 @@ def with_pip(
     board: pl.DataFrame,
     since: datetime | None,
     decisions: pl.DataFrame,
+    ratings: Mapping[str, list[str]],
     agreed: Callable[[pl.Series], pl.Series],
     policy: Policy,
     past: Fold | None = None,
@@ -39,7 +41,8 @@ def with_pip(
     """Add what the tracker's rule and a policy say, and warnings on the data; returns the board and the verdicts (None where the
     board lacks a metric that the policy reads).
 
-    `agreed` tells which of some actors ever issued an agreeing verdict; `past` is what earlier readings left behind.
+    `ratings` is what `doubts.bursts` found, `agreed` tells which of some actors ever issued an agreeing verdict, `past` is what
+    earlier readings left behind.
     """
     if "override_rate" in board.columns:
         board = board.with_columns(agreed_ever=_agreed_ever(board, since, agreed))
@@ -49,7 +52,7 @@ def with_pip(
         return board, None
     verdicts = policy.evaluate(board, texts=texts, past=past)
     board = board.with_columns(pip_status=verdicts["verdict"], pip_reasons=verdicts["reasons"])
-    return board.with_columns(warnings=_warnings(board, decisions)), verdicts
+    return board.with_columns(warnings=doubts(board, decisions, ratings)), verdicts
 
 
 def _agreed_ever(board: pl.DataFrame, since: datetime | None, agreed: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -63,39 +66,3 @@ def _agreed_ever(board: pl.DataFrame, since: datetime | None, agreed: Callable[[
     if since is None or doubtful.is_empty():
         return known
     return known | (board["actor"].is_in(agreed(doubtful).implode()) & (n > 0))
-
-
-def _warnings(board: pl.DataFrame, table: pl.DataFrame) -> pl.Series:
-    found: dict[str, list[str]] = {}
-    if {"case_id", "ai_recommendation", "human_verdict"} <= set(table.columns):
-        repeated = table.filter(pl.col("case_id").is_not_null() & pl.col("case_id").is_duplicated())
-        mixed = repeated.group_by("actor", "case_id").agg(both=pl.col("override").n_unique() == 2).filter("both")
-        for actor, count in mixed.group_by("actor").len().sort("actor").iter_rows():
-            found.setdefault(actor, []).append(f"{count} cases carry both a DECISION and an OVERRIDE of this actor")
-        same = pl.col("ai_recommendation") == pl.col("human_verdict")
-        wrong = table.filter(same == pl.col("override"))
-        for actor, count in wrong.group_by("actor").len().sort("actor").iter_rows():
-            found.setdefault(actor, []).append(
-                f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"
-            )
-    for names in _alike(board["actor"]):
-        shown = ", ".join(repr(name) for name in names[:5])
-        for actor in names:
-            found.setdefault(actor, []).append(
-                f"{len(names)} names differ only in case, spaces or normal form, and may be one person: {shown}"
-            )
-    nothing = pl.Series([[]], dtype=pl.List(pl.String))
-    if not found:
-        return nothing.new_from_index(0, board.height)
-    texts = pl.DataFrame(
-        {"actor": list(found), "texts": list(found.values())}, schema={"actor": pl.String, "texts": pl.List(pl.String)}
-    )
-    joined = board.select("actor").join(texts, on="actor", how="left", maintain_order="left")
-    return joined["texts"].fill_null(nothing.first())
-
-
-def _alike(actors: pl.Series) -> list[list[str]]:
-    """Groups of names that a reader would take for one."""
-    plain = pl.col("actor").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
-    same = pl.DataFrame({"actor": actors}).with_columns(plain=plain).filter(pl.col("plain").is_duplicated())
-    return [sorted(names) for names in same.group_by("plain", maintain_order=True).agg("actor")["actor"].to_list()]

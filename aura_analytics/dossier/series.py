@@ -36,6 +36,7 @@ def rolling(
     end: datetime | date | str | None = None,
     attribution: cases.Attribution = "last_decider",
     holding: cases.Holding = "closer",
+    ratings: cases.Counting = "once",
     calendar: CalendarLike = None,
     confidence: float = 0.95,
 ) -> pl.DataFrame:
@@ -57,7 +58,7 @@ def rolling(
     start, end
         First and last reading. Defaults: the first full step after the first event, and the last event's step end. Readings lie
         at `end`, `end - step`, ... back to `start`.
-    attribution, holding, calendar
+    attribution, holding, ratings, calendar
         As in `dossiers`.
     confidence
         Two-sided level of the intervals of rates.
@@ -98,7 +99,7 @@ def rolling(
     needs = needs_of(chosen)
     if span is None:
         span = (-(-max(last - begin, stride) // stride) + 1) * stride
-    facts = cases.build(lazy, last, last - stride * (readings - 1) - span, needs, Options(attribution, holding, hours))
+    facts = cases.build(lazy, last, last - stride * (readings - 1) - span, needs, Options(attribution, holding, hours, ratings))
     return rolling_facts(facts, chosen, last, readings, span, stride, confidence)
 
 

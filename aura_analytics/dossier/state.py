@@ -19,7 +19,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics import cases
-from aura_analytics.cases import DECISIONS, Fact, Facts, Options, spells
+from aura_analytics.cases import DECISIONS, RATINGS, Fact, Facts, Options, spells
 from aura_analytics.cases.collecting import FEW, collect, in_memory
 from aura_analytics.cases.decisions import ever_agreed
 from aura_analytics.cases.growing_log import Change, GrowingLog
@@ -28,6 +28,7 @@ from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.dossier.board import Count, Judgement, check_confidence
 from aura_analytics.dossier.counting import queue_names, with_counted
+from aura_analytics.dossier.doubts import bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.kept_folds import KeptFolds
 from aura_analytics.dossier.pip import with_pip
@@ -63,7 +64,7 @@ class DossierState:
     ----------
     events
         The log so far, on the contract.
-    metrics, attribution, holding, calendar, sla, confidence
+    metrics, attribution, holding, ratings, calendar, sla, confidence
         As in `dossiers`.
 
     Examples
@@ -83,13 +84,14 @@ class DossierState:
         metrics: MetricsLike = None,
         attribution: cases.Attribution = "last_decider",
         holding: cases.Holding = "closer",
+        ratings: cases.Counting = "once",
         calendar: CalendarLike = None,
         sla: SlaLike = None,
         confidence: float = 0.95,
     ) -> None:
         check_confidence(confidence)
         self._metrics = metrics_named(metrics)
-        self._options = Options(attribution, holding, as_calendar(calendar))
+        self._options = Options(attribution, holding, as_calendar(calendar), ratings)
         self._sla = parse_sla(sla)
         self._confidence = confidence
         needs = needs_of(one for one in self._metrics if self._sla or not one.needs_sla)
@@ -211,7 +213,16 @@ class DossierState:
         def agreed(actors: pl.Series) -> pl.Series:
             return actors.filter([name in agreed_ever for name in actors])
 
-        return Judgement(*with_pip(board, since, facts.table(DECISIONS), agreed, judged, past, texts), past)
+        doubtful = self._bursts(moment, since, only)
+        return Judgement(*with_pip(board, since, facts.table(DECISIONS), doubtful, agreed, judged, past, texts), past)
+
+    def _bursts(self, end: datetime, since: datetime | None, only: set[str] | None) -> dict[str, list[str]]:
+        """Who was rated in bursts."""
+        if RATINGS not in self._log.kept:
+            return {}
+        found = bursts(self._log.table(RATINGS, end, since, only))
+        names = list(self._log.numbers)
+        return {who if isinstance(who, str) else names[who]: texts for who, texts in found.items()}
 
     def _past(self, policy: Policy, end: datetime, roles: Mapping[str, str]) -> Fold:
         """What earlier readings leave behind, from the facts that are kept."""

@@ -45,6 +45,7 @@ def observations(
     *,
     attribution: cases.Attribution = "last_decider",
     holding: cases.Holding = "closer",
+    ratings: cases.Counting = "once",
     calendar: CalendarLike = None,
     sla: SlaLike = None,
 ) -> pl.DataFrame:
@@ -58,7 +59,7 @@ def observations(
         Whose number.
     metric
         Which number, by name or your own metric.
-    as_of, window, attribution, holding, calendar, sla
+    as_of, window, attribution, holding, ratings, calendar, sla
         As in `aura.dossiers`; default window that of the default policy.
 
     Returns
@@ -108,7 +109,7 @@ def observations(
     with in_memory() if own.height < FEW else nullcontext():
         needs = {one.subject, *one.needs} - {"actor", "ts"}
         fact = one.table
-        table = fact.trace(Window(own.lazy(), end, since, {fact: needs}, Options(attribution, holding, hours)), needs)
+        table = fact.trace(Window(own.lazy(), end, since, {fact: needs}, Options(attribution, holding, hours, ratings)), needs)
         rows = one.observed(table.filter(pl.col(one.subject) == actor), Context(end, sla=limits, calendar=hours))
         found = _with_case(rows, own.lazy().filter(pl.col("ts") <= end))
     return found.sort("ts", "case_id", "value", descending=[True, False, False], nulls_last=True)

@@ -12,7 +12,12 @@ from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.overrides import override_rate
 from aura_analytics.metrics.processing import avg_processing_hours, open_cases, processing_hours_median, processing_hours_p90
 from aura_analytics.metrics.recommendations import overridden_rate
-from aura_analytics.metrics.satisfaction import sat_low_share, sat_response_rate, sat_score_mean
+from aura_analytics.metrics.satisfaction import (
+    sat_case_share,
+    sat_low_share,
+    sat_response_rate,
+    sat_score_mean,
+)
 from aura_analytics.metrics.scores import score_mean_last10
 from aura_analytics.metrics.sla import handed_on, receipt_breach_rate, shared_breach_rate, sla_breach_rate
 from aura_analytics.metrics.success import success_rate
@@ -27,6 +32,7 @@ DEFAULT: tuple[Metric, ...] = (
     sat_score_mean,
     sat_low_share,
     sat_response_rate,
+    sat_case_share,
     avg_processing_hours,
     processing_hours_median,
     processing_hours_p90,
@@ -67,7 +73,7 @@ class Catalogue(Mapping[str, Metric]):
     >>> _ = mine.add(Rate("one_star_share", "Ratings of one star", "fraction", 0, 1, "lower", "ratings", ("value",),
     ...                   hit=pl.col("value") == 1))
     >>> len(mine), mine["one_star_share"].title
-    (20, 'Ratings of one star')
+    (21, 'Ratings of one star')
     """
 
     def __init__(self, metrics: Iterable[Metric] = (), *, installed: bool = False) -> None:

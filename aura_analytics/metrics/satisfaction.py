@@ -3,6 +3,10 @@
 A rating carries a case, not an officer; `Options.attribution` says whom it is about. `sat_response_rate` is the share of the
 actor's verdicts (those that name a case) whose case was rated in the window; the silent majority may think otherwise.
 
+Of several ratings by one rater of one case the first counts, unless `ratings="every"` says otherwise. `sat_case_share` is the
+share of the ratings that are the first of their case: where it is low, many ratings speak of few cases, or of none that is known. A
+rule may ask for some: `{metric: sat_case_share, at_least: 0.8}`.
+
 Examples
 --------
 >>> import aura_analytics as aura
@@ -20,7 +24,7 @@ from aura_analytics.cases import DECISIONS, RATINGS
 from aura_analytics.metrics.kinds.mean import Mean
 from aura_analytics.metrics.kinds.rate import Rate
 
-__all__ = ["sat_low_share", "sat_response_rate", "sat_score_mean"]
+__all__ = ["sat_case_share", "sat_low_share", "sat_response_rate", "sat_score_mean"]
 
 sat_score_mean: Mean = Mean(
     name="sat_score_mean",
@@ -63,4 +67,18 @@ sat_response_rate: Rate = Rate(
     kinds=("officer",),
     hit=pl.col("answered"),
     hits_are="rated",
+)
+
+sat_case_share: Rate = Rate(
+    name="sat_case_share",
+    title="Ratings that are the first of their case",
+    unit="fraction",
+    low=0,
+    high=1,
+    direction="neutral",
+    fact=RATINGS,
+    needs=("first_of_case",),
+    hit=pl.col("first_of_case"),
+    hits_are="first of its case",
+    by_default=False,
 )

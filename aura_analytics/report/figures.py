@@ -64,7 +64,9 @@ def charts_of(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame,
 def correlation_of(events: pl.LazyFrame, facts: dict[str, Any]) -> list[dict[str, str]]:
     """How satisfaction, speed and overrides go together."""
     own = facts["options"]
-    table = correlations(events, facts["end"], facts["raw_window"], calendar=own.calendar, attribution=own.attribution)
+    table = correlations(
+        events, facts["end"], facts["raw_window"], calendar=own.calendar, attribution=own.attribution, ratings=own.ratings
+    )
     known = table.filter(status="ok")
     if known.is_empty():
         return []

@@ -260,8 +260,10 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
     own = of_actor(until, actor).collect(engine="streaming")
     start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
     names = ["override_rate", "sat_score_mean"]
-    begin, whose = max(start, times.parse_as_of(facts["first"])), facts["options"].attribution
-    moved = rolling(own, names, window=wide, step=step, end=facts["end"], start=begin, attribution=whose)
+    begin, whose = max(start, times.parse_as_of(facts["first"])), facts["options"]
+    moved = rolling(
+        own, names, window=wide, step=step, end=facts["end"], start=begin, attribution=whose.attribution, ratings=whose.ratings
+    )
     pictures = [
         figure(
             facts["metrics"][name].title,

@@ -26,6 +26,7 @@ COUNTED = pl.Struct(
         "calendar": pl.String(),
         "attribution": pl.String(),
         "holding": pl.String(),
+        "ratings": pl.String(),
         "confidence": pl.Float64(),
         "policy": pl.String(),  # name and version of the policy behind pip_status
         "events": pl.Int64(),  # events about work up to the end of the window, and a digest of them
@@ -39,6 +40,7 @@ _WORDS = {
     "calendar": "calendar",
     "attribution": "attribution of ratings",
     "holding": "holding of cases",
+    "ratings": "ratings that repeat one",
 }
 
 

@@ -23,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from aura_analytics.cases import Attribution, Holding
+from aura_analytics.cases import Attribution, Counting, Holding
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import as_calendar
 from aura_analytics.clock.sla import parse_sla
@@ -254,6 +254,7 @@ class PolicyFile(_Strict):
     calendar: dict[str, Any] | None = Field(None, description="business hours, as keys of a calendar; default as asked for")
     attribution: Attribution | None = Field(None, description="whom ratings are about; default as asked for")
     holding: Holding | None = Field(None, description="whose time a reassigned case is; default as asked for")
+    ratings: Counting | None = Field(None, description="whether one rater counts once a case; default as asked for")
     kinds: tuple[Literal["officer", "agent", "component", "citizen", "system"], ...] = ("officer",)
     evidence: Evidence = Evidence()
     roles: dict[str, list[str]] = Field(default_factory=dict, description="declared role -> its actors")
@@ -282,7 +283,7 @@ class PolicyFile(_Strict):
     @property
     def way(self) -> Way:
         """How it wants boards to be counted, besides their window."""
-        said = {"sla": self.sla, "calendar": self.calendar, "attribution": self.attribution, "holding": self.holding}
+        said = {name: getattr(self, name) for name in Way.__optional_keys__}
         return cast("Way", {name: value for name, value in said.items() if value is not None})
 
     @property

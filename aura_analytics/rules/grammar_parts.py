@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from pydantic import Field, field_validator, model_validator
 from typing_extensions import TypedDict
 
-from aura_analytics.cases import Attribution, Holding
+from aura_analytics.cases import Attribution, Counting, Holding
 from aura_analytics.clock import times
 from aura_analytics.errors import AuraError
 from aura_analytics.yaml_models import Strict
@@ -25,6 +25,7 @@ class Way(TypedDict, total=False):
     calendar: dict[str, Any]
     attribution: Attribution
     holding: Holding
+    ratings: Counting
 
 
 class Evidence(Strict):

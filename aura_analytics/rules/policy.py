@@ -150,7 +150,7 @@ class Policy:
 
     @property
     def way(self) -> Way:
-        """How it wants boards to be counted: `sla`, `calendar`, `attribution`, `holding`, as far as it says."""
+        """How it wants boards to be counted: `sla`, `calendar`, `attribution`, `holding`, `ratings`, as far as it says."""
         return self.spec.way
 
     @property

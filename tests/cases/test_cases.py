@@ -79,14 +79,16 @@ def _events(draw: st.DrawFn) -> pl.DataFrame:
     table=_events(),
     window=st.sampled_from([None, "12h", "40h"]),
     attribution=st.sampled_from(["last_decider", "event_actor", "all_deciders"]),
+    ratings=st.sampled_from(["once", "every"]),
 )
-def test_equals_the_slow_reference(table: pl.DataFrame, window: str | None, attribution: Any) -> None:
+def test_equals_the_slow_reference(table: pl.DataFrame, window: str | None, attribution: Any, ratings: Any) -> None:
     if table.is_empty():
         return
     as_of = START + timedelta(hours=50)
     since = None if window is None else as_of - timedelta(hours=int(window[:-1]))
-    board = {row["actor"]: row for row in aura.dossiers(table, as_of, window, attribution=attribution).iter_rows(named=True)}
-    slow = slow_dossiers(table, as_of, since, attribution)
+    counted = aura.dossiers(table, as_of, window, attribution=attribution, ratings=ratings)
+    board = {row["actor"]: row for row in counted.iter_rows(named=True)}
+    slow = slow_dossiers(table, as_of, since, attribution, ratings)
     assert set(slow) == set(board)
     for actor, facts in slow.items():
         row = board[actor]
@@ -109,16 +111,21 @@ def test_equals_the_slow_reference(table: pl.DataFrame, window: str | None, attr
 
 
 @settings(max_examples=30)
-@given(table=_events(), cut=st.integers(0, 40), holding=st.sampled_from(["closer", "holder"]))
-def test_state_equals_full_recomputation(table: pl.DataFrame, cut: int, holding: Any) -> None:
+@given(
+    table=_events(),
+    cut=st.integers(0, 40),
+    holding=st.sampled_from(["closer", "holder"]),
+    ratings=st.sampled_from(["once", "every"]),
+)
+def test_state_equals_full_recomputation(table: pl.DataFrame, cut: int, holding: Any, ratings: Any) -> None:
     """Events may come in any order, late ones included; whole hours put facts on the very edge of the window."""
-    state = aura.DossierState(table.head(cut), holding=holding)
+    state = aura.DossierState(table.head(cut), holding=holding, ratings=ratings)
     state.dossiers(window="30h")
     rest = table.slice(cut)
     state.append(rest.head(3))
     state.dossiers(window="30h")
     state.append(rest.slice(3))
-    assert state.dossiers(window="30h").equals(aura.dossiers(table, window="30h", holding=holding))
+    assert state.dossiers(window="30h").equals(aura.dossiers(table, window="30h", holding=holding, ratings=ratings))
 
 
 NARROW = [
@@ -393,7 +400,9 @@ def test_a_case_shared_by_thousands_costs_no_squares(attribution: Any) -> None:
     stars = pl.DataFrame({"event_id": [f"s{i}" for i in range(n)], "ts": [START + timedelta(seconds=2 * i + 1) for i in range(n)]})
     stars = stars.with_columns(type=pl.lit("SAT_SCORE"), value=pl.Series([float(1 + i % 5) for i in range(n)]))
     table = events.validate(pl.concat([verdicts, stars], how="diagonal").with_columns(case_id=pl.lit("N/A")))
-    board = aura.dossiers(table, metrics=["sat_score_mean"], attribution=attribution)
+    board = aura.dossiers(table, metrics=["sat_score_mean"], attribution=attribution, ratings="every")
+    once = aura.dossiers(table, metrics=["sat_score_mean"], attribution=attribution)
+    assert once["sat_score_mean_n"].to_list() == [1] * 7
     if attribution == "last_decider":  # every rating is about the one who decided a second before
         assert board["sat_score_mean_n"].to_list() == [sum(i % 7 == j for i in range(n)) for j in range(7)]
     else:

@@ -366,6 +366,7 @@ class ExplorerState:
             end=self.as_of,
             attribution=self._timing["attribution"],
             holding=self._timing["holding"],
+            ratings=self._timing["ratings"],
             calendar=self._timing["calendar"],
         ).filter(pl.col("actor") == self.actor)
         found = {}

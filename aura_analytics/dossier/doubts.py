@@ -1,0 +1,120 @@
+"""Doubts about the data behind a row of a board: verdicts that contradict themselves, names that look alike, bursts of ratings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+__all__ = ["bursts", "doubts"]
+
+_MANY = 10  # ratings
+_SHORT = 600_000_000  # microseconds
+
+
+def doubts(board: pl.DataFrame, decisions: pl.DataFrame, ratings: Mapping[str, list[str]]) -> pl.Series:
+    """What is doubtful about the data behind each row of a board, as lists of texts; `ratings` is what `bursts` found."""
+    found: dict[str, list[str]] = {}
+    if {"case_id", "ai_recommendation", "human_verdict"} <= set(decisions.columns):
+        repeated = decisions.filter(pl.col("case_id").is_not_null() & pl.col("case_id").is_duplicated())
+        mixed = repeated.group_by("actor", "case_id").agg(both=pl.col("override").n_unique() == 2).filter("both")
+        for actor, count in mixed.group_by("actor").len().sort("actor").iter_rows():
+            found.setdefault(actor, []).append(f"{count} cases carry both a DECISION and an OVERRIDE of this actor")
+        same = pl.col("ai_recommendation") == pl.col("human_verdict")
+        wrong = decisions.filter(same == pl.col("override"))
+        for actor, count in wrong.group_by("actor").len().sort("actor").iter_rows():
+            found.setdefault(actor, []).append(
+                f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"
+            )
+    for actor, texts in ratings.items():
+        found.setdefault(actor, []).extend(texts)
+    for names in _alike(board["actor"]):
+        shown = ", ".join(repr(name) for name in names[:5])
+        for actor in names:
+            found.setdefault(actor, []).append(
+                f"{len(names)} names differ only in case, spaces or normal form, and may be one person: {shown}"
+            )
+    nothing = pl.Series([[]], dtype=pl.List(pl.String))
+    if not found:
+        return nothing.new_from_index(0, board.height)
+    texts = pl.DataFrame(
+        {"actor": list(found), "texts": list(found.values())}, schema={"actor": pl.String, "texts": pl.List(pl.String)}
+    )
+    joined = board.select("actor").join(texts, on="actor", how="left", maintain_order="left")
+    return joined["texts"].fill_null(nothing.first())
+
+
+def bursts(ratings: pl.DataFrame) -> dict[Any, list[str]]:
+    """Who was rated in bursts, and how: by the same rater of the same case again and again, on few cases, or within minutes.
+
+    Parameters
+    ----------
+    ratings
+        The facts `RATINGS`.
+
+    Returns
+    -------
+    dict
+        Texts by actor: where ten ratings or more repeat one and do not count; where of ten or more that count most are not the
+        first of their case; where ten or more that count, and at least half of all, came within ten minutes.
+
+    Examples
+    --------
+    >>> from datetime import datetime, timezone
+    >>> at = datetime(2026, 1, 5, tzinfo=timezone.utc)
+    >>> one = {"actor": "anne", "ts": at, "value": 1.0, "first_of_case": True, "repeats": 99}
+    >>> bursts(pl.DataFrame([one]))
+    {'anne': ['99 ratings repeat one of the same case by the same rater, or by nobody named, and do not count']}
+    """
+    if not {"first_of_case", "repeats"} <= set(ratings.columns) or ratings.is_empty():
+        return {}
+    bucket = pl.col("ts").to_physical() // _SHORT
+    by_time = ratings.lazy().filter(pl.col("actor").is_not_null()).group_by("actor", bucket=bucket)
+    parts = by_time.agg(
+        n=pl.len().cast(pl.Int64),
+        firsts=pl.col("first_of_case").sum().cast(pl.Int64),
+        repeats=pl.col("repeats").sum().cast(pl.Int64),
+    )
+    per_actor = parts.group_by("actor").agg(
+        pl.col("n").sum(), pl.col("firsts").sum(), pl.col("repeats").sum(), most=pl.col("n").max()
+    )
+    repeated = pl.col("repeats") >= _MANY
+    few = (pl.col("n") >= _MANY) & (2 * pl.col("firsts") < pl.col("n"))
+    # ten minutes lie in two buckets: where neither holds a quarter of all there is no burst
+    sudden = (pl.col("n") >= _MANY) & (4 * pl.col("most") >= pl.col("n")) & (2 * pl.col("most") >= _MANY)
+    asked = per_actor.with_columns(few=few, sudden=sudden).filter(repeated | few | sudden).sort("actor").collect()
+    if asked.is_empty():
+        return {}
+    times = ratings.filter(pl.col("actor").is_in(asked.filter("sudden")["actor"].implode()))
+    counts = _most_within(times)
+    found: dict[Any, list[str]] = {}
+    for actor, n, firsts, again, _, is_few, _ in asked.iter_rows():
+        texts = []
+        if again >= _MANY:
+            texts.append(f"{again:,} ratings repeat one of the same case by the same rater, or by nobody named, and do not count")
+        if is_few:
+            texts.append(f"{n:,} ratings are of {firsts:,} known cases only")
+        most = counts.get(actor, 0)
+        if most >= _MANY and 2 * most >= n:
+            texts.append(f"{most:,} of {n:,} ratings came within ten minutes")
+        if texts:
+            found[actor] = texts
+    return found
+
+
+def _most_within(ratings: pl.DataFrame) -> dict[Any, int]:
+    """Of each actor, the most ratings that came within ten minutes."""
+    most: dict[Any, int] = {}
+    for actor, moments in ratings.group_by("actor").agg(pl.col("ts").sort().to_physical()).iter_rows():
+        begin = np.asarray(moments, dtype=np.int64)
+        most[actor] = int((np.searchsorted(begin, begin + _SHORT, side="right") - np.arange(len(begin))).max())
+    return most
+
+
+def _alike(actors: pl.Series) -> list[list[str]]:
+    """Groups of names that a reader would take for one."""
+    plain = pl.col("actor").str.normalize("NFKC").str.to_lowercase().str.replace_all(r"\s+", " ").str.strip_chars()
+    same = pl.DataFrame({"actor": actors}).with_columns(plain=plain).filter(pl.col("plain").is_duplicated())
+    return [sorted(names) for names in same.group_by("plain", maintain_order=True).agg("actor")["actor"].to_list()]
