@@ -28,8 +28,8 @@ def doubts(board: pl.DataFrame, decisions: pl.DataFrame, ratings: Mapping[str, l
             found.setdefault(actor, []).append(
                 f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"
             )
-    for actor, texts in ratings.items():
-        found.setdefault(actor, []).extend(texts)
+    for actor, said in ratings.items():
+        found.setdefault(actor, []).extend(said)
     for names in _alike(board["actor"]):
         shown = ", ".join(repr(name) for name in names[:5])
         for actor in names:
