@@ -1,7 +1,7 @@
 """YAML as people mean it: the scalars of YAML 1.2 (only `true` and `false` are booleans, no octal numbers, none of base 60, no
 times), every key once, nothing merged, and every value with its place.
 
-A text has at most 256 KiB, and what its aliases repeat at most 10,000 values.
+A text has at most 1 MiB, and what its aliases repeat at most 10,000 values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Mapped", "YamlTextError", "composed", "loaded"]
 
 Place = tuple[int, int]  # line and column, from 1
 _PLAIN = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
-_DEPTH, _REPEATED, _LONGEST = 100, 10_000, 256 << 10
+_DEPTH, _REPEATED, _LONGEST = 100, 10_000, 1 << 20
 _DIGITS = 300
 _SCALARS = (
     ("null", r"^(?:~|null|Null|NULL|)$", ("~", "n", "N", "")),

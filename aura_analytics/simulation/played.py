@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack, contextmanager
 from datetime import datetime, time, timedelta, timezone
-from multiprocessing import get_context
+from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import polars as pl
 
+from aura_analytics.outputs import replacing
 from aura_analytics.rules.policy import Policy
 from aura_analytics.simulation.rates import YEAR
 from aura_analytics.simulation.readings import Watch, readings
@@ -44,7 +47,7 @@ def collected(
     names = [hashlib.sha256(json.dumps([*common, number]).encode()).hexdigest()[:24] + ".json" for number in range(replications)]
     kept: dict[int, dict[str, Any]] = {}
     if place is not None:
-        kept = {i: json.loads((place / name).read_text("utf-8")) for i, name in enumerate(names) if (place / name).exists()}
+        kept = {i: row for i, name in enumerate(names) if (row := _kept(place / name)) is not None}
     rest = [number for number in range(replications) if number not in kept]
     side = max(1, min(side, -(-len(rest) // workers)))
     tasks = [(common, rest[i : i + side]) for i in range(0, len(rest), side)]
@@ -56,13 +59,21 @@ def collected(
             number = row["replication"]
             kept[number] = row
             if place is not None:
-                part = place / f".{names[number]}.part"
-                part.write_text(json.dumps(row), encoding="utf-8")
-                part.replace(place / names[number])
+                with replacing(place / names[number]) as part:
+                    part.write_text(json.dumps(row), encoding="utf-8")
             done += 1
             if progress is not None:
                 progress(done, replications)
     return [kept[number] for number in range(replications)]
+
+
+def _kept(file: Path) -> dict[str, Any] | None:
+    """What a world that was played before came to; None where there is none that can be read."""
+    try:
+        row = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError):
+        return None
+    return row if isinstance(row, dict) else None
 
 
 Task = tuple[tuple[Any, ...], list[int]]
@@ -73,8 +84,45 @@ def played(tasks: list[Task], workers: int) -> Iterator[list[dict[str, Any]]]:
     if workers == 1 or len(tasks) < 2:
         yield from map(_worlds, tasks)
         return
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_worlds, tasks)
+    others = active_children()
+    with ExitStack() as stack:
+        with _unseen_by_children():
+            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_interruptible))
+            futures = [pool.submit(_worlds, task) for task in tasks]
+        try:
+            for future in futures:
+                yield future.result()
+        except BaseException:
+            for child in active_children():
+                if child not in others:
+                    child.terminate()
+            raise
+
+
+@contextmanager
+def _unseen_by_children() -> Iterator[None]:
+    """Processes that are started here do not see what interrupts their parent before `_interruptible`: they would speak of it."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
+    try:
+        resource_tracker.ensure_running()  # unblocks what it blocks while it starts, so it comes first
+        signal.pthread_sigmask(signal.SIG_BLOCK, _interrupts())
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _interruptible() -> None:
+    """An interrupt ends this process in silence."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _interrupts())
+
+
+def _interrupts() -> set[signal.Signals]:
+    return {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
 
 
 def _worlds(task: Task) -> list[dict[str, Any]]:
