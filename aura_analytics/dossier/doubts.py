@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -46,13 +46,15 @@ def doubts(board: pl.DataFrame, decisions: pl.DataFrame, ratings: Mapping[str, l
     return joined["texts"].fill_null(nothing.first())
 
 
-def bursts(ratings: pl.DataFrame) -> dict[Any, list[str]]:
+def bursts(ratings: pl.DataFrame, numbers: Collection[str] = ()) -> dict[str, list[str]]:
     """Who was rated in bursts, and how: by the same rater of the same case again and again, on few cases, or within minutes.
 
     Parameters
     ----------
     ratings
         The facts `RATINGS`.
+    numbers
+        The names of actors in the order of their numbers, where the facts have these in their place.
 
     Returns
     -------
@@ -89,7 +91,8 @@ def bursts(ratings: pl.DataFrame) -> dict[Any, list[str]]:
         return {}
     times = ratings.filter(pl.col("actor").is_in(asked.filter("sudden")["actor"].implode()))
     counts = _most_within(times)
-    found: dict[Any, list[str]] = {}
+    found: dict[str, list[str]] = {}
+    names = list(numbers)
     for actor, n, firsts, again, _, is_few, _ in asked.iter_rows():
         texts = []
         if again >= _MANY:
@@ -100,7 +103,7 @@ def bursts(ratings: pl.DataFrame) -> dict[Any, list[str]]:
         if most >= _MANY and 2 * most >= n:
             texts.append(f"{most:,} of {n:,} ratings came within ten minutes")
         if texts:
-            found[actor] = texts
+            found[actor if isinstance(actor, str) else names[actor]] = texts
     return found
 
 

@@ -213,16 +213,9 @@ class DossierState:
         def agreed(actors: pl.Series) -> pl.Series:
             return actors.filter([name in agreed_ever for name in actors])
 
-        doubtful = self._bursts(moment, since, only)
-        return Judgement(*with_pip(board, since, facts.table(DECISIONS), doubtful, agreed, judged, past, texts), past)
-
-    def _bursts(self, end: datetime, since: datetime | None, only: set[str] | None) -> dict[str, list[str]]:
-        """Who was rated in bursts."""
-        if RATINGS not in self._log.kept:
-            return {}
-        found = bursts(self._log.table(RATINGS, end, since, only))
-        names = list(self._log.numbers)
-        return {who if isinstance(who, str) else names[who]: texts for who, texts in found.items()}
+        ratings = self._log.table(RATINGS, moment, since, only) if RATINGS in self._log.kept else RATINGS.empty()
+        found = with_pip(board, since, facts.table(DECISIONS), bursts(ratings, self._log.numbers), agreed, judged, past, texts)
+        return Judgement(*found, past)
 
     def _past(self, policy: Policy, end: datetime, roles: Mapping[str, str]) -> Fold:
         """What earlier readings leave behind, from the facts that are kept."""

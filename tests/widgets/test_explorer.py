@@ -68,7 +68,7 @@ def test_series_end_where_a_dossier_of_that_window_stands() -> None:
     state = ExplorerState(LOG)
     state.pick(ANNE)
     _, wide = state.series_window
-    row = aura.dossiers(LOG, window=wide).filter(actor=ANNE).row(0, named=True)
+    row = aura.dossiers(LOG, window=wide, metrics=list(state.series)).filter(actor=ANNE).row(0, named=True)
     assert {"override_rate", "sat_score_mean"} <= set(state.series)
     for name, line in state.series.items():
         last = line.row(-1, named=True)

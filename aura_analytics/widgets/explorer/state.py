@@ -8,7 +8,7 @@ import threading
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 import polars as pl
 
@@ -326,8 +326,7 @@ class ExplorerState:
     @property
     def own(self) -> pl.DataFrame:
         """The events that matter for the open dossier."""
-        found: pl.DataFrame = self._once("own", lambda: collect(of_actor(self._until(), self._open())))
-        return found
+        return cast("pl.DataFrame", self._once("own", lambda: collect(of_actor(self._until(), self._open()))))
 
     def _until(self) -> pl.LazyFrame:
         return self.events if self._as_of is None else self.events.filter(pl.col("ts") <= self._as_of)
