@@ -1,7 +1,7 @@
 """Whether the locked packages are what they should be, and which of them have a known weakness.
 
-`advisories.json` holds what the Python Packaging Advisory Database says of the packages that are locked: names, ids, ranges of versions.
-It was made by `refresh`, at the date that it says; what became known later is not in it.
+`advisories.json` holds what the Python Packaging Advisory Database says of the packages that are locked: names, ids, and ranges of
+versions. It was made by `refresh`, at the date that it says; what became known later is not in it.
 """
 
 from __future__ import annotations
