@@ -19,12 +19,16 @@ _ENDS = {"SIGINT": "interrupted", "SIGTERM": "ended", "SIGHUP": "the terminal is
 _met: list[int] = []  # signals, once one came
 
 
+class Interrupted(KeyboardInterrupt):
+    """A signal came. (Of a `KeyboardInterrupt` itself Python remembers where it passed, and ends as if nobody had seen it.)"""
+
+
 def _end(number: int, _frame: FrameType | None) -> None:
     """The first signal unwinds what was begun; one more does not wait for that."""
     if _met:
         os._exit(128 + number)
     _met.append(number)
-    raise KeyboardInterrupt
+    raise Interrupted
 
 
 def _unseen(unraisable: Any) -> None:
