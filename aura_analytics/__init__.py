@@ -246,6 +246,12 @@ def _decisions_in_ledger(ledger: Ledger) -> pl.DataFrame:
     return AccountabilityLogger(ledger).to_events()
 
 
+def _decision_faults_in_ledger(ledger: Ledger) -> list[str]:
+    from aura_analytics.decisions.ledger_store import OnLedger
+
+    return OnLedger(ledger).column_faults()
+
+
 def _dossier_in_ledger(actor: str, as_of: datetime | date | str | None, window: str | timedelta | None, ledger: Ledger) -> Dossier:
     from aura_analytics.operations.client import get_dossier
 
@@ -255,6 +261,7 @@ def _dossier_in_ledger(actor: str, as_of: datetime | date | str | None, window: 
 # what lower floors ask for without knowing who does it
 extensions.provide("events of a ledger's address", _events_of_ledger)
 extensions.provide("events of a decision log in a ledger", _decisions_in_ledger)
+extensions.provide("faults of a decision log in a ledger", _decision_faults_in_ledger)
 extensions.provide("dossier in a ledger", _dossier_in_ledger)
 
 

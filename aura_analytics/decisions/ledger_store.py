@@ -6,11 +6,12 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
-from sqlalchemy import Select, Table, func, select
+from sqlalchemy import Connection, Select, Table, func, select
 
 from aura_analytics.decisions.file.parsing import MARKS
 from aura_analytics.decisions.heads import LogHead, LogVerification
@@ -26,13 +27,18 @@ from aura_analytics.decisions.tables import (
     tally_table,
 )
 from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.ledger.beside import Entry, link
+from aura_analytics.ledger.engines import snapshot
 from aura_analytics.ledger.failures import translated
+from aura_analytics.ledger.reading import chunks
 from aura_analytics.ledger.tables import decision_notes, decisions
 
 if TYPE_CHECKING:
     from aura_analytics.ledger.store import Ledger
 
 __all__ = ["OnLedger"]
+
+_FACTS = ("request_id", "ts", "confidence", "bin", "components", "served", "covariates", "outcome", "micros", "ended")
 
 
 class OnLedger:
@@ -62,21 +68,29 @@ class OnLedger:
         row = entry_facts(entry) | {"line": _text(entry)}
         statement = insert(decisions).values(**row).on_conflict_do_nothing(index_elements=["request_id"]).returning(decisions.c.n)
         with translated(self._engines.url), self._engines.writer.begin() as connection:
-            return connection.execute(statement).first() is not None
+            found = connection.execute(statement).first()
+            if found is not None:
+                self._link(connection, ("decision", found[0], row["request_id"], row["line"]))
+            return found is not None
+
+    def _link(self, connection: Connection, entry: Entry) -> None:
+        link(connection.connection.driver_connection, [entry], on_sqlite=self._engines.sqlite)
 
     def add_note(self, line: dict[str, Any]) -> bool:
         """Add what is said of a decision; False when there is none such. An approval is of no decision."""
         mark, kind = next((mark, kind) for mark, kind in MARKS.items() if mark in line)
         name = str(line[mark])
-        note = decision_notes.insert().values(kind=kind, request_id=name, line=_text(line)).returning(decision_notes.c.n)
+        text = _text(line)
+        note = decision_notes.insert().values(kind=kind, request_id=name, line=text).returning(decision_notes.c.n)
         with translated(self._engines.url), self._engines.writer.begin() as connection:
             if kind == "approval":
-                connection.execute(note)
+                self._link(connection, ("note", connection.execute(note).scalar_one(), kind, name, text))
                 return True
             row = connection.execute(select(decisions.c.served).where(decisions.c.request_id == name).with_for_update()).first()
             if row is None:
                 return False
             number = connection.execute(note).scalar_one()
+            self._link(connection, ("note", number, kind, name, text))
             if kind == "outcome":
                 change = outcome_facts(line["outcome"], line.get("logged_at")) | {"amendment": number}
             else:
@@ -182,6 +196,31 @@ class OnLedger:
 
     def _lines(self, table: Table) -> list[tuple[int, str]]:
         return [(n, line) for n, line in self._rows(select(table.c.n, table.c.line).order_by(table.c.n))]
+
+    def column_faults(self) -> list[str]:
+        """The first decision whose columns, which statistics count, are not what its line and the notes on it say."""
+        d, a = decisions.c, decision_notes
+        query = (
+            select(d.line, *(d[name] for name in (*_FACTS, "amendment")), a.c.n.label("note"), a.c.kind, a.c.line.label("said"))
+            .select_from(decisions.outerjoin(a, a.c.request_id == d.request_id))
+            .order_by(d.n, a.c.n)
+        )
+        with translated(self._engines.url), snapshot(self._engines) as connection:
+            rows = (row for some in chunks(connection, query, 5_000) for row in some)
+            for held, group in groupby(rows, key=lambda row: tuple(row[: len(_FACTS) + 2])):
+                wanted = entry_facts(json.loads(held[0])) | {"amendment": None}
+                for *_, number, kind, said in group:
+                    note = None if said is None else json.loads(said)
+                    if kind == "outcome":
+                        wanted |= outcome_facts(note["outcome"], note.get("logged_at")) | {"amendment": number}
+                    elif kind == "override":
+                        wanted["served"] = json.dumps(served(json.loads(wanted["served"]), note["override"]))
+                found = dict(zip((*_FACTS, "amendment"), held[1:], strict=True))
+                wrong = [name for name, value in found.items() if wanted[name] != value]
+                if wrong:
+                    name = wanted["request_id"]
+                    return [f"of the decision {name!r} the columns {', '.join(wrong)} are not what its line and its notes say"]
+        return []
 
     def verify(self, heads: Sequence[LogHead]) -> LogVerification:  # noqa: ARG002
         """Refused: a ledger has a chain of its own."""

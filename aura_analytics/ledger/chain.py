@@ -13,7 +13,7 @@ import sqlite3
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -40,10 +40,12 @@ class Head:
     chain: str
 
     exported_at: str | None = None
+    beside: int = 0
+    beside_chain: str | None = None  # None in heads of before there was one
 
     def line(self) -> str:
         """As a line of JSON."""
-        return json.dumps({"ledger_id": self.ledger_id, "seq": self.seq, "chain": self.chain, "exported_at": self.exported_at})
+        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ class Verification:
     heads
         Exported heads that were met.
     kind
-        `altered`, `missing`, `inserted`, `reordered`, `head`, `damaged`, `schema`, `mirror`; None when all is well.
+        `altered`, `missing`, `inserted`, `reordered`, `head`, `damaged`, `beside` (decisions, notes and marks), `schema`, `mirror`;
+        None when all is well.
     seq, event_id
         The first row that is wrong.
     message
@@ -88,7 +91,9 @@ def read_heads(path: Path) -> list[Head]:
             item = json.loads(line)
             if int(item["seq"]) < 0:
                 raise ValueError
-            heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"]), item.get("exported_at")))
+            beside, links = item.get("beside_chain"), int(item.get("beside") or 0)
+            when = item.get("exported_at")
+            heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"]), when, links, beside))
         except (ValueError, KeyError, TypeError, AttributeError):
             problem = Problem(
                 "this is no exported head",
@@ -113,6 +118,13 @@ def contradicted(connection: Connection, heads: Sequence[Head], ledger_id: str) 
         if not isinstance(chain, bytes) or chain.hex() != one.chain:
             text = f"the ledger does not fit the head exported at seq {one.seq}: it was changed since"
             return Problem(text, next="aura ledger verify --heads names the place; no head was added")
+        if one.beside_chain is not None:
+            chain = tables.GENESIS
+            if one.beside:
+                chain = connection.execute(select(tables.beside.c.chain).where(tables.beside.c.n == one.beside)).scalar()
+            if not isinstance(chain, bytes) or chain.hex() != one.beside_chain:
+                text = f"what the ledger holds beside its events does not fit the head exported after {one.beside} links"
+                return Problem(text, next="aura ledger verify --heads names the place; no head was added")
     return None
 
 

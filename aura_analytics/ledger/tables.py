@@ -25,6 +25,8 @@ __all__ = [
     "COLUMNS",
     "GENESIS",
     "METADATA",
+    "beside",
+    "beside_head",
     "chain_hash",
     "content_hash",
     "decision_notes",
@@ -103,6 +105,23 @@ marks: Table = Table(
     METADATA,
     Column("seq", _AUTO, primary_key=True, autoincrement=False),
     Column("mark", Text, primary_key=True),
+)
+
+# the chain of decisions, notes and marks, and where it ends
+beside: Table = Table(
+    "aura_beside",
+    METADATA,
+    Column("n", _AUTO, primary_key=True, autoincrement=False),
+    Column("kind", Text, nullable=False),
+    Column("row", BigInteger, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
+)
+beside_head: Table = Table(
+    "aura_beside_head",
+    METADATA,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("n", BigInteger, nullable=False),
+    Column("chain", LargeBinary, nullable=False),
 )
 
 # what the mirror's files held when they were written

@@ -20,6 +20,7 @@ from typing_extensions import TypedDict
 from aura_analytics.errors import ConflictError, LedgerSchemaError, Problem
 from aura_analytics.events import RECORD_TYPES
 from aura_analytics.ledger import schema, tables
+from aura_analytics.ledger.beside import link
 from aura_analytics.ledger.engines import Engines, compiled
 from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import damaged
@@ -225,6 +226,7 @@ class _Append:
         marks = self._marks(rows)
         if marks:
             self._driver.cursor().executemany(self._note, marks)
+            link(self._driver, [("mark", *mark) for mark in marks], on_sqlite=self._sqlite)
 
     def _marks(self, rows: list[tuple[Any, ...]]) -> list[tuple[int, str]]:
         """Marks on what comes through no desk, and on what an import dates in the future."""

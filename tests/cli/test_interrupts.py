@@ -49,7 +49,7 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for i in range(100):
         decided(decisions, "agent:good", ended="failure" if i % 10 == 0 else "success")
         decided(decisions, "agent:bad", ended="success" if i % 5 == 0 else "failure")
-    decisions.propose_adjustments(folder / "conf.yaml", out=folder / "p.yaml")
+    decisions.close()
     return folder
 
 
@@ -87,8 +87,9 @@ class Command:
     words: str
     out: str = ""
     whole: Callable[[Path], None] | None = None
-    again: bool = True  # whether a second run succeeds after one that was finished
     over: str = ""  # what a second run must be told to replace what the first one wrote
+    before: str = ""  # a command that prepares it
+    again: bool = True  # whether a second run succeeds after one that was finished
 
 
 COMMANDS = [
@@ -99,13 +100,19 @@ COMMANDS = [
     Command("dossiers d.db --out b.parquet", "b.parquet", whole_parquet),
     Command("report log.jsonl --out r.html", "r.html", whole_page),
     Command("export log.jsonl --page explorer --out x.html", "x.html", whole_page),
-    Command("ledger snapshot d.db --out s.db", "s.db", whole_ledger),
+    Command("ledger snapshot d.db --out s.db", "s.db", whole_ledger, again=False),
     Command("ledger export-heads d.db --out heads.jsonl", "heads.jsonl", whole_lines),
     Command("simulate run understaffed --days 60 --out s.parquet --truth t.parquet", "s.parquet", whole_parquet),
-    Command("log rotate --log-file dec.jsonl --plain-days 0", ".", whole_log, again=True),
+    Command("log rotate --log-file dec.jsonl --plain-days 0", ".", whole_log),
     Command("log export --log-file dec.jsonl --out plain.jsonl", "plain.jsonl", whole_lines),
-    Command("learn apply p.yaml --approver Anne --log-file dec.jsonl", ".", whole_log, again=False),
-    Command("demo --days 20 --out demo", "demo/aura.db", whole_ledger),
+    Command(
+        "learn apply p.yaml --approver Anne --log-file dec.jsonl",
+        ".",
+        whole_log,
+        before="learn propose conf.yaml --out p.yaml --log-file dec.jsonl",
+        again=False,
+    ),
+    Command("demo --days 5 --out demo", "demo/aura.db", whole_ledger),
 ]
 
 
@@ -162,15 +169,25 @@ def check(command: Command, folder: Path, base: Path, code: int, said: str, numb
 
 
 def strike(command: Command, base: Path, fresh: Callable[[], Path], count: int, seed: int) -> None:
-    duration = taken(command.words, fresh())
+    def made() -> Path:
+        folder = fresh()
+        if command.before:
+            taken(command.before, folder)
+        return folder
+
+    duration = taken(command.words, made())
     draw = random.Random(seed)
     for i in range(count):
         number = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)[i % 3]
-        folder = fresh()
+        folder = made()
+        there = {path: path.read_bytes() for path in (folder / "conf.yaml", folder / command.out) if path.is_file()}
         code, said = struck(command.words, folder, draw.uniform(0.3, 1.05) * duration, number)
         check(command, folder, base, code, said, number)
         if code != 0 and i % 2 == 0:
-            if command.again or (folder / "conf.yaml").read_bytes() == (base / "conf.yaml").read_bytes():
+            done = any(path.read_bytes() != content for path, content in there.items()) or (
+                (folder / command.out).is_file() and folder / command.out not in there
+            )
+            if command.again or not done:
                 taken(command.words + command.over, folder)
             if command.whole is not None:
                 command.whole(folder / command.out)

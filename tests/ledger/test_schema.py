@@ -22,7 +22,7 @@ NEXT = '''
 import sqlalchemy as sa
 from alembic import op
 revision = "9002"
-down_revision = "0004"
+down_revision = "0005"
 branch_labels = None
 depends_on = None
 
