@@ -210,7 +210,7 @@ class OnLedger:
             for held, group in groupby(rows, key=lambda row: tuple(row[: len(_FACTS) + 2])):
                 wanted = entry_facts(json.loads(held[0])) | {"amendment": None}
                 for *_, number, kind, said in group:
-                    note = None if said is None else json.loads(said)
+                    note: dict[str, Any] = {} if said is None else json.loads(said)
                     if kind == "outcome":
                         wanted |= outcome_facts(note["outcome"], note.get("logged_at")) | {"amendment": number}
                     elif kind == "override":
