@@ -43,6 +43,7 @@ _NAME = re.compile(
 )  # of a file: what else a manifest names is no path of ours
 _FILES = 24  # of one partition, beyond which they are put together
 _AT_ONCE = 500  # names in one query
+_COMPARED = 100_000  # new rows, beyond which only `verify` compares them with what was recorded
 _PIECE = 1_000_000  # rows that are held at once while it is made
 _STALE = 600.0  # seconds that a file which was replaced is kept for those who still read it
 
@@ -192,7 +193,8 @@ class Mirror:
         query = select(*(column[name] for name in tables.COLUMNS), column.seq).order_by(column.seq)
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             held: list[pl.DataFrame] = []
-            for frame in event_frames(connection, matching(query, after=manifest.seq, upto=upto), extra=1):
+            few = upto - manifest.seq <= _COMPARED
+            for frame in event_frames(connection, matching(query, after=manifest.seq, upto=upto), extra=1, compared=few):
                 held.append(frame)
                 if sum(one.height for one in held) >= _PIECE:
                     self._write(manifest, pl.concat(held))

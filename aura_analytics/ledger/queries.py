@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 import warnings
 from collections.abc import Collection
@@ -51,12 +50,8 @@ class Queries:
         column = tables.events.c
         query = select(*(column[name] for name in tables.COLUMNS)).where(column.event_id == event_id)
         with translated(self._engines.url), self._engines.reader.connect() as connection:
-            row = connection.execute(query).first()
-        if row is None:
-            return None
-        found = dict(zip(tables.COLUMNS, row, strict=True))
-        penalties = None if found["penalties"] is None else json.loads(found["penalties"])
-        return found | {"ts": moment_of(found["ts"]), "penalties": penalties}
+            found = reading.read_events(connection, query)
+        return found.row(0, named=True) if found.height else None
 
     def kinds_of_all(self, actors: Collection[str]) -> dict[str, str]:
         """Of which kind actors are by their events about work: who was ever anything but a machine is no machine.

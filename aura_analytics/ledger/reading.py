@@ -21,12 +21,15 @@ from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.events import EVENT_TYPES, empty
 from aura_analytics.ledger import tables
 from aura_analytics.ledger.engines import Engines, compiled
+from aura_analytics.ledger.heads import damaged
 from aura_analytics.ledger.records import frame_of
 from aura_analytics.outputs import written
 
 __all__ = ["chunks", "event_frames", "matching", "narrowed", "read_events", "write_copy"]
 
 _CHUNK = 65_536
+_WIDTH = len(tables.COLUMNS)
+_ID = tables.COLUMNS.index("event_id")
 
 
 def chunks(connection: Connection, statement: Select[Any], size: int = _CHUNK) -> Iterator[list[Sequence[Any]]]:
@@ -96,20 +99,55 @@ def _types(given: str | Sequence[str]) -> list[str]:
     return wanted
 
 
-def event_frames(connection: Connection, statement: Select[Any], extra: int = 0) -> Iterator[pl.DataFrame]:
-    """Events on the contract, some at a time; the query's last `extra` columns come along under their own names."""
+def event_frames(
+    connection: Connection, statement: Select[Any], extra: int = 0, *, compared: bool = True
+) -> Iterator[pl.DataFrame]:
+    """Events on the contract, some at a time; the query's last `extra` columns come along under their own names.
+
+    Parameters
+    ----------
+    connection
+        To the ledger.
+    statement
+        The columns of the contract, and `extra` more.
+    extra
+        How many more.
+    compared
+        Whether every event is compared with the hash of what was recorded.
+
+    Raises
+    ------
+    LedgerDamagedError
+        If an event is not what was recorded.
+    """
     names = [column.name for column in statement.selected_columns]
+    if compared:
+        statement = statement.add_columns(tables.events.c.content)
     for rows in chunks(connection, statement):
+        if compared:
+            _compare(rows)
         columns = list(zip(*rows, strict=True))
-        frame = frame_of(columns[: len(columns) - extra])
+        frame = frame_of(columns[:_WIDTH])
         if extra:
-            more = {name: pl.Series(columns[-extra + i]) for i, name in enumerate(names[-extra:])}
+            more = {name: pl.Series(columns[_WIDTH + i]) for i, name in enumerate(names[_WIDTH:])}
             frame = frame.with_columns(**more)
         yield frame
 
 
+def _compare(rows: list[Sequence[Any]]) -> None:
+    """`LedgerDamagedError` for the first event that is not what was recorded."""
+    content_hash = tables.content_hash
+    for row in rows:
+        try:
+            same = content_hash(row[:_WIDTH]) == row[-1]
+        except (TypeError, ValueError):  # what no event can hold
+            same = False
+        if not same:
+            raise damaged(f"the event {row[_ID]!r} is not what was recorded")
+
+
 def read_events(connection: Connection, statement: Select[Any]) -> pl.DataFrame:
-    """Events on the contract."""
+    """Events on the contract, each as it was recorded."""
     found = list(event_frames(connection, statement))
     return pl.concat(found) if found else empty()
 
@@ -139,5 +177,5 @@ def _write_parquet(engines: Engines, part: Path) -> None:
         if not engines.sqlite:  # one moment for all pieces
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
         query = select(*columns, tables.events.c.seq).order_by(tables.events.c.seq)
-        frames = event_frames(connection, query, extra=1)
+        frames = event_frames(connection, query, extra=1, compared=False)  # of what is damaged, too
         pl.concat([empty().with_columns(seq=pl.lit(0, dtype=pl.Int64)), *frames]).write_parquet(part)

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 from typer.testing import CliRunner
 
-from aura_analytics import AccountabilityLogger, Ledger
+from aura_analytics import AccountabilityLogger, Ledger, get_dossier
 from aura_analytics.cli.app import app
 from aura_analytics.errors import LedgerDamagedError
 from aura_analytics.ledger import schema
@@ -146,3 +146,26 @@ def test_a_ledger_of_before_is_chained_by_the_upgrade(url: str, tmp_path: Path, 
         assert ledger.verify().ok
         run(ledger, "UPDATE aura_decisions SET line = replace(line, '0.9', '0.1') WHERE n = 2")
         assert ledger.verify().kind == "beside"
+
+
+@pytest.mark.parametrize(
+    "change", ["value = 1.0", "actor = 'bob'", "ts = ts + 1", "attributes = '{}'", "type = 'DECISION'", "content = chain"]
+)
+def test_events_that_are_not_what_was_recorded_are_not_read(url: str, tmp_path: Path, change: str) -> None:
+    with Ledger(url, mirror=tmp_path / "mirror") as ledger:
+        for i in range(3):
+            ledger.record_event({"event_id": f"e{i}", "type": "SAT_SCORE", "value": 5, "case_id": f"C{i}", "actor": "anne"})
+        assert ledger.events().collect().height == 3
+        run(ledger, f"UPDATE aura_events SET {change} WHERE event_id = 'e1'")
+        for read in (
+            lambda: ledger.events().collect(),
+            lambda: ledger.event("e1"),
+            lambda: ledger.after(0),
+            lambda: ledger.events(case_id="C1").collect(),
+            lambda: get_dossier("anne", ledger=ledger),
+        ):
+            if change.startswith("actor") and read.__code__.co_names[:1] == ("get_dossier",):
+                continue  # hers it is no more, and what is another's is not looked at
+            with pytest.raises(LedgerDamagedError, match=r"the event 'e1' is not what was recorded.*aura ledger verify"):
+                read()
+        assert ledger.event("e2") is not None and not ledger.verify().ok
