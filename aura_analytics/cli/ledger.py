@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from aura_analytics.cli.inputs import LEDGER_HELP, Url, load_events, opened
+from aura_analytics.cli.inputs import LEDGER_HELP, Force, Url, load_events, opened
 from aura_analytics.cli.output import Json, print_json, progress
 from aura_analytics.errors import EventError, ParameterError, Problem
 
@@ -140,6 +140,7 @@ def ahead(ledger: Url = None, as_json: Json = False) -> None:
 def verify(
     ledger: Url = None,
     heads: Annotated[Path | None, typer.Option(help="File of heads exported earlier.")] = None,
+    key: Annotated[Path | None, typer.Option(help="Public key by which the heads must be signed.")] = None,
     as_json: Json = False,
 ) -> None:
     """Check every event against the hash chain.
@@ -150,7 +151,7 @@ def verify(
     store = opened(ledger)
     with progress(quiet=as_json) as bar:
         task = bar.add_task("verifying", total=None)
-        found = store.verify(heads, lambda checked: bar.update(task, completed=checked))
+        found = store.verify(heads, lambda checked: bar.update(task, completed=checked), key=key)
     if as_json:
         print_json(vars(found))
     else:
@@ -205,14 +206,54 @@ def export_heads(
         Path, typer.Option(help="File to add the head to; keep it where the ledger's writers cannot write.", show_default=False)
     ],
     ledger: Url = None,
+    key: Annotated[Path | None, typer.Option(help="Private key that signs the head (`aura ledger new-key`).")] = None,
     as_json: Json = False,
 ) -> None:
     """Add the head of the chain to a file.
 
     Keep the file where the ledger's writers cannot write: `verify --heads` then proves that nothing before the head was changed.
     """
-    head = opened(ledger).export_heads(out)
+    head = opened(ledger).export_heads(out, key=key)
     if as_json:
         print_json(vars(head))
     else:
-        typer.echo(f"{out}: head {head.chain} at seq {head.seq:,}")
+        typer.echo(f"{out}: head {head.chain} at seq {head.seq:,}{', signed' if head.signature else ''}")
+
+
+@ledger_app.command("new-key")
+def new_key(
+    out: Annotated[Path, typer.Option(help="File of the private key; the public one is NAME.pub.", show_default=False)],
+    as_json: Json = False,
+) -> None:
+    """Make a key that signs heads; keep it where the ledger's writers cannot read."""
+    from aura_analytics.ledger import signing
+
+    public = signing.new_key(out)
+    if as_json:
+        print_json({"private": str(out), "public": str(public)})
+    else:
+        typer.echo(f"{out}: the private key, for you alone\n{public}: the public key, for everybody who checks")
+
+
+@ledger_app.command()
+def prove(
+    event_id: Annotated[str, typer.Argument(help="The event.", show_default=False)],
+    out: Annotated[Path, typer.Option(help="File to write.", show_default=False)],
+    ledger: Url = None,
+    head: Annotated[int | None, typer.Option(help="Seq of the exported head that it leads to; default the present end.")] = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Prove that one event is in the ledger without showing the others.
+
+    Who kept a head checks it by a short script that needs nothing else of the library: aura_analytics/ledger/check_proof.py, or
+    `python -m aura_analytics.ledger.check_proof PROOF HEADS`.
+    """
+    from aura_analytics.outputs import written_text
+
+    proof = opened(ledger).prove(event_id, head)
+    written_text(out, json.dumps(proof, ensure_ascii=False) + "\n", overwrite=force)
+    if as_json:
+        print_json(proof)
+    else:
+        typer.echo(f"{out}: event {event_id!r} at seq {proof['seq']:,} of {proof['size']:,}, {len(proof['path'])} hashes")

@@ -24,6 +24,7 @@ from aura_analytics.ledger import tables
 from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.reading import chunks
+from aura_analytics.ledger.signing import is_signed_by, public_key
 
 __all__ = ["Head", "Verification", "contradicted", "read_heads", "verify"]
 
@@ -42,6 +43,8 @@ class Head:
     exported_at: str | None = None
     beside: int = 0
     beside_chain: str | None = None  # None in heads of before there was one
+    root: str | None = None  # of the tree of hashes over the events (see `merkle`)
+    signature: str | None = None  # Ed25519, under everything else (see `signing`)
 
     def line(self) -> str:
         """As a line of JSON."""
@@ -81,8 +84,8 @@ class Verification:
         return self.message
 
 
-def read_heads(path: Path) -> list[Head]:
-    """Heads from a file that `export_heads` wrote."""
+def read_heads(path: Path, key: str | Path | None = None) -> list[Head]:
+    """Heads from a file that `export_heads` wrote; with a public key, all of them must be signed by it."""
     if not path.exists():
         raise FileMissingError(Problem("no such file of heads", got=str(path)))
     heads = []
@@ -91,9 +94,8 @@ def read_heads(path: Path) -> list[Head]:
             item = json.loads(line)
             if int(item["seq"]) < 0:
                 raise ValueError
-            beside, links = item.get("beside_chain"), int(item.get("beside") or 0)
-            when = item.get("exported_at")
-            heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"]), when, links, beside))
+            links, more = int(item.get("beside") or 0), [item.get(name) for name in ("beside_chain", "root", "signature")]
+            heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"]), item.get("exported_at"), links, *more))
         except (ValueError, KeyError, TypeError, AttributeError):
             problem = Problem(
                 "this is no exported head",
@@ -104,6 +106,12 @@ def read_heads(path: Path) -> list[Head]:
             raise FileFormatError(problem) from None
     if not heads:
         raise FileFormatError(Problem("the file holds no head", where=str(path), next="write one with aura ledger export-heads"))
+    if key is not None:
+        public = public_key(key)
+        for number, one in enumerate(heads, 1):
+            if not is_signed_by(asdict(one), public):
+                what = "a head is not signed" if one.signature is None else "a head is not signed by this key, or was altered"
+                raise FileFormatError(Problem(what, where=f"{path}, line {number}", next=f"expected the signature of {key}"))
     return heads
 
 
