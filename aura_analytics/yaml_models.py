@@ -100,9 +100,7 @@ def load_yaml(path: str | Path, error: type[AuraError], what: str) -> Mapped:
     if not path.is_file():
         raise FileMissingError(Problem(f"no {what} file there", got=str(path)))
     try:
-        data = loaded(path.read_text(encoding="utf-8"), str(path))
-    except UnicodeDecodeError as fault:
-        raise error(Problem("this is not YAML that can be loaded safely", got=str(fault), where=str(path))) from None
+        data = loaded(path.read_bytes(), str(path))
     except YamlTextError as fault:
         raise error(f"{path} cannot be read", problems=fault.problems) from None
     if not isinstance(data, Mapped):

@@ -68,14 +68,20 @@ for _name, _pattern, _first in _SCALARS:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_pattern), list(_first))
 
 
-def loaded(text: str, where: str) -> Any:
-    """The value of a text; a mapping comes as `Mapped`.
+def loaded(text: str | bytes, where: str) -> Any:
+    """The value of a text (bytes are UTF-8); a mapping comes as `Mapped`.
 
     Raises
     ------
     YamlTextError
         If it is no YAML that can be loaded safely, is too long, or a key stands twice; all problems, with their places.
     """
+    if isinstance(text, bytes):
+        try:
+            text = text.decode("utf-8-sig")
+        except UnicodeDecodeError as fault:
+            place = f"{where}:{text.count(b'\n', 0, fault.start) + 1}"
+            raise YamlTextError([Problem("this is not UTF-8", got=fault.reason, where=place, next="save it as UTF-8")]) from None
     return _read(text, where)[0]
 
 
@@ -83,18 +89,24 @@ def _read(text: str, where: str) -> tuple[Any, yaml.Node | None]:
     if len(text) > _LONGEST:
         expected = f"at most {_LONGEST:,}"
         raise YamlTextError([Problem("the text is too long", got=f"{len(text):,} characters", expected=expected, where=where)])
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         root = loader.get_single_node()
         reader = _Reader(where)
         value = None if root is None else reader.value(root, (), 0)
+    except yaml.reader.ReaderError as fault:
+        line = text.count("\n", 0, fault.position) + 1
+        what = Problem("this is not YAML", got=f"the character U+{ord(text[fault.position]):04X}", where=f"{where}:{line}")
+        raise YamlTextError([what]) from None
     except (yaml.YAMLError, RecursionError) as fault:
         mark = getattr(fault, "problem_mark", None)
         place = f"{where}:{mark.line + 1}:{mark.column + 1}" if mark else where
         said = getattr(fault, "problem", None) or str(fault)
         raise YamlTextError([Problem("this is not YAML that can be loaded safely", got=said, where=place)]) from None
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     if reader.problems:
         raise YamlTextError(reader.problems)
     return (Mapped(value, reader.places) if isinstance(value, dict) else value), root

@@ -150,7 +150,7 @@ class Calendar:
             expected = "a Calendar, a dict such as {'country': 'US'}, or a YAML file of its keys"
             raise FileMissingError(Problem("no calendar file there", got=str(path), expected=expected))
         try:
-            data = loaded(Path(path).read_text(encoding="utf-8"), str(path))
+            data = loaded(Path(path).read_bytes(), str(path))
         except YamlTextError as error:
             raise RuleError(f"{path} cannot be read", problems=error.problems) from None
         if not isinstance(data, Mapping):
