@@ -80,8 +80,9 @@ def loaded(text: str | bytes, where: str) -> Any:
         try:
             text = text.decode("utf-8-sig")
         except UnicodeDecodeError as fault:
-            place = f"{where}:{text.count(b'\n', 0, fault.start) + 1}"
-            raise YamlTextError([Problem("this is not UTF-8", got=fault.reason, where=place, next="save it as UTF-8")]) from None
+            line = text.count(b"\n", 0, fault.start) + 1
+            problem = Problem("this is not UTF-8", got=fault.reason, where=f"{where}:{line}", next="save it as UTF-8")
+            raise YamlTextError([problem]) from None
     return _read(text, where)[0]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gzip
 import io
+import itertools
 import json
 import random
 import sqlite3
@@ -137,7 +138,7 @@ def _accounted(items: list[Any], whole: bytes) -> None:
     aside = [one for one in items if isinstance(one, Unreadable)]
     for one in aside:
         assert one.offset is not None and one.length is not None and 0 <= one.offset <= one.offset + one.length <= len(whole)
-    for before, after in zip(aside, aside[1:], strict=False):
+    for before, after in itertools.pairwise(aside):
         assert (before.offset or 0) + (before.length or 0) <= (after.offset or 0)
 
 
@@ -172,7 +173,8 @@ def csv(folder: Path) -> Try:
 
 
 XES = b"""<?xml version="1.0"?><log><trace><string key="concept:name" value="C1"/><int key="amount" value="5"/>
-<event><string key="concept:name" value="suggest"/><string key="org:resource" value="bot"/><date key="time:timestamp" value="2026-01-05T10:00:00+01:00"/></event>
+<event><string key="concept:name" value="suggest"/><string key="org:resource" value="bot"/>
+<date key="time:timestamp" value="2026-01-05T10:00:00+01:00"/></event>
 <event><string key="concept:name" value="refuse"/><list key="x"><string key="y" value="z"/></list></event></trace></log>"""
 
 
