@@ -76,14 +76,16 @@ def loaded(text: str | bytes, where: str) -> Any:
     YamlTextError
         If it is no YAML that can be loaded safely, is too long, or a key stands twice; all problems, with their places.
     """
-    if isinstance(text, bytes):
-        try:
-            text = text.decode("utf-8-sig")
-        except UnicodeDecodeError as fault:
-            line = text.count(b"\n", 0, fault.start) + 1
-            problem = Problem("this is not UTF-8", got=fault.reason, where=f"{where}:{line}", next="save it as UTF-8")
-            raise YamlTextError([problem]) from None
-    return _read(text, where)[0]
+    return _read(text if isinstance(text, str) else _decoded(text, where), where)[0]
+
+
+def _decoded(raw: bytes, where: str) -> str:
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as fault:
+        line = raw.count(b"\n", 0, fault.start) + 1
+        problem = Problem("this is not UTF-8", got=fault.reason, where=f"{where}:{line}", next="save it as UTF-8")
+        raise YamlTextError([problem]) from None
 
 
 def _read(text: str, where: str) -> tuple[Any, yaml.Node | None]:

@@ -344,7 +344,7 @@ def words(_: Path) -> Try:
 
 def frames(_: Path) -> Try:
     good = events.sample(30, seed=2)
-    dtypes = [
+    dtypes: list[Any] = [
         pl.String,
         pl.Int64,
         pl.Float64,
