@@ -93,10 +93,10 @@ class Calendar:
             import holidays
 
             known = holidays.list_supported_countries()
-            if self.country not in known:
+            if not isinstance(self.country, str) or self.country not in known:
                 expected = "a code of the holidays package, such as 'US'"
                 problems.append(Problem("no holidays known for the country", got=self.country, expected=expected))
-            elif self.subdivision is not None and self.subdivision not in known[self.country]:
+            elif self.subdivision is not None and str(self.subdivision) not in known[self.country]:
                 got = f"{self.country}-{self.subdivision}"
                 problems.append(Problem("no holidays known for the subdivision", got=got, expected=", ".join(known[self.country])))
         if problems:

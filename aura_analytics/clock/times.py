@@ -42,7 +42,7 @@ def check_zone(zone: str) -> str:
     """The zone itself when it is an IANA name; `ParameterError` otherwise."""
     try:
         ZoneInfo(zone)
-    except (KeyError, ValueError, OSError):
+    except (KeyError, ValueError, OSError, TypeError):
         problem = Problem("unknown time zone", got=zone, expected="an IANA name such as 'Europe/Amsterdam'")
         raise ParameterError(problem) from None
     return zone

@@ -14,6 +14,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+COLUMNS = (
+    *("event_id", "ts", "type", "actor", "actor_kind", "case_id", "queue", "value", "agent", "ai_recommendation", "human_verdict"),
+    *("confidence", "outcome", "severity", "penalties", "attributes"),
+)  # what the values of an event are called: a proof does not choose
+
 
 def sha256(data: bytes) -> bytes:
     """The hash that everything here is made of."""
@@ -45,20 +50,20 @@ def signed(head: dict[str, Any], key: Any) -> bool:
 def check(proof: dict[str, Any], heads: list[dict[str, Any]], key: Any = None) -> dict[str, Any]:
     """The event as a dict, when a head holds it; `ValueError` otherwise."""
     event, seq, size = proof["event"], int(proof["seq"]), int(proof["size"])
-    if not 1 <= seq <= size or event[0] != "aura-event-1" or len(event) != len(proof["columns"]) + 1:
+    if not 1 <= seq <= size or event[0] != "aura-event-1" or len(event) != len(COLUMNS) + 1:
         raise ValueError("the proof contradicts itself")
     content = sha256(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode())
-    leaf = sha256(b"\0" + struct.pack(">qq", seq, int(proof["recorded_at"])) + content)
     try:
+        leaf = sha256(b"\0" + struct.pack(">qq", seq, int(proof["recorded_at"])) + content)
         found = root(leaf, seq - 1, size, [bytes.fromhex(one) for one in proof["path"]]).hex()
-    except IndexError:
-        raise ValueError("the proof is shorter than its tree is high") from None
+    except (IndexError, struct.error):
+        raise ValueError("the proof is shorter than its tree is high, or a number in it is none") from None
     fits = [one for one in heads if (one["ledger_id"], one["seq"], one.get("root")) == (proof["ledger_id"], size, found)]
     if not fits:
         raise ValueError("no head that you kept holds this event")
     if key is not None and not any(signed(one, key) for one in fits):
         raise ValueError("the head that holds this event is not signed by this key")
-    return dict(zip(proof["columns"], event[1:], strict=True))
+    return dict(zip(COLUMNS, event[1:], strict=True))
 
 
 def main() -> int:

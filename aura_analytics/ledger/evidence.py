@@ -134,8 +134,8 @@ class Evidence:
         Returns
         -------
         dict
-            `ledger_id`, `seq` of the event, `recorded_at`, `size` (events in the tree), `columns` and `event` (the line that its
-            hash is taken of), `path` (hashes beside its way to the root, in hexadecimal digits).
+            `ledger_id`, `seq` of the event, `recorded_at`, `size` (events in the tree), `event` (the line that its hash is taken
+            of), `path` (hashes beside its way to the root, in hexadecimal digits).
 
         Raises
         ------
@@ -164,7 +164,6 @@ class Evidence:
             "seq": seq,
             "recorded_at": recorded_at,
             "size": size,
-            "columns": list(tables.COLUMNS),
             "event": ["aura-event-1", *row],
             "path": [one.hex() for one in path],
         }

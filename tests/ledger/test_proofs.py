@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 from aura_analytics import Ledger, events
 from aura_analytics.cli.app import app
 from aura_analytics.errors import FileFormatError, FileMissingError, LedgerDamagedError, ParameterError
-from aura_analytics.ledger import check_proof, merkle
+from aura_analytics.ledger import check_proof, merkle, tables
 from aura_analytics.ledger.signing import new_key
 
 SCRIPT = Path(check_proof.__file__)
@@ -137,6 +137,10 @@ def test_a_forged_proof_proves_nothing(tmp_path: Path, name: str) -> None:
     proof.write_text(json.dumps(made))
     code, said = run(proof, heads, where=tmp_path)
     assert code == 1 and said.startswith("NOT PROVED: "), said
+
+
+def test_a_proof_does_not_choose_what_values_are_called() -> None:
+    assert check_proof.COLUMNS == tables.COLUMNS
 
 
 def test_an_event_that_was_altered_is_not_proved(filled: Ledger) -> None:

@@ -28,7 +28,7 @@ def parsed(raw: bytes) -> dict[str, Any] | str:
     """The object of a line, or why it is none."""
     try:
         found = json.loads(raw)
-        if b"\\ud" in raw.lower():
+        if b"\xed" in raw or b"\\ud" in raw.lower():  # as bytes, or written out
             json.dumps(found, ensure_ascii=False).encode()  # half of a character, which no file can hold
     except UnicodeError:
         return "not UTF-8"
