@@ -8,47 +8,27 @@ what was recorded is true, nor about events that were never recorded.
 
 from __future__ import annotations
 
-import json
+import hashlib
 import sqlite3
 import struct
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import OperationalError
 
-from aura_analytics.errors import FileFormatError, FileMissingError, Problem
 from aura_analytics.ledger import tables
 from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
+from aura_analytics.ledger.kept_heads import Head
 from aura_analytics.ledger.reading import chunks
-from aura_analytics.ledger.signing import is_signed_by, public_key
 
-__all__ = ["Head", "Verification", "contradicted", "read_heads", "verify"]
+__all__ = ["Verification", "verify"]
 
 _WIDTH = len(tables.COLUMNS)
 _ID = 1 + tables.COLUMNS.index("event_id")
-
-
-@dataclass(frozen=True)
-class Head:
-    """Where a chain ended at some time."""
-
-    ledger_id: str
-    seq: int
-    chain: str
-
-    exported_at: str | None = None
-    beside: int = 0
-    beside_chain: str | None = None  # None in heads of before there was one
-    root: str | None = None  # of the tree of hashes over the events (see `merkle`)
-    signature: str | None = None  # Ed25519, under everything else (see `signing`)
-
-    def line(self) -> str:
-        """As a line of JSON."""
-        return json.dumps(asdict(self))
 
 
 @dataclass(frozen=True)
@@ -82,58 +62,6 @@ class Verification:
 
     def __str__(self) -> str:
         return self.message
-
-
-def read_heads(path: Path, key: str | Path | None = None) -> list[Head]:
-    """Heads from a file that `export_heads` wrote; with a public key, all of them must be signed by it."""
-    if not path.exists():
-        raise FileMissingError(Problem("no such file of heads", got=str(path)))
-    heads = []
-    for number, line in enumerate(path.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        try:
-            item = json.loads(line)
-            if int(item["seq"]) < 0:
-                raise ValueError
-            links, more = int(item.get("beside") or 0), [item.get(name) for name in ("beside_chain", "root", "signature")]
-            heads.append(Head(str(item["ledger_id"]), int(item["seq"]), str(item["chain"]), item.get("exported_at"), links, *more))
-        except (ValueError, KeyError, TypeError, AttributeError):
-            problem = Problem(
-                "this is no exported head",
-                got=line[:60],
-                where=f"{path}, line {number}",
-                expected='{"ledger_id": ..., "seq": ..., "chain": ...}',
-            )
-            raise FileFormatError(problem) from None
-    if not heads:
-        raise FileFormatError(Problem("the file holds no head", where=str(path), next="write one with aura ledger export-heads"))
-    if key is not None:
-        public = public_key(key)
-        for number, one in enumerate(heads, 1):
-            if not is_signed_by(asdict(one), public):
-                what = "a head is not signed" if one.signature is None else "a head is not signed by this key, or was altered"
-                raise FileFormatError(Problem(what, where=f"{path}, line {number}", next=f"expected the signature of {key}"))
-    return heads
-
-
-def contradicted(connection: Connection, heads: Sequence[Head], ledger_id: str) -> Problem | None:
-    """Whether a head that was kept elsewhere does not fit the ledger any more."""
-    for one in heads:
-        if one.ledger_id != ledger_id:
-            return Problem("the file holds heads of another ledger", got=one.ledger_id, expected=ledger_id)
-        chain: object = tables.GENESIS
-        if one.seq:
-            chain = connection.execute(select(tables.events.c.chain).where(tables.events.c.seq == one.seq)).scalar()
-        if not isinstance(chain, bytes) or chain.hex() != one.chain:
-            text = f"the ledger does not fit the head exported at seq {one.seq}: it was changed since"
-            return Problem(text, next="aura ledger verify --heads names the place; no head was added")
-        if one.beside_chain is not None:
-            chain = tables.GENESIS
-            if one.beside:
-                chain = connection.execute(select(tables.beside.c.chain).where(tables.beside.c.n == one.beside)).scalar()
-            if not isinstance(chain, bytes) or chain.hex() != one.beside_chain:
-                text = f"what the ledger holds beside its events does not fit the head exported after {one.beside} links"
-                return Problem(text, next="aura ledger verify --heads names the place; no head was added")
-    return None
 
 
 def verify(engines: Engines, heads: Sequence[Head] = (), progress: Callable[[int], None] | None = None) -> Verification:
@@ -193,6 +121,27 @@ def _integrity(engines: Engines) -> list[str]:
     return [] if said == ["ok"] else said
 
 
+def _writes_json(connection: Connection) -> bool:
+    """Whether this SQLite writes JSON as an event's hash is taken of it, where it matters: a NUL must not end a text."""
+    try:
+        found = connection.exec_driver_sql("SELECT CAST(json_array('a' || char(0) || 'é', 1, 0.5, NULL) AS BLOB)").scalar()
+    except OperationalError:
+        return False
+    return found == '["a\\u0000é",1,0.5,null]'.encode()
+
+
+def _texts() -> str:
+    """Number, parts of the line, time of recording, hash and chain of every event: texts as SQLite writes them, in most cases as we
+    do, and between them the two numbers, of which it would not write every digit.
+    """
+    at = [tables.COLUMNS.index(name) for name in ("value", "confidence")]
+    named = [f'"{name}"' for name in tables.COLUMNS]
+    parts = (["'aura-event-1'", *named[: at[0]]], named[at[0] + 1 : at[1]], named[at[1] + 1 :])
+    first, then, last = (f"CAST(json_array({', '.join(part)}) AS BLOB)" for part in parts)
+    line = f"{first}, value, {then}, confidence, {last}"
+    return f"SELECT seq, {line}, recorded_at, content, chain FROM aura_events ORDER BY seq"  # noqa: S608
+
+
 class _Check:
     """One pass over the rows in the order of `seq`."""
 
@@ -201,6 +150,7 @@ class _Check:
         column = tables.events.c
         names = ("seq", *tables.COLUMNS, "recorded_at", "content", "chain")
         self._query = select(*(column[name] for name in names)).order_by(column.seq)
+        self._texts = None if connection.dialect.name != "sqlite" or not _writes_json(connection) else _texts()
         head = tables.head.c
         found = connection.execute(select(head.id, head.ledger_id, head.seq, head.recorded_at, head.chain)).all()
         self._end = found[0][1:] if len(found) == 1 and found[0][0] == 1 else None
@@ -218,9 +168,18 @@ class _Check:
         if foreign:
             text = f"the exported heads are of ledger {foreign[0].ledger_id}, this is ledger {self._end[0]}"
             return self._fault("head", 0, None, text)
-        seq, chain, recorded_at = 0, tables.GENESIS, 0
-        if 0 in self._kept and self._differs(0, chain):
+        if 0 in self._kept and self._differs(0, tables.GENESIS):
             return self._fault("head", 0, None, "an exported head does not fit the beginning of the chain")
+        if self._texts is None:
+            return self._run_rows(progress)
+        try:
+            return self._run_texts(self._texts, progress)
+        except (sqlite3.OperationalError, OperationalError):  # what no JSON can hold
+            self._met = 0
+            return self._run_rows(progress)
+
+    def _run_rows(self, progress: Callable[[int], None] | None) -> Verification:
+        seq, chain, recorded_at = 0, tables.GENESIS, 0
         content_hash, chain_hash = tables.content_hash, tables.chain_hash
         for rows in chunks(self._connection, self._query, 1_000):
             for row in rows:
@@ -234,12 +193,52 @@ class _Check:
                     return self._explained(seq, row, content, chain)
                 chain, recorded_at = after, row[-3]
                 if seq in self._kept and self._differs(seq, chain):
-                    return self._fault(
-                        "head", seq, row[_ID], f"the chain at seq {seq} is not the exported head: it was computed anew"
-                    )
+                    return self._computed_anew(seq, row[_ID])
             if progress is not None and seq % 50_000 == 0:
                 progress(seq)
         return self._ended(seq, chain, recorded_at)
+
+    def _run_texts(self, query: str, progress: Callable[[int], None] | None) -> Verification:
+        """As `_run_rows`, with the lines that SQLite writes; where one is not what was recorded, the row itself is looked at."""
+        seq, chain, recorded_at = 0, tables.GENESIS, 0
+        sha256, packed = hashlib.sha256, tables.PLACES.pack
+        driver: Any = self._connection.connection.driver_connection
+        self._connection.exec_driver_sql("SELECT 1")  # begins the transaction
+        cursor = driver.execute(query)
+        while rows := cursor.fetchmany(1_000):
+            for number, first, value, then, confidence, last, moment, content, said in rows:
+                seq += 1
+                if (value is None or type(value) is float) and (confidence is None or type(confidence) is float):
+                    numbers = tuple("null" if one is None else repr(one) for one in (value, confidence))
+                    text = b"%b,%b,%b,%b,%b" % (first[:-1], numbers[0].encode(), then[1:-1], numbers[1].encode(), last[1:])
+                else:
+                    text = b""
+                try:
+                    same = number == seq and sha256(text).digest() == content
+                    after = sha256(chain + packed(seq, moment) + content).digest()
+                except (TypeError, struct.error):  # what no event can hold
+                    same, after = False, b""
+                if not same or after != said:
+                    row = self._connection.execute(self._query.where(tables.events.c.seq == number)).one()
+                    try:
+                        found = tables.content_hash(row[1 : _WIDTH + 1])
+                    except (TypeError, ValueError):
+                        found = b""
+                    if number != seq or found != content or after != said:
+                        return self._explained(seq, row, found, chain)
+                chain, recorded_at = after, moment
+                if seq in self._kept and self._differs(seq, chain):
+                    return self._computed_anew(seq, self._id_at(seq))
+            if progress is not None and seq % 50_000 == 0:
+                progress(seq)
+        return self._ended(seq, chain, recorded_at)
+
+    def _id_at(self, seq: int) -> str | None:
+        column = tables.events.c
+        return self._connection.execute(select(column.event_id).where(column.seq == seq)).scalar()
+
+    def _computed_anew(self, seq: int, event_id: str | None) -> Verification:
+        return self._fault("head", seq, event_id, f"the chain at seq {seq} is not the exported head: it was computed anew")
 
     def _differs(self, seq: int, chain: bytes) -> bool:
         self._met += len(self._kept[seq])

@@ -18,6 +18,7 @@ from aura_analytics.ledger.beside import beside_head, fault_beside
 from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import damaged, read_head
+from aura_analytics.ledger.kept_heads import Head, contradicted, read_heads
 from aura_analytics.ledger.mirror import Mirror
 from aura_analytics.ledger.signing import private_key, signature
 from aura_analytics.ledger.structure import faults_of_structure
@@ -58,7 +59,7 @@ class Evidence:
         key
             File of a public key by which all heads must be signed.
         """
-        kept = [] if heads is None else chain.read_heads(Path(heads), key)
+        kept = [] if heads is None else read_heads(Path(heads), key)
         found = chain.verify(self._engines, kept, progress)
         if found.ok:
             with translated(self._engines.url), self._engines.reader.connect() as connection:
@@ -75,7 +76,7 @@ class Evidence:
             return found
         return chain.Verification(ok=False, events=found.events, heads=found.heads, kind="mirror", message=fault)
 
-    def _beside(self, heads: Sequence[chain.Head]) -> str | None:
+    def _beside(self, heads: Sequence[Head]) -> str | None:
         """What is wrong with decisions, notes on them, and marks."""
         kept: dict[int, set[str]] = {}
         for one in heads:
@@ -92,7 +93,7 @@ class Evidence:
             return told[0] if told else None
         return wrong
 
-    def export_heads(self, path: str | Path, *, key: str | Path | None = None) -> chain.Head:
+    def export_heads(self, path: str | Path, *, key: str | Path | None = None) -> Head:
         """Add the present head of the chain to a file, one line of JSON each, with the root of the tree of hashes.
 
         Parameters
@@ -107,12 +108,12 @@ class Evidence:
             ledger_id, seq, _, end = read_head(connection)
             links, beside = beside_head(connection)
             if target.exists() and target.stat().st_size:
-                problem = chain.contradicted(connection, chain.read_heads(target), ledger_id)
+                problem = contradicted(connection, read_heads(target), ledger_id)
                 if problem is not None:
                     raise LedgerDamagedError(problem)
             root = merkle.root_of(_leaves(connection, seq))
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        head = chain.Head(ledger_id, seq, end.hex(), now, links, beside.hex(), root.hex())
+        head = Head(ledger_id, seq, end.hex(), now, links, beside.hex(), root.hex())
         if signer is not None:
             head = replace(head, signature=signature(asdict(head), signer))
         with target.open("a", encoding="utf-8") as file:

@@ -25,6 +25,7 @@ __all__ = [
     "COLUMNS",
     "GENESIS",
     "METADATA",
+    "PLACES",
     "beside",
     "beside_head",
     "chain_hash",
@@ -151,7 +152,7 @@ def _fast_encode() -> Callable[[Sequence[Any]], str]:
 
 
 _encode = _fast_encode()
-_places = struct.Struct(">qq")
+PLACES: struct.Struct = struct.Struct(">qq")
 
 
 def content_hash(row: Sequence[Any]) -> bytes:
@@ -172,4 +173,4 @@ def content_hash(row: Sequence[Any]) -> bytes:
 
 def chain_hash(before: bytes, seq: int, recorded_at: int, content: bytes) -> bytes:
     """The chain after one more row."""
-    return hashlib.sha256(before + _places.pack(seq, recorded_at) + content).digest()
+    return hashlib.sha256(before + PLACES.pack(seq, recorded_at) + content).digest()

@@ -25,8 +25,8 @@ from aura_analytics.io.readers.csv_files import Csv
 from aura_analytics.io.readers.jsonl import JsonLines
 from aura_analytics.io.readers.xes import xes_records
 from aura_analytics.ledger import check_proof
-from aura_analytics.ledger.chain import read_heads
 from aura_analytics.ledger.engines import ledger_address
+from aura_analytics.ledger.kept_heads import read_heads
 from aura_analytics.people import same_person
 from tests.conftest import ROOT
 from tests.decisions.conftest import decided

@@ -422,3 +422,57 @@ def test_an_emptied_or_missing_database_is_named_by_its_mirror(tmp_path: Path, m
     with Ledger(path) as ledger:  # made anew, in its place
         found = ledger.verify()
         assert not found.ok and "of another ledger: was the database emptied or replaced" in found.message
+
+
+TEXTS = ["", "a", 'say "x"\\', "\n\r\t\b\f\x01\x1f\x7f", "\u2028😀é", "[1]", '{"a":1}', "1", "null", "\ud7ff\ue000\uffff", "a/b"]
+NUMBERS = [0.0, 1.0, 0.1, 1e-07, 1e22, 1e300, 123456789.123, 2.5e-300, 5e-324, 1 / 3, 4.35]
+
+
+def test_lines_that_sqlite_writes_are_ours_or_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.ledger import chain
+
+    with Ledger(tmp_path / "aura.db", mirror=False) as ledger:
+        for i, one in enumerate(TEXTS):
+            ledger.record_event(
+                {"event_id": f"t{i}", "type": "OVERRIDE", "actor": one or "x", "queue": one, "attributes": {"a": one}}
+            )
+        for i, number in enumerate(NUMBERS):
+            scored = {"event_id": f"n{i}", "type": "EVALUATION", "actor": "bot", "actor_kind": "agent", "value": 50 + number % 1}
+            ledger.record_event(scored | {"confidence": number % 1})
+        found = ledger.verify()
+        assert found.ok and found.events == len(TEXTS) + len(NUMBERS)
+        monkeypatch.setattr(chain, "_writes_json", lambda _: False)
+        assert ledger.verify() == found
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "actor = actor || char(0) || 'x'",
+        "actor = char(0)",
+        "actor = CAST(actor AS BLOB)",
+        "actor = actor || X'ff'",
+        "actor = CAST(X'616e6e65ff' AS TEXT)",
+        "value = 3.0000000000000004",
+        "ts = ts + 0.5",
+        "queue = 'null'",
+        "queue = json('null')",
+        "attributes = json('{}')",
+        "actor = json_array('anne')",
+        "value = 9e999",
+    ],
+)
+def test_what_sqlite_could_hide_is_named(tmp_path: Path, change: str) -> None:
+    from aura_analytics.ledger import chain
+
+    with Ledger(tmp_path / "aura.db", mirror=False) as ledger:
+        for i in range(3):
+            ledger.record_event({"event_id": f"e{i}", "type": "SAT_SCORE", "value": 3, "case_id": "C", "actor": "anne"})
+    with closing(sqlite3.connect(tmp_path / "aura.db")) as connection, connection:
+        assert connection.execute("SELECT json_array(1)").fetchone()
+        connection.execute(f"UPDATE aura_events SET {change} WHERE event_id = 'e1'")
+    with Ledger(tmp_path / "aura.db", mirror=False) as ledger:
+        with ledger._engines.reader.connect() as reader:
+            assert chain._writes_json(reader)
+        found = ledger.verify()
+    assert not found.ok and (found.kind, found.seq) == ("altered", 2), found
