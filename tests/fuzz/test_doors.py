@@ -60,7 +60,7 @@ def tried(door: Door, folder: Path, seeds: range) -> list[str]:
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="alarms of POSIX")
 @pytest.mark.parametrize("name", DOORS)
 def test_a_few_inputs(name: str, tmp_path: Path) -> None:
-    assert tried(DOORS[name], tmp_path, range(1_000_000, 1_000_040)) == []
+    assert tried(DOORS[name], tmp_path, range(1_000_000, 1_000_015)) == []
 
 
 @pytest.mark.slow
