@@ -104,3 +104,22 @@ def test_whatever_is_done_to_a_file_nothing_is_lost(tmp_path: Path, seed: int) -
     for one in bad:
         assert one.offset is not None and one.length is not None
         assert data[one.offset : one.offset + one.length].decode(errors="replace").rstrip("\r\n") == one.raw
+
+
+ODD = ["=1+1", "+1", "-1", "@x", "\t=1", "'=1", "''=1", "'", "''", "'a", "=", "a=1", "-", "{}", "\r=1", "\n=1"]
+
+
+def test_events_written_as_csv_hold_no_formulas_and_come_back(tmp_path: Path) -> None:
+    import aura_analytics as aura
+
+    log = aura.events.from_records(
+        [{"type": "OVERRIDE", "actor": f"a{i}", "case_id": f"C{i}", "queue": one} for i, one in enumerate(ODD)]
+    )
+    path = tmp_path / "e.csv"
+    aura.write_events(log, path)
+    assert aura.read_events(path).collect().equals(log)
+    cells = [cell for line in csv.reader(io.StringIO(path.read_text())) for cell in line]
+    assert not any(cell.startswith(("=", "+", "-", "@", "\t", "\r")) for cell in cells)
+    # a file of another's columns is read as it stands
+    (tmp_path / "f.csv").write_text("type,ts,actor\nOVERRIDE,2026-01-05T10:00:00Z,'=1\n")
+    assert aura.read_events(tmp_path / "f.csv").collect()["actor"].to_list() == ["'=1"]

@@ -16,10 +16,13 @@ from typing import ClassVar, TextIO
 import polars as pl
 
 from aura_analytics.errors import FileFormatError, Problem
+from aura_analytics.events import SCHEMA
 from aura_analytics.io.readers.base import KEPT_CHARACTERS, MAX_LINE_BYTES, Item, Reader, Unreadable
 
 __all__ = ["Csv"]
 
+_FORMULA = r"^'*[=+\-@\t\r]"
+_GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _SWALLOWED = "a quote opens a cell that would take in the rows after it"
 _QUOTED = re.compile(r'(?:(?<=,)|^)"(?:[^"]|"")*"(?=,|\r?\n?$)')
 
@@ -44,10 +47,13 @@ class Csv(Reader):
                 twice = Problem("column names appear twice", got=doubled, where=f"{path}:1", next="rename one of each")
                 raise FileFormatError(twice)
             names = header.cells
+            ours = names == SCHEMA.names()
             for row in rows:
                 if isinstance(row.cells, csv.Error):
                     yield row.unreadable(str(row.cells))
                 elif len(row.cells) == len(names):
+                    if ours:
+                        row.cells = [cell[1:] if cell[:1] == "'" and _GUARDED.match(cell) else cell for cell in row.cells]
                     yield row.line, {key: cell or None for key, cell in zip(names, row.cells, strict=True)}
                 elif row.cells:
                     yield row.unreadable(f"got {len(row.cells)} cells, expected {len(names)}, one per column of the header")
@@ -59,10 +65,15 @@ class Csv(Reader):
         return [] if first is None or isinstance(first.cells, csv.Error) else list(dict.fromkeys(first.cells))
 
     def write(self, events: pl.LazyFrame, path: Path) -> None:
-        """A column per field; a list is written as JSON."""
+        """A column per field; a list is written as JSON. A text that a spreadsheet would take for a formula gets an apostrophe
+        before it, which reading takes away.
+        """
         lists = pl.col("penalties").map_elements(lambda items: json.dumps(items.to_list()), return_dtype=pl.String)
         text = pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
-        events.collect().with_columns(text, lists).write_csv(path)
+        table = events.collect().with_columns(text, lists)
+        texts = pl.selectors.string()
+        guarded = pl.when(texts.str.contains(_FORMULA)).then(pl.lit("'") + texts).otherwise(texts).name.keep()
+        table.with_columns(guarded).write_csv(path)
 
 
 class _Lines:
