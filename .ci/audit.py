@@ -54,7 +54,7 @@ def is_affected(version: Version, advisory: dict[str, Any]) -> bool:
         inside = False
         for kind, text in events:
             try:
-                bound = Version("0" if text == "0" else text)
+                bound = Version(text)
             except InvalidVersion:
                 continue
             if kind == "introduced" and version >= bound:

@@ -247,9 +247,11 @@ def from_records(records: Sequence[Mapping[str, Any]], *, now: datetime | None =
     stamp = now if now is not None else datetime.now(timezone.utc)
     if stamp.tzinfo is None:
         raise ParameterError(Problem("now has no time zone", got=stamp, expected="an aware datetime"))
+    if not records:
+        return empty()
     try:
-        loose = frame_of_records(records) if records else None
+        loose = frame_of_records(records)
     except UnicodeEncodeError as error:
         hint = "it holds half of a character (a lone surrogate): decode what it comes from as UTF-8"
         raise EventError(Problem("a text is none that can be stored", got=ascii(error.object[:60]), next=hint)) from None
-    return empty() if loose is None else validate(loose, now=stamp)
+    return validate(loose, now=stamp)

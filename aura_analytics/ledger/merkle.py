@@ -8,17 +8,16 @@ byte and the two below it; where a level has an odd number of nodes the last one
 from __future__ import annotations
 
 import hashlib
-import struct
 from collections.abc import Iterable, Sequence
 
-__all__ = ["leaf", "path_of", "root_by", "root_of"]
+from aura_analytics.ledger.tables import PLACES
 
-_PLACES = struct.Struct(">qq")
+__all__ = ["leaf", "path_of", "root_by", "root_of"]
 
 
 def leaf(seq: int, recorded_at: int, content: bytes) -> bytes:
     """The leaf of an event."""
-    return hashlib.sha256(b"\0" + _PLACES.pack(seq, recorded_at) + content).digest()
+    return hashlib.sha256(b"\0" + PLACES.pack(seq, recorded_at) + content).digest()
 
 
 def _node(left: bytes, right: bytes) -> bytes:

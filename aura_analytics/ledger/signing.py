@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,12 +80,9 @@ def private_key(path: str | Path) -> Ed25519PrivateKey:
     form = _library()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-    try:
-        found = form.load_pem_private_key(_read(path), password=None)
-    except (ValueError, TypeError) as error:
-        raise _no_key(path, "private", error) from None
+    found = _loaded(path, lambda text: form.load_pem_private_key(text, password=None))
     if not isinstance(found, Ed25519PrivateKey):
-        raise _no_key(path, "private", type(found).__name__)
+        raise _no_key(path, "private", found)
     return found
 
 
@@ -100,18 +97,23 @@ def public_key(path: str | Path) -> Ed25519PublicKey:
     form = _library()
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-    try:
-        found = form.load_pem_public_key(_read(path))
-    except (ValueError, TypeError) as error:
-        raise _no_key(path, "public", error) from None
+    found = _loaded(path, form.load_pem_public_key)
     if not isinstance(found, Ed25519PublicKey):
-        raise _no_key(path, "public", type(found).__name__)
+        raise _no_key(path, "public", found)
     return found
 
 
-def _no_key(path: str | Path, kind: str, got: object) -> FileFormatError:
-    text = got if isinstance(got, str) else type(got).__name__
-    return FileFormatError(Problem(f"this is no {kind} key", got=text, expected="Ed25519 in PEM", where=str(path)))
+def _loaded(path: str | Path, load: Callable[[bytes], object]) -> object:
+    """What a file holds, or why it cannot be loaded."""
+    try:
+        return load(_read(path))
+    except (ValueError, TypeError) as error:
+        return error
+
+
+def _no_key(path: str | Path, kind: str, found: object) -> FileFormatError:
+    got, expected = type(found).__name__, "Ed25519 in PEM"
+    return FileFormatError(Problem(f"this is no {kind} key", got=got, expected=expected, where=str(path)))
 
 
 def signature(said: Mapping[str, Any], key: Ed25519PrivateKey) -> str:

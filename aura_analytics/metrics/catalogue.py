@@ -12,12 +12,7 @@ from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.overrides import override_rate
 from aura_analytics.metrics.processing import avg_processing_hours, open_cases, processing_hours_median, processing_hours_p90
 from aura_analytics.metrics.recommendations import overridden_rate
-from aura_analytics.metrics.satisfaction import (
-    sat_case_share,
-    sat_low_share,
-    sat_response_rate,
-    sat_score_mean,
-)
+from aura_analytics.metrics.satisfaction import sat_case_share, sat_low_share, sat_response_rate, sat_score_mean
 from aura_analytics.metrics.scores import score_mean_last10
 from aura_analytics.metrics.sla import handed_on, receipt_breach_rate, shared_breach_rate, sla_breach_rate
 from aura_analytics.metrics.success import success_rate
