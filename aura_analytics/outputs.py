@@ -26,7 +26,7 @@ _AS_IT_WAS = "what was there is as it was"
 Ours = Callable[[Path], bool]
 
 
-def free_to_write(path: str | Path, *, overwrite: bool = False, ours: Ours | None = None) -> Path:
+def free_to_write(path: str | Path, *, overwrite: bool | None = None, ours: Ours | None = None) -> Path:
     """A path that may be written.
 
     Parameters
@@ -34,7 +34,8 @@ def free_to_write(path: str | Path, *, overwrite: bool = False, ours: Ours | Non
     path
         The file's name.
     overwrite
-        Whether a file that is there may be replaced. A ledger, a decision log and a folder never are.
+        Whether a file that is there may be replaced, where the caller leaves the choice to its own caller; default it may not. A
+        ledger, a decision log and a folder never are.
     ours
         Whether a file that is there is an earlier output of the same kind, which may be replaced.
 
@@ -57,8 +58,8 @@ def free_to_write(path: str | Path, *, overwrite: bool = False, ours: Ours | Non
         raise ParameterError(Problem(f"that is {what}, which is never written over", got=str(target), next="choose another name"))
     if overwrite or (ours is not None and stat.S_ISREG(about.st_mode) and _asked(ours, target)):
         return target
-    hint = "choose another name, or say that it may be replaced (--force; in Python overwrite=True)"
-    raise ParameterError(Problem("the file exists already", got=str(target), next=hint))
+    hint = "say that it may be replaced (--force; in Python overwrite=True)" if overwrite is False else "move that file away"
+    raise ParameterError(Problem("the file exists already", got=str(target), next=f"choose another name, or {hint}"))
 
 
 def _asked(ours: Ours, target: Path) -> bool:
@@ -92,7 +93,7 @@ def _head(path: Path) -> bytes:
 
 
 @contextmanager
-def written(path: str | Path, *, overwrite: bool = False, ours: Ours | None = None) -> Iterator[Path]:
+def written(path: str | Path, *, overwrite: bool | None = None, ours: Ours | None = None) -> Iterator[Path]:
     """Write a file: yields the name to write under, a file that nobody else has; at the end it takes its place.
 
     What is there before stays until then, and after an error; partial files that an earlier run left behind are removed. The file
@@ -156,7 +157,7 @@ def replacing(target: Path, mode: int | None = None) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
-def written_text(path: str | Path, text: str, *, overwrite: bool = False, ours: Ours | None = None) -> Path:
+def written_text(path: str | Path, text: str, *, overwrite: bool | None = None, ours: Ours | None = None) -> Path:
     """Write a text as UTF-8; see `written`.
 
     Parameters

@@ -89,6 +89,25 @@ def test_python_says_it_too(folder: Path) -> None:
     assert aura.as_events(folder / "log.jsonl").collect().height == log.collect().height
 
 
+def test_what_the_refusal_advises_can_be_done(folder: Path) -> None:
+    place = folder / "kept.jsonl"
+    place.write_text("x")
+    words = {
+        "simulate run understaffed --days 2 --out kept.jsonl": True,
+        "simulate fit log.jsonl --out kept.jsonl": True,
+        "export log.jsonl --out kept.jsonl": False,
+    }
+    for command, force in words.items():
+        done = aura_run(*command.split(), cwd=folder)
+        assert done.returncode == 2 and ("--force" in done.stderr) == force, (command, done.stderr)
+        assert place.read_text() == "x"
+    done = aura_run("simulate", "run", "understaffed", "--days", "2", "--out", "kept.jsonl", "--force", cwd=folder)
+    assert done.returncode == 0 and aura.as_events(place).collect().height > 0
+    with pytest.raises(ParameterError, match="overwrite=True"):
+        aura.simulate("understaffed", days=2, out=place)
+    assert aura.simulate("understaffed", days=2, out=place, overwrite=True).path == place
+
+
 def test_a_link_is_replaced_and_never_followed(tmp_path: Path) -> None:
     target = tmp_path / "precious.txt"
     target.write_text("precious")

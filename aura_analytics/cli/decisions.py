@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aura_analytics.cli.inputs import Force
 from aura_analytics.cli.output import Json, print_json
 from aura_analytics.errors import FileMissingError, ParameterError, Problem
 
@@ -233,6 +234,7 @@ def export_heads(
 def export(
     out: Annotated[Path, typer.Option(help="File to write: one line per decision with its outcome, or events as .parquet.")],
     log_file: LogFile = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Write a decision log in the document's one-line form, or as events (.parquet)."""
@@ -241,10 +243,10 @@ def export(
         from aura_analytics.io.writing import write_events
 
         table = log.to_events()
-        write_events(table, out)
+        write_events(table, out, overwrite=force)
         count, what = table.height, "events"
     else:
-        count, what = log.export_jsonl(out), "decisions"
+        count, what = log.export_jsonl(out, overwrite=force), "decisions"
     if as_json:
         print_json({"out": str(out), what: count})
     else:

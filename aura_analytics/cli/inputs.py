@@ -105,12 +105,12 @@ def sla_of(options: list[str] | None) -> dict[str, str] | None:
     return {(parts := one.rpartition("="))[0] or "default": parts[2] for one in options}
 
 
-def unused(path: Path | None) -> Path | None:
-    """A file to write that is not there yet.
+def unused(path: Path | None, *, overwrite: bool | None = None) -> Path | None:
+    """A file to write that is not there yet, or may be replaced.
 
     Raises
     ------
     ParameterError
         If it is.
     """
-    return path if path is None else free_to_write(path)
+    return path if path is None else free_to_write(path, overwrite=overwrite)

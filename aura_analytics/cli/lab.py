@@ -10,9 +10,10 @@ from typing import Annotated, Any
 
 import typer
 
-from aura_analytics.cli.inputs import CalendarOption, PolicyName, SlaOption, load_events, sla_of, unused
+from aura_analytics.cli.inputs import CalendarOption, PolicyName, SlaOption, load_events, sla_of
 from aura_analytics.cli.output import Json, print_json
 from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.outputs import free_to_write, is_our_page
 
 __all__ = ["export", "lab"]
 
@@ -75,7 +76,7 @@ def export(
     from aura_analytics.widgets.pages import page_of
 
     maker = page_of(page)
-    target = unused(out or Path(f"{page}.html"))
+    target = free_to_write(out or Path(f"{page}.html"), ours=is_our_page)
     if source:
         events: Any = load_events(source)
     elif scenario is not None:

@@ -9,7 +9,7 @@ import typer
 
 from aura_analytics import outputs
 from aura_analytics.cli.commands import with_default
-from aura_analytics.cli.inputs import Events, PolicyName, load_events, unused
+from aura_analytics.cli.inputs import Events, Force, PolicyName, load_events, unused
 from aura_analytics.cli.output import Json, print_json, progress
 from aura_analytics.errors import ParameterError, Problem
 
@@ -42,6 +42,7 @@ def run_(
     truth: Annotated[Path | None, typer.Option(help="File for the cases with their truth: .parquet.")] = None,
     most: Annotated[int, typer.Option(help="Events that may be held in memory.")] = 60_000_000,
     policy: Annotated[str | None, typer.Option(help="Policy that HR goes by: evidence_gated, tracker, or a file (YAML).")] = None,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Play a scenario; `aura simulate NAME` is the same."""
@@ -58,13 +59,13 @@ def run_(
     for path in (out, truth):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-    written = [path for path in (unused(out), unused(truth)) if path is not None]
+    written = [path for path in (unused(out, overwrite=force), unused(truth, overwrite=force)) if path is not None]
     straight = out if out is not None and out.suffix == ".parquet" else None
-    played = simulate(scenario, seed, days=days, policy=policy, most=most, out=straight)
+    played = simulate(scenario, seed, days=days, policy=policy, most=most, out=straight, overwrite=force)
     if out is not None and straight is None:
-        write_events(played.events, out)
+        write_events(played.events, out, overwrite=force)
     if truth is not None:
-        with outputs.written(truth) as part:
+        with outputs.written(truth, overwrite=force) as part:
             played.truth.cases.write_parquet(part)
     found = summary(played)
     if as_json:
@@ -184,18 +185,19 @@ def fit(
     replications: Worlds = 20,
     seed: Seed = 0,
     utc_offset: Annotated[float, typer.Option(help="Hours that people's clocks are ahead of UTC.")] = 0,
+    force: Force = False,
     as_json: Json = False,
 ) -> None:
     """Read a scenario off a log, play it, and show how well each marginal comes back."""
     from aura_analytics.simulation.fit_quality import fit_check
     from aura_analytics.simulation.fitting import fit_scenario
 
-    unused(out)
+    unused(out, overwrite=force)
     log = load_events(events)
     fitted = fit_scenario(log, name=Path(events).stem if out is None else out.stem, utc_offset=utc_offset)
     check = fit_check(fitted.scenario, log, replications=replications, seed=seed, utc_offset=utc_offset)
     if out is not None:
-        outputs.written_text(out, fitted.scenario.to_yaml())
+        outputs.written_text(out, fitted.scenario.to_yaml(), overwrite=force)
     if as_json:
         print_json({"scenario": None if out is None else str(out), "assumed": fitted.assumed, "check": check.to_dicts()})
         return

@@ -318,16 +318,19 @@ class LoggedDecisions(Upkeep):
         """
         return self._store.table()
 
-    def export_jsonl(self, path: str | Path) -> int:
-        """Write one line per decision, with its last outcome, as the document's file has it; returns how many."""
+    def export_jsonl(self, path: str | Path, *, overwrite: bool = False) -> int:
+        """Write one line per decision, with its last outcome, as the document's file has it; returns how many. A file that is there
+        is replaced when `overwrite` says so, a decision log never.
+        """
         target = Path(path)
         if target.suffix not in (".jsonl", ".ndjson", ".json"):
             raise ParameterError(
                 Problem("a decision log is exported as JSON Lines", got=target.name, expected="a name that ends with .jsonl")
             )
-        free_to_write(target)
+        free_to_write(target, overwrite=overwrite)
         entries = self.query_decisions(limit=None)
-        written_text(target, "".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries))
+        lines = "".join(json.dumps(asdict(entry), ensure_ascii=False) + "\n" for entry in entries)
+        written_text(target, lines, overwrite=overwrite)
         return len(entries)
 
 

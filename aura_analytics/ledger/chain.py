@@ -219,7 +219,10 @@ class _Check:
                 except (TypeError, struct.error):  # what no event can hold
                     same, after = False, b""
                 if not same or after != said:
-                    row = self._connection.execute(self._query.where(tables.events.c.seq == number)).one()
+                    row = self._connection.execute(self._query.where(tables.events.c.seq == number)).first()
+                    if row is None:  # met in order and not found by its number: the file is damaged
+                        self._met = 0
+                        return self._run_rows(progress)
                     try:
                         found = tables.content_hash(row[1 : _WIDTH + 1])
                     except (TypeError, ValueError):

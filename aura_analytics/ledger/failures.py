@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, MultipleResultsFound, NoResultFound
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from aura_analytics.errors import (
@@ -42,6 +42,10 @@ def translated(url: URL) -> Iterator[None]:
         yield
     except DBAPIError as error:
         raise explained(error.orig or error, url) from None
+    except (NoResultFound, MultipleResultsFound) as error:  # a row that every ledger has
+        text = str(error).rstrip(".")
+        next_ = "aura ledger verify says more; restore a backup or a snapshot"
+        raise LedgerDamagedError(Problem("the ledger is damaged", got=text, where=shown(url), next=next_)) from None
     except PoolTimeoutError:
         next_ = "close what is read no more, use fewer threads, or raise AURA_CONNECTIONS or AURA_LEDGER_TIMEOUT"
         raise LedgerUnavailableError(

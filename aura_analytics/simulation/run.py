@@ -109,6 +109,7 @@ def simulate(
     policy: PolicyLike = None,
     ordered: bool = True,
     out: str | Path | None = None,
+    overwrite: bool = False,
     most: int = MOST,
     progress: Callable[[int, int], None] | None = None,
 ) -> SimulationRun:
@@ -132,6 +133,8 @@ def simulate(
         Whether the events come in the order of time; False is faster, and they come by kind, some weeks at a time.
     out
         A Parquet file that the events are written to as they come, so that they need not fit into memory.
+    overwrite
+        Whether a file that is there may be replaced.
     most
         How many events may be made; a run that would make more is refused before it starts. With `out` there is no limit.
     progress
@@ -146,7 +149,7 @@ def simulate(
     RuleError
         If the scenario cannot be read, or is impossible.
     ParameterError
-        If the run would make more events than `most`.
+        If the run would make more events than `most`, or the file exists already.
 
     Examples
     --------
@@ -178,7 +181,7 @@ def simulate(
         events, path = pl.concat(list(play.frames())), None
     else:
         events, path = None, Path(out)
-        _written(play.frames(), path)
+        _written(play.frames(), path, overwrite=overwrite)
     return SimulationRun(events, play.actions(), Truth(world, play.cases), chosen, seed, replication, path)
 
 
@@ -274,7 +277,7 @@ class _Play:
         return both.sort("ts", maintain_order=True) if self._ordered else both
 
 
-def _written(frames: Iterator[pl.DataFrame], path: Path) -> None:
+def _written(frames: Iterator[pl.DataFrame], path: Path, *, overwrite: bool) -> None:
     """Write frames to a Parquet file as they come; the file is there when it is whole."""
     from polars.io.plugins import register_io_source
 
@@ -285,5 +288,5 @@ def _written(frames: Iterator[pl.DataFrame], path: Path) -> None:
         yield from frames
 
     path.parent.mkdir(parents=True, exist_ok=True)
-    with written(path, overwrite=True) as part:
+    with written(path, overwrite=overwrite) as part:
         register_io_source(source, schema=SCHEMA).sink_parquet(part, row_group_size=250_000, maintain_order=True)

@@ -128,12 +128,11 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
     with aura.Ledger(f"sqlite:///{folder}/aura.db", mirror=False) as ledger:
         # another process records a rating: the card, its cases and the series follow
         at = ledger.info().last
-        case = (
-            ledger.events()
-            .filter((pl.col("actor") == "officer_anne@sba.gov") & (pl.col("type") == "OVERRIDE"))
-            .collect()["case_id"][-1]
-        )
-        ledger.record_event({"type": "SAT_SCORE", "case_id": case, "value": 1, "ts": at})
+        log = ledger.events().collect()
+        rated = log.filter(pl.col("type") == "SAT_SCORE")["case_id"]
+        own = (pl.col("actor") == "officer_anne@sba.gov") & (pl.col("type") == "OVERRIDE")
+        cases = log.filter(own & ~pl.col("case_id").is_in(rated.implode()))["case_id"].unique(maintain_order=True)
+        ledger.record_event({"type": "SAT_SCORE", "case_id": cases[-1], "value": 1, "ts": at})
         page.wait_for_function(
             f"document.querySelectorAll('.aura-explorer .scroll tbody tr').length === {rows + 1}", timeout=20_000
         )
@@ -143,7 +142,7 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
         page.fill(".aura-explorer .author", "R. Ro")
         page.focus(".aura-explorer .author")
         page.keyboard.press("Home")
-        ledger.record_event({"type": "SAT_SCORE", "case_id": case, "value": 2, "ts": at})
+        ledger.record_event({"type": "SAT_SCORE", "case_id": cases[-2], "value": 2, "ts": at})
         page.wait_for_function("/n = 66/.test(document.querySelector('.aura-explorer .evidence').textContent)", timeout=20_000)
         page.keyboard.type("X")
         assert page.input_value(".aura-explorer .author") == "XR. Ro" and page.input_value(".aura-explorer .days") == "45"

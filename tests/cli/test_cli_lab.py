@@ -28,7 +28,10 @@ def test_pages_of_events(events: Path, tmp_path: Path) -> None:
     text = page.read_text("utf-8")
     assert told["flagged"] == [ANNE] and "aura-explorer" in text and "SLA breach rate" in text
     assert told["bytes"] == page.stat().st_size
-    assert "exists already" in run("export", events, cwd=tmp_path, code=2).stderr
+    run("export", events, cwd=tmp_path)  # a page of ours is written anew, as by `aura report`
+    (tmp_path / "tuner.html").write_text("<html>of somebody else</html>")
+    refused = run("export", events, cwd=tmp_path, code=2).stderr
+    assert "exists already" in refused and "--force" not in refused
 
 
 @pytest.mark.slow

@@ -96,15 +96,15 @@ COMMANDS = [
     Command("import claims.csv --mapping map.yaml --out e.parquet", "e.parquet", whole_parquet, over=" --force"),
     Command("record log.jsonl --ledger new.db", "new.db", whole_ledger),
     Command("record log.jsonl --ledger d.db", "d.db", whole_ledger),
-    Command("dossiers log.jsonl --out b.jsonl", "b.jsonl", whole_lines),
-    Command("dossiers d.db --out b.parquet", "b.parquet", whole_parquet),
-    Command("report log.jsonl --out r.html", "r.html", whole_page),
+    Command("dossiers log.jsonl --out b.jsonl", "b.jsonl", whole_lines, over=" --force"),
+    Command("dossiers d.db --out b.parquet", "b.parquet", whole_parquet, over=" --force"),
+    Command("report log.jsonl --out r.html", "r.html", whole_page, over=" --force"),
     Command("export log.jsonl --page explorer --out x.html", "x.html", whole_page),
     Command("ledger snapshot d.db --out s.db", "s.db", whole_ledger, again=False),
     Command("ledger export-heads d.db --out heads.jsonl", "heads.jsonl", whole_lines),
-    Command("simulate run understaffed --days 60 --out s.parquet --truth t.parquet", "s.parquet", whole_parquet),
+    Command("simulate run understaffed --days 60 --out s.parquet --truth t.parquet", "s.parquet", whole_parquet, over=" --force"),
     Command("log rotate --log-file dec.jsonl --plain-days 0", ".", whole_log),
-    Command("log export --log-file dec.jsonl --out plain.jsonl", "plain.jsonl", whole_lines),
+    Command("log export --log-file dec.jsonl --out plain.jsonl", "plain.jsonl", whole_lines, over=" --force"),
     Command(
         "learn apply p.yaml --approver Anne --log-file dec.jsonl",
         ".",
@@ -188,7 +188,7 @@ def strike(command: Command, base: Path, fresh: Callable[[], Path], count: int, 
                 (folder / command.out).is_file() and folder / command.out not in there
             )
             if command.again or not done:
-                taken(command.words + command.over, folder)
+                taken(command.words + (command.over if (folder / command.out).is_file() else ""), folder)
             if command.whole is not None:
                 command.whole(folder / command.out)
             for left in folder.rglob("*.part"):

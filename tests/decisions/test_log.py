@@ -377,6 +377,7 @@ def test_the_document_s_one_line_form(any_log: AccountabilityLogger, tmp_path: P
     assert again.learn_from_outcomes() == log.learn_from_outcomes()
     with pytest.raises(ParameterError, match="exists already"):
         log.export_jsonl(tmp_path / "out.jsonl")
+    assert log.export_jsonl(tmp_path / "out.jsonl", overwrite=True) == 3
 
 
 def test_among_equals_the_one_seen_first_comes_first(any_log: AccountabilityLogger) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import signal
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from aura_analytics.errors import AuraError
 from tests.fuzz.doors import DOORS, Door
 
 _SECONDS = 20
+_MET = {"ledger file": (162, 830)}  # that were once neither: a row met in order that its own number does not find
 
 
 class Hang(BaseException):
@@ -37,7 +38,7 @@ def in_time() -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def tried(door: Door, folder: Path, seeds: range) -> list[str]:
+def tried(door: Door, folder: Path, seeds: Sequence[int]) -> list[str]:
     """What was neither a result nor an error of ours."""
     attempt, wrong = door.made(folder), []
     refused = 0
@@ -60,7 +61,7 @@ def tried(door: Door, folder: Path, seeds: range) -> list[str]:
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="alarms of POSIX")
 @pytest.mark.parametrize("name", DOORS)
 def test_a_few_inputs(name: str, tmp_path: Path) -> None:
-    assert tried(DOORS[name], tmp_path, range(1_000_000, 1_000_015)) == []
+    assert tried(DOORS[name], tmp_path, [*_MET.get(name, ()), *range(1_000_000, 1_000_015)]) == []
 
 
 @pytest.mark.slow
