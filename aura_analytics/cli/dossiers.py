@@ -56,6 +56,7 @@ def dossiers_(
     from aura_analytics.cli.board import show_board
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.counting import beyond
+    from aura_analytics.dossier.doubts import doubts_said
     from aura_analytics.metrics.catalogue import metrics_named, metrics_shown
     from aura_analytics.rules.policy import as_policy
     from aura_analytics.rules.roles import as_roles
@@ -91,7 +92,7 @@ def dossiers_(
         print_json_rows(board)
     else:
         show_board(board, f"Dossiers of {events}", chosen.name, read)
-        for said in beyond(board):
+        for said in (*beyond(board), *doubts_said(board)):
             typer.echo(said)
 
 

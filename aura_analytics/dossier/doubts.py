@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-__all__ = ["bursts", "doubts"]
+__all__ = ["bursts", "doubts", "doubts_said"]
 
 _MANY = 10  # ratings
 _SHORT = 600_000_000  # microseconds
@@ -44,6 +44,29 @@ def doubts(board: pl.DataFrame, decisions: pl.DataFrame, ratings: Mapping[str, l
     )
     joined = board.select("actor").join(texts, on="actor", how="left", maintain_order="left")
     return joined["texts"].fill_null(nothing.first())
+
+
+def doubts_said(board: pl.DataFrame, but: Collection[str] = (), most: int = 10) -> list[str]:
+    """The doubts of a board in sentences, each with whom it is about.
+
+    Parameters
+    ----------
+    board
+        Of `aura_analytics.dossiers`.
+    but
+        Actors who are left out, since they have a page of their own that says it.
+    most
+        Sentences; how many more there are is said after them.
+    """
+    if "warnings" not in board.columns:
+        return []
+    named = board.select("actor", "warnings").filter(~pl.col("actor").is_in(list(but))).explode("warnings").drop_nulls()
+    said = [f"{actor}: {text}." for actor, text in named.head(most).iter_rows()]
+    return (
+        [*said, f"{named.height - most:,} more doubts about the data stand in the board's warnings."]
+        if named.height > most
+        else said
+    )
 
 
 def bursts(ratings: pl.DataFrame, numbers: Collection[str] = ()) -> dict[str, list[str]]:

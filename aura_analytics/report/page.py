@@ -21,6 +21,7 @@ from aura_analytics.clock.sla import SlaLike
 from aura_analytics.clock.times import span_of_time
 from aura_analytics.dossier.board import Count, count_of
 from aura_analytics.dossier.counting import beyond
+from aura_analytics.dossier.doubts import doubts_said
 from aura_analytics.dossier.office import office
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.io.front_door import EventsLike, as_events
@@ -142,7 +143,8 @@ def _html(
     offices = _office(
         office(lazy, end, chosen.window or "all", sla=timing["sla"], calendar=timing["calendar"], holding=timing["holding"])
     )
-    pages = [_page(actor, board, verdicts, lazy, facts) for actor in flagged_people(verdicts)[:_PAGES]]
+    shown = flagged_people(verdicts)[:_PAGES]
+    pages = [_page(actor, board, verdicts, lazy, facts) for actor in shown]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
     env = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
@@ -162,6 +164,7 @@ def _html(
         intervals=_intervals(metrics.values()),
         charts=charts_of(lazy, board, verdicts, facts | {"office": offices}),
         pages=pages,
+        doubts=doubts_said(board, but=shown),
         more_flagged=max(0, len(flagged_people(verdicts)) - _PAGES),
         comparison=None if compare is None or beside is None else _comparison(chosen, verdicts, compare, beside, board, metrics),
     )
@@ -185,6 +188,7 @@ def _context(events: pl.LazyFrame, as_of: datetime | None, count: Count) -> dict
     )
     rated = cases.build(events, end, since, {RATINGS: set()}, count.options).table(RATINGS)
     lost = int(rated["actor"].null_count())
+    again = int(rated["repeats"].sum()) if "repeats" in rated.columns else 0
     return {
         "end": end,
         "since": since,
@@ -193,6 +197,7 @@ def _context(events: pl.LazyFrame, as_of: datetime | None, count: Count) -> dict
         "cases": counted["cases"],
         "ratings": counted["ratings"],
         "unattributed": lost,
+        "repeats": again,
         "sla": count.sla,
         "options": count.options,
         "raw_window": times.window_text(window),

@@ -52,6 +52,17 @@ ATTACKS = {
 }
 
 
+def test_a_burst_is_said_of_who_has_no_page_too(tmp_path: Path) -> None:
+    attacked = events.from_records(honest() + ATTACKS["nobody named"])
+    log, page = aura.write_events(attacked, tmp_path / "log.jsonl"), tmp_path / "r.html"
+    said = "anne: 100 ratings repeat one of the same case by the same rater, or by nobody named, and do not count."
+    text = aura.write_report(log, page).read_text()
+    assert said in text and "120 ratings came in; 0 of them could not be traced to anybody, 100 repeat one" in text
+    assert said in " ".join(CliRunner().invoke(app, ["dossiers", str(log)]).output.split())
+    clean = events.from_records(honest())
+    assert "Doubts" not in aura.write_report(clean, page).read_text()
+
+
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_hundred_ratings_of_one_case_flag_nobody(name: str) -> None:
     clean, attacked = events.from_records(honest()), events.from_records(honest() + ATTACKS[name])
