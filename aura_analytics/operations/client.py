@@ -96,9 +96,10 @@ def get_dossier(
         As the tracker has it: `override_rate` (rounded to two places; 0.0 without decisions), `avg_processing_hours`,
         `sat_score_mean` (None without any), `pip_recommended` (the tracker's rule on the unrounded rate; False for somebody
         unknown). Of a known actor also how sure that is: `override_rate_n`, `_lo`, `_hi`, `avg_processing_hours_n`,
-        `sat_score_mean_n`, `pip_status`, `pip_reasons`, `as_of`. Of an agent or a component, also when the log knows it only as the
-        `agent` of decisions: `actor_kind`, `overridden_rate`, `overridden_right_rate`, `success_rate`, `score_mean_last10`,
-        `calibration_gap` (each with `_n`, `_lo`, `_hi`, `_status`), `standing`, `reputation`, `level`.
+        `sat_score_mean_n`, `pip_status`, `pip_reasons`, `warnings` on the data (but for names that look alike), `as_of`. Of an
+        agent or a component, also when the log knows it only as the `agent` of decisions: `actor_kind`, `overridden_rate`,
+        `overridden_right_rate`, `success_rate`, `score_mean_last10`, `calibration_gap` (each with `_n`, `_lo`, `_hi`, `_status`),
+        `standing`, `reputation`, `level`.
 
     Examples
     --------

@@ -38,6 +38,7 @@ _ALSO = (
     "sat_score_mean_n",
     "pip_status",
     "pip_reasons",
+    "warnings",
     "as_of",
 )
 _NEVER_ACTED_UPON = {"standing": "good", "reputation": 100.0, "level": 0}
@@ -63,6 +64,7 @@ class Dossier(TypedDict):
     sat_score_mean_n: NotRequired[int]
     pip_status: NotRequired[str]
     pip_reasons: NotRequired[list[str]]
+    warnings: NotRequired[list[str]]
     as_of: NotRequired[datetime]
     actor_kind: NotRequired[str]
     overridden_rate: NotRequired[float | None]

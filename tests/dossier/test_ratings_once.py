@@ -59,6 +59,9 @@ def test_a_burst_is_said_of_who_has_no_page_too(tmp_path: Path) -> None:
     text = aura.write_report(log, page).read_text()
     assert said in text and "120 ratings came in; 0 of them could not be traced to anybody, 100 repeat one" in text
     assert said in " ".join(CliRunner().invoke(app, ["dossiers", str(log)]).output.split())
+    with aura.Ledger(tmp_path / "aura.db") as ledger:
+        ledger.record_events(attacked)
+        assert [f"anne: {one}." for one in aura.get_dossier("anne", ledger=ledger)["warnings"]] == [said]
     clean = events.from_records(honest())
     assert "Doubts" not in aura.write_report(clean, page).read_text()
 
