@@ -112,7 +112,11 @@ def _integrity(engines: Engines) -> list[str]:
     """Faults of the file that its rows do not show, such as in an index."""
     try:
         with engines.reader.connect() as connection:
-            said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
+            connection.exec_driver_sql("PRAGMA cache_size = -200000")  # kB: every index is looked up for every row
+            try:
+                said = [str(row[0]) for row in connection.exec_driver_sql("PRAGMA integrity_check(3)")]
+            finally:
+                connection.exec_driver_sql("PRAGMA cache_size = -2000")
     except Exception as error:
         damage = _damage(error)
         if damage is None:
@@ -131,15 +135,18 @@ def _writes_json(connection: Connection) -> bool:
 
 
 def _texts() -> str:
-    """Number, parts of the line, time of recording, hash and chain of every event: texts as SQLite writes them, in most cases as we
-    do, and between them the two numbers, of which it would not write every digit.
+    """Number, line, its two numbers, time of recording, hash and chain of every event.
+
+    The line is as SQLite writes it, which is as we do where its numbers have no more than 15 digits.
     """
-    at = [tables.COLUMNS.index(name) for name in ("value", "confidence")]
-    named = [f'"{name}"' for name in tables.COLUMNS]
-    parts = (["'aura-event-1'", *named[: at[0]]], named[at[0] + 1 : at[1]], named[at[1] + 1 :])
-    first, then, last = (f"CAST(json_array({', '.join(part)}) AS BLOB)" for part in parts)
-    line = f"{first}, value, {then}, confidence, {last}"
-    return f"SELECT seq, {line}, recorded_at, content, chain FROM aura_events ORDER BY seq"  # noqa: S608
+    line = ", ".join(("'aura-event-1'", *(f'"{name}"' for name in tables.COLUMNS)))
+    texts = f"CAST(json_array({line}) AS BLOB), value, confidence"
+    return f"SELECT seq, {texts}, recorded_at, content, chain FROM aura_events ORDER BY seq"  # noqa: S608
+
+
+def _short(number: float | None) -> bool:
+    """Whether 15 digits say all of a number."""
+    return number is None or float(f"{number:.15g}") == number
 
 
 class _Check:
@@ -199,22 +206,21 @@ class _Check:
         return self._ended(seq, chain, recorded_at)
 
     def _run_texts(self, query: str, progress: Callable[[int], None] | None) -> Verification:
-        """As `_run_rows`, with the lines that SQLite writes; where one is not what was recorded, the row itself is looked at."""
+        """As `_run_rows`, with the lines that SQLite writes; where one is not what was recorded, or has a number of which SQLite
+        would not write every digit, the row itself is looked at.
+        """
         seq, chain, recorded_at = 0, tables.GENESIS, 0
         sha256, packed = hashlib.sha256, tables.PLACES.pack
         driver: Any = self._connection.connection.driver_connection
         self._connection.exec_driver_sql("SELECT 1")  # begins the transaction
         cursor = driver.execute(query)
         while rows := cursor.fetchmany(1_000):
-            for number, first, value, then, confidence, last, moment, content, said in rows:
+            for number, text, value, confidence, moment, content, said in rows:
                 seq += 1
-                if (value is None or type(value) is float) and (confidence is None or type(confidence) is float):
-                    numbers = tuple("null" if one is None else repr(one) for one in (value, confidence))
-                    text = b"%b,%b,%b,%b,%b" % (first[:-1], numbers[0].encode(), then[1:-1], numbers[1].encode(), last[1:])
-                else:
-                    text = b""
                 try:
                     same = number == seq and sha256(text).digest() == content
+                    if value is not None or confidence is not None:
+                        same = same and _short(value) and _short(confidence)
                     after = sha256(chain + packed(seq, moment) + content).digest()
                 except (TypeError, struct.error):  # what no event can hold
                     same, after = False, b""
