@@ -13,6 +13,7 @@ from aura_analytics.events.rules import ROW_RULES, Rule, row_is_bad, row_reasons
 from aura_analytics.events.samples import sample, sample_log
 from aura_analytics.events.schema import (
     ACTOR_KINDS,
+    ADDED,
     CLOCK_TYPES,
     EVENT_TYPES,
     MACHINE_KINDS,
@@ -26,6 +27,7 @@ from aura_analytics.events.schema import (
 
 __all__ = [
     "ACTOR_KINDS",
+    "ADDED",
     "CLOCK_TYPES",
     "EVENT_TYPES",
     "MACHINE_KINDS",

@@ -15,9 +15,12 @@ from aura_analytics.clock import times
 from aura_analytics.errors import Problem, SchemaError
 from aura_analytics.events.records import attributes_text, json_object
 from aura_analytics.events.rules import CAST_RULES, failed_flag, raw_text
-from aura_analytics.events.schema import ALIASES, PASSED_ON, REQUIRED, SCHEMA, VOCABULARIES
+from aura_analytics.events.schema import ADDED, ALIASES, PASSED_ON, REQUIRED, SCHEMA, VOCABULARIES
 
 __all__ = ["assign_ids", "conform"]
+
+_NOT_SAID = (None,) * len(ADDED)
+_YES_OR_NO = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
 def _check_columns(schema: pl.Schema, *, stamp: bool) -> None:
@@ -44,6 +47,8 @@ def _check_columns(schema: pl.Schema, *, stamp: bool) -> None:
             "ts": textual or dtype == pl.Date or isinstance(dtype, pl.Datetime),
             "value": textual or dtype.is_numeric(),
             "confidence": textual or dtype.is_numeric(),
+            "audit_chance": textual or dtype.is_numeric(),
+            "own_work": textual or dtype.is_integer(),
             "penalties": textual or (isinstance(dtype, pl.List) and dtype.inner in (pl.String, pl.Null)),
             "attributes": textual or isinstance(dtype, pl.Struct),
         }.get(name, textual or (dtype.is_integer() and name not in VOCABULARIES))
@@ -70,6 +75,9 @@ def _cast(name: str, dtype: pl.DataType, zone: str, ambiguous: times.Ambiguous) 
         return column.cast(target)
     if name == "attributes" and isinstance(dtype, pl.Struct):
         return column.map_elements(json_object, return_dtype=pl.String)
+    if name == "own_work":
+        text = column.cast(pl.String).str.strip_chars().str.to_lowercase()
+        return text.replace_strict(_YES_OR_NO, default=None, return_dtype=target)
     if textual and target == pl.Float64:
         return column.cast(pl.String).str.strip_chars().cast(target, strict=False)
     return column.cast(target, strict=False)
@@ -140,9 +148,10 @@ def assign_ids(frame: pl.DataFrame, seen: Counter[str] | None = None) -> pl.Data
     if not missing.any():
         return frame
     seen = Counter() if seen is None else seen
-    content = frame.filter(missing).select(pl.col("ts").dt.epoch("us"), pl.exclude("event_id", "ts", "^__.*$"))
+    content = frame.filter(missing).select(pl.col("ts").dt.epoch("us"), pl.exclude("event_id", "ts", "^__.*$", *ADDED), *ADDED)
     made = []
-    for row in content.iter_rows():
+    for whole in content.iter_rows():
+        row = whole if whole[-len(ADDED) :] != _NOT_SAID else whole[: -len(ADDED)]
         digest = hashlib.blake2b(repr(row).encode(), digest_size=14).hexdigest()
         seen[digest] += 1
         made.append(f"c-{digest}" if seen[digest] == 1 else f"c-{digest}-{seen[digest]}")

@@ -63,7 +63,7 @@ ROW_RULES: tuple[Rule, ...] = (
     Rule(
         "case_missing",
         "case_id",
-        ~_of(*CLOCK_TYPES, "OUTCOME", "ADJUDICATION") | _present("case_id"),
+        ~_of(*CLOCK_TYPES, "OUTCOME", "ADJUDICATION", "DRILL") | _present("case_id"),
         "a case_id: this type of event is about a case",
     ),
     Rule(
@@ -81,10 +81,28 @@ ROW_RULES: tuple[Rule, ...] = (
     Rule("value_finite", "value", _of("SAT_SCORE", "EVALUATION") | pl.col("value").is_finite(), "a finite number"),
     Rule("confidence_range", "confidence", pl.col("confidence").is_between(0, 1), "a confidence from 0 to 1"),
     Rule(
+        "chance_range",
+        "audit_chance",
+        (pl.col("audit_chance") > 0) & (pl.col("audit_chance") <= 1),
+        "the chance with which its case was drawn for the audit: over 0, at most 1",
+    ),
+    Rule(
+        "chance_without_audit",
+        "audit_chance",
+        pl.col("audit_chance").is_null() | _of("ADJUDICATION"),
+        "a chance on an ADJUDICATION only: it says with which chance the audited case was drawn",
+    ),
+    Rule(
         "outcome_missing",
         "outcome",
         ~_of("OUTCOME", "ADJUDICATION") | _present("outcome"),
         "an outcome: success, failure, partial, cancelled, or what turned out true",
+    ),
+    Rule(
+        "answer_missing",
+        "outcome",
+        ~_of("DRILL") | _present("outcome"),
+        "the answer of the drill: which verdict on the case is right",
     ),
     Rule(
         "attributes_json",
@@ -107,6 +125,8 @@ CAST_RULES = {
     "value": "a number",
     "confidence": "a number from 0 to 1",
     "penalties": "a list of texts",
+    "audit_chance": "a number over 0, at most 1",
+    "own_work": "true or false",
 }
 
 

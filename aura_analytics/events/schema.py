@@ -8,6 +8,7 @@ import polars as pl
 
 __all__ = [
     "ACTOR_KINDS",
+    "ADDED",
     "CLOCK_TYPES",
     "EVENT_TYPES",
     "MACHINE_KINDS",
@@ -37,6 +38,7 @@ EVENT_TYPES = (
     "ADJUDICATION",
     "HR_ACTION",
     "ROUTED",
+    "DRILL",
 )
 
 
@@ -65,8 +67,15 @@ SCHEMA = pl.Schema(
         "severity": pl.Enum(SEVERITIES),
         "penalties": pl.List(pl.String()),
         "attributes": pl.String(),
+        "audit_chance": pl.Float64(),
+        "initial_verdict": pl.String(),
+        "own_work": pl.Boolean(),
     }
 )
+
+
+ADDED = ("audit_chance", "initial_verdict", "own_work")  # later than the others: where none of them says anything, ids and hashes
+# are those of a contract without them
 
 
 VOCABULARIES: dict[str, Sequence[str]] = {"type": EVENT_TYPES, "actor_kind": ACTOR_KINDS, "severity": SEVERITIES}
@@ -99,6 +108,8 @@ ALIASES = {
     "score": "value",
     "stars": "value",
     "rating": "value",
+    "first_verdict": "initial_verdict",
+    "sampling_probability": "audit_chance",
 }
 
 

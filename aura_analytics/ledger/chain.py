@@ -19,6 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, select
 from sqlalchemy.exc import OperationalError
 
+from aura_analytics.events import ADDED
 from aura_analytics.ledger import tables
 from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
@@ -135,13 +136,15 @@ def _writes_json(connection: Connection) -> bool:
 
 
 def _texts() -> str:
-    """Number, line, its two numbers, time of recording, hash and chain of every event.
+    """Number, line, its three numbers, time of recording, hash and chain of every event.
 
     The line is as SQLite writes it, which is as we do where its numbers have no more than 15 digits.
     """
-    line = ", ".join(("'aura-event-1'", *(f'"{name}"' for name in tables.COLUMNS)))
-    texts = f"CAST(json_array({line}) AS BLOB), value, confidence"
-    return f"SELECT seq, {texts}, recorded_at, content, chain FROM aura_events ORDER BY seq"  # noqa: S608
+    names = [f'"{name}"' for name in tables.COLUMNS]
+    plain, said = ", ".join(("'aura-event-1'", *names[: -len(ADDED)])), ", ".join(("'aura-event-2'", *names))
+    test = f"coalesce({', '.join(ADDED)}) IS NULL"
+    texts = f"CASE WHEN {test} THEN CAST(json_array({plain}) AS BLOB) ELSE CAST(json_array({said}) AS BLOB) END"
+    return f"SELECT seq, {texts}, value, confidence, audit_chance, recorded_at, content, chain FROM aura_events ORDER BY seq"  # noqa: S608
 
 
 def _short(number: float | None) -> bool:
@@ -215,12 +218,12 @@ class _Check:
         self._connection.exec_driver_sql("SELECT 1")  # begins the transaction
         cursor = driver.execute(query)
         while rows := cursor.fetchmany(1_000):
-            for number, text, value, confidence, moment, content, said in rows:
+            for number, text, value, confidence, chance, moment, content, said in rows:
                 seq += 1
                 try:
                     same = number == seq and sha256(text).digest() == content
-                    if value is not None or confidence is not None:
-                        same = same and _short(value) and _short(confidence)
+                    if value is not None or confidence is not None or chance is not None:
+                        same = same and _short(value) and _short(confidence) and _short(chance)
                     after = sha256(chain + packed(seq, moment) + content).digest()
                 except (TypeError, struct.error):  # what no event can hold
                     same, after = False, b""

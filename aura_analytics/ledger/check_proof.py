@@ -16,8 +16,9 @@ from typing import Any
 
 COLUMNS = (
     *("event_id", "ts", "type", "actor", "actor_kind", "case_id", "queue", "value", "agent", "ai_recommendation", "human_verdict"),
-    *("confidence", "outcome", "severity", "penalties", "attributes"),
-)  # what the values of an event are called: a proof does not choose
+    *("confidence", "outcome", "severity", "penalties", "attributes", "audit_chance", "initial_verdict", "own_work"),
+)
+KNOWN = {"aura-event-1": COLUMNS[:-3], "aura-event-2": COLUMNS}  # what the values of an event are called: a proof does not choose
 
 
 def sha256(data: bytes) -> bytes:
@@ -50,7 +51,7 @@ def signed(head: dict[str, Any], key: Any) -> bool:
 def check(proof: dict[str, Any], heads: list[dict[str, Any]], key: Any = None) -> dict[str, Any]:
     """The event as a dict, when a head holds it; `ValueError` otherwise."""
     event, seq, size = proof["event"], int(proof["seq"]), int(proof["size"])
-    if not 1 <= seq <= size or event[0] != "aura-event-1" or len(event) != len(COLUMNS) + 1:
+    if not 1 <= seq <= size or len(event) != len(KNOWN.get(event[0], ())) + 1:
         raise ValueError("the proof contradicts itself")
     content = sha256(json.dumps(event, ensure_ascii=False, separators=(",", ":")).encode())
     try:
@@ -63,7 +64,7 @@ def check(proof: dict[str, Any], heads: list[dict[str, Any]], key: Any = None) -
         raise ValueError("no head that you kept holds this event")
     if key is not None and not any(signed(one, key) for one in fits):
         raise ValueError("the head that holds this event is not signed by this key")
-    return dict(zip(COLUMNS, event[1:], strict=True))
+    return dict(zip(KNOWN[event[0]], event[1:], strict=True))
 
 
 def main() -> int:

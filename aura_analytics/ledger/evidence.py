@@ -165,7 +165,7 @@ class Evidence:
             "seq": seq,
             "recorded_at": recorded_at,
             "size": size,
-            "event": ["aura-event-1", *row],
+            "event": list(tables.line_of(row)),
             "path": [one.hex() for one in path],
         }
 

@@ -37,7 +37,7 @@ from aura_analytics.outputs import replacing
 __all__ = ["PARTS", "Mirror", "part_of"]
 
 PARTS = 16
-_FORMAT = 3
+_FORMAT = 4
 _NAME = re.compile(
     r"part-\d\d-\d{12,19}-[0-9a-f]{8}\.parquet", re.ASCII
 )  # of a file: what else a manifest names is no path of ours

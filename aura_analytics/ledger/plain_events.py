@@ -35,6 +35,7 @@ _REQUIRED = {
     "ASSIGNED": ("actor", "case_id"),
     "OUTCOME": ("case_id", "outcome"),
     "ADJUDICATION": ("case_id", "outcome"),
+    "DRILL": ("case_id", "outcome"),
 }
 _RANGES = {"SAT_SCORE": (1.0, 5.0), "EVALUATION": (0.0, 100.0)}
 
@@ -60,7 +61,7 @@ def plain_row(record: Mapping[str, Any], event_id: str, now: int) -> Row | None:
         extra = {key: item for key, item in record.items() if key not in _KNOWN}
         if type(own) is str or not _scalars(extra):
             return None
-    value, sure, penalties = get("value"), get("confidence"), get("penalties")
+    value, sure, penalties, mine = get("value"), get("confidence"), get("penalties"), get("own_work")
     return [
         get("event_id") or event_id,
         now if when is None else when,
@@ -78,6 +79,9 @@ def plain_row(record: Mapping[str, Any], event_id: str, now: int) -> Row | None:
         get("severity"),
         None if penalties is None else list_text(penalties),
         attributes_text(own, extra) if extra or own else None,
+        get("audit_chance"),
+        get("initial_verdict"),
+        None if mine is None else int(mine),
     ]
 
 
@@ -166,6 +170,8 @@ def _of_type(kind: str) -> core_schema.CoreSchema:
         "ts": field("ts", core_schema.no_info_plain_validator_function(_micros)),
         "value": field("value", _number() if least is None else _number(ge=least, le=most)),
         "confidence": field("confidence", _number(ge=0.0, le=1.0)),
+        "audit_chance": field("audit_chance", _number(gt=0.0, le=1.0) if kind == "ADJUDICATION" else core_schema.none_schema()),
+        "own_work": field("own_work", core_schema.bool_schema(strict=True)),
         "actor_kind": field("actor_kind", core_schema.literal_schema(list(ACTOR_KINDS))),
         "severity": field("severity", core_schema.literal_schema(list(SEVERITIES))),
         "penalties": field("penalties", core_schema.list_schema(_text(), strict=True)),

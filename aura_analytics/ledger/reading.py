@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
-from sqlalchemy import Connection, Select, select, text
+from sqlalchemy import Connection, Select, inspect, null, select, text
 
 from aura_analytics.clock import times
 from aura_analytics.errors import ParameterError, Problem, close_match
@@ -173,9 +173,10 @@ def _vacuum(engines: Engines, part: Path) -> None:
 
 def _write_parquet(engines: Engines, part: Path) -> None:
     with engines.reader.connect() as connection:
-        columns = [tables.events.c[name] for name in tables.COLUMNS]
         if not engines.sqlite:  # one moment for all pieces
             connection.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY"))
+        there = {column["name"] for column in inspect(connection).get_columns(tables.events.name)}  # one of before has fewer
+        columns = [tables.events.c[name] if name in there else null().label(name) for name in tables.COLUMNS]
         query = select(*columns, tables.events.c.seq).order_by(tables.events.c.seq)
         frames = event_frames(connection, query, extra=1, compared=False)  # of what is damaged, too
         pl.concat([empty().with_columns(seq=pl.lit(0, dtype=pl.Int64)), *frames]).write_parquet(part)

@@ -31,6 +31,7 @@ def rows_of(frame: pl.DataFrame) -> list[Row]:
         pl.col("type", "actor_kind", "severity").cast(pl.String),
         # SQLite keeps no negative zero, and a hash must not depend on where a number was
         pl.col("value", "confidence") + 0.0,
+        pl.col("own_work").cast(pl.Int64),
         penalties=texts if lists.null_count() < lists.len() else pl.lit(None, dtype=pl.String),
     )
     return list(map(list, plain.rows()))
@@ -41,7 +42,7 @@ def frame_of(columns: Sequence[Sequence[Any]]) -> pl.DataFrame:
     series = []
     for (name, dtype), values in zip(SCHEMA.items(), columns, strict=True):
         try:
-            if name == "ts":
+            if name == "ts" or name == "own_work":
                 series.append(pl.Series(name, values, dtype=pl.Int64).cast(dtype))
             elif name == "penalties":
                 series.append(pl.Series(name, values, dtype=pl.String).str.json_decode(dtype))

@@ -3,9 +3,10 @@
 Content and chain
 -----------------
 The content of an event is the JSON array `["aura-event-1", event_id, ts, type, ..., attributes]`: the columns of the contract in
-their order, `ts` in microseconds since 1970, numbers as Python's `repr` writes them, no spaces, characters outside ASCII as they
-are, UTF-8. `content` is its SHA-256. `chain` of a row is the SHA-256 of the chain before it, `seq` and `recorded_at` (8 bytes
-each, big-endian, signed) and `content`; before the first row it is 32 zero bytes.
+their order up to `attributes`, or `["aura-event-2", ..., attributes, audit_chance, initial_verdict, own_work]` where one of the
+last three says something (`own_work` as 0 or 1). `ts` is in microseconds since 1970, numbers as Python's `repr` writes them, no
+spaces, characters outside ASCII as they are, UTF-8. `content` is its SHA-256. `chain` of a row is the SHA-256 of the chain before
+it, `seq` and `recorded_at` (8 bytes each, big-endian, signed) and `content`; before the first row it is 32 zero bytes.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Column, Double, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
 
-from aura_analytics.events import SCHEMA
+from aura_analytics.events import ADDED, SCHEMA
 
 __all__ = [
     "COLUMNS",
@@ -34,6 +35,7 @@ __all__ = [
     "decisions",
     "events",
     "head",
+    "line_of",
     "marks",
     "mirror_parts",
 ]
@@ -47,7 +49,7 @@ METADATA = MetaData(
     }
 )
 COLUMNS = tuple(SCHEMA)
-_NUMBERS = {"ts": BigInteger, "value": Double, "confidence": Double}
+_NUMBERS = {"ts": BigInteger, "value": Double, "confidence": Double, "audit_chance": Double, "own_work": Integer}
 _NEEDED = ("event_id", "ts", "type")
 
 events: Table = Table(
@@ -152,7 +154,13 @@ def _fast_encode() -> Callable[[Sequence[Any]], str]:
 
 
 _encode = _fast_encode()
+_PLAIN = len(COLUMNS) - len(ADDED)
 PLACES: struct.Struct = struct.Struct(">qq")
+
+
+def line_of(row: Sequence[Any]) -> tuple[Any, ...]:
+    """What an event's hash is taken of, from its columns in the contract's order."""
+    return ("aura-event-1", *row[:_PLAIN]) if all(one is None for one in row[_PLAIN:]) else ("aura-event-2", *row)
 
 
 def content_hash(row: Sequence[Any]) -> bytes:
@@ -164,7 +172,7 @@ def content_hash(row: Sequence[Any]) -> bytes:
     >>> content_hash(row).hex()[:16]
     '40929c9c915acf92'
     """
-    text = _encode(("aura-event-1", *row))
+    text = _encode(line_of(row))
     try:
         return hashlib.sha256(text.encode()).digest()
     except UnicodeEncodeError:  # bytes that are no text: only ever in a damaged file

@@ -40,9 +40,12 @@ def test_schema_is_the_documented_one() -> None:
         "severity",
         "penalties",
         "attributes",
+        "audit_chance",
+        "initial_verdict",
+        "own_work",
     ]
     assert events.SCHEMA["ts"] == pl.Datetime("us", "UTC")
-    assert len(events.EVENT_TYPES) == 13
+    assert len(events.EVENT_TYPES) == 14
 
 
 def test_minimal_dicts_of_the_tutorial() -> None:

@@ -44,6 +44,9 @@ def change(filled: Ledger, url: str) -> Callable[..., None]:
     return run
 
 
+NUMBERS_OF = ("ts", "value", "confidence", "audit_chance", "own_work")
+
+
 def test_the_form_of_the_hash_is_pinned() -> None:
     """Another serialiser, or another Python, must come to the same bytes."""
     row = [
@@ -71,6 +74,12 @@ def test_the_form_of_the_hash_is_pinned() -> None:
     assert tables.content_hash(row) == hashlib.sha256(line.encode()).digest()
     assert tables.content_hash(row).hex() == "b9fca90db44815fd5b446b7fffc0b806cb9327424f9bbb79f4fab46fbe860b8c"
     assert json.loads(line)[1:] == row
+    assert tables.content_hash([*row, None, None, None]) == tables.content_hash(row)  # what was recorded before the columns came
+    longer = [*row, 0.25, "DENY", 1]
+    assert (
+        tables.content_hash(longer)
+        == hashlib.sha256((line[:15].replace("1", "2") + line[15:-1] + ',0.25,"DENY",1]').encode()).digest()
+    )
     after = tables.chain_hash(tables.GENESIS, 1, 2, bytes(32))
     assert after == hashlib.sha256(bytes(32) + (1).to_bytes(8, "big") + (2).to_bytes(8, "big") + bytes(32)).digest()
 
@@ -81,7 +90,8 @@ def test_an_independent_reading_of_the_chain_agrees(filled: Ledger) -> None:
         stored = connection.execute(text("SELECT recorded_at, content, chain FROM aura_events ORDER BY seq")).all()
     before = bytes(32)
     for seq, (row, (recorded_at, content, chain)) in enumerate(zip(rows_of(table), stored, strict=True), 1):
-        line = json.dumps(["aura-event-1", *row], ensure_ascii=False, separators=(",", ":"))
+        assert row[-3:] == [None, None, None]
+        line = json.dumps(["aura-event-1", *row[:-3]], ensure_ascii=False, separators=(",", ":"))
         assert hashlib.sha256(line.encode()).digest() == bytes(content)
         before = hashlib.sha256(before + seq.to_bytes(8, "big") + recorded_at.to_bytes(8, "big") + bytes(content)).digest()
         assert before == bytes(chain)
@@ -90,14 +100,14 @@ def test_an_independent_reading_of_the_chain_agrees(filled: Ledger) -> None:
     assert filled.info().chain == before.hex()
 
 
-@pytest.mark.parametrize("column", [name for name in tables.COLUMNS if name not in ("ts", "value", "confidence")])
+@pytest.mark.parametrize("column", [name for name in tables.COLUMNS if name not in NUMBERS_OF])
 def test_an_altered_row_is_named(filled: Ledger, change: Callable[..., None], column: str) -> None:
     change(f"UPDATE aura_events SET {column} = 'x' WHERE seq = 17")
     found = filled.verify()
     assert (found.ok, found.kind, found.seq, found.events) == (False, "altered", 17, 16)
 
 
-@pytest.mark.parametrize("column", ["ts", "value", "confidence", "recorded_at"])
+@pytest.mark.parametrize("column", [*NUMBERS_OF, "recorded_at"])
 def test_an_altered_number_is_named(filled: Ledger, change: Callable[..., None], column: str) -> None:
     change(f"UPDATE aura_events SET {column} = 7 WHERE seq = 1")
     found = filled.verify()

@@ -16,7 +16,7 @@ from typing import ClassVar, TextIO
 import polars as pl
 
 from aura_analytics.errors import FileFormatError, Problem
-from aura_analytics.events import SCHEMA
+from aura_analytics.events import ADDED, SCHEMA
 from aura_analytics.io.readers.base import KEPT_CHARACTERS, MAX_LINE_BYTES, Item, Reader, Unreadable
 
 __all__ = ["Csv"]
@@ -47,7 +47,7 @@ class Csv(Reader):
                 twice = Problem("column names appear twice", got=doubled, where=f"{path}:1", next="rename one of each")
                 raise FileFormatError(twice)
             names = header.cells
-            ours = names == SCHEMA.names()
+            ours = names in (SCHEMA.names(), SCHEMA.names()[: -len(ADDED)])
             for row in rows:
                 if isinstance(row.cells, csv.Error):
                     yield row.unreadable(str(row.cells))
