@@ -86,10 +86,10 @@ def played(tasks: list[Task], workers: int) -> Iterator[list[dict[str, Any]]]:
         return
     others = active_children()
     with ExitStack() as stack:
-        with _unseen_by_children():
-            pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_interruptible))
-            futures = [pool.submit(_worlds, task) for task in tasks]
         try:
+            with _unseen_by_children():  # what came meanwhile is raised where this ends
+                pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_interruptible))
+                futures = [pool.submit(_worlds, task) for task in tasks]
             for future in futures:
                 yield future.result()
         except BaseException:
