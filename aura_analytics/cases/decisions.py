@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 import polars as pl
 
 from aura_analytics.cases.base import Fact
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.growing import GrowingRows
 from aura_analytics.cases.growing_log import Change, Kept
-from aura_analytics.cases.truth import last_truth
+from aura_analytics.cases.hindsight import LATER, OF_TRUTH, with_hindsight
+from aura_analytics.cases.truth import words_of
 from aura_analytics.events import SCHEMA, VERDICT_TYPES
 
 if TYPE_CHECKING:
@@ -22,12 +23,17 @@ if TYPE_CHECKING:
 __all__ = ["DECISIONS", "Decisions", "ever_agreed"]
 
 _THIN = {"actor", "actor_kind", "ts", "override"}
-_LATER = frozenset({"answered", "right", "final"})
+_WORDS = ("ai_recommendation", "human_verdict")
 
 
 class Decisions(Fact):
-    """Verdicts: `override`, the recommending agent and both words; `answered` when the citizen rated the case, `right` when an
-    adjudication or outcome says the verdict was (null while nobody said), `final` for the actor's last verdict on a recommendation.
+    """Verdicts: `override`, the recommending agent and both words; `answered` when the citizen rated the case, `final` for the
+    actor's last verdict on a recommendation.
+
+    `right` says whether the verdict named what an adjudication or outcome says was right: false when it named anything else, null
+    while nobody said, or where the words do not decide (an override without its verdict, in a log of three words). `advice_right`
+    and `initial_right` say the same of the recommendation and of the verdict before it was seen. `weight` is how many verdicts a
+    judged one stands for, in millionths, and `by_chance` whether that comes from the chance of its audit.
     """
 
     def build(self, window: Window, columns: set[str]) -> pl.DataFrame:
@@ -36,13 +42,15 @@ class Decisions(Fact):
             return _thin(window.rows, window.since)
         plain = [name for name in self.schema if name in columns and name in SCHEMA]
         keep = dict.fromkeys(["actor", "actor_kind", "ts", *plain])
-        if columns & _LATER:
+        if columns & LATER:
             keep["case_id"] = None
-        if columns & {"right", "final"}:
-            keep |= dict.fromkeys(["ai_recommendation", "human_verdict"])
+        if columns & OF_TRUTH or "final" in columns:
+            keep |= dict.fromkeys(_WORDS)
+        keep |= dict.fromkeys(_needed(columns))
         verdicts = window.inside.filter(pl.col("type").is_in(list(VERDICT_TYPES)))
         table = collect(verdicts.select(*keep, override=pl.col("type") == "OVERRIDE"))
-        return _with_hindsight(table, window.past, window.inside, columns)
+        words = partial(window.once, "words", lambda: words_of(window.past))
+        return with_hindsight(table, window.past, window.inside, words, columns)
 
     def trace(self, window: Window, columns: set[str]) -> pl.DataFrame:
         """With the case, the agent and both words."""
@@ -54,13 +62,21 @@ class Decisions(Fact):
 
     def reads(self, columns: set[str]) -> tuple[set[str], set[str]]:
         """Verdicts, and what may be said of them later."""
-        types, wanted = set(VERDICT_TYPES), {"queue"} & columns
+        types, wanted = set(VERDICT_TYPES), {"queue", "own_work"} & columns | set(_needed(columns))
         if not columns <= {"override"}:
-            wanted |= {"agent", "ai_recommendation", "human_verdict"}
-        if columns & _LATER:
+            wanted |= {"agent", *_WORDS}
+        if columns & LATER:
             types |= {"SAT_SCORE", "OUTCOME"}
             wanted |= {"value", "outcome"}
-        return types | ({"ADJUDICATION"} if "right" in columns else set()), wanted
+        if columns & OF_TRUTH:
+            types, wanted = types | {"ADJUDICATION"}, wanted | {"initial_verdict", "audit_chance"}
+        return types, wanted
+
+
+def _needed(columns: set[str]) -> list[str]:
+    """Columns of the contract that others are made of."""
+    first = ["initial_verdict"] if "initial_right" in columns else []
+    return [*first, *(["queue", "own_work"] if columns & {"weight", "by_chance"} else [])]
 
 
 DECISIONS = Decisions(
@@ -78,9 +94,15 @@ DECISIONS = Decisions(
         "answered": pl.Boolean(),
         "right": pl.Boolean(),
         "final": pl.Boolean(),
+        "initial_verdict": pl.String(),
+        "own_work": pl.Boolean(),
+        "advice_right": pl.Boolean(),
+        "initial_right": pl.Boolean(),
+        "weight": pl.Int64(),
+        "by_chance": pl.Boolean(),
     },
     (*VERDICT_TYPES, "SAT_SCORE", "OUTCOME", "ADJUDICATION"),
-    _LATER,
+    LATER,
     settled=True,
 )
 
@@ -89,38 +111,6 @@ def _thin(rows: pl.DataFrame, since: datetime | None) -> pl.DataFrame:
     verdicts = rows.lazy().filter(pl.col("type").is_in(list(VERDICT_TYPES)))
     inside = verdicts if since is None else verdicts.filter(pl.col("ts") > since)
     return collect(inside.select("actor", "actor_kind", "ts", override=pl.col("type") == "OVERRIDE"))
-
-
-def _with_hindsight(decisions: pl.DataFrame, past: pl.LazyFrame, window: pl.LazyFrame, columns: set[str]) -> pl.DataFrame:
-    """Add to decisions what only other events tell: `answered`, `right`, `final`, as far as asked for."""
-    if "answered" in columns:
-        rated = collect(window.filter(pl.col("type") == "SAT_SCORE").select(pl.col("case_id").drop_nulls().unique()))
-        decisions = decisions.with_columns(answered=pl.col("case_id").is_in(rated["case_id"].implode()))
-    if "right" in columns:
-        decisions = _with_truth(decisions, past)
-    return _with_final(decisions) if "final" in columns else decisions
-
-
-def _with_final(decisions: pl.DataFrame) -> pl.DataFrame:
-    """Add `final`: the actor's last verdict on this recommendation of this case; at one instant, an override is the last."""
-    named = pl.col("case_id").is_not_null() & pl.col("ai_recommendation").is_not_null()
-    repeated = decisions.with_row_index("row").filter(named & pl.col("case_id").is_duplicated())
-    suggestion = ["actor", "case_id", "ai_recommendation"]
-    last = repeated.sort("ts", "override", "human_verdict").unique(suggestion, keep="last")["row"]
-    superseded = np.zeros(decisions.height, dtype=bool)
-    superseded[repeated["row"].to_numpy()] = True
-    superseded[last.to_numpy()] = False
-    return decisions.with_columns(final=named & ~pl.Series(superseded))
-
-
-def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame) -> pl.DataFrame:
-    """Add `right`: what the last adjudication of the case, or else its last outcome, says of the verdict."""
-    judged = decisions.join(last_truth(past), on="case_id", how="left")
-    agrees = pl.col("truth") == pl.col("human_verdict")
-    contradicts = pl.col("truth") == pl.col("ai_recommendation")
-    known = pl.when(agrees).then(statement=True).when(contradicts).then(statement=False)
-    right = pl.when(pl.col("human_verdict").is_null()).then(statement=None).otherwise(known)
-    return judged.with_columns(right=right).drop("truth")
 
 
 class _KeptDecisions(Kept):
@@ -158,10 +148,15 @@ class _KeptDecisions(Kept):
         """The verdicts of a window, with what has been said of them by now."""
         inside = pl.lit(value=True) if since is None else pl.col("ts") > since
         found = self._rows.rows(inside)
-        if not self._columns & _LATER:
+        if not self._columns & LATER:
             return found
         past = self._log.store.rows(pl.col("type").is_in(["SAT_SCORE", "ADJUDICATION", "OUTCOME"])).lazy()
-        return _with_hindsight(found, past, past.filter(inside), self._columns)
+        return with_hindsight(found, past, past.filter(inside), self._words, self._columns)
+
+    def _words(self) -> set[str]:
+        log = self._log
+        loose = words_of(log.loose.lazy())
+        return loose | words_of(log.store.rows(pl.col("type").is_in([*VERDICT_TYPES, "ADJUDICATION"])).lazy())
 
 
 def ever_agreed(log: GrowingLog) -> set[str]:

@@ -18,6 +18,7 @@ from aura_analytics.cases.extent import Extent, extent
 from aura_analytics.cases.growing import GrowingCases, GrowingRows
 from aura_analytics.cases.options import Options
 from aura_analytics.cases.window import Window, case_hash, follow_pass
+from aura_analytics.events import SCHEMA
 
 __all__ = ["Change", "GrowingLog", "Kept", "KeptByCase", "Rebuilt"]
 
@@ -99,7 +100,7 @@ class GrowingLog:
         asked = [fact.reads(columns) for fact, columns in needs.items()]
         self._types = sorted({name for types, _ in asked for name in types})
         wanted = {name for _, columns in asked for name in columns}
-        known = ("value", "outcome", "queue", "agent", "ai_recommendation", "human_verdict", "confidence")
+        known = [name for name in SCHEMA if name not in ("event_id", "type", "ts", "actor", "actor_kind", "case_id")]
         self._columns = ["type", "ts", "actor", "actor_kind", "case_id", *(name for name in known if name in wanted)]
         self._advance(events)
         rows = self._rows(events)
@@ -141,6 +142,11 @@ class GrowingLog:
         found = follow_pass(rows.lazy(), Joins(verdicts=True))
         assert found is not None
         return found
+
+    @property
+    def loose(self) -> pl.DataFrame:
+        """The rows without a case."""
+        return self._loose.rows()
 
     def once(self, name: str, make: Callable[[], T]) -> T:
         """What several facts share."""

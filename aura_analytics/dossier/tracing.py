@@ -12,7 +12,7 @@ from aura_analytics.cases import Options, Window
 from aura_analytics.cases.collecting import FEW, collect, in_memory
 from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.own_events import of_actor
-from aura_analytics.cases.truth import last_truth
+from aura_analytics.cases.truth import last_truth, words_of
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
@@ -123,7 +123,7 @@ def _with_case(rows: pl.DataFrame, own: pl.LazyFrame) -> pl.DataFrame:
     words = ("agent", "ai_recommendation", "human_verdict")
     verdicts = ordered.filter(about).group_by("case_id").agg(pl.col(name).last().alias(f"last_{name}") for name in words)
     stars = ordered.filter(type="SAT_SCORE").group_by("case_id").agg(stars=pl.col("value").last())
-    truth = last_truth(own).filter(pl.col("case_id").is_not_null())
+    truth = last_truth(own, lambda: words_of(own)).drop("chance").filter(pl.col("case_id").is_not_null())
     for part in (verdicts, stars, truth):
         rows = rows.join(part, on="case_id", how="left")
     own_words = [pl.col(name) if name in rows.columns else pl.col(f"last_{name}").alias(name) for name in words]

@@ -12,6 +12,22 @@ from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.overrides import override_rate
 from aura_analytics.metrics.processing import avg_processing_hours, open_cases, processing_hours_median, processing_hours_p90
 from aura_analytics.metrics.recommendations import overridden_rate
+from aura_analytics.metrics.reliance import (
+    accepted_wrong_rate,
+    advice_right_rate,
+    discernment,
+    initial_right_rate,
+    leaning,
+    missed_wrong_rate,
+    over_reliance_rate,
+    own_work_rate,
+    rair,
+    recommended_right_rate,
+    rsr,
+    team_gain,
+    under_reliance_rate,
+    verdict_right_rate,
+)
 from aura_analytics.metrics.satisfaction import sat_case_share, sat_low_share, sat_response_rate, sat_score_mean
 from aura_analytics.metrics.scores import score_mean_last10
 from aura_analytics.metrics.sla import handed_on, receipt_breach_rate, shared_breach_rate, sla_breach_rate
@@ -24,6 +40,18 @@ DEFAULT: tuple[Metric, ...] = (
     override_rate,
     override_rate_per_suggestion,
     overrides_right_rate,
+    accepted_wrong_rate,
+    over_reliance_rate,
+    under_reliance_rate,
+    verdict_right_rate,
+    advice_right_rate,
+    initial_right_rate,
+    team_gain,
+    discernment,
+    leaning,
+    rair,
+    rsr,
+    own_work_rate,
     sat_score_mean,
     sat_low_share,
     sat_response_rate,
@@ -40,6 +68,8 @@ DEFAULT: tuple[Metric, ...] = (
     score_mean_last10,
     overridden_rate,
     overridden_right_rate,
+    recommended_right_rate,
+    missed_wrong_rate,
     calibration_gap,
 )
 _PARTS = ("collect", "finish", "limits")  # what a kind must have
@@ -68,7 +98,7 @@ class Catalogue(Mapping[str, Metric]):
     >>> _ = mine.add(Rate("one_star_share", "Ratings of one star", "fraction", 0, 1, "lower", "ratings", ("value",),
     ...                   hit=pl.col("value") == 1))
     >>> len(mine), mine["one_star_share"].title
-    (21, 'Ratings of one star')
+    (35, 'Ratings of one star')
     """
 
     def __init__(self, metrics: Iterable[Metric] = (), *, installed: bool = False) -> None:

@@ -62,6 +62,7 @@ UNITS = {
         Unit("hours", 1.0, 1, 2),
         Unit("score", 1.0, 1, 2),
         Unit("cases", 1.0, 0, 2),
+        Unit("z", 0.1, 2, 2),
     )
 }
 

@@ -11,6 +11,7 @@ import polars as pl
 from typing_extensions import TypedDict
 
 from aura_analytics.cases.collecting import in_memory
+from aura_analytics.cases.truth import asks_for_words
 from aura_analytics.clock import times
 from aura_analytics.dossier.board import dossiers
 from aura_analytics.dossier.state import DossierState
@@ -260,7 +261,7 @@ class Board:
         if end is None:
             return None
         events = self._ledger.cases_of(actor)
-        if events is None or policy.spec.over_time or policy.compares_peers:
+        if events is None or policy.spec.over_time or policy.compares_peers or asks_for_words(events.lazy()):
             return sums.board(actor, as_of, window, policy)
         with in_memory():
             metrics = _MACHINE_METRICS if machine else METRICS

@@ -88,7 +88,9 @@ def played(tasks: list[Task], workers: int) -> Iterator[list[dict[str, Any]]]:
     with ExitStack() as stack:
         try:
             with _unseen_by_children():  # what came meanwhile is raised where this ends
-                pool = stack.enter_context(ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_interruptible))
+                pool = stack.enter_context(
+                    ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_interruptible)
+                )
                 futures = [pool.submit(_worlds, task) for task in tasks]
             for future in futures:
                 yield future.result()

@@ -333,11 +333,11 @@ def test_truth_is_the_last_adjudication_whatever_words_others_use(log: Any) -> N
     rows = [("OVERRIDE", 0, verdict), ("ADJUDICATION", 1, {"case_id": "C1", "outcome": "REJECT"})]
     assert aura.dossiers(log(*rows)).filter(actor="anne")["overrides_right_rate"].to_list() == [1.0]
     rows.append(("ADJUDICATION", 2, {"case_id": "C1", "outcome": "REMAND"}))
-    assert aura.dossiers(log(*rows)).filter(actor="anne")["overrides_right_rate"].to_list() == [None]
+    assert aura.dossiers(log(*rows)).filter(actor="anne")["overrides_right_rate"].to_list() == [0.0]
     wordless = log(
         ("OVERRIDE", 0, {**verdict, "human_verdict": None}), ("ADJUDICATION", 1, {"case_id": "C1", "outcome": "APPROVE"})
     )
-    assert aura.dossiers(wordless).filter(actor="anne")["overrides_right_rate_n"].to_list() == [0]
+    assert aura.dossiers(wordless).filter(actor="anne")["overrides_right_rate_n"].to_list() == [1]  # it is no verdict for what was right
 
 
 def test_verdicts_without_a_case_cannot_be_answered(log: Any) -> None:

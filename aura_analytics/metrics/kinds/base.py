@@ -56,14 +56,16 @@ __all__ = [
 ]
 
 Direction = Literal["lower", "higher", "neutral"]
-STATUSES = ("ok", "no_data", "not_for_kind", "no_target", "not_followed")
+STATUSES = ("ok", "no_data", "not_for_kind", "no_target", "not_followed", "selective_audits", "one_kind_of_advice")
 # a status column holds these numbers until the dossier is put together
-OK, NO_DATA, NOT_FOR_KIND, NO_TARGET, NOT_FOLLOWED = range(5)
+OK, NO_DATA, NOT_FOR_KIND, NO_TARGET, NOT_FOLLOWED, SELECTIVE, ONE_KIND = range(7)
 STATUS_WORDS = {
     "no_data": "no data",
     "not_for_kind": "does not apply",
     "no_target": "no limit given",
     "not_followed": "no case was followed up to its limit",
+    "selective_audits": "cases were picked for audit by their verdict, with unknown chances",
+    "one_kind_of_advice": "only right, or only wrong, recommendations were judged",
 }
 MICRO = 1_000_000
 OFFICERS, MACHINES = ("officer",), ("agent", "component", "system")
@@ -113,7 +115,7 @@ class Metric:
     title
         Short name for people.
     unit
-        Unit of the value: `fraction`, `stars`, `hours`, `cases`, `score`.
+        Unit of the value: `fraction`, `stars`, `hours`, `cases`, `score`, `z` (normal deviates).
     low, high
         Range of possible values; None is unbounded.
     direction
