@@ -50,6 +50,7 @@ _LAZY: dict[str, str | None] = {
     "decisions": None,
     "dossier": None,
     "dossiers": "aura_analytics.dossier.board",
+    "draw_audits": "aura_analytics.dossier.audits",
     "errors": None,
     "evaluate_routing": "aura_analytics.routing.evaluation",
     "events": None,
@@ -67,6 +68,7 @@ _LAZY: dict[str, str | None] = {
     "office": "aura_analytics.dossier.office",
     "observations": "aura_analytics.dossier.tracing",
     "operations": None,
+    "plan_audits": "aura_analytics.dossier.audits",
     "read_events": "aura_analytics.io.files",
     "record_event": "aura_analytics.operations.client",
     "report": None,
@@ -121,6 +123,7 @@ if TYPE_CHECKING:
     from aura_analytics.decisions.accountability import AccountabilityLogger
     from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
+    from aura_analytics.dossier.audits import draw_audits, plan_audits
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.correlations import correlations
     from aura_analytics.dossier.office import office
@@ -194,6 +197,7 @@ __all__ = [
     "decisions",
     "dossier",
     "dossiers",
+    "draw_audits",
     "errors",
     "evaluate_routing",
     "events",
@@ -211,6 +215,7 @@ __all__ = [
     "observations",
     "office",
     "operations",
+    "plan_audits",
     "read_events",
     "record_event",
     "report",

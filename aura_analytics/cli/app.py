@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from aura_analytics.cli.audits import audits_app
 from aura_analytics.cli.commands import Sections
 from aura_analytics.cli.decisions import explain, log_app, query, stats
 from aura_analytics.cli.demo import demo
@@ -48,6 +49,7 @@ for _name, _group in (
     ("learn", learn_app),
     ("hr", hr_app),
     ("route", route_app),
+    ("audits", audits_app),
 ):
     app.add_typer(_group, name=_name)
 _named: tuple[tuple[str, Callable[..., None]], ...] = (

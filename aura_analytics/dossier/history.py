@@ -128,6 +128,8 @@ def folded(
     who = at[cells.actor]
     present[cells.moment, who] = True
     for r, rule in enumerate(policy.spec.rules):
+        if rule.at_most == "watch":  # never flags, so nothing of it stays
+            continue
         held[r, cells.moment, who] = board.flags(rule.when)
         if rule.clear_when is not None:
             clears[r, cells.moment, who] = board.meets(rule.clear_when)
@@ -146,7 +148,7 @@ def _first_of(one: str | None, other: str | None) -> str | None:
 def _ever(policy: Policy, totals: Mapping[str, Mapping[str, Whole]], actors: Whole) -> Whole:
     """Those of some actors of whom a rule may ever have held, by the values alone: nobody else can be flagged."""
     likely = np.zeros(len(actors), dtype=bool)
-    for rule in policy.spec.rules:
+    for rule in (rule for rule in policy.spec.rules if rule.at_most == "flag"):
         likely |= _plausible(rule.when, totals).any(axis=1)
     return actors[likely]
 

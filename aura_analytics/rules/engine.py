@@ -93,9 +93,10 @@ def answer(condition: Condition, board: pl.DataFrame | Board) -> tuple[Codes, li
     return _WEAK[_WEAK[codes].min(axis=0)], leaves
 
 
-def verdict_codes(codes: Codes) -> Codes:
-    """Verdicts (positions in `VERDICTS`) of answers."""
-    return _VERDICT_OF[codes]
+def verdict_codes(codes: Codes, at_most: str = "flag") -> Codes:
+    """Verdicts (positions in `VERDICTS`) of answers, the gravest of which is a flag, or a reason to look."""
+    found = _VERDICT_OF[codes]
+    return np.minimum(found, WATCH).astype(np.int8) if at_most == "watch" else found
 
 
 def _compare(leaf: Leaf, rows: Board) -> Answer:

@@ -218,6 +218,13 @@ class RuleSpec(_Strict):
     title: str = ""
     when: Condition
     clear_when: Condition | None = Field(None, description="a flag once raised stays until this holds")
+    at_most: Literal["watch", "flag"] = Field("flag", description="watch: a reason to look, which never flags by itself")
+
+    @model_validator(mode="after")
+    def _flags(self) -> RuleSpec:
+        if self.at_most == "watch" and self.clear_when is not None:
+            raise ValueError("a rule that never flags has nothing to clear: leave out clear_when, or at_most")
+        return self
 
 
 class TestCase(_Strict):

@@ -24,6 +24,7 @@ from aura_analytics.rules.comparisons.peers import PeerRate
 from aura_analytics.rules.counted import board_problems
 from aura_analytics.rules.grammar import Leaf, PolicyFile, comparisons
 from aura_analytics.rules.grammar_parts import Way
+from aura_analytics.rules.looking import looked_into
 from aura_analytics.rules.numbers import Board
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.problems import problems_in_policy
@@ -35,7 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
 
-SHIPPED = ("evidence_gated", "tracker", "agents")
+DEFAULT = "reliance"
+SHIPPED = ("reliance", "evidence_gated", "tracker", "agents")
 
 
 class Judged(NamedTuple):
@@ -114,8 +116,18 @@ class Policy:
         return _shipped("tracker")
 
     @classmethod
+    def default(cls) -> Policy:
+        """What judges where nobody names a policy."""
+        return _shipped(DEFAULT)
+
+    @classmethod
+    def reliance(cls) -> Policy:
+        """Screen, audit, judge: flags rest on judged verdicts, often overriding and low ratings are a reason to look."""
+        return _shipped("reliance")
+
+    @classmethod
     def evidence_gated(cls) -> Policy:
-        """The default: the tracker's thresholds reached at confidence limits, with enough observations."""
+        """The tracker's thresholds reached at confidence limits, with enough observations."""
         return _shipped("evidence_gated")
 
     @classmethod
@@ -227,7 +239,7 @@ class Policy:
         if problems := board_problems(dossiers, self.spec, self.reads):
             raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=problems)
         judged = self.judged(dossiers)
-        codes, notes = judged.codes, [[""] * dossiers.height for _ in judged.codes]
+        codes, notes = judged.codes, looked_into(self.spec, judged.results, judged.codes)
         if self.spec.over_time:
             self._fold(judged, notes, deepcopy(past) if past is not None else Fold(self.spec))
         return worded(
@@ -251,7 +263,7 @@ class Policy:
         results, clears = [], []
         for rule in self.spec.rules:
             codes, leaves = engine.answer(rule.when, rows)
-            results.append((engine.verdict_codes(codes), leaves))
+            results.append((engine.verdict_codes(codes, rule.at_most), leaves))
             cleared = None if rule.clear_when is None else engine.answer(rule.clear_when, rows)[0] == engine.YES
             clears.append(np.ones(board.height, dtype=bool) if cleared is None else cleared)
         blocked = engine.one_sided(board, self.spec)
@@ -313,12 +325,12 @@ PolicyLike = Policy | str | Path | None
 
 
 def as_policy(policy: PolicyLike) -> Policy:
-    """A policy, from one, from the name of a shipped one, or from a file; the evidence-gated one for None.
+    """A policy, from one, from the name of a shipped one, or from a file; the default one for None.
 
     Parameters
     ----------
     policy
-        A `Policy`, `evidence_gated`, `tracker`, `agents`, or the path of a YAML file.
+        A `Policy`, `reliance`, `evidence_gated`, `tracker`, `agents`, or the path of a YAML file.
 
     Raises
     ------
@@ -332,10 +344,10 @@ def as_policy(policy: PolicyLike) -> Policy:
     Examples
     --------
     >>> as_policy("tracker").name, as_policy(None).name
-    ('tracker', 'evidence_gated')
+    ('tracker', 'reliance')
     """
     if policy is None:
-        return _shipped("evidence_gated")
+        return _shipped(DEFAULT)
     if isinstance(policy, Policy):
         return policy
     if isinstance(policy, str) and policy in SHIPPED:

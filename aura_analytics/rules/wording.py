@@ -80,8 +80,10 @@ def unsettled(one: Finding) -> dict[str, Any] | None:
         return None
     more: int | None = max(0, leaf.min_n - int(one.n)) or None
     fixed = leaf.limit is not None and not isinstance(leaf.threshold, PeerRate) and len(one.thresholds) == 1
-    if fixed and leaf.kind.counts_hits and not math.isnan(one.value):
+    if fixed and not math.isnan(one.value):
         needed = leaf.kind.observations_to_settle(one.value, one.n, one.thresholds[0], 2 * leaf.confidence - 1)
+        if needed is None and not leaf.kind.counts_hits:  # a mean may settle at any time
+            return {"metric": leaf.metric, "more": more}
         more = None if needed is None else max(more or 0, needed, 1)
     return {"metric": leaf.metric, "more": more}
 

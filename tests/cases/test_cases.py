@@ -337,7 +337,9 @@ def test_truth_is_the_last_adjudication_whatever_words_others_use(log: Any) -> N
     wordless = log(
         ("OVERRIDE", 0, {**verdict, "human_verdict": None}), ("ADJUDICATION", 1, {"case_id": "C1", "outcome": "APPROVE"})
     )
-    assert aura.dossiers(wordless).filter(actor="anne")["overrides_right_rate_n"].to_list() == [1]  # it is no verdict for what was right
+    assert aura.dossiers(wordless).filter(actor="anne")["overrides_right_rate_n"].to_list() == [
+        1
+    ]  # it is no verdict for what was right
 
 
 def test_verdicts_without_a_case_cannot_be_answered(log: Any) -> None:

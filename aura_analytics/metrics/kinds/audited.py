@@ -35,6 +35,7 @@ _SURE = 3.2905  # normal quantile of a two-sided test at 0.001: of a thousand fa
 OVERSIGHT: pl.Expr = ~pl.col("own_work").fill_null(value=False)
 
 
+_JUDGED = ("accepted", "overridden", "accepted_judged", "overridden_judged", "unknown")
 _SUMS = ("n", "w", "k", "ww", "kk")
 
 
@@ -99,9 +100,7 @@ def judged_counts(name: str) -> list[pl.Expr]:
 
 def selective(sums: pl.DataFrame, name: str) -> NDArray[np.bool_]:
     """Whether the share judged differs between accepted and overridden (two proportions, at 0.001), without known chances."""
-    a, o, ja, jo, unknown = (
-        array_of(sums, f"{name}{part}") for part in ("accepted", "overridden", "accepted_judged", "overridden_judged", "unknown")
-    )
+    a, o, ja, jo, unknown = (array_of(sums, f"{name}{part}") for part in _JUDGED)
     with np.errstate(invalid="ignore", divide="ignore"):
         pooled = (ja + jo) / (a + o)
         z = (ja / a - jo / o) / np.sqrt(pooled * (1 - pooled) * (1 / a + 1 / o))
@@ -158,8 +157,8 @@ class AuditedRate(Rate):
         if not 0 <= k <= n:
             raise ValueError("more hits than observations")
         sums: Mapping[str, int] = {"n": n, "w": n * PARTS, "k": k * PARTS, "ww": n * PARTS**2, "kk": k * PARTS**2}
-        none = dict.fromkeys(("accepted", "overridden", "accepted_judged", "overridden_judged", "unknown"), 0)
-        parts = {self.part(name): pl.Series([value], dtype=pl.Int128) for name, value in {**sums, **none}.items()}
+        parts = {self.part(name): pl.Series([value], dtype=pl.Int128) for name, value in sums.items()}
+        parts |= {self.part(name): pl.Series([0]) for name in _JUDGED}
         return self.finish(pl.DataFrame(parts), Context(datetime.min))
 
 

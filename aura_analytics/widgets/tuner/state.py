@@ -272,7 +272,8 @@ class TunerState:
 
     def shape(self) -> list[Any]:
         """How the comparisons make rules: per rule nested lists that begin with `all` or `any`, or the key of a comparison."""
-        return [shaped(condition, rule) for rule, condition in self._rules.items()]
+        forms = [shaped(condition, rule) for rule, condition in self._rules.items()]
+        return [["watch", form] if self._at_most[rule] == "watch" else form for rule, form in zip(self._rules, forms, strict=True)]
 
     @property
     def silent(self) -> NDArray[np.bool_]:
@@ -336,16 +337,18 @@ class TunerState:
     def _verdicts(self, rules: Mapping[str, Condition], k: int, m: int) -> NDArray[np.int8]:
         """Positions in `engine.VERDICTS`, one for each row of the board."""
         board = self._board(0)
-        now = [self._codes(condition, board) for condition in rules.values()]
+        now = [self._codes(rule, condition, board) for rule, condition in rules.items()]
         if m > 1:
             mine = board.frame["actor"]
-            for r, condition in enumerate(rules.values()):
+            for r, (rule, condition) in enumerate(rules.items()):
                 raised = (now[r] == engine.FLAG).astype(np.int64)
                 seen = raised.copy()
                 for back in range(1, m):
                     past = self._board(back)
                     flags = dict(
-                        zip(past.frame["actor"].to_list(), (self._codes(condition, past) == engine.FLAG).tolist(), strict=True)
+                        zip(
+                            past.frame["actor"].to_list(), (self._codes(rule, condition, past) == engine.FLAG).tolist(), strict=True
+                        )
                     )
                     seen += np.array([flags.get(actor, False) for actor in mine.to_list()], dtype=np.int64)
                 now[r] = np.where(
@@ -353,9 +356,14 @@ class TunerState:
                 ).astype(np.int8)
         return engine.gravest(np.stack(now))
 
-    def _codes(self, condition: Condition, board: Board) -> NDArray[np.int8]:
+    @property
+    def _at_most(self) -> dict[str, str]:
+        """The gravest verdict of each rule."""
+        return {rule.id: rule.at_most for rule in self.saved.spec.rules}
+
+    def _codes(self, rule: str, condition: Condition, board: Board) -> NDArray[np.int8]:
         """Verdicts of one rule at one reading."""
-        codes = engine.verdict_codes(engine.answer(condition, board)[0])
+        codes = engine.verdict_codes(engine.answer(condition, board)[0], self._at_most[rule])
         silent = self._silent(board)
         return np.where(silent, engine.INSUFFICIENT, codes).astype(np.int8)
 
@@ -435,7 +443,7 @@ class TunerState:
         if key not in self._bank:
             self._bank[key] = ErrorBank(self._scenario, self.saved, *key, self._worlds, self._seed)
         bank = self._bank[key]
-        return bank.rates([self._codes(condition, bank.board) == engine.FLAG for condition in rules.values()], k, m)
+        return bank.rates([self._codes(rule, condition, bank.board) == engine.FLAG for rule, condition in rules.items()], k, m)
 
     @property
     def confusion(self) -> dict[str, int] | None:

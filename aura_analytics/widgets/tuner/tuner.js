@@ -90,7 +90,11 @@ function verdictsOf(data, leaves, held) {
   const code = Object.fromEntries(data.rules.answers.map((name, i) => [name, i]));
   const verdict = Object.fromEntries(data.rules.verdicts.map((name, i) => [name, i]));
   const of = Object.fromEntries(Object.entries(leaves).map(([key, leaf]) => [key, compared(leaf, code, held)]));
-  const found = data.shape.map((rule) => answers(rule, of, data.rules.weak));
+  const found = data.shape.map((rule) =>
+    rule[0] === "watch" // a reason to look, which never flags
+      ? answers(rule[1], of, data.rules.weak).map((one) => Math.min(one, code.leans_yes))
+      : answers(rule, of, data.rules.weak),
+  );
   const out = new Uint8Array(data.actors.length);
   for (let i = 0; i < out.length; i++) {
     let grave = 0,

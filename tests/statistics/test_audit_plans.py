@@ -1,0 +1,76 @@
+"""Plans of audits: against sums written out, against chance, and what must hold of any."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from aura_analytics.errors import ParameterError
+from aura_analytics.statistics.audit_plans import audits_to_decide, chance_of_decision, sequential_audits
+
+
+def wilson_low(k: int, n: int, z: float = 1.6448536269514722) -> float:
+    p = k / n
+    return 0.0 if k == 0 else (p + z * z / (2 * n) - z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+
+
+def test_the_fewest_audits_by_hand() -> None:
+    plan = audits_to_decide(0.10, 0.36, 0.05)
+
+    def rates(n: int) -> tuple[float, float]:
+        at = min(k for k in range(n + 2) if k == n + 1 or wilson_low(k, n) > 0.10)
+        chance = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for p in (0.36, 0.05) for k in range(at, n + 1)]
+        half = len(chance) // 2
+        return sum(chance[:half]), sum(chance[half:])
+
+    assert rates(plan.n) == pytest.approx((plan.found, plan.false))
+    assert plan.found >= 0.95 and plan.false <= 0.01
+    for n in range(20, plan.n):
+        found, false = rates(n)
+        assert found < 0.95 or false > 0.01
+
+
+def test_thirty_audits_suffice() -> None:
+    at = min(k for k in range(31) if wilson_low(k, 30) > 0.10)
+    assert binom.sf(at - 1, 30, 0.36) == pytest.approx(0.982, abs=0.001)
+    assert binom.sf(at - 1, 30, 0.05) == pytest.approx(0.003, abs=0.001)
+
+
+def test_shares_that_do_not_fit_are_refused() -> None:
+    with pytest.raises(ParameterError, match="do not fit"):
+        audits_to_decide(0.10, 0.08, 0.05)
+    with pytest.raises(ParameterError, match="missed is out of range"):
+        audits_to_decide(missed=0)
+    with pytest.raises(ParameterError, match="no number of audits"):
+        audits_to_decide(0.10, 0.101, 0.099, most=50)
+
+
+@pytest.mark.parametrize("share", [0.05, 0.36])
+def test_a_sequential_plan_does_what_it_says(share: float) -> None:
+    plan = sequential_audits(most=120)
+    flag, clear = (plan.table[name].fill_null(-1 if name == "clear_to" else 999).to_numpy() for name in ("flag_from", "clear_to"))
+    draw, worlds = np.random.Generator(np.random.Philox(3)), 20_000
+    hits = (draw.random((worlds, 120)) < share).cumsum(axis=1)
+    flagged, cleared = hits >= flag, hits <= clear
+    over = flagged | cleared
+    first = np.where(over.any(axis=1), over.argmax(axis=1), 119)
+    rows = np.arange(worlds)
+    told = (plan.false, plan.expected_good) if share == 0.05 else (plan.found, plan.expected_bad)
+    found = flagged[rows, first]
+    assert found.mean() == pytest.approx(told[0], abs=4 * math.sqrt(max(told[0] * (1 - told[0]), 1e-4) / worlds))
+    assert (first + 1).mean() == pytest.approx(told[1], abs=4 * (first + 1).std() / math.sqrt(worlds))
+    assert plan.false <= 0.01 and plan.found >= 0.95 - 0.02
+
+
+def test_chances_of_a_decision_by_drawing() -> None:
+    told = chance_of_decision(3, 12, 20, 0.10)
+    assert told[:8].tolist() == [0.0] * 8  # fewer than 20 decide nothing
+    draw, worlds = np.random.Generator(np.random.Philox(5)), 40_000
+    hits = 3 + draw.binomial(20, draw.beta(3.5, 9.5, worlds))
+    high = [1 - wilson_low(32 - k, 32) for k in range(33)]
+    decided = np.array([wilson_low(k, 32) > 0.10 or high[k] < 0.10 for k in range(33)])
+    assert decided[hits].mean() == pytest.approx(told[20], abs=4 * math.sqrt(0.25 / worlds))
+    assert chance_of_decision(18, 30, 5, 0.10)[0] == 1.0
