@@ -112,8 +112,8 @@ def test_readme_lists_every_metric() -> None:
 
     text = (ROOT / "README.md").read_text()
     for one in METRICS.values():
-        high = "" if one.high is None else f"{one.high:g}"
-        assert f"| `{one.name}` | {one.title} | {one.unit} | {one.low:g}–{high} | {one.direction} |" in text
+        low, high = ("" if end is None else f"{end:g}" for end in (one.low, one.high))
+        assert f"| `{one.name}` | {one.title} | {one.unit} | {low}–{high} | {one.direction} |" in text
 
 
 @pytest.mark.parametrize("name", ["explorer", "runner", "tuner"])

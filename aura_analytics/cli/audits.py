@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from aura_analytics.cli.inputs import Actor, AsOf, Events, Force, Window, load_events
+from aura_analytics.cli.inputs import Actor, AsOf, Events, Force, PolicyName, Window, load_events
 from aura_analytics.cli.output import Json, print_json, print_json_rows, write_table
 
 __all__ = ["audits_app"]
@@ -23,6 +23,7 @@ def draw(
     as_of: AsOf = None,
     window: Window = None,
     actor: Actor = None,
+    policy: PolicyName = None,
     out: Annotated[Path | None, typer.Option(help="Write them as .parquet, .csv or .jsonl too.")] = None,
     force: Force = False,
     as_json: Json = False,
@@ -30,7 +31,7 @@ def draw(
     """Draw cases for audits, each with the chance with which it was drawn; its ADJUDICATION takes that as audit_chance."""
     from aura_analytics.dossier.audits import draw_audits
 
-    drawn = draw_audits(load_events(events), n, seed=seed, as_of=as_of, window=window, actors=actor or None)
+    drawn = draw_audits(load_events(events), n, seed=seed, as_of=as_of, window=window, actors=actor or None, policy=policy)
     if out is not None:
         write_table(drawn, out, overwrite=force)
     if as_json:
@@ -48,12 +49,13 @@ def plan(
     as_of: AsOf = None,
     window: Window = None,
     actor: Actor = None,
+    policy: PolicyName = None,
     as_json: Json = False,
 ) -> None:
     """Show how a number of audits is best spread over officers: to where they decide soonest."""
     from aura_analytics.dossier.audits import plan_audits
 
-    found = plan_audits(load_events(events), budget, as_of=as_of, window=window, actors=actor or None)
+    found = plan_audits(load_events(events), budget, as_of=as_of, window=window, actors=actor or None, policy=policy)
     if as_json:
         print_json_rows(found)
         return
@@ -71,6 +73,7 @@ def needed(
     good: Annotated[float, typer.Option(help="Share that must not be flagged.")] = 0.05,
     missed: Annotated[float, typer.Option(help="How often the one may be missed.")] = 0.05,
     false: Annotated[float, typer.Option(help="How often the other may be flagged.")] = 0.01,
+    confidence: Annotated[float, typer.Option(help="One-sided level of the rule that reads them at once.")] = 0.95,
     as_json: Json = False,
 ) -> None:
     """Say how many audits of one officer decide at given error rates, read at once or one by one."""
@@ -78,7 +81,7 @@ def needed(
 
     from aura_analytics.statistics.audit_plans import audits_to_decide, sequential_audits
 
-    at_once = audits_to_decide(limit, bad, good, missed=missed, false=false)
+    at_once = audits_to_decide(limit, bad, good, missed=missed, false=false, confidence=confidence)
     one_by_one = sequential_audits(limit, bad, good, missed=missed, false=false)
     if as_json:
         print_json({"at_once": asdict(at_once), "one_by_one": {**vars(one_by_one), "table": one_by_one.table.to_dicts()}})

@@ -16,13 +16,13 @@ from aura_analytics.cases.extent import last_work
 from aura_analytics.clock import times
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.rules.policy import as_policy
+from aura_analytics.rules.grammar import comparisons
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.statistics.audit_plans import chance_of_decision
 
 __all__ = ["draw_audits", "plan_audits"]
 
-# the question that audits of a cell answer, and its limit: how many accepted recommendations were wrong, how many overrides were
-_LIMITS = {"accepted": 0.10, "overridden": 0.50}
+_WRONG_OVERRIDES = 0.5  # of all: ordinary officers' are wrong in a third, where recommendations are mostly right
 _AHEAD = 120  # audits of one cell that a plan looks ahead
 _DRAWN = ("case_id", "actor", "queue", "verdict", "audit_chance")
 
@@ -34,8 +34,7 @@ def plan_audits(
     as_of: datetime | date | str | None = None,
     window: str | timedelta | None = None,
     actors: Iterable[str] | None = None,
-    confidence: float = 0.95,
-    min_n: int = 20,
+    policy: PolicyLike = None,
 ) -> pl.DataFrame:
     """How a number of audits is best spread over officers: to where they decide soonest.
 
@@ -53,8 +52,9 @@ def plan_audits(
         End and length of the window, as in `aura.dossiers`.
     actors
         Only these; default every officer with verdicts in the window.
-    confidence, min_n
-        Of the rule: one-sided level, and the fewest audits that decide anything.
+    policy
+        Whose limits are asked about: of its comparisons of `accepted_wrong_rate` the threshold, the level and the fewest
+        observations; default `Policy.default()`.
 
     Returns
     -------
@@ -72,9 +72,9 @@ def plan_audits(
     >>> import aura_analytics as aura
     >>> plan = aura.plan_audits(aura.simulate("fraud_unit", seed=1, days=60), 60)
     >>> plan.select("actor", "verdict", "planned").rows()[0]
-    ('careful', 'accepted', 19)
+    ('careful', 'accepted', 59)
     """
-    return _planned(_cells(events, as_of, window, actors), budget, confidence, min_n)
+    return _planned(_cells(events, as_of, window, actors), budget, as_policy(policy))
 
 
 def draw_audits(
@@ -85,8 +85,7 @@ def draw_audits(
     as_of: datetime | date | str | None = None,
     window: str | timedelta | None = None,
     actors: Iterable[str] | None = None,
-    confidence: float = 0.95,
-    min_n: int = 20,
+    policy: PolicyLike = None,
 ) -> pl.DataFrame:
     """Draw cases for audits, each with a known chance.
 
@@ -102,7 +101,7 @@ def draw_audits(
         Audits, at least 1. Fewer are drawn where there are not that many cases.
     seed
         The same seed draws the same cases from the same events.
-    as_of, window, actors, confidence, min_n
+    as_of, window, actors, policy
         As in `plan_audits`.
 
     Returns
@@ -124,7 +123,7 @@ def draw_audits(
     (40, ['case_id', 'actor', 'queue', 'verdict', 'audit_chance'])
     """
     verdicts = _cells(events, as_of, window, actors)
-    plan = _planned(verdicts, n, confidence, min_n)
+    plan = _planned(verdicts, n, as_policy(policy))
     wanted = {(actor, verdict): planned for actor, verdict, planned in plan.select("actor", "verdict", "planned").iter_rows()}
     free = verdicts.filter(~pl.col("judged")).sort("actor", "verdict", "queue", "case_id")
     draw = np.random.Generator(np.random.Philox(seed))
@@ -193,7 +192,7 @@ def _cells(
     )
 
 
-def _planned(verdicts: pl.DataFrame, budget: int, confidence: float, min_n: int) -> pl.DataFrame:
+def _planned(verdicts: pl.DataFrame, budget: int, policy: Policy) -> pl.DataFrame:
     if isinstance(budget, bool) or not isinstance(budget, int) or budget < 1:
         raise ParameterError(Problem("a number of audits is out of range", got=budget, expected="a whole number of at least 1"))
     cells = verdicts.group_by("actor", "verdict").agg(verdicts=pl.len(), judged=pl.col("judged").sum(), wrong=pl.col("wrong").sum())
@@ -201,8 +200,10 @@ def _planned(verdicts: pl.DataFrame, budget: int, confidence: float, min_n: int)
     names = cells.select("actor", "verdict").rows()
     size, judged, wrong = (cells[name].to_numpy() for name in ("verdicts", "judged", "wrong"))
     free = size - judged
+    accepted, confidence, min_n = _question(policy)
+    limits = {"accepted": accepted, "overridden": _WRONG_OVERRIDES}
     chances = [
-        chance_of_decision(int(k), int(n), int(min(_AHEAD, more)), _LIMITS[verdict], confidence=confidence, min_n=min_n)
+        chance_of_decision(int(k), int(n), int(min(_AHEAD, more)), limits[verdict], confidence=confidence, min_n=min_n)
         for (_, verdict), k, n, more in zip(names, wrong, judged, free, strict=True)
     ]
     planned = np.zeros(len(names), dtype=np.int64)
@@ -226,6 +227,16 @@ def _planned(verdicts: pl.DataFrame, budget: int, confidence: float, min_n: int)
     decided = [bool(one[0] >= 1) for one in chances]
     added = {"decided": decided, "planned": planned, "chance": final}
     return cells.with_columns(**{name: pl.Series(values) for name, values in added.items()})
+
+
+def _question(policy: Policy) -> tuple[float, float, int]:
+    """Limit, level and fewest observations of a policy's `accepted_wrong_rate`; the default policy's where it has none."""
+    for chosen in (policy, Policy.default()):
+        for rule in chosen.spec.rules:
+            for leaf in comparisons(rule.when):
+                if leaf.metric == "accepted_wrong_rate" and leaf.numbers:
+                    return leaf.numbers[0], leaf.confidence, leaf.min_n
+    raise AssertionError("the default policy asks for it")
 
 
 def _next(chances: np.ndarray, planned: int) -> tuple[float, int]:
