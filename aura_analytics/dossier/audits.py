@@ -153,7 +153,7 @@ def _spread(sizes: np.ndarray, n: int) -> np.ndarray:
                 taken[at] += 1
     while taken.sum() > n:
         taken[np.argmax(taken)] -= 1
-    return taken
+    return np.asarray(taken)
 
 
 def _cells(
@@ -225,8 +225,7 @@ def _planned(verdicts: pl.DataFrame, budget: int, policy: Policy) -> pl.DataFram
         planned += _spread(free - planned, left)
     final = [float(one[min(int(p), len(one) - 1)]) for one, p in zip(chances, planned, strict=True)]
     decided = [bool(one[0] >= 1) for one in chances]
-    added = {"decided": decided, "planned": planned, "chance": final}
-    return cells.with_columns(**{name: pl.Series(values) for name, values in added.items()})
+    return cells.with_columns(decided=pl.Series(decided, dtype=pl.Boolean), planned=pl.Series(planned), chance=pl.Series(final))
 
 
 def _question(policy: Policy) -> tuple[float, float, int]:

@@ -6,6 +6,7 @@ import json
 import math
 import random
 from collections import defaultdict
+from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -206,12 +207,14 @@ def slow(records: list[dict[str, Any]], actor: str) -> dict[str, tuple[float, fl
         weight = 1 / chance if chances and chance is not None else a / b
         rows.append((r["type"] == "OVERRIDE", r["human_verdict"] == right, r["ai_recommendation"] == right, round(weight * 1e6)))
     found = {}
-    for name, hit, among in [
-        ("accepted_wrong_rate", lambda o, r, a: not r, lambda o, r, a: not o),
-        ("over_reliance_rate", lambda o, r, a: not o, lambda o, r, a: not a),
-        ("under_reliance_rate", lambda o, r, a: o, lambda o, r, a: a),
-        ("verdict_right_rate", lambda o, r, a: r, lambda o, r, a: True),
-    ]:
+    Says = Callable[[bool, bool, bool], bool]
+    shares: dict[str, tuple[Says, Says]] = {
+        "accepted_wrong_rate": (lambda o, r, a: not r, lambda o, r, a: not o),
+        "over_reliance_rate": (lambda o, r, a: not o, lambda o, r, a: not a),
+        "under_reliance_rate": (lambda o, r, a: o, lambda o, r, a: a),
+        "verdict_right_rate": (lambda o, r, a: r, lambda o, r, a: True),
+    }
+    for name, (hit, among) in shares.items():
         of = [(hit(*row[:3]), row[3]) for row in rows if among(*row[:3])]
         w = sum(weight for _, weight in of)
         if not of:

@@ -58,8 +58,10 @@ class AuditedDifference(Metric):
         return columns
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
-        sides = [dossiers[f"{self.name}_{side}"].cast(pl.Float64).fill_null(float("nan")).to_numpy() for side in self._sides()]
-        return _paired(*sides, array_of(dossiers, f"{self.name}_n_eff"), confidence)
+        better, worse = (
+            dossiers[f"{self.name}_{side}"].cast(pl.Float64).fill_null(float("nan")).to_numpy() for side in self._sides()
+        )
+        return _paired(better, worse, array_of(dossiers, f"{self.name}_n_eff"), confidence)
 
     def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:
         value = self.first.cast(pl.Float64) - self.second.cast(pl.Float64)
