@@ -54,7 +54,7 @@ def plan_audits(
         Only these; default every officer with verdicts in the window.
     policy
         Whose limits are asked about: of its comparisons of `accepted_wrong_rate` the threshold, the level and the fewest
-        observations; default `Policy.default()`.
+        observations; default `Policy.reliance()`.
 
     Returns
     -------
@@ -229,13 +229,13 @@ def _planned(verdicts: pl.DataFrame, budget: int, policy: Policy) -> pl.DataFram
 
 
 def _question(policy: Policy) -> tuple[float, float, int]:
-    """Limit, level and fewest observations of a policy's `accepted_wrong_rate`; the default policy's where it has none."""
-    for chosen in (policy, Policy.default()):
+    """Limit, level and fewest observations of a policy's `accepted_wrong_rate`; the shipped policy's where it has none."""
+    for chosen in (policy, Policy.reliance()):
         for rule in chosen.spec.rules:
             for leaf in comparisons(rule.when):
                 if leaf.metric == "accepted_wrong_rate" and leaf.numbers:
                     return leaf.numbers[0], leaf.confidence, leaf.min_n
-    raise AssertionError("the default policy asks for it")
+    raise AssertionError("the shipped policy asks for it")
 
 
 def _next(chances: np.ndarray, planned: int) -> tuple[float, int]:

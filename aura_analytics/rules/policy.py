@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
 
-DEFAULT = "reliance"
+DEFAULT = "evidence_gated"
 SHIPPED = ("reliance", "evidence_gated", "tracker", "agents")
 
 
@@ -344,7 +344,7 @@ def as_policy(policy: PolicyLike) -> Policy:
     Examples
     --------
     >>> as_policy("tracker").name, as_policy(None).name
-    ('tracker', 'reliance')
+    ('tracker', 'evidence_gated')
     """
     if policy is None:
         return _shipped(DEFAULT)

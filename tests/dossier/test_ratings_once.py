@@ -69,14 +69,14 @@ def test_a_burst_is_said_of_who_has_no_page_too(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ATTACKS)
 def test_a_hundred_ratings_of_one_case_flag_nobody(name: str) -> None:
     clean, attacked = events.from_records(honest()), events.from_records(honest() + ATTACKS[name])
-    before, after = aura.dossiers(clean), aura.dossiers(attacked)
+    before, after = aura.dossiers(clean, policy="evidence_gated"), aura.dossiers(attacked, policy="evidence_gated")
     assert before["pip_status"].to_list() == after["pip_status"].to_list() == ["clear"]
     # at most one more than before
     assert before["sat_score_mean_n"][0] == 20 and after["sat_score_mean_n"][0] in (20, 21)
     assert after["sat_score_mean"][0] > 3.8
     (said,) = after["warnings"][0]
     assert said.startswith(("99 ratings repeat one of the same case", "100 ratings repeat one of the same case"))
-    every = aura.dossiers(attacked, ratings="every")
+    every = aura.dossiers(attacked, ratings="every", policy="evidence_gated")
     assert every["sat_score_mean_n"][0] == 120 and every["pip_status"].to_list() == ["flag"]
     assert every["counted"][0]["ratings"] == "every" and after["counted"][0]["ratings"] == "once"
 

@@ -306,7 +306,7 @@ def _bad(body: dict[str, Any]) -> None:
 
 def test_plans(tmp_path: Path) -> None:
     log = aura.sample_log()
-    plan = draft_plan(log, "officer_anne@sba.gov")
+    plan = draft_plan(log, "officer_anne@sba.gov", "evidence_gated")
     assert [goal.metric for goal in plan.goals] == ["override_rate", "sat_score_mean"]
     assert plan.goals[0].aim == "at most 30.0%" and plan.goals[0].n == 191 and plan.exit_criterion
     assert ImprovementPlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
@@ -342,7 +342,7 @@ def test_plans(tmp_path: Path) -> None:
 def test_a_plan_is_measured_by_the_same_metrics() -> None:
     log = aura.sample_log()
     policy = Policy.evidence_gated()
-    first = draft_plan(log, "officer_anne@sba.gov")
+    first = draft_plan(log, "officer_anne@sba.gov", policy)
     with pytest.raises(ParameterError, match="has not begun"):
         plan_progress(log, first, policy, as_of="2026-06-01")
     earlier = ImprovementPlan.from_dict({**first.to_dict(), "starts": "2026-05-30"})
