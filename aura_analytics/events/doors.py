@@ -162,7 +162,7 @@ def filter(  # noqa: A001  (the name users know from dataframely; the module is 
     (1, 2)
     >>> print(report.bad["reasons"][0][0])
     type_unreadable: got OVERIDE, expected one of OPENED, ASSIGNED, PAUSED, RESUMED, RESOLVED, DECISION, OVERRIDE, SAT_SCORE, \
-EVALUATION, OUTCOME, ADJUDICATION, HR_ACTION, ROUTED; did you mean 'OVERRIDE'?
+EVALUATION, OUTCOME, ADJUDICATION, HR_ACTION, ROUTED, DRILL; did you mean 'OVERRIDE'?
     """
     times.check_zone(zone)
     times.check_ambiguous(ambiguous)

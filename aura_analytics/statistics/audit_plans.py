@@ -163,7 +163,8 @@ def chance_of_decision(hits: int, n: int, more: int, limit: float, *, confidence
         x = np.arange(extra + 1)
         low, high = intervals.wilson(hits + x, np.full(extra + 1, total), 2 * confidence - 1)
         decided = (low > limit) | (high < limit)
-        chances[extra] = betabinom.pmf(x, extra, hits + 0.5, n - hits + 0.5)[decided].sum() if extra else float(decided[0])
+        drawn = betabinom.pmf(x, extra, hits + 0.5, n - hits + 0.5) if extra else np.ones(1)
+        chances[extra] = 1.0 if decided.all() else drawn[decided].sum()
     return chances
 
 
