@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
@@ -28,27 +28,16 @@ from aura_analytics.rules.looking import looked_into
 from aura_analytics.rules.numbers import Board
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.problems import problems_in_policy
-from aura_analytics.rules.reasons import Result, worded
+from aura_analytics.rules.reasons import Judged, worded
 from aura_analytics.yaml_models import load_yaml
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 __all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
 
 DEFAULT = "evidence_gated"
 SHIPPED = ("reliance", "evidence_gated", "tracker", "agents")
-
-
-class Judged(NamedTuple):
-    """What the rules of a policy say of the rows of a board, each row by itself."""
-
-    board: pl.DataFrame
-    results: list[Result]
-    codes: NDArray[np.int8]
-    clears: list[NDArray[np.bool_]]
-    blocked: NDArray[np.bool_]
-    foreign: NDArray[np.bool_]
 
 
 class Policy:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -14,7 +14,7 @@ from aura_analytics.rules.wording import evidence, sentences, unsettled, would_c
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["VERDICT_SCHEMA", "Result", "worded"]
+__all__ = ["VERDICT_SCHEMA", "Judged", "Result", "worded"]
 
 Result = tuple["NDArray[np.int8]", list[engine.Answer]]
 _EVIDENCE = pl.Struct(
@@ -44,6 +44,17 @@ VERDICT_SCHEMA = pl.Schema(
         "more_needed": pl.List(_LACK),
     }
 )
+
+
+class Judged(NamedTuple):
+    """What the rules of a policy say of the rows of a board, each row by itself."""
+
+    board: pl.DataFrame
+    results: list[Result]
+    codes: NDArray[np.int8]
+    clears: list[NDArray[np.bool_]]
+    blocked: NDArray[np.bool_]
+    foreign: NDArray[np.bool_]
 
 
 def worded(

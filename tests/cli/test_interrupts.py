@@ -120,8 +120,20 @@ def started(words: str, folder: Path) -> subprocess.Popen[str]:
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "AURA_MIRROR": "off"}
     command = [sys.executable, "-m", "aura_analytics", *words.split()]
     return subprocess.Popen(
-        command, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+        command,
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=_hears if hasattr(signal, "SIGHUP") else None,  # noqa: PLW1509  (nothing but a signal's handler)
     )
+
+
+def _hears() -> None:
+    """Who runs the tests may ignore a hang-up, as under nohup, and `aura` with them: then it goes on, as it should."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 
 def taken(words: str, folder: Path) -> float:

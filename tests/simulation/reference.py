@@ -16,7 +16,7 @@ import numpy as np
 import polars as pl
 import simpy
 
-from aura_analytics.events import SCHEMA
+from aura_analytics.events import ADDED, SCHEMA
 from aura_analytics.scoring import ErrorClassifier, PenaltyPolicy, Scorer
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.scenario_parts import Agents, Officers, Queue
@@ -59,7 +59,9 @@ class Model:
             self.env.process(self.officer(place, name, group))
         self.env.run(until=self.end + 1)
         rows = sorted((row for row in self.log if row[1] <= self.end), key=lambda row: row[1])
-        frame = pl.DataFrame(rows, schema={**SCHEMA, "ts": pl.Int64()}, orient="row")
+        schema = {name: pl.Int64() if name == "ts" else dtype for name, dtype in SCHEMA.items() if name not in ADDED}
+        frame = pl.DataFrame(rows, schema=schema, orient="row")
+        frame = frame.with_columns(pl.lit(None, dtype=SCHEMA[name]).alias(name) for name in ADDED)
         zero = int((self.monday - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(microseconds=1))
         return frame.with_columns((pl.col("ts") + zero).cast(SCHEMA["ts"]))
 

@@ -96,6 +96,7 @@ class TunerState:
         roles: RolesLike = None,
     ) -> None:
         self.saved: Policy = as_policy(policy)
+        self._at_most = {rule.id: rule.at_most for rule in self.saved.spec.rules}
         if any(rule.clear_when is not None for rule in self.saved.spec.rules):
             raise ParameterError(
                 Problem("a policy with clear_when depends on its own past flags, and cannot be tuned", got=self.saved.name)
@@ -355,11 +356,6 @@ class TunerState:
                     (raised == 1) & (seen < k), engine.WATCH, np.where((raised == 0) & (seen >= k), engine.FLAG, now[r])
                 ).astype(np.int8)
         return engine.gravest(np.stack(now))
-
-    @property
-    def _at_most(self) -> dict[str, str]:
-        """The gravest verdict of each rule."""
-        return {rule.id: rule.at_most for rule in self.saved.spec.rules}
 
     def _codes(self, rule: str, condition: Condition, board: Board) -> NDArray[np.int8]:
         """Verdicts of one rule at one reading."""
