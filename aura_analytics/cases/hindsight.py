@@ -64,10 +64,8 @@ def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame, words: Callable[[],
     truths = last_truth(past, words)
     if truths.is_empty():
         nothing = pl.lit(None, dtype=pl.Boolean)
-        weight = pl.lit(None, dtype=pl.Int64).alias("weight")
-        return decisions.with_columns(right=nothing, advice_right=nothing, initial_right=nothing, by_chance=nothing).with_columns(
-            weight
-        )
+        unsaid = dict.fromkeys(("right", "advice_right", "initial_right", "by_chance"), nothing)
+        return decisions.with_columns(**unsaid, weight=pl.lit(None, dtype=pl.Int64))
     judged = decisions.join(truths, on="case_id", how="left", maintain_order="left")
     truth, overridden = pl.col("truth"), pl.col("override")
     # who accepts says what was recommended, in words or without

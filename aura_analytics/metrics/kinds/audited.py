@@ -115,12 +115,7 @@ class AuditedRate(Rate):
     ----------
     hit, among
         As of `Rate`, over the facts `DECISIONS`; of own work nothing counts.
-    by_verdict
-        Whether a difference between the shares judged of accepted and overridden recommendations makes it undefined; False for a
-        share that looks at one of the two alone, and is asked for as it is.
     """
-
-    by_verdict: bool = True
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_n_eff", "_lo", "_hi", "_status")
     series_suffixes: ClassVar[tuple[str, ...]] = ()
@@ -136,7 +131,7 @@ class AuditedRate(Rate):
 
     def finish(self, sums: pl.DataFrame, context: Context) -> dict[str, pl.Series]:
         found = Weighted.of(sums, self.part(""))
-        unsaid = selective(sums, self.part("")) if self.by_verdict else np.zeros(len(found.n), dtype=bool)
+        unsaid = selective(sums, self.part(""))
         value = np.where(unsaid, np.nan, found.value)
         low, high = intervals.wilson(value * found.n_eff, found.n_eff, context.confidence)
         columns = self._columns(value, found.n, low, high, _n_eff=np.where(unsaid, 0.0, found.n_eff))
