@@ -50,20 +50,76 @@ def rules_check(
 
 @rules_app.command("test")
 def rules_test(
-    file: Annotated[Path, typer.Argument(help="Policy file (YAML).", show_default=False)], as_json: Json = False
+    file: Annotated[Path, typer.Argument(help="Policy file (YAML).", show_default=False)],
+    budget: Annotated[
+        list[str] | None, typer.Option(help="What its card must keep, such as false_flags<=0.02; repeatable.", show_default=False)
+    ] = None,
+    as_json: Json = False,
 ) -> None:
-    """Run the cases written beside the rules; exit code 1 when one fails."""
+    """Run the cases written beside the rules, and hold the card beside the file against a budget; exit code 1 when one fails."""
     from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.error_cards import Budget, read_card
 
     policy = Policy.from_yaml(file)
-    if not policy.spec.tests:
+    if not policy.spec.tests and not budget:
         raise ParameterError(Problem("the policy has no tests", got=str(file), next="write cases under 'tests:' beside the rules"))
+    limits = [Budget.of(one) for one in budget or ()]
     result = policy.test()
+    card = read_card(file, policy) if limits else None
+    over = [] if card is None else [said for one in limits for said in one.over(card)]
     if as_json:
-        print_json({"passed": result.passed, "failed": len(result.failures), "failures": list(result.failures)})
+        print_json(
+            {"passed": result.passed, "failed": len(result.failures), "failures": list(result.failures), "over_budget": over}
+        )
     else:
-        for failure in result.failures:
+        for failure in (*result.failures, *over):
             typer.echo(f"FAILED {failure}")
         typer.echo(f"{result.passed} passed, {len(result.failures)} failed")
-    if result.failures:
+        if card is not None and not over:
+            typer.echo(f"within budget, as measured on {card.date} in {', '.join(one.scenario for one in card.measured)}")
+    if result.failures or over:
         raise typer.Exit(1)
+
+
+@rules_app.command("measure")
+def rules_measure(
+    file: Annotated[Path, typer.Argument(help="Policy file (YAML).", show_default=False)],
+    scenario: Annotated[list[str], typer.Option(help="World to play, by name or file; repeatable.", show_default=False)],
+    replications: Annotated[int, typer.Option(help="Worlds of each.", min=2)] = 400,
+    seed: Annotated[int, typer.Option(help="Of the worlds.", min=0)] = 0,
+    days: Annotated[int | None, typer.Option(help="Horizon, instead of the scenario's own.", min=1)] = None,
+    every_days: Annotated[int, typer.Option(help="Days between readings.", min=1)] = 7,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    folder: Annotated[Path | None, typer.Option(help="Keep results here, and go on from them.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Play worlds and write the rule's card beside its file: how often it is wrong, with limits."""
+    from aura_analytics.cli.output import progress
+    from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.error_cards import ErrorCard, card_beside, measure_rule
+
+    policy, beside = Policy.from_yaml(file), card_beside(file)
+    if beside.exists():
+        ErrorCard.from_yaml(beside)  # only a card is written over
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("worlds", total=replications * len(scenario))
+        card = measure_rule(
+            policy,
+            scenario,
+            replications,
+            seed,
+            days=days,
+            every_days=every_days,
+            workers=workers,
+            folder=folder,
+            progress=lambda _done, _of: bar.update(task, advance=0),
+        )
+    card.write(beside, overwrite=True)
+    if as_json:
+        print_json(card.model_dump(mode="json"))
+        return
+    for one in card.measured:
+        typer.echo(f"{one.scenario}, {one.worlds} worlds of {one.days} days, read every {card.every_days}:")
+        for name in ("false_flags", "ever_flagged", "detected", "delay_days", "flips"):
+            typer.echo(f"  {name.replace('_', ' ')}: {getattr(one, name)}")
+    typer.echo(str(beside))

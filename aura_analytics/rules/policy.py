@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
 
-DEFAULT = "evidence_gated"
+DEFAULT = "reliance"
 SHIPPED = ("reliance", "evidence_gated", "tracker", "agents")
 
 
@@ -333,7 +333,7 @@ def as_policy(policy: PolicyLike) -> Policy:
     Examples
     --------
     >>> as_policy("tracker").name, as_policy(None).name
-    ('tracker', 'evidence_gated')
+    ('tracker', 'reliance')
     """
     if policy is None:
         return _shipped(DEFAULT)

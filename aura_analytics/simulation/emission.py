@@ -108,6 +108,7 @@ class Emitter:
     ) -> None:
         self._world, self._ordered, self._says = world, ordered, says
         self._audit = round(world.scenario.audit_days * DAY)
+        self._chance = pl.Series([world.scenario.audited])
         groups = world.scenario.officers
         self._pooled = np.array([group.pooled for group in groups])[world.officer_group]
         self._kinds = pl.Series([group.kind for group in groups], dtype=SCHEMA["actor_kind"]).gather(_index(world.officer_group))
@@ -156,7 +157,8 @@ class Emitter:
         rows = np.flatnonzero(done["audited"])
         if len(rows):
             known, at = ended.some(rows, "agent"), done["end"][rows] + self._audit
-            self._block("ADJUDICATION", b"au", known, at, outcome=self._words.gather(_index(done["approve_right"][rows])))
+            words = self._words.gather(_index(done["approve_right"][rows]))
+            self._block("ADJUDICATION", b"au", known, at, outcome=words, audit_chance=self._chance.new_from_index(0, len(rows)))
             right = self._outcomes.gather(_index(done["ai_right"][rows]))
             self._block("OUTCOME", b"ou", known, at, actor="agent", outcome=right)
         if not done["decided"].all():

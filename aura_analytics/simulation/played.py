@@ -179,6 +179,7 @@ def _read(scenario: Scenario, policy: Policy, seed: int, numbers: list[int], eve
                 "delay_days": float(np.mean(days)) if days else None,
                 "days": days,
                 "bad": int(bad.sum()),
+                "good": good,
             }
         )
     return rows

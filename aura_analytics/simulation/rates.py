@@ -39,11 +39,11 @@ class RuleErrorRates:
     Attributes
     ----------
     rates
-        `rate`, `value`, `lo`, `hi` (Student's t across worlds; where all worlds say the same, exact limits of what was counted in
-        all of them together, which for 0 of many is not 0), `worlds` that have it: `false_flags_per_officer_year` (officers who are
-        not made to underperform and are ever flagged, per year of them), `flips_per_officer_year` (changes into and out of the
-        flag, of everybody), `detected` (share of those made to underperform who are ever flagged), `delay_days` (mean days until
-        then, of those detected). Null where no world has it.
+        `rate`, `value`, `lo`, `hi` (exact limits of what was counted in all worlds together, where that is fewer than 30: Garwood's
+        of a count, Clopper and Pearson's of a share; otherwise Student's t across worlds), `worlds` that have it:
+        `false_flags_per_officer_year` (officers who are not made to underperform and are ever flagged, per year of them),
+        `flips_per_officer_year` (changes into and out of the flag, of everybody), `detected` (share of those made to underperform
+        who are ever flagged), `delay_days` (mean days until then, of those detected). Null where no world has it.
     detection
         `day`, `share`, `lo`, `hi`: share of those made to underperform who were flagged by then (Wilson 95 %, over officers of all
         worlds).
@@ -53,6 +53,8 @@ class RuleErrorRates:
         Names.
     window
         Over which the dossiers were read; None is everything up to the reading.
+    good, falsely
+        Officers of all worlds who are not made to underperform, and how many of them were ever flagged.
     """
 
     rates: pl.DataFrame
@@ -61,6 +63,8 @@ class RuleErrorRates:
     policy: str
     scenario: str
     window: str | None
+    good: int = 0
+    falsely: int = 0
 
     def __str__(self) -> str:
         """A few lines for people."""

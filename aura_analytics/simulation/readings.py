@@ -29,6 +29,7 @@ from aura_analytics.metrics.kinds.base import Context, Metric
 from aura_analytics.rules.grammar_parts import Way
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.simulation.emission import Emitter, score_place, scores
+from aura_analytics.simulation.judged import Judged, is_audited
 from aura_analytics.simulation.worktime import DAY
 
 if TYPE_CHECKING:
@@ -73,9 +74,9 @@ def is_direct(metrics: Iterable[str | Metric], way: Way = _AS_ALWAYS) -> bool:
     chosen = metrics_named(metrics)
     if way:
         return False
-    needs = needs_of(chosen)
-    plain = all(fact in _KNOWN and columns <= _KNOWN[fact] for fact, columns in needs.items())
-    return plain and all(RunningSums.suits([one], _nothing(one.table)) for one in chosen)
+    summed = [one for one in chosen if not is_audited(one)]
+    plain = all(fact in _KNOWN and columns <= _KNOWN[fact] for fact, columns in needs_of(summed).items())
+    return plain and all(RunningSums.suits([one], _nothing(one.table)) for one in summed)
 
 
 def _nothing(fact: Fact) -> pl.DataFrame:
@@ -132,7 +133,9 @@ class _Direct:
     def __init__(self, world: World, metrics: tuple[Metric, ...], window: str | None) -> None:
         self._world, self._metrics = world, metrics
         self._window = 2**61 if window is None else parse_span(window) // timedelta(microseconds=1)
-        self._groups = grouped(metrics)
+        audited = [one for one in metrics if is_audited(one)]
+        self._judged = Judged(audited, world.scenario.audited)
+        self._groups = grouped(one for one in metrics if one not in audited)
         kinds = {DECISIONS: _OFFICER, HANDLED: _OFFICER, OUTCOMES: _AGENT, EVALUATIONS: _AGENT, RATINGS: None}
         self._tracks = {fact: _Track(members, fact, kinds[fact]) for (fact, _), members in self._groups.items()}
         r = world.replications
@@ -156,6 +159,8 @@ class _Direct:
         if DECISIONS in tracks:
             rows = np.flatnonzero(done["decided"])
             tracks[DECISIONS].add(ts=done["end"][rows], actor=officer[rows], override=done["override"][rows])
+        if self._judged.metrics:
+            self._judged.add(done, self._audit)
         if HANDLED in tracks:
             tracks[HANDLED].add(ts=done["end"], actor=officer, elapsed=done["end"] - done["assigned"])
         if RATINGS in tracks:
@@ -182,6 +187,8 @@ class _Direct:
                 self._agreed[fresh["actor"][~fresh["override"]]] = True
             track.sums.settle()
             known |= track.sums.known(size)[0]
+        if self._judged.metrics:
+            known[self._judged.read(moment - self._window, moment)] = True
         actors = self._order[known[self._order]]
         at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
         keep = pl.Series(actors.astype(np.uint32))
@@ -189,7 +196,11 @@ class _Direct:
             as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(actors)
         )
         context = Context(at, 0.95)
-        board = assembled(board, self._metrics, lambda one: self._tracks[one.table].sums.finish(one, actors, context))
+        board = assembled(
+            board,
+            self._metrics,
+            lambda one: (self._judged if is_audited(one) else self._tracks[one.table].sums).finish(one, actors, context),
+        )
         if "override_rate_n" in board.columns:
             decided = board["override_rate_n"].to_numpy() > 0
             board = board.with_columns(agreed_ever=pl.Series(self._agreed[actors]).set(pl.Series(~decided), None))

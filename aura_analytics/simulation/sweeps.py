@@ -242,27 +242,36 @@ def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy, win
         schema={"day": pl.Int64, "share": pl.Float64, "lo": pl.Float64, "hi": pl.Float64},
     )
     rates = [(name, *_bounded(name, mean_of(worlds[name]), worlds[name], found, scenario.days)) for name in RATES]
-    return RuleErrorRates(_rates(rates), detection, worlds, policy.name, scenario.name, window)
+    good, falsely = (sum(row[name] for row in found) for name in ("good", "false"))
+    return RuleErrorRates(_rates(rates), detection, worlds, policy.name, scenario.name, window, good, falsely)
 
 
+_RARE = 30  # counts below which the spread across worlds says little: their limits are exact
 _Limits = tuple[float | None, float | None, float | None, int]
 
 
 def _bounded(name: str, across: _Limits, values: pl.Series, found: list[dict[str, Any]], days: int) -> _Limits:
     """Limits within what is possible, and not of width 0 only because all worlds said the same."""
-    from aura_analytics.statistics.intervals import poisson_rate, wilson
+    from aura_analytics.statistics.intervals import exact_rate, poisson_rate
 
     mean, low, high, n = across
     if mean is None or low is None or high is None:
         return across
     top = {"detected": 1.0, "delay_days": float(days), "wrong_verdicts": 1.0, "stars": 5.0}.get(name, float("inf"))
-    if values.drop_nulls().n_unique() > 1:
-        return mean, max(low, 0.0), min(high, top), n
+    same = values.drop_nulls().n_unique() == 1
+    across_worlds = max(low, 0.0), min(high, top)
     if name == "detected":
-        lower, upper = wilson([sum(len(row["days"]) for row in found)], [sum(row["bad"] for row in found)])
-        return mean, float(lower[0]), float(upper[0]), n
-    if name in COUNTED:
+        k, of = sum(len(row["days"]) for row in found), sum(row["bad"] for row in found)
+        if min(k, of - k) < _RARE:
+            return mean, *exact_rate(k, of), n
+    elif name in COUNTED:
         count, years = COUNTED[name]
         k, exposure = sum(row[count] for row in found), sum(row[years] for row in found)
-        return mean, *poisson_rate(k, exposure), n
+        if k < _RARE:
+            exact = poisson_rate(k, exposure)
+            # a flag that comes and goes is two flips, which are not two of a Poisson count
+            wider = name == "flips_per_officer_year" and not same
+            return (mean, min(exact[0], across_worlds[0]), max(exact[1], across_worlds[1]), n) if wider else (mean, *exact, n)
+    if not same:
+        return mean, *across_worlds, n
     return mean, None, None, n

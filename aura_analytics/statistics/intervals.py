@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 __all__ = [
     "beta_posterior",
     "decisions_to_settle",
+    "exact_rate",
     "mean_t",
     "mixture_e_value",
     "poisson_rate",
@@ -150,6 +151,38 @@ def poisson_rate(count: int, exposure: float, confidence: float = 0.95) -> tuple
     tail = (1 - confidence) / 2
     low = float(gammaincinv(count, tail)) / exposure if count else 0.0
     return low, float(gammaincinv(count + 1, 1 - tail)) / exposure
+
+
+def exact_rate(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Exact limits of a proportion.
+
+    Parameters
+    ----------
+    successes, trials
+        Counts, 0 <= successes <= trials, trials above 0.
+    confidence
+        Two-sided level in (0, 1); the limits cover at least as often, whatever the proportion.
+
+    Returns
+    -------
+    tuple of floats
+        Lower and upper limit in [0, 1].
+
+    References
+    ----------
+    Clopper CJ, Pearson ES (1934) Biometrika 26:404-413.
+
+    Examples
+    --------
+    >>> tuple(round(limit, 4) for limit in exact_rate(0, 20))
+    (0.0, 0.1684)
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - confidence) / 2
+    low = float(betaincinv(successes, trials - successes + 1, tail)) if successes else 0.0
+    high = float(betaincinv(successes + 1, trials - successes, 1 - tail)) if successes < trials else 1.0
+    return low, high
 
 
 def quantile_ranks(n: ArrayLike, q: float, confidence: float = 0.95) -> tuple[NDArray[np.int64], NDArray[np.int64]]:

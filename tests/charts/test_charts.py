@@ -35,7 +35,10 @@ def test_error_charts() -> None:
         row["lo"] <= row["share"] <= row["hi"] for row in rows
     )
     state = TunerState(
-        aura.sample_log(800, seed=2), scenario=aura.Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(60), worlds=2
+        aura.sample_log(800, seed=2),
+        "evidence_gated",
+        scenario=aura.Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(60),
+        worlds=2,
     )
     curve = state.curve("pip.override_rate.threshold", 5)
     drawn = next(iter(json.loads(spec_of(charts.error_curves(curve)))["datasets"].values()))

@@ -320,7 +320,7 @@ def test_plans(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="exists already"):
         plan.write(tmp_path / "p.md")
     with pytest.raises(ParameterError, match="asks for no plan"):
-        draft_plan(log, "officer_bob@sba.gov")
+        draft_plan(log, "officer_bob@sba.gov", "evidence_gated")
     with pytest.raises(ParameterError, match="did you mean 'officer_anne@sba.gov'"):
         draft_plan(log, "officer_ann@sba.gov")
     with Ledger(tmp_path / "p.db", mirror=False) as ledger:

@@ -128,7 +128,7 @@ def test_files_that_are_not_there_or_hold_something_else(tmp_path: Path) -> None
 
 
 def test_policies_scenarios_and_roles_by_name_file_or_object(tmp_path: Path) -> None:
-    assert as_policy(None).name == "evidence_gated" and as_policy("tracker").name == "tracker"
+    assert as_policy(None).name == "reliance" == aura.Policy.default().name and as_policy("tracker").name == "tracker"
     own = tmp_path / "mine.yaml"
     own.write_text("name: mine\nrules: [{id: r, when: {metric: override_rate, above: 0.3}}]\n")
     assert as_policy(own).name == as_policy(str(own)).name == "mine"
@@ -188,7 +188,7 @@ def test_the_same_words_at_the_command_line(tmp_path: Path) -> None:
         aura.write_events(TABLE, tmp_path / "one.pq"),
         aura.write_events(TABLE, tmp_path / "two.ndjson"),
     ):
-        assert json.loads(command("dossiers", source, "--policy", "evidence_gated", "--json").stdout) == expected
+        assert json.loads(command("dossiers", source, "--policy", "reliance", "--json").stdout) == expected
     command("report", f"{parts}/*.parquet", "--policy", "tracker", "--out", tmp_path / "r.html")
     assert "tracker" in (tmp_path / "r.html").read_text()
     command("export", tmp_path / "one.pq", "--policy", "tracker", "--out", tmp_path / "t.html")

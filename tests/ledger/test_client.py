@@ -159,7 +159,7 @@ def test_kinds_are_those_of_the_board(ledger: Ledger, monkeypatch: pytest.Monkey
             rows.append({**told, "actor": bot, "ts": "2026-03-02T12:00:00Z"})
     ledger.record_events(rows)
     expected = aura.dossiers(ledger.events())
-    assert expected.filter(actor="anne")["pip_status"].to_list() == ["flag"]
+    assert expected.filter(actor="anne")["pip_status"].to_list() == ["watch"]
     for row in expected.iter_rows(named=True):
         found = ledger.dossier(row["actor"])
         assert (found["pip_status"], found["pip_reasons"]) == (row["pip_status"], row["pip_reasons"]), row["actor"]

@@ -62,6 +62,8 @@ class Model:
         schema = {name: pl.Int64() if name == "ts" else dtype for name, dtype in SCHEMA.items() if name not in ADDED}
         frame = pl.DataFrame(rows, schema=schema, orient="row")
         frame = frame.with_columns(pl.lit(None, dtype=SCHEMA[name]).alias(name) for name in ADDED)
+        drawn = pl.when(pl.col("type") == "ADJUDICATION").then(pl.lit(float(self.scenario.audited)))
+        frame = frame.with_columns(drawn.alias("audit_chance"))
         zero = int((self.monday - datetime(1970, 1, 1, tzinfo=timezone.utc)) / timedelta(microseconds=1))
         return frame.with_columns((pl.col("ts") + zero).cast(SCHEMA["ts"]))
 

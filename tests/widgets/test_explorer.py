@@ -88,7 +88,7 @@ def test_finding_and_picking() -> None:
 
 
 def test_the_banner_says_what_would_clear_it() -> None:
-    state = ExplorerState(aura.sample_log(seed=7))
+    state = ExplorerState(aura.sample_log(seed=7), "evidence_gated")
     state.pick(ANNE)
     banner = state.banner
     assert banner is not None and banner.verdict == "flag" and banner.rules == ("pip",)
@@ -126,7 +126,7 @@ def test_an_empty_ledger_fills(ledger: aura.Ledger) -> None:
 
 def test_a_plan_is_a_proposal_that_somebody_else_signs(ledger: aura.Ledger) -> None:
     ledger.record_events(aura.sample_log(seed=7))
-    explorer = DossierExplorer(ledger, follow=None)
+    explorer = DossierExplorer(ledger, "evidence_gated", follow=None)
     assert explorer.state.actor == ANNE
     explorer.asked = {"plan": ANNE, "by": " ", "days": 60}
     assert "who asks for the plan" in explorer.failed["text"] and not explorer.plan

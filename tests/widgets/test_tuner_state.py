@@ -39,7 +39,7 @@ PLAIN = Policy(
         ],
     }
 )
-STATES = {"gate": TunerState(LOG), "plain": TunerState(LOG, PLAIN)}
+STATES = {"gate": TunerState(LOG, "evidence_gated"), "plain": TunerState(LOG, PLAIN)}
 
 
 @pytest.mark.slow
@@ -62,7 +62,7 @@ def test_any_state_is_its_policy(which: str, data: st.DataObject) -> None:
 
 
 def test_who_enters_and_who_leaves() -> None:
-    state = TunerState(LOG)
+    state = TunerState(LOG, "evidence_gated")
     assert state.flagged and state.changes.is_empty()
     before = set(state.flagged)
     state.set("pip.override_rate.threshold", 0.9)
@@ -81,7 +81,7 @@ def test_errors_are_those_of_the_sweep() -> None:
     scenario = Scenario.read(
         {**ONE, "days": 120, "citizens": HARSH, "officers": [{**ONE["officers"][0], "overrides_right": 0.2}, STRICT]}
     )
-    state = TunerState(LOG, scenario=scenario, worlds=6, seed=4)
+    state = TunerState(LOG, "evidence_gated", scenario=scenario, worlds=6, seed=4)
     for threshold in (0.2, 0.3, 0.5):
         state.set("pip.override_rate.threshold", threshold)
         found = aura.rule_error_rates(state.policy, scenario, 6, 4, every_days=30)
@@ -91,7 +91,7 @@ def test_errors_are_those_of_the_sweep() -> None:
         assert errors["false_flags"] == pytest.approx(rates["false_flags_per_officer_year"]) and errors[
             "detected"
         ] == pytest.approx(rates["detected"])
-    assert TunerState(LOG).errors is None and TunerState(LOG).confusion is None
+    assert TunerState(LOG, "evidence_gated").errors is None and TunerState(LOG, "evidence_gated").confusion is None
 
 
 def test_a_simulated_run_knows_the_truth() -> None:
@@ -106,7 +106,7 @@ def test_a_simulated_run_knows_the_truth() -> None:
 
 
 def test_a_grid_is_every_state() -> None:
-    state = TunerState(LOG)
+    state = TunerState(LOG, "evidence_gated")
     grid = state.grid("pip.override_rate.threshold", "pip.sat_score_mean.threshold", 9, (0, 5, 30))
     assert grid.shape == (9, 9, 3) and grid.max() > 2
     for i, rate in enumerate(np.linspace(0, 1, 9)):
@@ -125,7 +125,7 @@ def test_a_grid_is_every_state() -> None:
 
 
 def test_what_is_saved(tmp_path: Path) -> None:
-    state = TunerState(LOG)
+    state = TunerState(LOG, "evidence_gated")
     state.set("pip.override_rate.confidence", LEVELS[1])
     state.set("m", 3)
     path = state.save(tmp_path / "mine.yaml", "anne")
@@ -152,7 +152,7 @@ def test_what_is_saved(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_set(key: str, value: Any, words: str) -> None:
     with pytest.raises(ParameterError, match=words):
-        TunerState(LOG).set(key, value)
+        TunerState(LOG, "evidence_gated").set(key, value)
     sticky = {
         "name": "s",
         "rules": [
@@ -167,8 +167,10 @@ def test_what_cannot_be_set(key: str, value: Any, words: str) -> None:
 
 def test_a_board_alone() -> None:
     board = aura.dossiers(LOG)
-    state = TunerState(board)
-    assert state.flagged == TunerState(LOG).flagged and "window" not in {setting.key for setting in state.settings}
+    state = TunerState(board, "evidence_gated")
+    assert state.flagged == TunerState(LOG, "evidence_gated").flagged and "window" not in {
+        setting.key for setting in state.settings
+    }
     started = time.perf_counter()
     state.set("pip.override_rate.threshold", 0.2)
     assert time.perf_counter() - started < 1
@@ -229,7 +231,7 @@ def test_errors_are_those_of_the_step(k: int, m: int, step: str) -> None:
 @pytest.mark.parametrize("days", [90, 365, 500])
 def test_both_sides_of_a_cost_are_of_one_time(days: int) -> None:
     world = Scenario.from_yaml(shipped()["fraud_unit"]).for_days(days)
-    state = TunerState(aura.sample_log(300, seed=3), scenario=world, worlds=4)
+    state = TunerState(aura.sample_log(300, seed=3), "evidence_gated", scenario=world, worlds=4)
     for key, value in (("pip.override_rate.threshold", 0.0), ("pip.sat_score_mean.threshold", 5.0)):
         state.set(key, value)
     wrong = state.errors
@@ -254,19 +256,19 @@ def test_what_cannot_be_counted_is_refused_or_left_out(tmp_path: Path) -> None:
     )
     assert TunerState(run, machines).confusion is None and TunerState(run).confusion is not None
     with pytest.raises(ParameterError, match="one line"):
-        TunerState(LOG).to_yaml("Anne\nversion: 7")
+        TunerState(LOG, "evidence_gated").to_yaml("Anne\nversion: 7")
 
 
 def test_a_ledger_whatever_hr_did_since(tmp_path: Path) -> None:
     with aura.Ledger(f"sqlite:///{tmp_path}/aura.db", mirror=False) as ledger:
         ledger.record_events(LOG)
-        before = TunerState(ledger).flagged
+        before = TunerState(ledger, "evidence_gated").flagged
         aura.HRDesk(ledger).act("suspension", "officer_bob@sba.gov", "officer", rule="x", reason="x", days=3)
-        assert TunerState(ledger).flagged == before == TunerState(LOG).flagged != []
+        assert TunerState(ledger, "evidence_gated").flagged == before == TunerState(LOG, "evidence_gated").flagged != []
 
 
 def test_the_widget_shows_what_the_state_has() -> None:
-    tuner = ThresholdTuner(LOG)
+    tuner = ThresholdTuner(LOG, "evidence_gated")
     tuner.state.set("pip.override_rate.threshold", 0.05)
     assert {one["key"]: one["value"] for one in tuner.settings}["pip.override_rate.threshold"] == 0.05
     assert next(leaf["thresholds"] for leaf in tuner.leaves if leaf["key"] == "pip.override_rate") == [0.05]
@@ -275,26 +277,26 @@ def test_the_widget_shows_what_the_state_has() -> None:
     assert "out of range" in tuner.failed["text"]
     assert {one["key"]: one["value"] for one in tuner.settings}["pip.override_rate.threshold"] == 0.05
     # where nothing can be drawn the widget is there all the same
-    bare = ThresholdTuner(LOG.filter(pl.col("type") != "SAT_SCORE"))
+    bare = ThresholdTuner(LOG.filter(pl.col("type") != "SAT_SCORE"), "evidence_gated")
     assert bare._repr_mimebundle_()[0]["image/png"]
 
 
 def test_the_saved_policy_s_errors_stay_whatever_is_set() -> None:
     world = Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(90)
-    state = TunerState(aura.sample_log(300, seed=3), scenario=world, worlds=3)
+    state = TunerState(aura.sample_log(300, seed=3), "evidence_gated", scenario=world, worlds=3)
     saved = state.errors
     assert state.saved_errors == saved is not None
     for key, value in (("window", "30d"), ("pip.override_rate.threshold", 0.0), ("pip.sat_score_mean.threshold", 5.0)):
         state.set(key, value)
     assert state.saved_errors == saved != state.errors
-    assert TunerState(aura.sample_log(300, seed=3), scenario=world, worlds=3).errors == saved
+    assert TunerState(aura.sample_log(300, seed=3), "evidence_gated", scenario=world, worlds=3).errors == saved
 
 
 def test_limits_of_errors_are_those_of_what_was_counted() -> None:
     from scipy.stats import chi2
 
     world = Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(90)
-    state = TunerState(aura.sample_log(300, seed=3), scenario=world, worlds=3)
+    state = TunerState(aura.sample_log(300, seed=3), "evidence_gated", scenario=world, worlds=3)
     state.set("pip.override_rate.threshold", 0.1)
     state.set("pip.sat_score_mean.threshold", 3.3)
     found = state.errors
@@ -340,7 +342,7 @@ def test_a_large_office_can_be_tuned() -> None:
             ],
         }
     )
-    found = TunerState(aura.sample_log(300, seed=3), scenario=many, worlds=12).errors
+    found = TunerState(aura.sample_log(300, seed=3), "evidence_gated", scenario=many, worlds=12).errors
     assert found is not None and np.isnan(found["missed"]) and found["false_flags_hi"] > found["false_flags"] >= 0
     with pytest.raises(ParameterError, match="persistence needs the events"):
         TunerState(
@@ -364,4 +366,4 @@ def test_costs_that_cannot_be_counted_are_refused() -> None:
         with pytest.raises(ParameterError, match="cannot be counted"):
             state.costs(key)
     with pytest.raises(ParameterError, match="need a scenario"):
-        TunerState(LOG).costs("pip.override_rate.threshold")
+        TunerState(LOG, "evidence_gated").costs("pip.override_rate.threshold")

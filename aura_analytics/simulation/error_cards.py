@@ -1,0 +1,294 @@
+"""A rule's card: how often it is wrong in worlds whose truth is known, beside the file of the rule.
+
+A card says which rule it is of (name, version, and a digest of everything that decides), so that one of another rule is never taken
+for it. A budget is a list of limits that a card must keep: `false_flags<=0.02`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timezone
+from pathlib import Path
+from typing import Any, ClassVar, Literal
+
+import yaml
+from pydantic import Field
+
+from aura_analytics.errors import FileMissingError, ParameterError, Problem, close_match
+from aura_analytics.outputs import written_text
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
+from aura_analytics.simulation.rates import RuleErrorRates
+from aura_analytics.simulation.scenario import ScenarioLike, as_scenario
+from aura_analytics.simulation.sweeps import rule_error_rates
+from aura_analytics.statistics.intervals import exact_rate
+from aura_analytics.version import __version__
+from aura_analytics.yaml_models import Strict, YamlModel
+
+__all__ = ["Budget", "ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "measure_rule", "read_card"]
+
+_DAYS = (30, 90, 180, 365)  # by which it is said who was found
+
+
+class Measure(Strict):
+    """A number with its 95 % limits; null where it is undefined."""
+
+    value: float | None = None
+    lo: float | None = None
+    hi: float | None = None
+
+    def __str__(self) -> str:
+        """For a table."""
+        if self.value is None:
+            return "undefined"
+        limits = "" if self.lo is None or self.hi is None else f" ({self.lo:.3f} to {self.hi:.3f})"
+        return f"{self.value:.3f}{limits}"
+
+
+class InWorld(Strict):
+    """What was measured in the worlds of one scenario."""
+
+    scenario: str
+    worlds: int = Field(ge=2)
+    days: int = Field(ge=1)
+    false_flags: Measure = Field(description="flags of officers who do well, per officer-year")
+    ever_flagged: Measure = Field(description="share of the officers who do well that were ever flagged")
+    detected: Measure = Field(description="share of those made to underperform that were ever flagged")
+    detected_by: dict[int, Measure] = Field(default_factory=dict, description="the same by a day")
+    delay_days: Measure = Field(description="days until then, of those found")
+    flips: Measure = Field(description="changes into and out of the flag, per officer-year")
+
+
+class ErrorCard(YamlModel):
+    """How often a rule is wrong.
+
+    Examples
+    --------
+    >>> card = measure_rule("tracker", ["fraud_unit"], replications=2, days=20)
+    >>> card.policy, card.measured[0].scenario, card.measured[0].worlds
+    ('tracker', 'fraud_unit', 2)
+    """
+
+    called: ClassVar[str] = "card"
+
+    policy: str
+    version: int
+    digest: str
+    window: str | None = None
+    every_days: int
+    seed: int
+    date: date
+    made_with: str
+    measured: list[InWorld] = Field(min_length=1)
+
+    def to_yaml(self) -> str:
+        """The card as a file."""
+        head = f"# How often {self.policy} (version {self.version}) is wrong, in worlds whose truth is known: aura rules measure\n"
+        return head + yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=140)
+
+    def write(self, path: str | Path, *, overwrite: bool = False) -> Path:
+        """Write it.
+
+        Parameters
+        ----------
+        path
+            The file; `card_beside` says where a policy's is looked for.
+        overwrite
+            Whether one that is there may be replaced.
+        """
+        return written_text(path, self.to_yaml(), overwrite=overwrite)
+
+    def is_of(self, policy: PolicyLike) -> bool:
+        """Whether it was measured of this very rule."""
+        return self.digest == digest_of(as_policy(policy))
+
+
+def digest_of(policy: Policy) -> str:
+    """Sixteen hexadecimal digits of everything in a policy that decides: rules, evidence, window, persistence, kinds."""
+    said = policy.spec.model_dump_json(by_alias=True, exclude={"name", "version", "description", "tests"})
+    return hashlib.sha256(said.encode()).hexdigest()[:16]
+
+
+def card_beside(path: str | Path) -> Path:
+    """Where the card of a policy file is.
+
+    Examples
+    --------
+    >>> str(card_beside("rules/mine.yaml"))
+    'rules/mine.card.yaml'
+    """
+    file = Path(path)
+    return file.with_name(f"{file.stem}.card.yaml")
+
+
+def measure_rule(
+    policy: PolicyLike,
+    scenarios: Iterable[ScenarioLike],
+    replications: int = 400,
+    seed: int = 0,
+    *,
+    days: int | None = None,
+    every_days: int = 7,
+    workers: int = 1,
+    folder: str | Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> ErrorCard:
+    """Play worlds, read them as the rule would, and say how often it is wrong.
+
+    Parameters
+    ----------
+    policy
+        The rule.
+    scenarios
+        The worlds, by name, file or as objects.
+    replications, seed, days, every_days, workers, folder, progress
+        As in `aura.rule_error_rates`, of each scenario.
+
+    Returns
+    -------
+    ErrorCard
+
+    Raises
+    ------
+    ParameterError, RuleError, FileMissingError
+        As `aura.rule_error_rates`; also without a scenario.
+    """
+    rule = as_policy(policy)
+    measured = []
+    for one in scenarios:
+        world = as_scenario(one)
+        kept = None if folder is None else Path(folder) / world.name
+        options: dict[str, Any] = {"days": days, "every_days": every_days, "workers": workers, "progress": progress}
+        found = rule_error_rates(rule, world, replications, seed, folder=kept, **options)
+        measured.append(_in_world(found, days or world.days))
+    if not measured:
+        raise ParameterError(Problem("a rule is measured in worlds", got="no scenario", next="--scenario fraud_unit"))
+    return ErrorCard(
+        policy=rule.name,
+        version=rule.spec.version,
+        digest=digest_of(rule),
+        window=rule.spec.window,
+        every_days=every_days,
+        seed=seed,
+        date=datetime.now(timezone.utc).date(),
+        made_with=f"aura-analytics {__version__}",
+        measured=measured,
+    )
+
+
+def _in_world(found: RuleErrorRates, days: int) -> InWorld:
+    rates = {row["rate"]: row for row in found.rates.iter_rows(named=True)}
+
+    def rate(name: str) -> Measure:
+        return Measure(**{part: _rounded(rates[name][part]) for part in ("value", "lo", "hi")})
+
+    by = {}
+    for day in _DAYS:
+        until = found.detection.filter(found.detection["day"] <= day)
+        if day <= days and until.height:
+            last = until.row(-1, named=True)
+            by[day] = Measure(value=_rounded(last["share"]), lo=_rounded(last["lo"]), hi=_rounded(last["hi"]))
+    ever = Measure()
+    if found.good:
+        low, high = exact_rate(found.falsely, found.good)
+        ever = Measure(value=_rounded(found.falsely / found.good), lo=_rounded(low), hi=_rounded(high))
+    return InWorld(
+        scenario=found.scenario,
+        worlds=found.worlds.height,
+        days=days,
+        false_flags=rate("false_flags_per_officer_year"),
+        ever_flagged=ever,
+        detected=rate("detected"),
+        detected_by=by,
+        delay_days=rate("delay_days"),
+        flips=rate("flips_per_officer_year"),
+    )
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(value, 5)
+
+
+_FORM = re.compile(r"\s*([a-z_]+)\s*(<=|>=)\s*([0-9.eE+-]+)\s*")
+_RATES = ("false_flags", "ever_flagged", "detected", "delay_days", "flips")
+
+
+class Budget(Strict):
+    """One limit that a card must keep, in every scenario that was measured: by the limit of its interval, not its value alone.
+
+    Examples
+    --------
+    >>> Budget.of("false_flags<=0.02")
+    Budget(rate='false_flags', sign='<=', limit=0.02)
+    """
+
+    rate: str
+    sign: Literal["<=", ">="]
+    limit: float
+
+    @classmethod
+    def of(cls, text: str) -> Budget:
+        """A budget as it is written.
+
+        Raises
+        ------
+        ParameterError
+            If it cannot be read.
+        """
+        found = _FORM.fullmatch(text)
+        if found is None:
+            expected = "such as false_flags<=0.02, or detected>=0.9"
+            raise ParameterError(Problem("a budget cannot be read", got=text, expected=expected))
+        rate, sign, number = found.groups()
+        if rate not in _RATES:
+            hint = close_match(rate, list(_RATES))
+            raise ParameterError(Problem("a budget is of a rate", got=rate, expected=", ".join(_RATES), next=hint))
+        try:
+            limit = float(number)
+        except ValueError:
+            raise ParameterError(Problem("a budget's limit is a number", got=number)) from None
+        return cls(rate=rate, sign="<=" if sign == "<=" else ">=", limit=limit)
+
+    def over(self, card: ErrorCard) -> list[str]:
+        """Where a card does not keep it, in words; nothing where it does. A rate that is undefined in a world says nothing there.
+
+        Parameters
+        ----------
+        card
+            The card.
+        """
+        said = []
+        for one in card.measured:
+            found: Measure = getattr(one, self.rate)
+            if found.value is None:
+                continue
+            end = found.hi if self.sign == "<=" else found.lo
+            bound = found.value if end is None else end
+            kept = bound <= self.limit if self.sign == "<=" else bound >= self.limit
+            if not kept:
+                met = found.value <= self.limit if self.sign == "<=" else found.value >= self.limit
+                why = f"not shown by {one.worlds} worlds: measure more" if met else "over budget"
+                said.append(f"{one.scenario}: {self.rate} {found} where {self.sign} {self.limit:g} is asked: {why}")
+        return said
+
+
+def read_card(path: str | Path, policy: PolicyLike) -> ErrorCard:
+    """The card beside a policy file.
+
+    Raises
+    ------
+    FileMissingError
+        If there is none.
+    ParameterError
+        If it is of another rule.
+    """
+    beside = card_beside(path)
+    hint = f"aura rules measure {path} --scenario fraud_unit"
+    if not beside.exists():
+        raise FileMissingError(Problem("the policy has no card", got=str(beside), next=hint))
+    card = ErrorCard.from_yaml(beside)
+    if not card.is_of(policy):
+        text = f"of {card.policy}, version {card.version}, of {card.date}"
+        raise ParameterError(Problem("the card is of another rule", got=text, where=str(beside), next=f"measure again: {hint}"))
+    return card
