@@ -4,6 +4,7 @@ from aura_analytics.cases.base import Fact, Facts, Joins
 from aura_analytics.cases.facts import (
     COHORT,
     DECISIONS,
+    DRILLS,
     EVALUATIONS,
     FACTS,
     FORECASTS,
@@ -22,6 +23,7 @@ from aura_analytics.cases.window import Window, build
 __all__ = [
     "COHORT",
     "DECISIONS",
+    "DRILLS",
     "EVALUATIONS",
     "FACTS",
     "FORECASTS",

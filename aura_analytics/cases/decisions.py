@@ -121,20 +121,33 @@ class _KeptDecisions(Kept):
         self._columns = log.needs[DECISIONS]
         self._thin = self._columns <= {"override"}
         self.agreed: set[str] = set()
-        self._rows = GrowingRows(self._decided(log.first), "ts")
+        decided = self._decided(log.first)
+        self._agree(decided)
+        self._rows = GrowingRows(decided, "ts")
 
     def _decided(self, rows: pl.DataFrame) -> pl.DataFrame:
         columns = ["actor", "actor_kind", "ts"] if self._thin else [n for n in DECISIONS.schema if n in rows.columns]
+        columns.append("h")
         verdicts = rows.filter(pl.col("type").is_in(list(VERDICT_TYPES)))
         found = verdicts.select(*columns, override=pl.col("type") == "OVERRIDE")
-        self.agreed.update(found.filter(~pl.col("override"))["actor"].unique().drop_nulls())
         return found.with_columns(self._log.number(found["actor"])) if self._thin else found
 
     def add(self) -> dict[Fact, Change]:
         """Take in the verdicts among the new rows."""
-        decided = self._decided(self._log.fresh)
+        decided, gone = self._decided(self._log.fresh), self._decided(self._log.gone)
+        if gone.height:
+            self._rows.drop(pl.col("h").is_in(gone["h"].unique().implode()))
+            self.agreed = set()
+            self._agree(self._rows.rows())
         self._rows.add(decided)
-        return {DECISIONS: Change(decided, decided.head(0))}
+        self._agree(decided)
+        return {DECISIONS: Change(decided, gone)}
+
+    def _agree(self, decided: pl.DataFrame) -> None:
+        agreeing = decided.filter(~pl.col("override"))["actor"].unique().drop_nulls()
+        if agreeing.dtype.is_integer():
+            agreeing = pl.Series(list(self._log.numbers), dtype=pl.String).gather(agreeing)
+        self.agreed.update(agreeing)
 
     def comes_and_goes(self, fact: Fact) -> bool:
         """Only while nothing that later events tell is read."""
@@ -147,16 +160,11 @@ class _KeptDecisions(Kept):
     def table(self, fact: Fact, end: datetime, since: datetime | None, only: set[str] | None) -> pl.DataFrame:
         """The verdicts of a window, with what has been said of them by now."""
         inside = pl.lit(value=True) if since is None else pl.col("ts") > since
-        found = self._rows.rows(inside)
+        found = self._rows.rows(inside).drop("h")
         if not self._columns & LATER:
             return found
         past = self._log.store.rows(pl.col("type").is_in(["SAT_SCORE", "ADJUDICATION", "OUTCOME"])).lazy()
-        return with_hindsight(found, past, past.filter(inside), self._words, self._columns)
-
-    def _words(self) -> set[str]:
-        log = self._log
-        loose = words_of(log.loose.lazy())
-        return loose | words_of(log.store.rows(pl.col("type").is_in([*VERDICT_TYPES, "ADJUDICATION"])).lazy())
+        return with_hindsight(found, past, past.filter(inside), self._log.words, self._columns)
 
 
 def ever_agreed(log: GrowingLog) -> set[str]:

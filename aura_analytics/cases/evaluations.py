@@ -9,6 +9,7 @@ import polars as pl
 
 from aura_analytics.cases.base import Fact
 from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.growing import GrowingRows
 from aura_analytics.cases.growing_log import Change, Kept
 from aura_analytics.events import SCHEMA
 
@@ -26,7 +27,7 @@ class Evaluations(Fact):
 
     def build(self, window: Window, columns: set[str]) -> pl.DataFrame:
         """At most ten rows per actor."""
-        return last_of(_scored(window.inside, "case_id" in columns))
+        return last_of(_scored(window.inside, with_case="case_id" in columns))
 
     def keep(self, log: GrowingLog) -> Kept:
         """The last scores of everybody are kept."""
@@ -41,7 +42,7 @@ EVALUATIONS = Evaluations(
 )
 
 
-def _scored(events: pl.LazyFrame, with_case: bool) -> pl.DataFrame:  # noqa: FBT001  (a private helper of two calls)
+def _scored(events: pl.LazyFrame, *, with_case: bool) -> pl.DataFrame:
     scored = events.filter((pl.col("type") == "EVALUATION") & pl.col("actor").is_not_null())
     return collect(scored.select("actor", "actor_kind", "ts", "value", *(["case_id"] if with_case else [])))
 
@@ -60,11 +61,17 @@ class _KeptEvaluations(Kept):
 
     def __init__(self, log: GrowingLog) -> None:
         self._log = log
-        self._last = last_of(_scored(log.events, with_case=False))
+        scored = _scored(log.events, with_case=True)
+        self._last = last_of(scored)
+        self._rows = GrowingRows(scored, "ts")  # of a case that turns out to be a drill the scores are taken back
 
     def add(self) -> dict[Fact, Change]:
         """Take in new scores."""
-        self._last = last_of(pl.concat([self._last, _scored(self._log.events, with_case=False)]))
+        scored, turned = _scored(self._log.events, with_case=True), self._log.turned
+        self._rows.add(scored)
+        if turned.len():
+            self._rows.drop(pl.col("case_id").is_in(turned.implode()))
+        self._last = last_of(self._rows.rows() if turned.len() else pl.concat([self._last, scored]))
         return {}
 
     def table(self, fact: Fact, end: datetime, since: datetime | None, only: set[str] | None) -> pl.DataFrame:

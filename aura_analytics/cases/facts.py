@@ -3,6 +3,7 @@
 from aura_analytics.cases.base import Fact
 from aura_analytics.cases.cohort import COHORT
 from aura_analytics.cases.decisions import DECISIONS
+from aura_analytics.cases.drills import DRILLS
 from aura_analytics.cases.evaluations import EVALUATIONS
 from aura_analytics.cases.forecasts import FORECASTS
 from aura_analytics.cases.hand_overs import HAND_OVERS
@@ -15,6 +16,7 @@ from aura_analytics.cases.receipt import HELD, RECEIVED, WHOLE_CASE
 __all__ = [
     "COHORT",
     "DECISIONS",
+    "DRILLS",
     "EVALUATIONS",
     "FACTS",
     "FORECASTS",
@@ -40,4 +42,5 @@ FACTS: tuple[Fact, ...] = (
     HELD,
     HAND_OVERS,
     FORECASTS,
+    DRILLS,
 )

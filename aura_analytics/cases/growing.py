@@ -40,6 +40,11 @@ class GrowingRows:
         if self._recent.height > 100_000 + self._base.height // 8:
             self._settle(self.rows())
 
+    def drop(self, gone: pl.Expr) -> None:
+        """Take out the rows for which an expression holds."""
+        self._alive &= ~self._base.select(gone.fill_null(value=False).alias("gone"))["gone"].to_numpy()
+        self._recent = self._recent.filter(~gone.fill_null(value=False))
+
     def rows(self, keep: pl.Expr | None = None) -> pl.DataFrame:
         """All rows, or those that an expression keeps."""
         base = self._base

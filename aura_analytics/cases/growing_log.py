@@ -17,8 +17,9 @@ from aura_analytics.cases.collecting import FEW, collect
 from aura_analytics.cases.extent import Extent, extent
 from aura_analytics.cases.growing import GrowingCases, GrowingRows
 from aura_analytics.cases.options import Options
-from aura_analytics.cases.window import Window, case_hash, follow_pass
-from aura_analytics.events import SCHEMA
+from aura_analytics.cases.truth import words_of
+from aura_analytics.cases.window import Window, case_hash, drill_cases, follow_pass, split_off
+from aura_analytics.events import SCHEMA, VERDICT_TYPES
 
 __all__ = ["Change", "GrowingLog", "Kept", "KeptByCase", "Rebuilt"]
 
@@ -85,6 +86,10 @@ class GrowingLog:
         How far the log reaches.
     floor
         Start of the window whose facts are summed, microseconds since 1970; None while nothing is.
+    drills, drilled
+        The cases that are drills, and the rows of these, which are nowhere else.
+    turned, gone
+        The cases of which what was taken in last said that they are drills, and their rows that were counted until then.
     """
 
     def __init__(self, events: pl.LazyFrame, needs: Mapping[Fact, set[str]], options: Options) -> None:
@@ -103,7 +108,13 @@ class GrowingLog:
         known = [name for name in SCHEMA if name not in ("event_id", "type", "ts", "actor", "actor_kind", "case_id")]
         self._columns = ["type", "ts", "actor", "actor_kind", "case_id", *(name for name in known if name in wanted)]
         self._advance(events)
-        rows = self._rows(events)
+        self.drills: pl.Series = drill_cases(events)
+        self.turned: pl.Series = self.drills.head(0)
+        self.events, of_drills = split_off(events, self.drills)
+        rows = self._rows(self.events)
+        self.drilled: pl.DataFrame
+        self.gone: pl.DataFrame
+        self.drilled, self.gone = self._rows(of_drills) if self.drills.len() else rows.head(0), rows.head(0)
         self.first: pl.DataFrame
         self.first_in_case: pl.DataFrame
         self.fresh: pl.DataFrame
@@ -163,18 +174,42 @@ class GrowingLog:
     def add(self, events: pl.DataFrame) -> dict[Fact, Change]:
         """Take in more events; returns what came and went of each fact."""
         self._reading = {}
-        self.events = events.lazy()
-        self._advance(self.events)
+        self._advance(events.lazy())
+        self.events = self._without_drills(events)
         self.fresh = self._rows(self.events)
         in_case = self.fresh.filter(pl.col("h").is_not_null())
         self.store.add(in_case)
         self._loose.add(self.fresh.filter(pl.col("h").is_null()))
-        self.touched = in_case["h"].unique().sort()  # sorted keys are looked up several times faster
+        self.touched = pl.concat([in_case["h"], self.gone["h"]]).unique().sort()  # sorted keys are looked up several times faster
         self._everything = self._verdicts = None
         changes: dict[Fact, Change] = {}
         for kept in dict.fromkeys(self.kept.values()):
             changes |= kept.add()
         return changes
+
+    def _without_drills(self, events: pl.DataFrame) -> pl.LazyFrame:
+        """New events but those of drills; what was counted of a case of which they say that it is one is counted no more."""
+        said = drill_cases(events.lazy())
+        self.gone = self.gone.head(0)
+        self.turned = new = said.filter(~said.is_in(self.drills.implode())) if said.len() else said
+        if new.len():
+            self.drills = pl.concat([self.drills, new])
+            theirs = pl.col("case_id").is_in(new.implode())
+            keys = new.to_frame("case_id").select(case_hash())["h"].unique().sort()
+            rows = self.store.of(keys)
+            self.gone = rows.filter(theirs)
+            self.store.replace(keys, rows.filter(~theirs))
+        rest, of_drills = split_off(events.lazy(), self.drills)
+        if self.drills.len():
+            self.drilled = pl.concat([self.drilled, self.gone, self._rows(of_drills)])
+        return rest
+
+    def words(self) -> set[str]:
+        """The words of verdicts, where the verdicts are kept."""
+        found = [
+            words_of(rows.lazy()) for rows in (self.loose, self.store.rows(pl.col("type").is_in([*VERDICT_TYPES, "ADJUDICATION"])))
+        ]
+        return found[0] | found[1]
 
     def table(self, fact: Fact, end: datetime, since: datetime | None, only: set[str] | None = None) -> pl.DataFrame:
         """The facts of a window."""
@@ -182,9 +217,9 @@ class GrowingLog:
 
     def looked_back(self, facts: Iterable[Fact], end: datetime, since: datetime | None) -> Facts:
         """Facts as they were at a past moment, built anew from the rows that are kept."""
-        rows = pl.concat([self.store.rows(), self._loose.rows()]).drop("h").lazy()
+        rows = pl.concat([self.store.rows(), self._loose.rows(), self.drilled]).drop("h").lazy()
         needs = {fact: self.needs[fact] for fact in facts}
-        window = Window(rows, end, since, needs, self.options)
+        window = Window(rows, end, since, needs, self.options, drills=self.drills)
         return Facts(end, since, {fact: fact.build(window, columns) for fact, columns in needs.items()})
 
     def _advance(self, events: pl.LazyFrame) -> None:
@@ -281,10 +316,13 @@ class Rebuilt(Kept):
 
     def add(self) -> dict[Fact, Change]:
         """Keep the new events."""
+        if self._log.turned.len():
+            self._rows.drop(pl.col("case_id").is_in(self._log.turned.implode()))
         self._rows.add(self._own())
         return {}
 
     def table(self, fact: Fact, end: datetime, since: datetime | None, only: set[str] | None) -> pl.DataFrame:
         """The facts of a window, built from the events."""
         columns = self._log.needs[fact]
-        return fact.build(Window(self._rows.rows().lazy(), end, since, {fact: columns}, self._log.options), columns)
+        window = Window(self._rows.rows().lazy(), end, since, {fact: columns}, self._log.options, drills=self._log.drills)
+        return fact.build(window, columns)

@@ -14,7 +14,7 @@ import polars as pl
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.truth import last_truth
 
-__all__ = ["LATER", "OF_TRUTH", "PARTS", "with_hindsight"]
+__all__ = ["LATER", "OF_TRUTH", "PARTS", "judged_by", "with_hindsight"]
 
 OF_TRUTH = frozenset({"right", "advice_right", "initial_right", "weight", "by_chance"})
 LATER = OF_TRUTH | {"answered", "final"}
@@ -66,6 +66,16 @@ def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame, words: Callable[[],
         nothing = pl.lit(None, dtype=pl.Boolean)
         unsaid = dict.fromkeys(("right", "advice_right", "initial_right", "by_chance"), nothing)
         return decisions.with_columns(**unsaid, weight=pl.lit(None, dtype=pl.Int64))
+    judged = judged_by(decisions, truths, words)
+    if "initial_right" in columns:
+        judged = judged.with_columns(initial_right=pl.col("truth") == pl.col("initial_verdict"))
+    if columns & {"weight", "by_chance"}:
+        judged = _weighted(judged)
+    return judged.drop("truth", "chance")
+
+
+def judged_by(decisions: pl.DataFrame, truths: pl.DataFrame, words: Callable[[], set[str]]) -> pl.DataFrame:
+    """Add `right` and `advice_right`, and the columns of `truths`: `case_id`, `truth`, and whatever else it says of a case."""
     judged = decisions.join(truths, on="case_id", how="left", maintain_order="left")
     truth, overridden = pl.col("truth"), pl.col("override")
     # who accepts says what was recommended, in words or without
@@ -82,12 +92,7 @@ def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame, words: Callable[[],
     )
     judged = judged.with_columns(right=right)
     advised = pl.when(advice.is_not_null()).then(truth == advice).when(overridden & pl.col("right")).then(statement=False)
-    judged = judged.with_columns(advice_right=advised)
-    if "initial_right" in columns:
-        judged = judged.with_columns(initial_right=truth == pl.col("initial_verdict"))
-    if columns & {"weight", "by_chance"}:
-        judged = _weighted(judged)
-    return judged.drop("truth", "chance")
+    return judged.with_columns(advice_right=advised)
 
 
 def _weighted(judged: pl.DataFrame) -> pl.DataFrame:

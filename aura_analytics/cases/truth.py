@@ -18,7 +18,7 @@ _WORDS = ("ai_recommendation", "human_verdict", "initial_verdict")
 def words_of(past: pl.LazyFrame) -> set[str]:
     """The words that verdicts and recommendations use in a log, and its adjudications."""
     known = [name for name in (*_WORDS, "outcome") if name in past.collect_schema()]
-    verdict, audit = pl.col("type").is_in(list(VERDICT_TYPES)), pl.col("type") == "ADJUDICATION"
+    verdict, audit = pl.col("type").is_in(list(VERDICT_TYPES)), pl.col("type").is_in(["ADJUDICATION", "DRILL"])
     words = [pl.when(audit if name == "outcome" else verdict).then(pl.col(name)).unique().drop_nulls().implode() for name in known]
     row = collect(past.filter(verdict | audit).select(words)).row(0)
     return {word for some in row for word in some or ()}

@@ -17,7 +17,7 @@ from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.options import Options
 from aura_analytics.events import CLOCK_TYPES, VERDICT_TYPES
 
-__all__ = ["Window", "build", "case_hash", "follow_pass"]
+__all__ = ["Window", "build", "case_hash", "drill_cases", "follow_pass", "split_off"]
 
 T = TypeVar("T")
 
@@ -26,6 +26,20 @@ def case_hash() -> pl.Expr:
     """The hash that cases are matched by, as `h`. It lives no longer than one call."""
     # polars gives null a hash like any other value; events without a case have none in common
     return pl.when(pl.col("case_id").is_not_null()).then(pl.col("case_id").hash(11)).alias("h")
+
+
+def drill_cases(events: pl.LazyFrame) -> pl.Series:
+    """The cases that events say are drills."""
+    said = events.filter((pl.col("type") == "DRILL") & pl.col("case_id").is_not_null())
+    return collect(said.select(pl.col("case_id").unique()))["case_id"]
+
+
+def split_off(events: pl.LazyFrame, cases: pl.Series) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The events of all other cases, and those of some."""
+    if cases.is_empty():
+        return events, events.clear()
+    among = pl.col("case_id").is_in(cases.implode()).fill_null(value=False)
+    return events.filter(~among), events.filter(among)
 
 
 class Window:
@@ -43,13 +57,17 @@ class Window:
         Attribution and timing.
     beside
         A window of the same events up to the same moment whose rows serve this one too, where they suffice.
+    drills
+        The cases that are drills; default what the events up to `as_of` say.
 
     Attributes
     ----------
     past
-        The events up to `as_of`.
+        The events up to `as_of`, those of drills left out.
     inside
         Those in the window.
+    drilled
+        The events of drills up to `as_of`.
     """
 
     def __init__(
@@ -60,6 +78,7 @@ class Window:
         needs: Mapping[Fact, set[str]],
         options: Options | None = None,
         beside: Window | None = None,
+        drills: pl.Series | None = None,
     ) -> None:
         self._beside = beside
         self.as_of: datetime
@@ -67,7 +86,11 @@ class Window:
         self.needs: Mapping[Fact, set[str]]
         self.as_of, self.since, self.needs = as_of, since, needs
         self.options: Options = options or Options()
-        self.past: pl.LazyFrame = events.filter(pl.col("ts") <= as_of)
+        everything = events.filter(pl.col("ts") <= as_of)
+        self.drills: pl.Series = drill_cases(everything) if drills is None else drills
+        self.past: pl.LazyFrame
+        self.drilled: pl.LazyFrame
+        self.past, self.drilled = split_off(everything, self.drills)
         self.inside: pl.LazyFrame = self.past if since is None else self.past.filter(pl.col("ts") > since)
         self._shared: dict[str, object] = {}
 

@@ -14,7 +14,7 @@ from aura_analytics import cases
 from aura_analytics.cases import DECISIONS, RATINGS, Facts, Options
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import extent
-from aura_analytics.cases.window import Window
+from aura_analytics.cases.window import Window, drill_cases
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
@@ -255,7 +255,8 @@ class Count:
         """The board of a moment, with verdicts; default the end of the log."""
         reach = extent(events, as_of)
         end = reach.end if as_of is None else as_of
-        window = None if end is None else self._window(events, end, self.metrics)
+        drills = None if end is None else drill_cases(events.filter(pl.col("ts") <= end))
+        window = None if end is None else self._window(events, end, self.metrics, drills)
         past = None if window is None or not self.policy.spec.over_time else self._past(events, window)
         facts = Facts(datetime.min, None) if window is None else window.facts()
         standing = {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
@@ -263,45 +264,49 @@ class Count:
         board = with_counted(with_roles(board, self.roles), self, reach, end, queue_names(events, self.sla))
 
         def agreed(actors: pl.Series) -> pl.Series:
-            known = (pl.col("ts") <= facts.as_of) & (pl.col("type") == "DECISION") & pl.col("actor").is_in(actors.implode())
-            return events.filter(known).select(pl.col("actor").unique()).collect(engine="streaming")["actor"]
+            known = (pl.col("type") == "DECISION") & pl.col("actor").is_in(actors.implode())
+            past = events.clear() if window is None else window.past
+            return past.filter(known).select(pl.col("actor").unique()).collect(engine="streaming")["actor"]
 
         found = with_pip(board, facts.since, facts.table(DECISIONS), bursts(facts.table(RATINGS)), agreed, self.policy, past, texts)
         return Judgement(*found, past)
 
-    def reading(self, events: pl.LazyFrame, end: datetime) -> pl.DataFrame:
+    def reading(self, events: pl.LazyFrame, end: datetime, drills: pl.Series) -> pl.DataFrame:
         """Only the numbers that the policy reads, at a moment, with whether everybody ever agreed."""
-        facts = self._window(events, end, self.policy.reads).facts()
+        window = self._window(events, end, self.policy.reads, drills)
+        facts = window.facts()
         board = with_roles(summarise(facts, self.policy.reads, self._context(end)), self.roles)
         if not self.policy.spec.evidence.both_verdicts:
             return board
-        said = events.filter((pl.col("ts") <= end) & (pl.col("type") == "DECISION")).select(pl.col("actor").unique())
+        said = window.past.filter(pl.col("type") == "DECISION").select(pl.col("actor").unique())
         ever = pl.col("actor").is_in(collect(said)["actor"].implode())
         return board.with_columns(agreed_ever=pl.when(pl.col("override_rate_n") > 0).then(ever))
 
     def _context(self, end: datetime | None) -> Context:
         return Context(end or datetime.min, self.confidence, self.sla, self.options.calendar)
 
-    def _window(self, events: pl.LazyFrame, end: datetime, metrics: tuple[Metric, ...]) -> Window:
+    def _window(self, events: pl.LazyFrame, end: datetime, metrics: tuple[Metric, ...], drills: pl.Series | None) -> Window:
         # what is undefined without limits of cases is not followed without them
         needs = needs_of(one for one in metrics if self.sla or not one.needs_sla)
-        return Window(events, end, None if self.policy.window is None else end - self.policy.window, needs, self.options)
+        since = None if self.policy.window is None else end - self.policy.window
+        return Window(events, end, since, needs, self.options, drills=drills)
 
     def _past(self, events: pl.LazyFrame, window: Window) -> Fold:
         """What earlier readings leave behind."""
         end = window.as_of
 
         def agreed_since() -> dict[str, int]:
-            said = events.filter((pl.col("ts") <= end) & (pl.col("type") == "DECISION"))
+            said = window.past.filter(pl.col("type") == "DECISION")
             first = collect(said.group_by("actor").agg(pl.col("ts").min().to_physical()))
             return dict(first.drop_nulls().iter_rows())
 
         if reads_sums(self.policy):
             needs = needs_of(self.policy.reads)
-            earlier = Window(events, end, first_needed(self.policy, end), needs, self.options, beside=window)
+            since = first_needed(self.policy, end)
+            earlier = Window(events, end, since, needs, self.options, beside=window, drills=window.drills)
             return folded(self.policy, earlier.facts(), end, self.roles, agreed_since)
         fold = Fold(self.policy.spec)
         first = collect(events.select(pl.col("ts").min())).item()
         for moment in [] if first is None else moments_before(self.policy, times.parse_as_of(first), end).tolist():
-            self.policy.read_into(fold, self.reading(events, times.from_epoch_micros(moment)))
+            self.policy.read_into(fold, self.reading(events, times.from_epoch_micros(moment), window.drills))
         return fold

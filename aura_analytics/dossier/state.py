@@ -54,6 +54,7 @@ def _named(table: pl.DataFrame, names: pl.Series) -> pl.DataFrame:
     return table if table["actor"].dtype == pl.String else table.with_columns(names.gather(table["actor"]).alias("actor"))
 
 
+_EVER = -(2**62)
 _KINDS = pl.Series(ACTOR_KINDS, dtype=SCHEMA["actor_kind"])
 
 
@@ -121,14 +122,13 @@ class DossierState:
         InputError, SchemaError, EventError
             As `dossiers`.
         """
-        new = collect(as_events(events))
-        if new.is_empty():
+        if (new := collect(as_events(events))).is_empty():
             return
         self._queues.update(queue_names(new.lazy(), self._sla))
-        self._folds.forget(new["ts"].to_physical().min())
         with in_memory() if new.height < FEW else nullcontext():
             for fact, change in self._log.add(new).items():
                 self._account(fact, change)
+        self._folds.forget(new["ts"].to_physical().min() if self._log.turned.is_empty() else _EVER)
 
     # -- from facts to dossiers --------------------------------------------------------------------------------------------
 

@@ -8,6 +8,7 @@ from aura_analytics import extensions
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.metrics.appropriateness import overridden_right_rate, overrides_right_rate
 from aura_analytics.metrics.calibration import calibration_gap
+from aura_analytics.metrics.drills import drill_missed_rate, drill_right_rate
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.overrides import override_rate
 from aura_analytics.metrics.processing import avg_processing_hours, open_cases, processing_hours_median, processing_hours_p90
@@ -52,6 +53,8 @@ DEFAULT: tuple[Metric, ...] = (
     rair,
     rsr,
     own_work_rate,
+    drill_right_rate,
+    drill_missed_rate,
     sat_score_mean,
     sat_low_share,
     sat_response_rate,
@@ -98,7 +101,7 @@ class Catalogue(Mapping[str, Metric]):
     >>> _ = mine.add(Rate("one_star_share", "Ratings of one star", "fraction", 0, 1, "lower", "ratings", ("value",),
     ...                   hit=pl.col("value") == 1))
     >>> len(mine), mine["one_star_share"].title
-    (35, 'Ratings of one star')
+    (37, 'Ratings of one star')
     """
 
     def __init__(self, metrics: Iterable[Metric] = (), *, installed: bool = False) -> None:

@@ -4,7 +4,6 @@ is asked.
 
 from __future__ import annotations
 
-import io
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
@@ -15,6 +14,7 @@ import polars as pl
 from aura_analytics.events import EVENT_TYPES, SCHEMA
 from aura_analytics.scoring.frames import score_frame
 from aura_analytics.scoring.penalties import PenaltyPolicy
+from aura_analytics.simulation.texts import Texts, again
 from aura_analytics.simulation.worktime import DAY
 from aura_analytics.simulation.world import STEPS
 
@@ -25,10 +25,12 @@ if TYPE_CHECKING:
 
     from aura_analytics.simulation.world import Columns, World
 
-__all__ = ["Emitter", "Texts", "event_id", "score_place", "scores"]
+__all__ = ["Emitter", "score_place", "scores"]
 
 _FINE = "A careful answer that says what was asked for, and why it is so."
 _LIE = "The value is undefined here, and so the rest was made up as best it could."
+_OF_VERDICTS = ("ai_right", "approve_right", "override", "end")
+_RARE = ("first_right", "own_work")
 _CONFIDENCE = np.arange(STEPS + 1) / STEPS
 _MICROS = SCHEMA["ts"]
 
@@ -70,22 +72,6 @@ def _points() -> _Points:
     return _Points(table["score"].to_numpy().astype(float), codes, words, listed)
 
 
-def again(time: int) -> bytes:
-    """The last two signs of the id of a case's assignment to somebody else: h1 to hz, i0 to iz, and so on."""
-    return bytes([ord("h") + time // 36, b"0123456789abcdefghijklmnopqrstuvwxyz"[time % 36]])
-
-
-def event_id(run: str, queue: int, number: int, tag: str) -> str:
-    """The id of an event of a case of a run."""
-    return f"{run}{_two(queue).decode()}{number:08d}{tag}"
-
-
-def _two(number: int) -> bytes:
-    """Two signs of a number up to 1,295."""
-    digits = b"0123456789abcdefghijklmnopqrstuvwxyz"
-    return bytes([digits[number // 36], digits[number % 36]])
-
-
 class Emitter:
     """Turns cases into events as they come.
 
@@ -108,7 +94,9 @@ class Emitter:
     ) -> None:
         self._world, self._ordered, self._says = world, ordered, says
         self._audit = round(world.scenario.audit_days * DAY)
-        self._chance = pl.Series([world.scenario.audited])
+        audits, share = world.scenario.audits, world.scenario.audited
+        chances = [share, share if audits.overridden is None else audits.overridden]  # of what was accepted, and overridden
+        self._chance = pl.Series(chances if world.scenario.chances_are_known else [None, None], dtype=pl.Float64)
         groups = world.scenario.officers
         self._pooled = np.array([group.pooled for group in groups])[world.officer_group]
         self._kinds = pl.Series([group.kind for group in groups], dtype=SCHEMA["actor_kind"]).gather(_index(world.officer_group))
@@ -144,6 +132,10 @@ class Emitter:
                 severity=pl.Series(points.severity[place]).cat.to(SCHEMA["severity"]),
                 penalties=points.words.gather(pl.Series(points.listed[place])),
             )
+        if "drill" in arrived:
+            rows = np.flatnonzero(arrived["drill"])
+            words = self._words.gather(_index(arrived["approve_right"][rows]))
+            self._block("DRILL", b"dr", came.some(rows), arrived["arrival"][rows], outcome=words)
         if not self._pooled.any():
             self._block("ASSIGNED", b"as", came, arrived["arrival"], actor="officer")
         else:
@@ -158,13 +150,14 @@ class Emitter:
         if len(rows):
             known, at = ended.some(rows, "agent"), done["end"][rows] + self._audit
             words = self._words.gather(_index(done["approve_right"][rows]))
-            self._block("ADJUDICATION", b"au", known, at, outcome=words, audit_chance=self._chance.new_from_index(0, len(rows)))
+            chance = self._chance.gather(_index(done["override"][rows]))
+            self._block("ADJUDICATION", b"au", known, at, outcome=words, audit_chance=chance)
             right = self._outcomes.gather(_index(done["ai_right"][rows]))
             self._block("OUTCOME", b"ou", known, at, actor="agent", outcome=right)
         if not done["decided"].all():
             rows = np.flatnonzero(done["decided"])
             done, ended = (
-                {name: done[name][rows] for name in ("ai_right", "approve_right", "override", "end")},
+                {name: done[name][rows] for name in (*_OF_VERDICTS, *(name for name in _RARE if name in done))},
                 ended.some(rows, "officer", "agent", "sure"),
             )
         recommend = done["ai_right"] == done["approve_right"]
@@ -180,7 +173,19 @@ class Emitter:
             ai_recommendation=self._words.gather(_index(recommend)),
             human_verdict=self._words.gather(_index(verdict)),
             confidence=ended.sure,
+            **self._rare(done),
         )
+
+    def _rare(self, done: Columns) -> dict[str, pl.Series]:
+        """What some verdicts say besides."""
+        found: dict[str, pl.Series] = {}
+        if "first_right" in done:
+            first = done["first_right"]
+            words = self._words.gather(_index(np.where(first == 1, done["approve_right"], ~done["approve_right"])))
+            found["initial_verdict"] = words.set(pl.Series(first < 0), None)
+        if "own_work" in done:
+            found["own_work"] = pl.Series(done["own_work"])
+        return found
 
     def moved(self, cases: Columns) -> None:
         """Take in cases that were given to somebody else."""
@@ -292,59 +297,3 @@ def _order(at: NDArray[np.int64]) -> pl.Series:
         return _index(np.argsort(at, kind="stable"))
     packed = pl.Series(((at - low) << bits) | np.arange(len(at))).sort().to_numpy()
     return _index(packed & ((1 << bits) - 1))
-
-
-_FOUR = np.frombuffer(b"".join(b"%04d" % i for i in range(10_000)), dtype="<u4")
-
-
-class Texts:
-    """Names of cases ("loans-k3f9x2-00000017") and ids of events ("k3f9x20000000017op": the run, number of the queue, number of the
-    case, kind of event), so that the runs of other scenarios, seeds and replications have others.
-
-    They are written as one block of bytes, lines of one length, and read as lines: several times faster than putting strings
-    together.
-
-    Examples
-    --------
-    >>> texts = Texts(["loans", "tax"], "k3f9x2")
-    >>> case = np.array([17, (1 << 40) + 4])
-    >>> texts.cases(case).to_list(), texts.events(texts.heads(case), b"op").to_list()
-    (['loans-k3f9x2-00000017', 'tax-k3f9x2-00000004'], ['k3f9x20000000017op', 'k3f9x20100000004op'])
-    """
-
-    def __init__(self, queues: list[str], run: str) -> None:
-        names = [f"{name}-{run}".encode() for name in queues]
-        width = max(len(name) for name in names)
-        self._strip = len({len(name) for name in names}) > 1
-        self._prefixes = np.array([name.rjust(width) + b"-" for name in names], dtype=f"V{width + 1}")
-        self._numbers = np.array([run.encode() + _two(number) for number in range(len(names))], dtype=f"V{2 + len(run)}")
-
-    def heads(self, case: NDArray[np.int64]) -> NDArray[Any]:
-        """The bytes that all ids of a case begin with; a case is its queue (above bit 40) and its number."""
-        return _numbered(self._numbers, case)
-
-    def cases(self, case: NDArray[np.int64]) -> pl.Series:
-        """Names of cases."""
-        found = _lines(_numbered(self._prefixes, case), b"\n")
-        return found.str.strip_chars_start(" ") if self._strip else found
-
-    def events(self, heads: NDArray[Any], tag: bytes) -> pl.Series:
-        """Ids of events of one kind."""
-        return _lines(heads, tag + b"\n")
-
-
-def _numbered(prefixes: NDArray[Any], case: NDArray[np.int64]) -> NDArray[Any]:
-    """A prefix by queue and eight digits, as bytes."""
-    width = prefixes.dtype.itemsize
-    block = np.empty(len(case), dtype=[("queue", prefixes.dtype), ("high", "<u4"), ("low", "<u4")])
-    number = (case & ((1 << 40) - 1)).astype(np.uint32)
-    block["queue"] = prefixes[0] if len(prefixes) == 1 else prefixes[case >> 40]
-    high = number // np.uint32(10_000)
-    block["high"], block["low"] = _FOUR[high], _FOUR[number - high * np.uint32(10_000)]
-    return block.view(f"V{width + 8}")
-
-
-def _lines(heads: NDArray[Any], tail: bytes) -> pl.Series:
-    block = np.empty(len(heads), dtype=[("head", heads.dtype), ("tail", f"V{len(tail)}")])
-    block["head"], block["tail"] = heads, np.void(tail)
-    return pl.read_lines(io.BytesIO(block.view(np.uint8))).to_series()  # type: ignore[arg-type]

@@ -5,7 +5,7 @@ The table that is made of them is the very one of a log's facts (`aura_analytics
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -40,19 +40,19 @@ class Judged:
     ----------
     metrics
         What is counted.
-    chance
-        With which a case is audited; every audit says so.
+    chances
+        With which a case is audited whose recommendation was accepted, and one that was overridden; every audit says so.
     """
 
-    def __init__(self, metrics: Iterable[Metric], chance: float) -> None:
+    def __init__(self, metrics: Iterable[Metric], chances: tuple[float, float]) -> None:
         self.metrics: list[Metric] = list(metrics)
-        self._weight = round(PARTS / chance) if chance else 0
-        self._parts: list[dict[str, NDArray[np.generic]]] = []
+        self._weights = [round(PARTS / chance) if chance else 0 for chance in chances]
+        self._parts: list[dict[str, NDArray[Any]]] = []
         self._sums = pl.DataFrame()
 
     def add(self, done: Columns, audit: int) -> None:
         """Take in what was begun; an audit comes so many microseconds after a case's end."""
-        rows = np.flatnonzero(done["decided"])
+        rows = np.flatnonzero(done["decided"] & ~done["drill"] if "drill" in done else done["decided"])
         audited = done["audited"][rows]
         end = done["end"][rows]
         self._parts.append(
@@ -80,10 +80,11 @@ class Judged:
         right = columns["advice_right"] != columns["override"]
         table = pl.DataFrame({**columns, "right": right, "known": known}).with_columns(own_work=pl.lit(None, dtype=pl.Boolean))
         judged = pl.when(pl.col("known"))
+        accepted, overridden = (pl.lit(weight, dtype=pl.Int64) for weight in self._weights)
         table = table.with_columns(
             right=judged.then(pl.col("right")),
             advice_right=judged.then(pl.col("advice_right")),
-            weight=judged.then(pl.lit(self._weight, dtype=pl.Int64)),
+            weight=judged.then(pl.when("override").then(overridden).otherwise(accepted)),
             by_chance=judged.then(statement=True),
         )
         self._sums = collected(table.drop("known"), (DECISIONS, "actor"), self.metrics)

@@ -11,13 +11,13 @@ from collections import deque
 from collections.abc import Iterable
 from copy import deepcopy
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import polars as pl
 
 from aura_analytics import events as contract
-from aura_analytics.cases import DECISIONS, EVALUATIONS, HANDLED, OUTCOMES, RATINGS, Fact
+from aura_analytics.cases import DECISIONS, DRILLS, EVALUATIONS, HANDLED, OUTCOMES, RATINGS, Fact
 from aura_analytics.clock.times import parse_span
 from aura_analytics.dossier.history import COARSE, reads_sums
 from aura_analytics.dossier.state import DossierState
@@ -36,12 +36,21 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from aura_analytics.rules.policy import Policy
+    from aura_analytics.simulation.scenario import Scenario
     from aura_analytics.simulation.world import Columns, World
 
 __all__ = ["Readings", "Watch", "is_direct", "readings"]
 
 # what the simulator knows of each fact without asking the log
-_KNOWN = {DECISIONS: {"override"}, RATINGS: {"value"}, HANDLED: {"elapsed"}, OUTCOMES: {"outcome"}, EVALUATIONS: {"value"}}
+_KNOWN = {
+    DECISIONS: {"override"},
+    RATINGS: {"value"},
+    HANDLED: {"elapsed"},
+    OUTCOMES: {"outcome"},
+    EVALUATIONS: {"value"},
+    DRILLS: {"override", "right", "advice_right"},
+}
+_ALL: Any = slice(None)
 _OFFICER, _AGENT = (pl.Series([kind], dtype=SCHEMA["actor_kind"]) for kind in ("officer", "agent"))
 
 
@@ -66,17 +75,22 @@ _AS_ALWAYS: Way = {}
 def readings(world: World, metrics: Iterable[str | Metric], window: str | None, way: Way = _AS_ALWAYS) -> Readings:
     """The quickest way to read some metrics in a world, counted as a policy wants it (`Policy.way`)."""
     chosen = metrics_named(metrics)
-    return _Direct(world, chosen, window) if is_direct(chosen, way) else _FromLog(world, chosen, window, way)
+    return _Direct(world, chosen, window) if is_direct(world.scenario, chosen, way) else _FromLog(world, chosen, window, way)
 
 
-def is_direct(metrics: Iterable[str | Metric], way: Way = _AS_ALWAYS) -> bool:
+def is_direct(scenario: Scenario, metrics: Iterable[str | Metric], way: Way = _AS_ALWAYS) -> bool:
     """Whether metrics are read without the events, and several worlds at once."""
     chosen = metrics_named(metrics)
-    if way:
+    if way or (any(map(is_audited, chosen)) and not _is_plain(scenario)):
         return False
     summed = [one for one in chosen if not is_audited(one)]
     plain = all(fact in _KNOWN and columns <= _KNOWN[fact] for fact, columns in needs_of(summed).items())
     return plain and all(RunningSums.suits([one], _nothing(one.table)) for one in summed)
+
+
+def _is_plain(scenario: Scenario) -> bool:
+    """Whether what was judged weighs what its chance says."""
+    return scenario.chances_are_known and not any(group.own_work for group in scenario.officers)
 
 
 def _nothing(fact: Fact) -> pl.DataFrame:
@@ -134,9 +148,10 @@ class _Direct:
         self._world, self._metrics = world, metrics
         self._window = 2**61 if window is None else parse_span(window) // timedelta(microseconds=1)
         audited = [one for one in metrics if is_audited(one)]
-        self._judged = Judged(audited, world.scenario.audited)
+        share, overridden = world.scenario.audited, world.scenario.audits.overridden
+        self._judged = Judged(audited, (share, share if overridden is None else overridden))
         self._groups = grouped(one for one in metrics if one not in audited)
-        kinds = {DECISIONS: _OFFICER, HANDLED: _OFFICER, OUTCOMES: _AGENT, EVALUATIONS: _AGENT, RATINGS: None}
+        kinds = {DECISIONS: _OFFICER, DRILLS: _OFFICER, HANDLED: _OFFICER, OUTCOMES: _AGENT, EVALUATIONS: _AGENT, RATINGS: None}
         self._tracks = {fact: _Track(members, fact, kinds[fact]) for (fact, _), members in self._groups.items()}
         r = world.replications
         self._officers = r * len(world.officers)
@@ -156,19 +171,31 @@ class _Direct:
         agent = [
             (self._officers + c["replication"] * len(self._world.agents) + c["agent"]).astype(np.uint32) for c in (arrived, done)
         ]
+        said, drilled = done["decided"], done.get("drill")
+        if drilled is not None:
+            if DRILLS in tracks:
+                rows = np.flatnonzero(said & drilled)
+                parts = {"override": done["override"][rows], "advice_right": done["ai_right"][rows]}
+                right = parts["override"] != parts["advice_right"]
+                tracks[DRILLS].add(ts=done["end"][rows], actor=officer[rows], right=right, **parts)
+            said = said & ~drilled
         if DECISIONS in tracks:
-            rows = np.flatnonzero(done["decided"])
+            rows = np.flatnonzero(said)
             tracks[DECISIONS].add(ts=done["end"][rows], actor=officer[rows], override=done["override"][rows])
         if self._judged.metrics:
             self._judged.add(done, self._audit)
         if HANDLED in tracks:
-            tracks[HANDLED].add(ts=done["end"], actor=officer, elapsed=done["end"] - done["assigned"])
+            rows = _ALL if drilled is None else np.flatnonzero(~drilled)
+            spent = done["end"][rows] - done["assigned"][rows]
+            tracks[HANDLED].add(ts=done["end"][rows], actor=officer[rows], elapsed=spent)
         if RATINGS in tracks:
-            rows = np.flatnonzero((done["stars"] > 0) & done["decided"])  # the others are about nobody
+            rows = np.flatnonzero((done["stars"] > 0) & said)  # the others are about nobody
             tracks[RATINGS].add(ts=done["rated"][rows], actor=officer[rows], value=done["stars"][rows].astype(float))
         if EVALUATIONS in tracks and self._world.scenario.scored:
             points = scores()["score"].to_numpy().astype(float)
-            tracks[EVALUATIONS].add(ts=arrived["arrival"], actor=agent[0], value=points[score_place(arrived)])
+            rows = _ALL if drilled is None else np.flatnonzero(~arrived["drill"])
+            value = points[score_place(arrived)][rows]
+            tracks[EVALUATIONS].add(ts=arrived["arrival"][rows], actor=agent[0][rows], value=value)
         if OUTCOMES in tracks:
             rows = np.flatnonzero(done["audited"])
             words = np.where(done["ai_right"][rows], "success", "failure").astype(object)

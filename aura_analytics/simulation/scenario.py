@@ -15,9 +15,11 @@ from aura_analytics.errors import FileMissingError, ParameterError, Problem, clo
 from aura_analytics.simulation.scenario_parts import (
     _PLAIN,
     Agents,
+    Audits,
     Calibration,
     Citizens,
     Drift,
+    Drills,
     Group,
     Hr,
     Officers,
@@ -59,6 +61,8 @@ class Scenario(YamlModel):
         Service,
         Shift,
         Citizens,
+        Audits,
+        Drills,
         Routing,
         Hr,
     )
@@ -75,6 +79,8 @@ class Scenario(YamlModel):
     citizens: Citizens = Field(Citizens(), description="who rates")
     audited: float = Field(0.0, ge=0, le=1, description="share of cases of which an audit later says what was right")
     audit_days: float = Field(30, ge=0, le=3650, description="days from verdict to audit")
+    audits: Audits = Field(Audits(), description="which cases are audited rather than others")
+    drills: Drills | None = Field(None, description="default there are none")
     scored: bool = Field(default=True, description="whether the Accountant scores what the agents put out")
     routing: Routing | None = Field(None, description="default: by the agents' weights")
     hr: Hr | None = Field(None, description="HR in the loop; default nobody acts")
@@ -89,7 +95,13 @@ class Scenario(YamlModel):
     @property
     def events_expected(self) -> float:
         """Events over the whole horizon, about: five of every case, and those of citizens and auditors."""
-        return self.cases_expected * (4 + self.scored + self.citizens.response + 2 * self.audited)
+        audited = max(self.audited, self.audits.overridden or 0, self.audits.wrong or 0)
+        return self.cases_expected * (4 + self.scored + self.citizens.response + 2 * audited + (self.drills is not None))
+
+    @property
+    def chances_are_known(self) -> bool:
+        """Whether every audit says with which chance its case was drawn."""
+        return self.audits.says_chance and self.audits.wrong is None
 
     def for_days(self, days: int) -> Scenario:
         """The same world over another horizon.

@@ -11,9 +11,11 @@ from aura_analytics.yaml_models import Strict
 
 __all__ = [
     "Agents",
+    "Audits",
     "Calibration",
     "Citizens",
     "Drift",
+    "Drills",
     "Group",
     "Hr",
     "Officers",
@@ -150,6 +152,16 @@ class Officers(Group):
     overrides_wrong: float = Field(ge=0, le=1, description="discernment: share of wrong recommendations that are overridden")
     overrides_right: float = Field(ge=0, le=1, description="share of right recommendations that are overridden")
     automation_bias: float = Field(0, ge=0, le=1, description="how much of both a confidence of 1 takes away")
+    bias_per_hour_waited: float = Field(
+        0, ge=0, le=1, description="what each hour that a case waited in line adds to that, as long as both are at most 1"
+    )
+    initial_right: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of first verdicts, given before the recommendation is seen, that are right; default they give none",
+    )
+    own_work: float = Field(0, ge=0, le=1, description="share of verdicts on a recommendation that was their own")
     fatigue: float = Field(0, ge=0, le=1, description="share of discernment lost by the end of a day's work")
     weight: float = Field(1, gt=0, le=1000, description="how many cases each gets, beside the others")
     decides: float = Field(
@@ -161,6 +173,23 @@ class Officers(Group):
     plan_effect: float = Field(1, ge=0, le=1, description="how much of what a plan wins with others it wins with them")
     gaming: float = Field(0, ge=0, le=1, description="share of all overrides that they withhold while on a plan, whatever they see")
     bad: bool = Field(default=False, description="whether the truth calls them chronically underperforming")
+
+
+class Drills(Strict):
+    """Cases whose truth is known, put among the others; citizens do not rate them, and nobody audits them."""
+
+    share: float = Field(gt=0, lt=1, description="share of cases that are drills")
+    wrong: float = Field(0.5, ge=0, le=1, description="share of drills whose recommendation is wrong")
+
+
+class Audits(Strict):
+    """Which cases are audited, where that is not the same share of all; `audited` holds for what is not named."""
+
+    overridden: float | None = Field(None, ge=0, le=1, description="share of overridden recommendations")
+    wrong: float | None = Field(
+        None, ge=0, le=1, description="share of wrong verdicts, as of cases that come back; no audit then says its chance"
+    )
+    says_chance: bool = Field(default=True, description="whether an audit says the chance with which its case was drawn")
 
 
 class Citizens(Strict):

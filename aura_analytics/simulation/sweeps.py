@@ -74,7 +74,7 @@ def rule_error_rates(
     """
     rule = as_policy(policy)
     world = _checked(scenario, days, replications=replications, every_days=every_days, workers=workers).changed(hr=None)
-    alone = bool(rule.roles) or not is_direct(rule.reads, rule.way)
+    alone = bool(rule.roles) or not is_direct(world, rule.reads, rule.way)
     if world.days < every_days:
         problem = Problem(
             "the rule would never be read",

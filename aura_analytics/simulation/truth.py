@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from aura_analytics.simulation.emission import Texts
 from aura_analytics.simulation.scenario import Scenario
+from aura_analytics.simulation.texts import Texts
 from aura_analytics.simulation.world import STEPS, World, together
 
 if TYPE_CHECKING:
@@ -27,7 +27,8 @@ class Truth:
     cases
         Per case: `case_id`, `queue`, `day`, `number`, `agent`, `officer`, `arrival`, `assigned`, `start`, `end`,
         `ai_recommendation`, `decided`, `human_verdict` (null where the case was only resolved), `right_verdict`, `ai_right`,
-        `human_right`, `override`, `confidence`, `invented`, `too_short`, `stars` (0: not rated), `rated`, `audited`, `audit_at`.
+        `human_right`, `override`, `confidence`, `invented`, `too_short`, `stars` (0: not rated), `rated`, `audited`, `audit_at`;
+        where the scenario has them `drill`, `first_right` (null where there was no first verdict) and `own_work`.
         Cases that are not over by the end of the horizon are there with how they would go on.
     actors
         Per officer and agent: `actor`, `actor_kind`, `group`, `bad` (chronically underperforming), `bad_since` (from when on), and
@@ -54,6 +55,9 @@ class Truth:
 
         moments = {name: pl.Series(c[name] + world.zero).cast(micros) for name in ("arrival", "assigned", "start", "end")}
         rated = pl.Series(c["rated"] + world.zero).cast(micros).set(pl.Series(c["stars"] == 0), None)
+        rare: dict[str, pl.Series] = {name: pl.Series(c[name]) for name in ("drill", "own_work") if name in c}
+        if "first_right" in c:
+            rare["first_right"] = pl.Series(c["first_right"] == 1).set(pl.Series(c["first_right"] < 0), None)
         return pl.DataFrame(
             {
                 "case_id": texts.cases((c["queue"].astype("i8") << 40) | c["number"]),
@@ -76,6 +80,7 @@ class Truth:
                 "stars": c["stars"],
                 "rated": rated,
                 "audited": c["audited"],
+                **rare,
             }
         ).with_columns(audit_at=pl.when("audited").then(pl.col("end") + timedelta(days=world.scenario.audit_days)))
 

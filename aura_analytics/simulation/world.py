@@ -16,6 +16,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.clock.times import epoch_micros
+from aura_analytics.simulation.beside import beside_verdicts, purposes, rare_columns
 from aura_analytics.simulation.distributions import confidences, durations, normal, poisson, right_chances
 from aura_analytics.simulation.queueing import fifo, lines, shared_line
 from aura_analytics.simulation.ring import Ring
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["STEPS", "World", "together"]
 
+HOUR = DAY // 24
 STEPS = 10_000  # of a confidence: it has four decimals
 _OF_BOTH = (
     "replication",
@@ -135,7 +137,7 @@ class World:
             ]
             for r in range(len(streams))
         ]
-        self._purposes = _purposes(scenario)
+        self._purposes = purposes(scenario)
         self._draws = [[Draws(stream, queue.name) for queue in scenario.queues] for stream in streams]
         self._numbers = np.zeros((len(streams), len(scenario.queues)), dtype=np.int64)
         self._counts = np.array([[self._per_day(stream, queue) for queue in scenario.queues] for stream in streams])
@@ -152,6 +154,9 @@ class World:
             ]
         )
         self.waiting: Columns | None = None
+        extra = rare_columns(self._purposes)
+        self._came: tuple[str, ...] = (*CAME, *(name for name in extra if name == "drill"))
+        self._kept: tuple[str, ...] = (*KEPT, *extra)
 
     def _group_of(self, officer: NDArray[np.int32]) -> NDArray[np.int64]:
         """The group of officers of any replication."""
@@ -202,7 +207,7 @@ class World:
             cases = {name: column[begun] for name, column in cases.items()}
         self._decide(cases)
         self._rate(cases)
-        return {name: arrived[name] for name in CAME}, {name: cases[name] for name in KEPT}
+        return {name: arrived[name] for name in self._came}, {name: cases[name] for name in self._kept}
 
     def rest(self) -> Columns | None:
         """What is still waiting after the last epoch, as it would go on."""
@@ -212,7 +217,7 @@ class World:
         self._work(cases, None)
         self._decide(cases)
         self._rate(cases)
-        return {name: cases[name] for name in KEPT}
+        return {name: cases[name] for name in self._kept}
 
     def hand_over(self, moment: int) -> Columns | None:
         """Give what waits for those who are away to others; returns what moved, with how often somebody had been assigned
@@ -319,6 +324,9 @@ class World:
         for name, purpose, share in (("invented", "invented", "hallucination"), ("too_short", "short", "too_short")):
             c[name] = c[f"u:{purpose}"] < _by(scenario.agents, share)[group] if f"u:{purpose}" in c else nothing
         c["audited"] = c["u:audit"] < scenario.audited if scenario.audited else nothing
+        if scenario.drills is not None:
+            c["drill"] = c["u:drill"] < scenario.drills.share
+            c["ai_right"] = np.where(c["drill"], c["u:planted"] >= scenario.drills.wrong, c["ai_right"])
 
     def _asked(self, c: Columns) -> NDArray[np.int32]:
         """Which agent is asked: by the weights, or by the router's chances."""
@@ -460,15 +468,18 @@ class World:
         if state.better_wrong.any() or state.better_right.any():
             sees, errs = sees + state.better_wrong[who] * (1 - sees), errs * (1 - state.better_right[who])
         chance = np.where(c["ai_right"], errs, sees)
-        trusting = _by(officers, "automation_bias")
-        if trusting.any():
-            chance = chance * (1 - trusting[group] * (c["sure"] / STEPS))
+        trusting, loaded = _by(officers, "automation_bias"), _by(officers, "bias_per_hour_waited")
+        if trusting.any() or loaded.any():
+            bias = trusting[group]
+            if loaded.any():
+                bias = np.minimum(bias + loaded[group] * np.maximum(c["start"] - c["arrival"], 0) / HOUR, 1)
+            chance = chance * (1 - bias * (c["sure"] / STEPS))
         if state.withheld.any():
             chance = chance * (1 - state.withheld[who])
         decides = _by(officers, "decides")
         c["decided"] = c["u:decides"] < decides[group] if (decides < 1).any() else np.ones(len(who), dtype=bool)
         c["override"] = (c["u:verdict"] < chance) & c["decided"]
-        c["audited"] = c["audited"] & c["decided"]
+        beside_verdicts(c, self.scenario, group)
 
     def _rate(self, c: Columns) -> None:
         citizens = self.scenario.citizens
@@ -476,6 +487,8 @@ class World:
         approved = recommends != c["override"]
         stars = np.zeros(len(approved), dtype=np.int8)
         rows = np.flatnonzero(c["u:response"] < citizens.response) if citizens.response else np.zeros(0, dtype=np.int64)
+        if "drill" in c:
+            rows = rows[~c["drill"][rows]]
         edges = np.cumsum(np.array([citizens.denied, citizens.approved]), axis=1)[:, :4]
         c["stars"], c["rated"] = stars, np.zeros(len(approved), dtype=np.int64)  # 0 where nobody rated
         if not len(rows):
@@ -491,30 +504,6 @@ class World:
 
 def _joined(parts: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
-
-
-def _purposes(scenario: Scenario) -> list[str]:
-    """What is drawn beside arrivals: streams that nobody reads are left alone."""
-    agents, citizens = scenario.agents, scenario.citizens
-    many = sum(group.count for group in agents) > 1
-    asked = {
-        "truth": True,
-        "agent": many,
-        "ai": True,
-        "sure": any(each.confidence_sd for each in agents),
-        "invented": any(each.hallucination for each in agents),
-        "short": any(each.too_short for each in agents),
-        "officer": True,
-        "service": True,
-        "verdict": True,
-        "response": citizens.response > 0,
-        "stars": citizens.response > 0,
-        "rated": citizens.response > 0,
-        "audit": scenario.audited > 0,
-        "difficulty": any(each.calibration for each in agents),
-        "decides": any(each.decides < 1 for each in scenario.officers),
-    }
-    return [purpose for purpose, wanted in asked.items() if wanted]
 
 
 def _share(accuracy: float | dict[str, float], queue: str) -> float:

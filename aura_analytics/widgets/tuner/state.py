@@ -433,7 +433,7 @@ class TunerState:
 
     def _rates(self, rules: Mapping[str, Condition], k: int, m: int, window: str | None) -> dict[str, float] | None:
         alone = self.saved.roles or any(not leaf.numbers for rule in rules.values() for leaf in comparisons(rule))
-        if self._scenario is None or alone or not is_direct(self.saved.reads, self.saved.way):
+        if self._scenario is None or alone or not is_direct(self._scenario, self.saved.reads, self.saved.way):
             return None
         key = window, self._every(m, window)
         if key not in self._bank:
