@@ -69,6 +69,8 @@ _LAZY: dict[str, str | None] = {
     "observations": "aura_analytics.dossier.tracing",
     "operations": None,
     "plan_audits": "aura_analytics.dossier.audits",
+    "plan_drills": "aura_analytics.dossier.drill_plans",
+    "reliance": "aura_analytics.dossier.reliance",
     "read_events": "aura_analytics.io.files",
     "record_event": "aura_analytics.operations.client",
     "report": None,
@@ -126,7 +128,9 @@ if TYPE_CHECKING:
     from aura_analytics.dossier.audits import draw_audits, plan_audits
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.correlations import correlations
+    from aura_analytics.dossier.drill_plans import plan_drills
     from aura_analytics.dossier.office import office
+    from aura_analytics.dossier.reliance import reliance
     from aura_analytics.dossier.series import rolling
     from aura_analytics.dossier.state import DossierState
     from aura_analytics.dossier.tracing import observations
@@ -216,8 +220,10 @@ __all__ = [
     "office",
     "operations",
     "plan_audits",
+    "plan_drills",
     "read_events",
     "record_event",
+    "reliance",
     "report",
     "rescore",
     "rolling",

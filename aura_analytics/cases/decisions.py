@@ -33,7 +33,8 @@ class Decisions(Fact):
     `right` says whether the verdict named what an adjudication or outcome says was right: false when it named anything else, null
     while nobody said, or where the words do not decide (an override without its verdict, in a log of three words). `advice_right`
     and `initial_right` say the same of the recommendation and of the verdict before it was seen. `weight` is how many verdicts a
-    judged one stands for, in millionths, and `by_chance` whether that comes from the chance of its audit.
+    judged one stands for, in millionths, and `by_chance` whether that comes from the chance of its audit. `truth` is the word that
+    was right, `chance` what its audit said, and `disputed` whether audits disagree; the last one counts.
     """
 
     def build(self, window: Window, columns: set[str]) -> pl.DataFrame:
@@ -100,6 +101,9 @@ DECISIONS = Decisions(
         "initial_right": pl.Boolean(),
         "weight": pl.Int64(),
         "by_chance": pl.Boolean(),
+        "truth": pl.String(),
+        "chance": pl.Float64(),
+        "disputed": pl.Boolean(),
     },
     (*VERDICT_TYPES, "SAT_SCORE", "OUTCOME", "ADJUDICATION"),
     LATER,

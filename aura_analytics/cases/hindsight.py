@@ -14,9 +14,9 @@ import polars as pl
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.truth import last_truth
 
-__all__ = ["LATER", "OF_TRUTH", "PARTS", "judged_by", "with_hindsight"]
+__all__ = ["LATER", "OF_TRUTH", "PARTS", "judged_by", "weighted", "with_hindsight"]
 
-OF_TRUTH = frozenset({"right", "advice_right", "initial_right", "weight", "by_chance"})
+OF_TRUTH = frozenset({"right", "advice_right", "initial_right", "weight", "by_chance", "truth", "chance", "disputed"})
 LATER = OF_TRUTH | {"answered", "final"}
 PARTS = 1_000_000  # of a weight
 
@@ -35,7 +35,7 @@ def with_hindsight(
     words
         The words that verdicts use.
     columns
-        Which of `answered`, `right`, `advice_right`, `initial_right`, `weight`, `by_chance`, `final` somebody reads.
+        Which of `answered`, `final`, and of `OF_TRUTH`, somebody reads.
     """
     if "answered" in columns:
         rated = collect(window.filter(pl.col("type") == "SAT_SCORE").select(pl.col("case_id").drop_nulls().unique()))
@@ -64,14 +64,13 @@ def _with_truth(decisions: pl.DataFrame, past: pl.LazyFrame, words: Callable[[],
     truths = last_truth(past, words)
     if truths.is_empty():
         nothing = pl.lit(None, dtype=pl.Boolean)
-        unsaid = dict.fromkeys(("right", "advice_right", "initial_right", "by_chance"), nothing)
-        return decisions.with_columns(**unsaid, weight=pl.lit(None, dtype=pl.Int64))
+        unsaid = dict.fromkeys(("right", "advice_right", "initial_right", "by_chance", "disputed"), nothing)
+        unsaid |= {"weight": pl.lit(None, dtype=pl.Int64), "truth": pl.lit(None, dtype=pl.String)}
+        return decisions.with_columns(**unsaid, chance=pl.lit(None, dtype=pl.Float64))
     judged = judged_by(decisions, truths, words)
     if "initial_right" in columns:
         judged = judged.with_columns(initial_right=pl.col("truth") == pl.col("initial_verdict"))
-    if columns & {"weight", "by_chance"}:
-        judged = _weighted(judged)
-    return judged.drop("truth", "chance")
+    return weighted(judged) if columns & {"weight", "by_chance"} else judged
 
 
 def judged_by(decisions: pl.DataFrame, truths: pl.DataFrame, words: Callable[[], set[str]]) -> pl.DataFrame:
@@ -95,8 +94,10 @@ def judged_by(decisions: pl.DataFrame, truths: pl.DataFrame, words: Callable[[],
     return judged.with_columns(advice_right=advised)
 
 
-def _weighted(judged: pl.DataFrame) -> pl.DataFrame:
-    """Add `weight` (whole millionths; null where nobody judged) and `by_chance` (whether it is one over a known chance)."""
+def weighted(judged: pl.DataFrame) -> pl.DataFrame:
+    """Add, or count anew of some of the verdicts, `weight` (whole millionths; null where nobody judged) and `by_chance` (whether it
+    is one over a known chance).
+    """
     known = pl.col("right").is_not_null()
     own = pl.col("own_work").fill_null(value=False) if "own_work" in judged.columns else pl.lit(value=False)
     counted = known & ~own

@@ -45,7 +45,8 @@ def last_truth(past: pl.LazyFrame, words: Callable[[], set[str]]) -> pl.DataFram
     -------
     polars.DataFrame
         `case_id`, `truth` (its last adjudication, or else its last outcome that names a verdict), `chance` (with which the case was
-        drawn for that adjudication; null where nobody said).
+        drawn for that adjudication; null where nobody said), `disputed` (whether two adjudications of the case say different
+        things).
     """
     said = past.filter(pl.col("type").is_in(["ADJUDICATION", "OUTCOME"]) & pl.col("outcome").is_not_null())
     rank = pl.col("type") == "ADJUDICATION"
@@ -55,4 +56,6 @@ def last_truth(past: pl.LazyFrame, words: Callable[[], set[str]]) -> pl.DataFram
     if not truth["rank"].all():
         truth = truth.filter(pl.col("rank") | pl.col("outcome").is_in(list(words())))
     last = truth.sort("case_id", "rank", "ts", "outcome", "chance").unique("case_id", keep="last")
-    return last.select("case_id", "chance", truth="outcome")
+    again = truth.filter(pl.col("rank") & pl.col("case_id").is_duplicated())
+    several = again.group_by("case_id").agg(pl.col("outcome").n_unique()).filter(pl.col("outcome") > 1)["case_id"]
+    return last.select("case_id", "chance", truth="outcome", disputed=pl.col("case_id").is_in(several.implode()))

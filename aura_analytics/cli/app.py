@@ -23,6 +23,7 @@ from aura_analytics.cli.importing import import_
 from aura_analytics.cli.lab import export, lab
 from aura_analytics.cli.learning import learn_app
 from aura_analytics.cli.ledger import ledger_app, record
+from aura_analytics.cli.reliance import reliance_
 from aura_analytics.cli.routing import route_app
 from aura_analytics.cli.rules import rules_app
 from aura_analytics.cli.scoring import score
@@ -56,6 +57,7 @@ _named: tuple[tuple[str, Callable[..., None]], ...] = (
     ("dossiers", dossiers_),
     ("correlations", correlations_),
     ("metrics", metrics_),
+    ("reliance", reliance_),
     ("import", import_),
 )
 _plain: tuple[Callable[..., None], ...] = (demo, office, report, record, stats, query, explain, score, plan, lab, export)

@@ -88,3 +88,41 @@ def needed(
         return
     typer.echo(f"Read at once: {at_once}")
     typer.echo(f"Read one by one, stopped early: {one_by_one}")
+
+
+@audits_app.command()
+def drills(
+    events: Events,
+    bad: Annotated[float, typer.Option(help="Share of wrong recommendations accepted that is to be found.")] = 0.85,
+    good: Annotated[float, typer.Option(help="Share that must not be flagged.")] = 0.30,
+    missed: Annotated[float, typer.Option(help="How often the one may be missed.")] = 0.05,
+    false: Annotated[float, typer.Option(help="How often the other may be flagged.")] = 0.01,
+    within: Annotated[str, typer.Option(help="Time in which they are to come.")] = "90d",
+    as_of: AsOf = None,
+    window: Window = None,
+    actor: Actor = None,
+    policy: PolicyName = None,
+    as_json: Json = False,
+) -> None:
+    """Say how many drills with a wrong recommendation each officer needs until they decide, and which share of cases that is."""
+    from aura_analytics.dossier.drill_plans import plan_drills
+
+    found = plan_drills(
+        load_events(events),
+        bad=bad,
+        good=good,
+        missed=missed,
+        false=false,
+        within=within,
+        as_of=as_of,
+        window=window,
+        actors=actor or None,
+        policy=policy,
+    )
+    if as_json:
+        print_json_rows(found)
+        return
+    for row in found.iter_rows(named=True):
+        so_far = f"{row['accepted']} of {row['answered']} wrong recommendations of drills accepted"
+        share = "" if row["share"] is None else f", {row['share']:.1%} of the cases of {within}"
+        typer.echo(f"{row['actor']}: {so_far}; {'decided' if row['decided'] else str(row['needed']) + ' more needed' + share}")

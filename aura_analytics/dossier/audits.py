@@ -20,7 +20,7 @@ from aura_analytics.rules.grammar import comparisons
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.statistics.audit_plans import chance_of_decision
 
-__all__ = ["draw_audits", "plan_audits"]
+__all__ = ["draw_audits", "plan_audits", "question_of"]
 
 _WRONG_OVERRIDES = 0.5  # of all: ordinary officers' are wrong in a third, where recommendations are mostly right
 _AHEAD = 120  # audits of one cell that a plan looks ahead
@@ -200,7 +200,7 @@ def _planned(verdicts: pl.DataFrame, budget: int, policy: Policy) -> pl.DataFram
     names = cells.select("actor", "verdict").rows()
     size, judged, wrong = (cells[name].to_numpy() for name in ("verdicts", "judged", "wrong"))
     free = size - judged
-    accepted, confidence, min_n = _question(policy)
+    accepted, confidence, min_n = question_of(policy, "accepted_wrong_rate")
     limits = {"accepted": accepted, "overridden": _WRONG_OVERRIDES}
     chances = [
         chance_of_decision(int(k), int(n), int(min(_AHEAD, more)), limits[verdict], confidence=confidence, min_n=min_n)
@@ -228,12 +228,12 @@ def _planned(verdicts: pl.DataFrame, budget: int, policy: Policy) -> pl.DataFram
     return cells.with_columns(decided=pl.Series(decided, dtype=pl.Boolean), planned=pl.Series(planned), chance=pl.Series(final))
 
 
-def _question(policy: Policy) -> tuple[float, float, int]:
-    """Limit, level and fewest observations of a policy's `accepted_wrong_rate`; the shipped policy's where it has none."""
+def question_of(policy: Policy, metric: str) -> tuple[float, float, int]:
+    """Limit, level and fewest observations of a policy's comparison of a metric; the shipped policy's where it has none."""
     for chosen in (policy, Policy.reliance()):
         for rule in chosen.spec.rules:
             for leaf in comparisons(rule.when):
-                if leaf.metric == "accepted_wrong_rate" and leaf.numbers:
+                if leaf.metric == metric and leaf.numbers:
                     return leaf.numbers[0], leaf.confidence, leaf.min_n
     raise AssertionError("the shipped policy asks for it")
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import polars as pl
+
+from aura_analytics.errors import close_match
 
 __all__ = ["bursts", "doubts", "doubts_said"]
 
@@ -28,8 +30,11 @@ def doubts(board: pl.DataFrame, decisions: pl.DataFrame, ratings: Mapping[str, l
             found.setdefault(actor, []).append(
                 f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"
             )
-    for actor, said in ratings.items():
-        found.setdefault(actor, []).extend(said)
+    if {"truth", "disputed"} <= set(decisions.columns):
+        for actor, said in _of_truth(decisions):
+            found.setdefault(actor, []).append(said)
+    for actor, some in ratings.items():
+        found.setdefault(actor, []).extend(some)
     for names in _alike(board["actor"]):
         shown = ", ".join(repr(name) for name in names[:5])
         for actor in names:
@@ -44,6 +49,24 @@ def doubts(board: pl.DataFrame, decisions: pl.DataFrame, ratings: Mapping[str, l
     )
     joined = board.select("actor").join(texts, on="actor", how="left", maintain_order="left")
     return joined["texts"].fill_null(nothing.first())
+
+
+def _of_truth(decisions: pl.DataFrame) -> Iterator[tuple[str, str]]:
+    """Audits that disagree, and words of audits that no verdict uses: these may be spelled otherwise."""
+    judged = decisions.filter(pl.col("truth").is_not_null() & pl.col("actor").is_not_null())
+    for actor, count in judged.filter("disputed").group_by("actor").len().sort("actor").iter_rows():
+        yield actor, f"audits disagree about {count} of these verdicts; the last one counts"
+    named = [name for name in ("ai_recommendation", "human_verdict", "initial_verdict") if name in decisions.columns]
+    words = judged["truth"].unique().sort().to_list()
+    if not words or not named:
+        return
+    used = decisions.select(pl.any_horizontal((pl.col(name) == word).any() for name in named).alias(word) for word in words).row(0)
+    for word in [word for word, known in zip(words, used, strict=True) if not known][:_MANY]:
+        known = {one for name in named for one in decisions[name].drop_nulls().unique()}
+        hint = close_match(word, sorted(known))
+        told = f"were judged to be {word!r}, which no verdict says" + (f"; {hint}" if hint else "")
+        for actor, count in judged.filter(truth=word).group_by("actor").len().sort("actor").iter_rows():
+            yield actor, f"{count} of these verdicts {told}"
 
 
 def doubts_said(board: pl.DataFrame, but: Collection[str] = (), most: int = 10) -> list[str]:

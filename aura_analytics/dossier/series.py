@@ -10,17 +10,18 @@ import numpy as np
 import polars as pl
 
 from aura_analytics import cases
-from aura_analytics.cases import Options
+from aura_analytics.cases import DECISIONS, Options
 from aura_analytics.cases.extent import WORK
+from aura_analytics.cases.hindsight import weighted
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.dossier.board import check_confidence
 from aura_analytics.dossier.grid import binned
-from aura_analytics.dossier.summary import needs_of
+from aura_analytics.dossier.summary import collected, grouped, needs_of
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import METRICS, MetricsLike, metrics_named
-from aura_analytics.metrics.kinds.base import Metric, series_of
+from aura_analytics.metrics.kinds.base import Context, Metric, series_of
 from aura_analytics.rules.policy import as_policy
 
 __all__ = ["rolling", "rolling_facts", "step_and_window"]
@@ -51,7 +52,8 @@ def rolling(
     events
         Whatever holds events: see `aura.as_events`.
     metrics
-        Metrics whose sums add up over time (rates and means), by name or your own; default those that stand on the board of people.
+        Metrics whose sums add up over time (rates and means), and those of judged verdicts, which are counted once a reading; by
+        name or your own; default those of the former that stand on the board of people.
     window, step
         Length of the window (`all` is everything up to the reading; default the one of the default policy) and distance between
         readings.
@@ -99,6 +101,8 @@ def rolling(
     needs = needs_of(chosen)
     if span is None:
         span = (-(-max(last - begin, stride) // stride) + 1) * stride
+    if any(one.by_reading for one in chosen):
+        needs[DECISIONS] |= {"queue", "own_work", "chance"}
     facts = cases.build(lazy, last, last - stride * (readings - 1) - span, needs, Options(attribution, holding, hours, ratings))
     return rolling_facts(facts, chosen, last, readings, span, stride, confidence)
 
@@ -107,9 +111,9 @@ def _additive(metrics: MetricsLike) -> tuple[Metric, ...]:
     if metrics is None:
         return tuple(one for one in METRICS.values() if one.rolls and one.people_board is not None)
     chosen = metrics_named(metrics)
-    wrong = [one.name for one in chosen if not one.rolls]
+    wrong = [one.name for one in chosen if not (one.rolls or one.by_reading)]
     if wrong:
-        possible = ", ".join(name for name, one in METRICS.items() if one.rolls)
+        possible = ", ".join(name for name, one in METRICS.items() if one.rolls or one.by_reading)
         raise ParameterError(Problem("no rolling series of these metrics", got=wrong, expected=possible))
     return chosen
 
@@ -148,7 +152,13 @@ def rolling_facts(
     )
     code = pl.Enum(actors) if size else None
     columns: list[pl.Series] = []
+    counted = _counted_by_reading(facts, [one for one in metrics if one.by_reading], moments, span, confidence)
     for one in metrics:
+        if one.by_reading:
+            names_of = [one.name + suffix for suffix in one.series_suffixes]
+            found_of = out.join(counted, on=["actor", "as_of"], how="left", maintain_order="left")
+            columns += [found_of[name].fill_null(0) if name.endswith("_n") else found_of[name] for name in names_of]
+            continue
         table = facts.table(one.table)
         if one.subject not in table.columns or code is None:
             table = facts.table(one.table).head(0).with_columns(pl.lit(None, dtype=pl.String).alias(one.subject))
@@ -162,6 +172,32 @@ def rolling_facts(
         totals = {name: _windowed(cell, parts[name].to_numpy()[inside], size, bins, at, per_window) for name in parts.columns}
         columns += _finished(one, totals, confidence)
     return out.with_columns(columns)
+
+
+def _counted_by_reading(
+    facts: cases.Facts, metrics: list[Metric], moments: pl.Series, span: timedelta, confidence: float
+) -> pl.DataFrame:
+    """The metrics of judged verdicts at every moment, over the window before it: what a judged verdict stands for depends on it."""
+    parts = [pl.DataFrame(schema={"actor": pl.String(), "as_of": pl.Datetime("us", "UTC")})]
+    parts[0] = parts[0].with_columns(
+        pl.lit(None, dtype=pl.Int64 if suffix == "_n" else pl.Float64).alias(one.name + suffix)
+        for one in metrics
+        for suffix in one.series_suffixes
+    )
+    table = facts.table(DECISIONS)
+    for moment in moments.to_list() if metrics else ():
+        inside = table.filter((pl.col("ts") > moment - span) & (pl.col("ts") <= moment))
+        if inside.is_empty():
+            continue
+        again = weighted(inside.drop("weight", "by_chance"))
+        for (fact, subject), members in grouped(metrics).items():
+            sums = collected(again, (fact, subject), members)
+            found = {name: series for one in members for name, series in one.finish(sums, Context(moment, confidence)).items()}
+            named = [one.name + suffix for one in members for suffix in one.series_suffixes]
+            board = sums.select("actor").with_columns(found[name].alias(name) for name in named)
+            parts.append(board.with_columns(as_of=pl.lit(moment).cast(pl.Datetime("us", "UTC"))))
+    whole = pl.concat(parts, how="diagonal")
+    return whole.group_by("actor", "as_of").agg(pl.all().drop_nulls().first())
 
 
 def _windowed(cell: np.ndarray, parts: np.ndarray, size: int, bins: int, at: np.ndarray, per_window: int) -> np.ndarray:

@@ -33,6 +33,7 @@ _SCHEMA = {
     "human_verdict": pl.String(),
     "stars": pl.Float64(),
     "truth": pl.String(),
+    "disputed": pl.Boolean(),
 }
 
 
@@ -70,8 +71,9 @@ def observations(
         started); `value`: 1 or 0 for a share, otherwise in the metric's unit, hours waited of an open case, and for the SLA the
         time spent as a multiple of the case's limit; `ended` (false: still open, so the value is what it is so far). Then what is
         known of the case at `as_of`: `agent`, `ai_recommendation` and `human_verdict` (of this verdict where the metric counts
-        verdicts, otherwise of the case's last one), `stars` (last rating) and `truth` (last adjudication, or else
-        last outcome about the verdict: `success` and its like are about the work).
+        verdicts, otherwise of the case's last one), `stars` (last rating), `truth` (last adjudication, or else last outcome about
+        the verdict: `success` and its like are about the work; of a drill what it says is right) and `disputed` (whether two
+        adjudications say different things).
 
     Raises
     ------
@@ -123,7 +125,11 @@ def _with_case(rows: pl.DataFrame, own: pl.LazyFrame) -> pl.DataFrame:
     words = ("agent", "ai_recommendation", "human_verdict")
     verdicts = ordered.filter(about).group_by("case_id").agg(pl.col(name).last().alias(f"last_{name}") for name in words)
     stars = ordered.filter(type="SAT_SCORE").group_by("case_id").agg(stars=pl.col("value").last())
-    truth = last_truth(own, lambda: words_of(own)).drop("chance").filter(pl.col("case_id").is_not_null())
+    said = collect(own.filter((pl.col("type") == "DRILL") & pl.col("case_id").is_not_null()).sort("ts", "outcome"))
+    planted = said.select("case_id", truth="outcome", disputed=False).unique("case_id", keep="last")
+    truth = last_truth(own, lambda: words_of(own)).filter(pl.col("case_id").is_not_null()).select(planted.columns)
+    truth = pl.concat([truth.join(planted, on="case_id", how="anti"), planted])
+    rows = rows.drop("truth", "disputed", strict=False)
     for part in (verdicts, stars, truth):
         rows = rows.join(part, on="case_id", how="left")
     own_words = [pl.col(name) if name in rows.columns else pl.col(f"last_{name}").alias(name) for name in words]

@@ -1,8 +1,8 @@
 """Whether overrides were right, as far as an adjudication (or what turned out true) says.
 
-An override is right when the last `ADJUDICATION` of its case, or else the last `OUTCOME`, names the human's verdict, and wrong
-when it names the recommendation. Overrides that nobody judged, or that name no verdict, do not count, so `_n` says how many were
-judged.
+An override is right when the last `ADJUDICATION` of its case, or else the last `OUTCOME` that names a verdict, names the human's
+verdict, and wrong when it names anything else. Overrides that nobody judged do not count, so `_n` says how many were judged; they
+are weighted as the numbers of `aura_analytics.metrics.reliance` are.
 
 Examples
 --------
@@ -18,12 +18,14 @@ Examples
 import polars as pl
 
 from aura_analytics.cases import DECISIONS
+from aura_analytics.metrics.kinds.audited import AuditedRate
 from aura_analytics.metrics.kinds.base import MACHINES
-from aura_analytics.metrics.kinds.rate import Rate
 
-__all__ = ["overridden_right_rate", "overrides_right_rate"]
+__all__ = ["NEEDS", "overridden_right_rate", "overrides_right_rate"]
 
-overrides_right_rate: Rate = Rate(
+NEEDS = ("override", "right", "weight", "by_chance", "own_work")  # of everything that counts judged verdicts
+
+overrides_right_rate: AuditedRate = AuditedRate(
     name="overrides_right_rate",
     title="Overrides that were right",
     unit="fraction",
@@ -31,14 +33,14 @@ overrides_right_rate: Rate = Rate(
     high=1,
     direction="higher",
     fact=DECISIONS,
-    needs=("override", "right"),
+    needs=NEEDS,
     kinds=("officer",),
     hit=pl.col("right"),
     among=pl.col("override"),
     hits_are="right",
 )
 
-overridden_right_rate: Rate = Rate(
+overridden_right_rate: AuditedRate = AuditedRate(
     name="overridden_right_rate",
     title="Overridden rightly",
     unit="fraction",
@@ -46,7 +48,7 @@ overridden_right_rate: Rate = Rate(
     high=1,
     direction="lower",
     fact=DECISIONS,
-    needs=("override", "right", "agent"),
+    needs=(*NEEDS, "agent"),
     kinds=MACHINES,
     subject="agent",
     hit=pl.col("right"),

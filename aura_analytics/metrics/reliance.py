@@ -36,6 +36,7 @@ Examples
 import polars as pl
 
 from aura_analytics.cases import DECISIONS
+from aura_analytics.metrics.appropriateness import NEEDS
 from aura_analytics.metrics.kinds.audited import AuditedRate
 from aura_analytics.metrics.kinds.audited_difference import AuditedDifference
 from aura_analytics.metrics.kinds.base import MACHINES
@@ -60,7 +61,6 @@ __all__ = [
 ]
 
 _OVERRIDE, _RIGHT, _ADVICE, _FIRST = (pl.col(name) for name in ("override", "right", "advice_right", "initial_right"))
-_NEEDS = ("override", "right", "weight", "by_chance", "own_work")
 
 accepted_wrong_rate: AuditedRate = AuditedRate(
     name="accepted_wrong_rate",
@@ -70,7 +70,7 @@ accepted_wrong_rate: AuditedRate = AuditedRate(
     high=1,
     direction="lower",
     fact=DECISIONS,
-    needs=_NEEDS,
+    needs=NEEDS,
     kinds=("officer",),
     hit=~_RIGHT,
     among=~_OVERRIDE,
@@ -88,7 +88,7 @@ over_reliance_rate: AuditedRate = AuditedRate(
     high=1,
     direction="lower",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right"),
+    needs=(*NEEDS, "advice_right"),
     kinds=("officer",),
     hit=~_OVERRIDE,
     among=~_ADVICE,
@@ -103,7 +103,7 @@ under_reliance_rate: AuditedRate = AuditedRate(
     high=1,
     direction="lower",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right"),
+    needs=(*NEEDS, "advice_right"),
     kinds=("officer",),
     hit=_OVERRIDE,
     among=_ADVICE,
@@ -119,7 +119,7 @@ verdict_right_rate: AuditedRate = AuditedRate(
     high=1,
     direction="higher",
     fact=DECISIONS,
-    needs=_NEEDS,
+    needs=NEEDS,
     kinds=("officer",),
     hit=_RIGHT,
     hits_are="right",
@@ -133,7 +133,7 @@ advice_right_rate: AuditedRate = AuditedRate(
     high=1,
     direction="neutral",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right"),
+    needs=(*NEEDS, "advice_right"),
     kinds=("officer",),
     hit=_ADVICE,
     among=_RIGHT.is_not_null(),
@@ -148,7 +148,7 @@ initial_right_rate: AuditedRate = AuditedRate(
     high=1,
     direction="neutral",
     fact=DECISIONS,
-    needs=(*_NEEDS, "initial_right"),
+    needs=(*NEEDS, "initial_right"),
     kinds=("officer",),
     hit=_FIRST,
     among=_RIGHT.is_not_null(),
@@ -163,7 +163,7 @@ team_gain: AuditedDifference = AuditedDifference(
     high=1,
     direction="higher",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right"),
+    needs=(*NEEDS, "advice_right"),
     kinds=("officer",),
     first=_RIGHT,
     second=_ADVICE,
@@ -177,7 +177,7 @@ discernment: Detection = Detection(
     high=None,
     direction="higher",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right"),
+    needs=(*NEEDS, "advice_right"),
     kinds=("officer",),
 )
 
@@ -189,7 +189,7 @@ leaning: Detection = Detection(
     high=None,
     direction="neutral",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right"),
+    needs=(*NEEDS, "advice_right"),
     kinds=("officer",),
     criterion=True,
 )
@@ -202,7 +202,7 @@ rair: AuditedRate = AuditedRate(
     high=1,
     direction="higher",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right", "initial_right"),
+    needs=(*NEEDS, "advice_right", "initial_right"),
     kinds=("officer",),
     hit=_RIGHT,
     among=~_FIRST & _ADVICE,
@@ -217,7 +217,7 @@ rsr: AuditedRate = AuditedRate(
     high=1,
     direction="higher",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right", "initial_right"),
+    needs=(*NEEDS, "advice_right", "initial_right"),
     kinds=("officer",),
     hit=_RIGHT,
     among=_FIRST & ~_ADVICE,
@@ -246,7 +246,7 @@ recommended_right_rate: AuditedRate = AuditedRate(
     high=1,
     direction="higher",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right", "agent"),
+    needs=(*NEEDS, "advice_right", "agent"),
     kinds=MACHINES,
     subject="agent",
     hit=_ADVICE,
@@ -262,7 +262,7 @@ missed_wrong_rate: AuditedRate = AuditedRate(
     high=1,
     direction="lower",
     fact=DECISIONS,
-    needs=(*_NEEDS, "advice_right", "agent"),
+    needs=(*NEEDS, "advice_right", "agent"),
     kinds=MACHINES,
     subject="agent",
     hit=~_OVERRIDE,

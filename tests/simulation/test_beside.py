@@ -34,7 +34,7 @@ def world(**changes: Any) -> aura.SimulationRun:
 
 def near(hits: int, n: int, share: float) -> bool:
     """Within four standard errors."""
-    return abs(hits / n - share) < 4 * (share * (1 - share) / n) ** 0.5
+    return bool(abs(hits / n - share) < 4 * (share * (1 - share) / n) ** 0.5)
 
 
 def test_drills_are_planted_at_their_share_and_not_rated_or_audited() -> None:

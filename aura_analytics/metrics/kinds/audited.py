@@ -118,8 +118,8 @@ class AuditedRate(Rate):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_n_eff", "_lo", "_hi", "_status")
-    series_suffixes: ClassVar[tuple[str, ...]] = ()
     counts_hits: ClassVar[bool] = False  # a weighted share is no count
+    by_reading: ClassVar[bool] = True
     interval: ClassVar[str] = "Wilson at the effective number for audited shares"
 
     def collect(self) -> list[pl.Expr]:

@@ -34,7 +34,9 @@ class AuditedDifference(Metric):
     second: pl.Expr = field(default_factory=lambda: pl.lit(value=False))
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_n_eff", "_lo", "_hi", "_status", "_better", "_worse")
+    series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
     has_limits: ClassVar[bool] = True
+    by_reading: ClassVar[bool] = True
     interval: ClassVar[str] = "Bonett and Price for differences of audited shares"
 
     def _sides(self) -> dict[str, pl.Expr]:

@@ -156,6 +156,7 @@ class Metric:
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status")
     series_suffixes: ClassVar[tuple[str, ...]] = ()  # columns of a rolling series; none where the sums of two spans do not add up
+    by_reading: ClassVar[bool] = False  # whether a rolling series is made of one count a reading, cases as they stand at its end
     squares: ClassVar[Mapping[str, str]] = {}  # parts of `per_row` whose squares are summed as well, and the name of that sum
     has_limits: ClassVar[bool] = False  # whether a rule may compare a confidence limit of it
     counts_hits: ClassVar[bool] = False  # whether it is a share of `_n` observations that are hits
@@ -192,7 +193,7 @@ class Metric:
     @property
     def rolls(self) -> bool:
         """Whether it has a rolling series: its sums add up over time, and nothing that happens later changes an observation."""
-        return bool(self.series_suffixes) and not self.table.hindsight & set(self.needs)
+        return bool(self.series_suffixes) and not self.by_reading and not self.table.hindsight & set(self.needs)
 
     # -- counting --------------------------------------------------------------------------------------------------------
 

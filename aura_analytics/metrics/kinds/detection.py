@@ -38,7 +38,9 @@ class Detection(Metric):
     criterion: bool = False
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_se")
+    series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
     has_limits: ClassVar[bool] = True
+    by_reading: ClassVar[bool] = True
     interval: ClassVar[str] = "normal for signal detection"
 
     def collect(self) -> list[pl.Expr]:

@@ -353,7 +353,9 @@ class ExplorerState:
 
     def _series(self) -> dict[str, pl.DataFrame]:
         row = self.row
-        names = [name for name, one in self.metrics.items() if one.rolls and row.get(f"{name}_n")]
+        read = set(self.policy.metrics)  # what is counted reading by reading takes longer
+        moving = [name for name, one in self.metrics.items() if one.rolls or (one.by_reading and name in read)]
+        names = [name for name in moving if row.get(f"{name}_n")]
         if not names or self.as_of is None:
             return {}
         step, wide = self.series_window
