@@ -51,6 +51,7 @@ _LAZY: dict[str, str | None] = {
     "dossier": None,
     "dossiers": "aura_analytics.dossier.board",
     "draw_audits": "aura_analytics.dossier.audits",
+    "error_card": "aura_analytics.simulation.error_cards",
     "errors": None,
     "evaluate_routing": "aura_analytics.routing.evaluation",
     "events": None,
@@ -64,15 +65,16 @@ _LAZY: dict[str, str | None] = {
     "learn_from_outcomes": "aura_analytics.decisions.learn",
     "learning": None,
     "ledger": None,
+    "measure_rule": "aura_analytics.simulation.error_cards",
     "metrics": None,
-    "office": "aura_analytics.dossier.office",
     "observations": "aura_analytics.dossier.tracing",
+    "office": "aura_analytics.dossier.office",
     "operations": None,
     "plan_audits": "aura_analytics.dossier.audits",
     "plan_drills": "aura_analytics.dossier.drill_plans",
-    "reliance": "aura_analytics.dossier.reliance",
     "read_events": "aura_analytics.io.files",
     "record_event": "aura_analytics.operations.client",
+    "reliance": "aura_analytics.dossier.reliance",
     "report": None,
     "rescore": "aura_analytics.scoring.rescoring",
     "rolling": "aura_analytics.dossier.series",
@@ -159,6 +161,7 @@ if TYPE_CHECKING:
     from aura_analytics.scoring.quality import score_quality
     from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
     from aura_analytics.scoring.rescoring import rescore
+    from aura_analytics.simulation.error_cards import error_card, measure_rule
     from aura_analytics.simulation.fit_quality import fit_check
     from aura_analytics.simulation.fitting import fit_scenario
     from aura_analytics.simulation.run import SimulationRun, simulate
@@ -202,6 +205,7 @@ __all__ = [
     "dossier",
     "dossiers",
     "draw_audits",
+    "error_card",
     "errors",
     "evaluate_routing",
     "events",
@@ -215,6 +219,7 @@ __all__ = [
     "learn_from_outcomes",
     "learning",
     "ledger",
+    "measure_rule",
     "metrics",
     "observations",
     "office",

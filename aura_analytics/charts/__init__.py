@@ -6,6 +6,7 @@ from aura_analytics.charts.funnel_plot import funnel, funnel_limits
 from aura_analytics.charts.league_table import league
 from aura_analytics.charts.picture import Picture, show
 from aura_analytics.charts.reliability_diagram import reliability
+from aura_analytics.charts.reliance_table import reliance
 from aura_analytics.charts.render import png, svg
 from aura_analytics.charts.rolling_series import series
 from aura_analytics.charts.sentence import note
@@ -28,6 +29,7 @@ __all__ = [
     "note",
     "png",
     "reliability",
+    "reliance",
     "series",
     "show",
     "survival",

@@ -16,9 +16,10 @@ from aura_analytics.cases.extent import last_work
 from aura_analytics.clock import times
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.rules.deciding import decides_by
 from aura_analytics.rules.grammar import comparisons
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
-from aura_analytics.statistics.audit_plans import chance_of_decision
+from aura_analytics.statistics.audit_plans import chance_of_decision, chances_ahead
 
 __all__ = ["draw_audits", "plan_audits", "question_of"]
 
@@ -38,8 +39,8 @@ def plan_audits(
 ) -> pl.DataFrame:
     """How a number of audits is best spread over officers: to where they decide soonest.
 
-    Every officer has two cells, what they accepted and what they overrode; of each the share that was wrong is looked for, past 10
-    % of accepted and past half of overridden recommendations. Audits go, one cell after the other, to where the chance of a
+    Every officer has two cells, what they accepted and what they overrode; of the one the policy's own rule says what decides, of
+    the other whether more than half were wrong. Audits go, one cell after the other, to where the chance of a
     decision per further audit is highest, given what earlier audits found.
 
     Parameters
@@ -53,8 +54,8 @@ def plan_audits(
     actors
         Only these; default every officer with verdicts in the window.
     policy
-        Whose limits are asked about: of its comparisons of `accepted_wrong_rate` the threshold, the level and the fewest
-        observations; default `Policy.reliance()`.
+        Whose decisions are asked for: those of its rules that read `accepted_wrong_rate` and nothing else; where it has none, and
+        by default, those of `Policy.reliance()`.
 
     Returns
     -------
@@ -200,10 +201,12 @@ def _planned(verdicts: pl.DataFrame, budget: int, policy: Policy) -> pl.DataFram
     names = cells.select("actor", "verdict").rows()
     size, judged, wrong = (cells[name].to_numpy() for name in ("verdicts", "judged", "wrong"))
     free = size - judged
-    accepted, confidence, min_n = question_of(policy, "accepted_wrong_rate")
-    limits = {"accepted": accepted, "overridden": _WRONG_OVERRIDES}
+    decides = decides_by(policy, "accepted_wrong_rate") or decides_by(Policy.reliance(), "accepted_wrong_rate")
+    assert decides is not None  # the shipped policy has such a rule
     chances = [
-        chance_of_decision(int(k), int(n), int(min(_AHEAD, more)), limits[verdict], confidence=confidence, min_n=min_n)
+        chances_ahead(int(k), int(n), int(min(_AHEAD, more)), decides)
+        if verdict == "accepted"
+        else chance_of_decision(int(k), int(n), int(min(_AHEAD, more)), _WRONG_OVERRIDES)
         for (_, verdict), k, n, more in zip(names, wrong, judged, free, strict=True)
     ]
     planned = np.zeros(len(names), dtype=np.int64)

@@ -13,8 +13,9 @@ from aura_analytics.clock import times
 from aura_analytics.dossier.audits import question_of
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.rules.policy import PolicyLike, as_policy
-from aura_analytics.statistics.audit_plans import audits_to_decide, chance_of_decision
+from aura_analytics.rules.deciding import decides_by
+from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
+from aura_analytics.statistics.audit_plans import audits_to_decide
 
 __all__ = ["plan_drills"]
 
@@ -95,10 +96,9 @@ def plan_drills(
         if unknown:
             raise ParameterError(Problem("these decided nothing in the window", got=", ".join(unknown)))
         table = table.filter(pl.col("actor").is_in(chosen))
-    decided = [
-        bool(chance_of_decision(hits, n, 0, limit, confidence=confidence, min_n=min_n)[0] >= 1)
-        for n, hits in table.select("answered", "accepted").iter_rows()
-    ]
+    decides = decides_by(as_policy(policy), "drill_missed_rate") or decides_by(Policy.reliance(), "drill_missed_rate")
+    assert decides is not None  # the shipped policy has such a rule
+    decided = decides(table["accepted"].to_numpy(), table["answered"].to_numpy())
     ahead = times.parse_span(within, name="within") / timedelta(days=1)
     table = table.with_columns(decided=pl.Series(decided, dtype=pl.Boolean))
     needed = pl.when("decided").then(0).otherwise(pl.max_horizontal(plan.n - pl.col("answered"), 1)).cast(pl.Int64)

@@ -12,6 +12,7 @@ from aura_analytics.cases import COHORT
 from aura_analytics.clock import times
 from aura_analytics.clock.times import span_of_time
 from aura_analytics.dossier.correlations import correlations
+from aura_analytics.dossier.reliance import CELLS, reliance_sentence
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.metrics.kinds.base import Context
 from aura_analytics.metrics.kinds.survival import at_limit
@@ -26,6 +27,12 @@ def charts_of(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame,
     """The pictures, each with what it says and what it does not say."""
     decided = board.filter(pl.col("override_rate_n") > 0)
     found: list[dict[str, str]] = []
+    told: pl.DataFrame = facts["reliance"]
+    if told.height:
+        whole = {name: sum(told[name].to_list()) for name in (*CELLS, "accepted", "overridden", "judged")}
+        unsaid = {"verdict_right_rate": None, "advice_right_rate": None, "verdict_right_rate_status": ""}
+        says = "Of all officers together. " + reliance_sentence(whole | unsaid)
+        found.append(figure("Accepted or overridden, right or wrong", charts.reliance(whole, theme=charts.INLINE), says))
     if decided.height:
         found.append(
             figure(
@@ -47,13 +54,13 @@ def charts_of(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame,
         )
         found += series_of(events, decided, verdicts, facts)
     machines = board.filter(pl.col("actor_kind").cast(pl.String).is_in(["agent", "component"]))
-    told = machines.filter(pl.col("success_rate_n") > 0) if "success_rate_n" in machines.columns else machines.clear()
-    if told.height > 1:
-        centre, phi, _ = charts.funnel_limits(told, "success_rate")
+    scored = machines.filter(pl.col("success_rate_n") > 0) if "success_rate_n" in machines.columns else machines.clear()
+    if scored.height > 1:
+        centre, phi, _ = charts.funnel_limits(scored, "success_rate")
         found.append(
             figure(
                 "Funnel: success of agents and components",
-                charts.funnel(told.drop("pip_status", strict=False), "success_rate", theme=charts.INLINE, width=600),
+                charts.funnel(scored.drop("pip_status", strict=False), "success_rate", theme=charts.INLINE, width=600),
                 funnel_words(centre, phi, "agents and components") + " Who gets the hard tasks succeeds less often.",
             )
         )

@@ -19,11 +19,14 @@ from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike
 from aura_analytics.clock.times import span_of_time
+from aura_analytics.dossier.audits import draw_audits, plan_audits
 from aura_analytics.dossier.board import Count, count_of
 from aura_analytics.dossier.counting import beyond
 from aura_analytics.dossier.doubts import doubts_said
 from aura_analytics.dossier.office import office
+from aura_analytics.dossier.reliance import reliance, reliance_sentence
 from aura_analytics.dossier.series import rolling, step_and_window
+from aura_analytics.dossier.tracing import observations
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_shown
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
@@ -35,6 +38,7 @@ from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
 from aura_analytics.rules.wording import verdict_words
+from aura_analytics.simulation.error_cards import error_card
 from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.version import __version__
 
@@ -43,6 +47,7 @@ __all__ = ["write_report"]
 _PAGES = 25  # flagged actors with a page of their own; the rest are in the table
 _ROWS = 200  # rows of the board
 _CASES = 20
+_AUDITS = 30  # of an officer that a plan counts with
 
 
 def write_report(
@@ -72,7 +77,7 @@ def write_report(
     as_of, window, sla, calendar, roles
         As in `dossiers`.
     policy
-        The policy whose verdicts are shown: a `Policy`, the name of a shipped one, or a file; default the evidence-gated one.
+        The policy whose verdicts are shown: a `Policy`, the name of a shipped one, or a file; default `Policy.default()`.
     compare
         Another policy, set beside it: who each of them flags, and why they differ.
     metrics
@@ -139,6 +144,7 @@ def _html(
     beside = None if compare is None else count_of(compare, **options).judged(lazy, end, "all").verdicts
     board = board.with_columns(pip_status=verdicts["verdict"].cast(pl.String))
     facts = _context(lazy, end, count) | {"metrics": metrics, "beyond": beyond(board, made_up=made_up)}
+    facts["reliance"] = reliance(lazy, as_of=facts["end"], window=facts["raw_window"])
     timing = count.timing
     offices = _office(
         office(lazy, end, chosen.window or "all", sla=timing["sla"], calendar=timing["calendar"], holding=timing["holding"])
@@ -166,6 +172,8 @@ def _html(
         pages=pages,
         doubts=doubts_said(board, but=shown),
         more_flagged=max(0, len(flagged_people(verdicts)) - _PAGES),
+        card=error_card(chosen),
+        audits=_audits(board, verdicts, lazy, facts, chosen),
         comparison=None if compare is None or beside is None else _comparison(chosen, verdicts, compare, beside, board, metrics),
     )
 
@@ -265,6 +273,7 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
     own = of_actor(until, actor).collect(engine="streaming")
     start = facts["since"] if facts["since"] is not None else times.parse_as_of(facts["first"])
     names = ["override_rate", "sat_score_mean"]
+    table = facts["reliance"].filter(actor=actor)
     begin, whose = max(start, times.parse_as_of(facts["first"])), facts["options"]
     moved = rolling(
         own, names, window=wide, step=step, end=facts["end"], start=begin, attribution=whose.attribution, ratings=whose.ratings
@@ -278,6 +287,10 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
         for name, limit in (("override_rate", 0.30), ("sat_score_mean", 3.0))
         if row.get(f"{name}_n")
     ]
+    if table.height:
+        done = table.row(0, named=True)
+        chart = charts.reliance(done, theme=charts.INLINE, width=360)
+        pictures.insert(0, figure("Accepted or overridden, right or wrong", chart, reliance_sentence(done)))
     return {
         "actor": actor,
         "verdict": verdict,
@@ -285,7 +298,34 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
         "cards": cards(row, facts["metrics"].values()),
         "charts": pictures,
         "cases": _cases_behind(own, actor, facts),
+        "accepted_wrong": _accepted_wrong(own, actor, facts),
     }
+
+
+def _accepted_wrong(own: pl.DataFrame, actor: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
+    """The last recommendations that an actor accepted and audits found wrong."""
+    found = observations(own, actor, "accepted_wrong_rate", facts["end"], facts["raw_window"])
+    wrong = found.filter(pl.col("value") == 1).head(_CASES)
+    return wrong.select("ts", "case_id", "agent", "ai_recommendation", "truth", "disputed").to_dicts()
+
+
+def _audits(
+    board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.LazyFrame, facts: dict[str, Any], policy: Policy
+) -> dict[str, Any] | None:
+    """Which audits would decide about officers of whom nothing is decided yet, and a sample of cases for them."""
+    if "accepted_wrong_rate" not in policy.metrics:
+        return None
+    open_ones = verdicts.filter(pl.col("verdict").is_in(["watch", "insufficient"]))["actor"]
+    officers = board.filter((pl.col("override_rate_n") > 0) & pl.col("actor").is_in(open_ones.implode()))
+    names = sorted(set(officers["actor"]) & set(facts["reliance"]["actor"].drop_nulls()))[:_PAGES]
+    if not names:
+        return None
+    until = events.filter(pl.col("ts") <= facts["end"])
+    asked = {"as_of": facts["end"], "window": facts["raw_window"], "actors": names, "policy": policy}
+    budget = _AUDITS * len(names)
+    plan = plan_audits(until, budget, **asked)
+    drawn = draw_audits(until, budget, seed=0, **asked)
+    return {"plan": plan.to_dicts(), "drawn": drawn.head(_ROWS).to_dicts(), "n": drawn.height, "budget": budget}
 
 
 def _cases_behind(own: pl.DataFrame, actor: str, facts: dict[str, Any]) -> list[dict[str, Any]]:

@@ -10,6 +10,8 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timezone
+from functools import lru_cache
+from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar, Literal
 
@@ -18,7 +20,7 @@ from pydantic import Field
 
 from aura_analytics.errors import FileMissingError, ParameterError, Problem, close_match
 from aura_analytics.outputs import written_text
-from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
+from aura_analytics.rules.policy import SHIPPED, Policy, PolicyLike, as_policy
 from aura_analytics.simulation.rates import RuleErrorRates
 from aura_analytics.simulation.scenario import ScenarioLike, as_scenario
 from aura_analytics.simulation.sweeps import rule_error_rates
@@ -26,7 +28,7 @@ from aura_analytics.statistics.intervals import exact_rate
 from aura_analytics.version import __version__
 from aura_analytics.yaml_models import Strict, YamlModel
 
-__all__ = ["Budget", "ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "measure_rule", "read_card"]
+__all__ = ["Budget", "ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "read_card"]
 
 _DAYS = (30, 90, 180, 365)  # by which it is said who was found
 
@@ -58,6 +60,24 @@ class InWorld(Strict):
     detected_by: dict[int, Measure] = Field(default_factory=dict, description="the same by a day")
     delay_days: Measure = Field(description="days until then, of those found")
     flips: Measure = Field(description="changes into and out of the flag, per officer-year")
+
+    def sentence(self, every_days: int) -> str:
+        """What was measured, in words."""
+        said = [f"In {self.worlds:,} worlds of {self.scenario}, {self.days} days each and read every {every_days}:"]
+        if self.ever_flagged.value is not None:
+            said.append(f"{_share(self.ever_flagged)} of those who do well were ever flagged;")
+        if self.detected.value is None:
+            said.append("nobody there is made to do badly.")
+            return " ".join(said)
+        soon = [f"{_share(one)} by day {day}" for day, one in self.detected_by.items() if day < self.days][:1]
+        said.append(f"of those made to do badly {_share(self.detected)} were found{', ' + soon[0] if soon else ''}.")
+        return " ".join(said)
+
+
+def _share(one: Measure) -> str:
+    """A share in percent with its limits."""
+    value, low, high = (0.0 if part is None else 100 * part for part in (one.value, one.lo, one.hi))
+    return f"{value:.2g} % ({low:.2g} to {high:.2g})" if value < 99.5 else f"{value:.3g} % ({low:.3g} to {high:.3g})"
 
 
 class ErrorCard(YamlModel):
@@ -98,6 +118,10 @@ class ErrorCard(YamlModel):
             Whether one that is there may be replaced.
         """
         return written_text(path, self.to_yaml(), overwrite=overwrite)
+
+    def sentences(self) -> list[str]:
+        """What it says, a sentence a world."""
+        return [one.sentence(self.every_days) for one in self.measured]
 
     def is_of(self, policy: PolicyLike) -> bool:
         """Whether it was measured of this very rule."""
@@ -292,3 +316,36 @@ def read_card(path: str | Path, policy: PolicyLike) -> ErrorCard:
         text = f"of {card.policy}, version {card.version}, of {card.date}"
         raise ParameterError(Problem("the card is of another rule", got=text, where=str(beside), next=f"measure again: {hint}"))
     return card
+
+
+def error_card(policy: PolicyLike = None) -> ErrorCard | None:
+    """The card of a rule: how often it is wrong in worlds whose truth is known.
+
+    Parameters
+    ----------
+    policy
+        A shipped policy, or the path of a file with a card beside it; default the default policy.
+
+    Returns
+    -------
+    ErrorCard or None
+        None where nobody measured this very rule: another window or another threshold makes another rule.
+
+    Examples
+    --------
+    >>> card = error_card("reliance")
+    >>> card.policy, [one.scenario for one in card.measured]
+    ('reliance', ['fraud_unit', 'loan_forgiveness', 'benefit_rush'])
+    """
+    rule = as_policy(policy)
+    beside = [] if policy is None or isinstance(policy, Policy) or str(policy) in SHIPPED else [card_beside(policy)]
+    for card in [*_shipped_cards(), *(ErrorCard.from_yaml(path) for path in beside if path.exists())]:
+        if card.is_of(rule):
+            return card
+    return None
+
+
+@lru_cache(maxsize=1)
+def _shipped_cards() -> tuple[ErrorCard, ...]:
+    folder = Path(str(resources.files("aura_analytics.rules") / "policies"))
+    return tuple(ErrorCard.from_yaml(path) for path in sorted(folder.glob("*.card.yaml")))

@@ -17,12 +17,14 @@ from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.statistics import intervals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from numpy.typing import NDArray
 
     Floats = NDArray[np.float64]
     Whole = NDArray[np.int64]
 
-__all__ = ["AuditPlan", "SequentialPlan", "audits_to_decide", "chance_of_decision", "sequential_audits"]
+__all__ = ["AuditPlan", "SequentialPlan", "audits_to_decide", "chance_of_decision", "chances_ahead", "sequential_audits"]
 
 
 @dataclass(frozen=True)
@@ -153,19 +155,25 @@ def chance_of_decision(hits: int, n: int, more: int, limit: float, *, confidence
     >>> chance_of_decision(12, 30, 2, 0.10)[:2].tolist()
     [1.0, 1.0]
     """
+
+    def decides(x: Whole, total: Whole) -> NDArray[np.bool_]:
+        low, high = intervals.wilson(x, total, 2 * confidence - 1)
+        return np.asarray((total >= min_n) & ((low > limit) | (high < limit)))
+
+    return chances_ahead(hits, n, more, decides)
+
+
+def chances_ahead(hits: int, n: int, more: int, decides: Callable[[Whole, Whole], NDArray[np.bool_]]) -> Floats:
+    """As `chance_of_decision`, where `decides` says of hits and observations whether they decide."""
     from scipy.stats import betabinom
 
-    chances = np.zeros(more + 1)
-    for extra in range(more + 1):
-        total = n + extra
-        if total < min_n:
-            continue
-        x = np.arange(extra + 1)
-        low, high = intervals.wilson(hits + x, np.full(extra + 1, total), 2 * confidence - 1)
-        decided = (low > limit) | (high < limit)
-        drawn = betabinom.pmf(x, extra, hits + 0.5, n - hits + 0.5) if extra else np.ones(1)
-        chances[extra] = 1.0 if decided.all() else drawn[decided].sum()
-    return chances
+    extra = np.repeat(np.arange(more + 1), np.arange(1, more + 2))
+    x = np.arange(len(extra)) - extra * (extra + 1) // 2
+    decided = decides(hits + x, n + extra)
+    drawn = np.where(extra > 0, betabinom.pmf(x, np.maximum(extra, 1), hits + 0.5, n - hits + 0.5), 1.0)
+    chances = np.bincount(extra, weights=np.where(decided, drawn, 0.0), minlength=more + 1)
+    whole = np.bincount(extra, weights=~decided, minlength=more + 1) == 0
+    return np.where(whole, 1.0, chances)
 
 
 @dataclass(frozen=True)

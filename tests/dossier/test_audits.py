@@ -93,7 +93,7 @@ def test_audits_go_where_they_decide_soonest() -> None:
 def test_a_flag_follows_from_drawn_audits() -> None:
     log, truth = office(1, 400, seed=1)
     assert aura.dossiers(log, policy="reliance")["pip_status"].to_list() == ["insufficient"]
-    log = audited(log, aura.draw_audits(log, 160, seed=1), truth)
+    log = audited(log, aura.draw_audits(log, 300, seed=1), truth)
     row = aura.dossiers(log, policy="reliance").row(0, named=True)
     assert row["pip_status"] == "flag" and row["accepted_wrong_rate_status"] == "ok"
     everything = log.select("case_id").unique().with_columns(audit_chance=1.0)
