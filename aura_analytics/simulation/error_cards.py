@@ -31,6 +31,7 @@ from aura_analytics.yaml_models import Strict, YamlModel
 __all__ = ["Budget", "ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "read_card"]
 
 _DAYS = (30, 90, 180, 365)  # by which it is said who was found
+_SOON = 90
 
 
 class Measure(Strict):
@@ -69,7 +70,7 @@ class InWorld(Strict):
         if self.detected.value is None:
             said.append("nobody there is made to do badly.")
             return " ".join(said)
-        soon = [f"{_share(one)} by day {day}" for day, one in self.detected_by.items() if day < self.days][:1]
+        soon = [f"{_share(one)} by day {day}" for day, one in self.detected_by.items() if day == _SOON < self.days]
         said.append(f"of those made to do badly {_share(self.detected)} were found{', ' + soon[0] if soon else ''}.")
         return " ".join(said)
 

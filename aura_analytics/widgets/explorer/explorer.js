@@ -20,6 +20,10 @@ const STYLE = `
 .aura-explorer .cards { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .aura-explorer .card[aria-pressed=true] { border-color: var(--clear); box-shadow: inset 0 0 0 1px var(--clear); }
 .aura-explorer figure { margin: 8px 0; } .aura-explorer figcaption { color: var(--muted); } .aura-explorer svg { width: 100%; height: auto; display: block; font-size: 11px; }
+.aura-explorer .reliance table { border-collapse: separate; border-spacing: 3px; } .aura-explorer .reliance td { min-width: 132px; padding: 6px 8px; text-align: center; border-radius: 4px; border: 1px solid var(--line); }
+.aura-explorer .reliance td b { display: block; font-size: 17px; } .aura-explorer .reliance th { font-weight: normal; color: var(--muted); text-align: left; padding: 2px 6px; }
+.aura-explorer .reliance p { margin: 4px 0; } .aura-explorer .audits .scroll { max-height: 220px; } .aura-explorer .draw { display: flex; gap: 8px; align-items: end; }
+.aura-explorer .draw label { display: flex; flex-direction: column; color: var(--muted); } .aura-explorer .draw input { width: 80px; }
 .aura-explorer .draft { border: 1px solid var(--line); border-radius: 4px; padding: 4px 12px 8px; margin: 8px 0; }
 `;
 
@@ -35,8 +39,9 @@ function render({ model, el }) {
     STYLE,
     `<div class="columns">
     <div class="people"><input type="search" placeholder="Search" aria-label="Search by name"><select class="verdict" aria-label="Of which verdict"></select>
-      <select class="kind" aria-label="Of which kind"></select><ul role="listbox" tabindex="0" aria-label="Everybody"></ul><p class="more said"></p></div>
+      <select class="kind" aria-label="Of which kind"></select><ul role="listbox" tabindex="0" aria-label="Everybody"></ul><p class="more said"></p><details class="rule" hidden><summary>How often this rule is wrong</summary></details></div>
     <div class="dossier"><h3 class="name" tabindex="-1"></h3><p class="said verdict-said"></p><div class="banner" role="region" aria-label="What is recommended" hidden></div><div class="draft" role="region" aria-label="Improvement plan" hidden></div>
+      <div class="reliance" role="region" aria-label="Right and wrong recommendations" hidden></div>
       <ul class="plain warnings"></ul><div class="cards"></div><figure></figure><h4 class="behind-title"></h4><div class="scroll" tabindex="0" role="region" aria-label="Cases behind the number"><table></table></div></div></div>`,
     {
       pressed: (event) => {
@@ -50,7 +55,8 @@ function render({ model, el }) {
     picking = null,
     listed = [],
     typed = null,
-    plan_link = null;
+    plan_link = null,
+    audits_link = null;
 
   function choices() {
     const people = model.get("people"),
@@ -218,6 +224,89 @@ function render({ model, el }) {
     if (plan_link) URL.revokeObjectURL(plan_link);
     plan_link = URL.createObjectURL(new Blob([said.html], { type: "text/html" }));
     box.append(element("a", { textContent: "Save the plan as a page", download: "plan.html", href: plan_link }));
+  }
+
+  // how deep a field is says how much of what was judged is in it; what should not be has the colour of a flag
+  function reliance(detail) {
+    const box = find(".reliance"),
+      said = detail.reliance;
+    box.hidden = !said;
+    if (!said) return;
+    const field = (name, called, good) => {
+      const cell = element("td", {}, element("b", { textContent: said[name].toLocaleString("en") }), called);
+      const share = Math.round(8 + (52 * said[name]) / Math.max(said.judged, 1));
+      cell.style.background = `color-mix(in srgb, var(--${good ? "clear" : "flag"}) ${share}%, var(--ground))`;
+      return cell;
+    };
+    const line = (head, ...cells) => element("tr", {}, element("th", { textContent: head, scope: "row" }), ...cells);
+    const unjudged = (kind) => said[kind] - said[`${kind}_right`] - said[`${kind}_wrong`];
+    const heads = ["", "recommendation right", "recommendation wrong"].map((text) => element("th", { textContent: text, scope: "col" }));
+    box.replaceChildren(
+      element("h4", { textContent: "Accepted or overridden, right or wrong" }),
+      element(
+        "table",
+        {},
+        element("thead", {}, element("tr", {}, ...heads)),
+        element(
+          "tbody",
+          {},
+          line(
+            `accepted (${unjudged("accepted").toLocaleString("en")} not judged)`,
+            field("accepted_right", "rightly accepted", true),
+            field("accepted_wrong", "accepted although wrong", false),
+          ),
+          line(
+            `overridden (${unjudged("overridden").toLocaleString("en")} not judged)`,
+            field("overridden_right", "overridden although right", false),
+            field("overridden_wrong", "rightly overridden", true),
+          ),
+        ),
+      ),
+      element("p", { textContent: said.says }),
+    );
+    if (said.can_draw && !alone) {
+      const many = element("input", { className: "many", type: "number", min: 1, max: 100000, value: 30 }),
+        draw = element("button", { className: "draw-audits", type: "button", textContent: "Draw audits" });
+      draw.addEventListener("click", () => ask({ audits: model.get("detail").actor, n: Number(many.value) }));
+      box.append(element("div", { className: "draw" }, draw, element("label", {}, "Cases", many)));
+    }
+    box.append(element("div", { className: "audits" }));
+    audits();
+  }
+
+  function audits() {
+    const box = find(".audits"),
+      said = model.get("audits");
+    if (!box) return;
+    if (audits_link) URL.revokeObjectURL(audits_link);
+    audits_link = null;
+    if (said.actor !== model.get("detail").actor) {
+      box.replaceChildren();
+      return;
+    }
+    audits_link = URL.createObjectURL(new Blob([said.csv], { type: "text/csv" }));
+    const row = (kind, texts) => element("tr", {}, ...texts.map((text) => element(kind, { textContent: text })));
+    const table = element(
+      "table",
+      {},
+      element("thead", {}, row("th", ["case", "queue", "recommendation", "audit_chance"])),
+      element("tbody", {}, ...said.rows.map((texts) => row("td", texts))),
+    );
+    box.replaceChildren(
+      element("p", { className: "said", textContent: said.said }),
+      element("a", { textContent: "Save them as a file", download: "audits.csv", href: audits_link }),
+      element("div", { className: "scroll" }, table),
+    );
+  }
+
+  function rule() {
+    const box = find(".rule"),
+      said = model.get("card");
+    box.hidden = !said.length;
+    box.replaceChildren(
+      element("summary", { textContent: "How often this rule is wrong" }),
+      element("ul", { className: "plain" }, ...said.map((text) => element("li", { textContent: text }))),
+    );
   }
 
   function cards(detail) {
@@ -398,6 +487,7 @@ function render({ model, el }) {
     find(".warnings").replaceChildren(...detail.warnings.map((text) => element("li", { textContent: text })));
     banner(detail);
     draft();
+    reliance(detail);
     cards(detail);
     series(detail);
     list();
@@ -419,8 +509,11 @@ function render({ model, el }) {
   model.on("change:detail", open);
   model.on("change:behind", behind);
   model.on("change:plan", draft);
+  model.on("change:audits", audits);
+  model.on("change:card", rule);
   model.on("change:said", told);
   told();
+  rule();
   choices();
   list();
   open();
@@ -439,6 +532,7 @@ function render({ model, el }) {
     clearInterval(beat);
     clearTimeout(picking);
     if (plan_link) URL.revokeObjectURL(plan_link);
+    if (audits_link) URL.revokeObjectURL(audits_link);
     leave();
   };
 }

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
-from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.dossier.audits import draw_audits
+from aura_analytics.dossier.reliance import CELLS, reliance, reliance_sentence
+from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.metrics.wording import figure
+from aura_analytics.simulation.error_cards import error_card
+from aura_analytics.texts import spreadsheet_safe
 
 if TYPE_CHECKING:
     from aura_analytics.hr.plans import ImprovementPlan
+    from aura_analytics.widgets.explorer.state import ExplorerState
 
 
-__all__ = ["line_of", "plan_of", "standing_of", "table_of"]
+__all__ = ["audits_of", "card_of", "line_of", "plan_of", "reliance_of", "standing_of", "table_of"]
 
 _STANDINGS = {"suspended": "Suspended", "under_review": "Under review", "on_plan": "On an improvement plan"}
 
@@ -68,3 +73,37 @@ def plan_of(plan: ImprovementPlan, said: str, metrics: Mapping[str, Metric]) -> 
             "unknown" if goal["now"] is None else f"{figure(goal['now'], metrics[goal['metric']].unit)}, n = {goal['n']}"
         )
     return {"plan": body, "said": said, "html": plan.to_html()}
+
+
+def reliance_of(state: ExplorerState) -> dict[str, Any] | None:
+    """What the open one did with right and with wrong recommendations (of an agent: what was done with theirs), as counts of four
+    fields, verdicts in all, and a sentence; None where there is no verdict.
+    """
+    machine = state.row.get("actor_kind") in MACHINES
+    by: Literal["actor", "agent"] = "agent" if machine else "actor"
+    table = reliance(state.own, by, as_of=state.as_of, window=state.window).filter(pl.col(by) == state.actor)
+    if table.is_empty():
+        return None
+    row = table.row(0, named=True)
+    counts = {name: row[name] for name in (*CELLS, "accepted", "overridden", "judged")}
+    return {
+        **counts,
+        "says": reliance_sentence(row),
+        "can_draw": not machine and row["accepted"] + row["overridden"] > row["judged"],
+    }
+
+
+def audits_of(state: ExplorerState, n: int, seed: int) -> dict[str, Any]:
+    """Cases of the open one drawn for audits, as a table and as a file."""
+    assert state.actor is not None
+    drawn = draw_audits(state.own, n, seed=seed, as_of=state.as_of, window=state.window, actors=[state.actor], policy=state.policy)
+    rows = [[row[0], row[2] or "", row[3], f"{row[4]:.6g}"] for row in drawn.iter_rows()]
+    takes = "an audit's ADJUDICATION takes the case and its chance as they stand here"
+    said = f"{drawn.height} of {n} cases drawn with seed {seed}; {takes}."
+    return {"actor": state.actor, "said": said, "rows": rows, "csv": spreadsheet_safe(drawn).write_csv()}
+
+
+def card_of(state: ExplorerState) -> list[str]:
+    """How often the rule is wrong, in sentences."""
+    card = error_card(state.policy)
+    return [] if card is None else card.sentences()

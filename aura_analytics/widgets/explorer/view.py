@@ -21,7 +21,7 @@ from aura_analytics.metrics.catalogue import MetricsLike
 from aura_analytics.rules.policy import PolicyLike
 from aura_analytics.rules.roles import RolesLike
 from aura_analytics.rules.wording import verdict_words
-from aura_analytics.widgets.explorer.payload import line_of, plan_of, standing_of, table_of
+from aura_analytics.widgets.explorer.payload import audits_of, card_of, line_of, plan_of, reliance_of, standing_of, table_of
 from aura_analytics.widgets.explorer.state import ExplorerState
 from aura_analytics.widgets.shared.view import View, script
 
@@ -65,6 +65,8 @@ class DossierExplorer(View):
     detail: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     behind: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     plan: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    audits: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    card: traitlets.List[str] = traitlets.List().tag(sync=True)
     said: traitlets.Unicode[str, str | bytes] = traitlets.Unicode().tag(sync=True)
     here: traitlets.Float[float, int | float] = traitlets.Float().tag(sync=True)
     live: traitlets.Bool[bool, bool | int] = traitlets.Bool(default_value=False).tag(sync=True)
@@ -95,6 +97,7 @@ class DossierExplorer(View):
             live=self.state.ledger is not None and follow is not None,
             people=self._people(),
             detail=self._detail(),
+            card=card_of(self.state),
         )
         self.said = self._said()
         first = self.detail["cards"][0]["metric"] if self.detail.get("cards") else None
@@ -159,6 +162,7 @@ class DossierExplorer(View):
             "series": series,
             "rolling": f"{span_of_time(wide)}, read every {span_of_time(step)}",
             "thresholds": state.thresholds,
+            "reliance": reliance_of(state),
             "banner": None
             if banner is None
             else {
@@ -222,6 +226,10 @@ class DossierExplorer(View):
             if asked["plan"] != self.state.actor:
                 raise ParameterError(Problem("another dossier is open", got=asked["plan"], expected=self.state.actor))
             self._start(asked.get("by", ""), asked.get("days", 60))
+        elif "audits" in asked:
+            if asked["audits"] != self.state.actor:
+                raise ParameterError(Problem("another dossier is open", got=asked["audits"], expected=self.state.actor))
+            self.audits = audits_of(self.state, asked.get("n", 30), asked.get("seed", 0))
 
     def _start(self, by: str, days: int) -> None:
         plan = self.state.draft(days)
@@ -289,6 +297,8 @@ class DossierExplorer(View):
             "detail": opened,
             "behind": {},
             "plan": {},
+            "audits": {},
+            "card": self.card,
             "said": self._said(live=False),
             "author": "",
             "live": False,

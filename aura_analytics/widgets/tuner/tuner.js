@@ -116,7 +116,7 @@ function render({ model, el }) {
     "Threshold tuner",
     STYLE,
     `<div class="columns"><div><div class="settings"></div><p class="said fixed"></p></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
-    <div class="cards"></div><p class="said counted"></p><h3 class="who"></h3><ul class="changes"></ul>
+    <div class="cards"></div><p class="said counted"></p><details class="rule" hidden><summary>How often the saved policy is wrong, by its card</summary><ul></ul></details><h3 class="who"></h3><ul class="changes"></ul>
     <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label class="set"><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
     <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
@@ -434,6 +434,8 @@ function render({ model, el }) {
     const counts = VERDICTS.map((_, code) => verdicts.reduce((sum, v) => sum + Number(v === code), 0));
     const text = `${counts[3]} of ${verdicts.length} flagged (saved policy: ${data.before.length}); ${enters.length} enter, ${leaves_.length} leave.`;
     find(".said").textContent = text;
+    find(".rule").hidden = !(data.card || []).length;
+    find(".rule ul").replaceChildren(...(data.card || []).map((said) => element("li", { textContent: said })));
     canvas.setAttribute(
       "aria-label",
       `Everybody by ${Object.values(leaves)

@@ -19,6 +19,7 @@ from aura_analytics.metrics.units import unit_of
 from aura_analytics.rules import engine
 from aura_analytics.rules.policy import PolicyLike
 from aura_analytics.rules.roles import RolesLike
+from aura_analytics.simulation.error_cards import error_card
 from aura_analytics.simulation.scenario import ScenarioLike
 from aura_analytics.widgets.shared.view import View, script
 from aura_analytics.widgets.tuner.state import WHOLE_NUMBERS, WINDOWS, WORLDS, TunerState
@@ -84,6 +85,7 @@ class ThresholdTuner(View):
             roles=roles,
         )
         self._before = self.state.flagged
+        self._card = error_card(self.state.saved)
         self._sent, self._asking = self._seen(), False
         settings = self._settings()
         super().__init__(
@@ -116,6 +118,7 @@ class ThresholdTuner(View):
             "ranges": ranges,
             "before": self._before,
             "rules": engine.as_data(),
+            "card": [] if self._card is None else self._card.sentences(),
         }
 
     def _leaves(self) -> list[dict[str, Any]]:
