@@ -29,6 +29,7 @@ MEASURES: tuple[Metric, ...] = (
     shipped.under_reliance_rate,
     shipped.verdict_right_rate,
     shipped.advice_right_rate,
+    shipped.initial_right_rate,
     shipped.team_gain,
     shipped.discernment,
     shipped.leaning,

@@ -140,7 +140,8 @@ def _proof(
     for i, (verdict, speaks, is_barred) in enumerate(zip(worst.tolist(), speaking.tolist(), barred.tolist(), strict=True)):
         chosen = [r for r in range(len(results)) if behind[r][i]]
         proof.append([evidence(one) for r in chosen for one in findings[r][i]])
-        clears.append([text for r in chosen for text in would_clear(spec.rules[r], findings[r][i])] if speaks else [])
+        ways = [text for r in chosen for text in would_clear(spec.rules[r], findings[r][i])] if speaks else []
+        clears.append(list(dict.fromkeys(ways)))
         asked = [lack for r in chosen for one in findings[r][i] if (lack := unsettled(one)) is not None]
         # a leg that already excludes the rule settles it, whatever the others lack
         more.append([] if is_barred or verdict in (engine.FLAG, engine.CLEAR) else asked)
@@ -153,9 +154,13 @@ def _where(mask: NDArray[np.bool_], text: str) -> pl.Series:
 
 
 def _listed(parts: list[pl.Series]) -> pl.Series:
-    """A list per row of the parts that are not null."""
+    """A list per row of the parts that are not null, each text once."""
     named = [part.alias(f"part{i}") for i, part in enumerate(parts)]
-    return pl.DataFrame(named).select(pl.concat_list(pl.all()).list.drop_nulls().alias("x")).to_series()
+    return (
+        pl.DataFrame(named)
+        .select(pl.concat_list(pl.all()).list.drop_nulls().list.unique(maintain_order=True).alias("x"))
+        .to_series()
+    )
 
 
 def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
