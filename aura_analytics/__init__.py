@@ -85,6 +85,7 @@ _LAZY: dict[str, str | None] = {
     "score_frame": "aura_analytics.scoring.frames",
     "score_quality": "aura_analytics.scoring.quality",
     "scoring": None,
+    "second_judge": "aura_analytics.dossier.second_judge",
     "simulate": "aura_analytics.simulation.run",
     "simulation": None,
     "standing": "aura_analytics.hr.folds",
@@ -133,6 +134,7 @@ if TYPE_CHECKING:
     from aura_analytics.dossier.drill_plans import plan_drills
     from aura_analytics.dossier.office import office
     from aura_analytics.dossier.reliance import reliance
+    from aura_analytics.dossier.second_judge import second_judge
     from aura_analytics.dossier.series import rolling
     from aura_analytics.dossier.state import DossierState
     from aura_analytics.dossier.tracing import observations
@@ -239,6 +241,7 @@ __all__ = [
     "score_frame",
     "score_quality",
     "scoring",
+    "second_judge",
     "simulate",
     "simulation",
     "standing",

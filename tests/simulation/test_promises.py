@@ -32,7 +32,7 @@ def test_thirty_audits_in_closed_form() -> None:
 
 def flagged_of(n: int) -> np.ndarray:
     """Of how many wrong ones among n audited acceptances the default rule flags."""
-    rows = []
+    rows: list[dict[str, object]] = []
     for hits in range(n + 1):
         verdict = {
             "type": "DECISION",
@@ -43,9 +43,9 @@ def flagged_of(n: int) -> np.ndarray:
         }
         for i in range(n):
             case = f"{hits}-{i}"
-            rows.append({**verdict, "case_id": case})
             said = "REFUSE" if i < hits else "PAY"
-            rows.append({"type": "ADJUDICATION", "case_id": case, "outcome": said, "audit_chance": 0.5, "ts": "2026-01-06"})
+            audit: dict[str, object] = {"type": "ADJUDICATION", "case_id": case, "outcome": said, "audit_chance": 0.5}
+            rows += [{**verdict, "case_id": case}, audit | {"ts": "2026-01-06"}]
     board = aura.dossiers(aura.events.from_records(rows), policy="reliance").sort("actor")
     return np.asarray((board["pip_status"] == "flag").to_numpy())
 
