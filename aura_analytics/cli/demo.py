@@ -33,6 +33,7 @@ def demo(
         from aura_analytics.metrics.catalogue import metrics_shown
         from aura_analytics.outputs import written
         from aura_analytics.report.page import write_report
+        from aura_analytics.rules.policy import Policy
         from aura_analytics.simulation.run import simulate
 
         out.mkdir(parents=True, exist_ok=True)
@@ -59,7 +60,7 @@ def demo(
     show_board(
         board,
         f"Dossiers of {log.height:,} events, 90 days up to {board['as_of'][0]:%Y-%m-%d}",
-        "evidence_gated",
+        Policy.default().name,
         metrics_shown(),
     )
     bad = run.truth.actors.filter(run.truth.actors["bad"])["actor"].to_list()

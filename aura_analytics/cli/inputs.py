@@ -44,9 +44,7 @@ AsOf = Annotated[str | None, typer.Option(help="End of the window, ISO 8601; def
 Window = Annotated[str | None, typer.Option(help="Length of the window, such as 90d, or 'all'; default the policy's.")]
 PolicyName = Annotated[
     str | None,
-    typer.Option(
-        "--policy", help="Policy: evidence_gated, reliance, tracker, agents, or a file (YAML).", show_default="evidence_gated"
-    ),
+    typer.Option("--policy", help="Policy: reliance, evidence_gated, tracker, agents, or a file (YAML).", show_default="reliance"),
 ]
 CalendarOption = Annotated[
     Path | None, typer.Option("--calendar", help="YAML file of a calendar: zone, hours, country, closed days.")

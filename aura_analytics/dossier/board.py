@@ -112,7 +112,7 @@ def dossiers(
     confidence
         Two-sided level of the intervals, in (0, 1).
     policy
-        The policy behind `pip_status`: a `Policy`, the name of a shipped one, or a file; default the evidence-gated one. With
+        The policy behind `pip_status`: a `Policy`, the name of a shipped one, or a file; default `Policy.default()`. With
         persistence or hysteresis earlier readings count; the metrics that it reads are added to `metrics`.
     roles
         Declared role of actors, for policies that compare within a role: by actor, or a file of them.

@@ -187,7 +187,7 @@ def draft_plan(
     actor
         Whom it is for.
     policy
-        Whose thresholds; default `Policy.evidence_gated()`.
+        Whose thresholds; default `Policy.default()`.
     as_of, window
         Of the dossier, as `aura.dossiers`; default window the policy's own, `all` is the whole log.
     days

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.window import drill_cases, split_off
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import VERDICT_TYPES
 from aura_analytics.io.front_door import EventsLike, as_events
@@ -29,7 +30,9 @@ def prepared(events: EventsLike, utc_offset: float) -> pl.DataFrame:
         pl.col(name).str.replace_all(r"[\x00-\x1f\x7f]", " ").str.strip_chars().str.slice(0, 200)
         for name in ("queue", "actor", "agent")
     ]
-    return collect(as_events(events)).with_columns(*plain, ts=pl.col("ts") + pl.duration(seconds=round(3600 * utc_offset)))
+    lazy = as_events(events)
+    work, _ = split_off(lazy, drill_cases(lazy))  # drills are nobody's arrivals
+    return collect(work).with_columns(*plain, ts=pl.col("ts") + pl.duration(seconds=round(3600 * utc_offset)))
 
 
 def busy(log: pl.DataFrame, ended: pl.DataFrame, assumed: list[str]) -> pl.DataFrame:

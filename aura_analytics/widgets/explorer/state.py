@@ -82,7 +82,7 @@ class ExplorerState:
     source
         Whatever holds events; of a ledger (or its address) `refresh` follows it, and plans can be proposed.
     policy
-        Whose verdicts are shown: a `Policy`, the name of a shipped one, or a file; default the evidence-gated one.
+        Whose verdicts are shown: a `Policy`, the name of a shipped one, or a file; default `Policy.default()`.
     as_of
         Moment of the dossiers; default the last event that is work, which moves on with a ledger. What HR does moves nothing.
     window

@@ -57,7 +57,7 @@ class DossierExplorer(View):
     --------
     >>> import aura_analytics as aura
     >>> DossierExplorer(aura.sample_log(600, seed=3))
-    DossierExplorer: officer_anne@sba.gov (officer): flag; 1 of 10 flagged by evidence_gated over 90 days
+    DossierExplorer: officer_anne@sba.gov (officer): watch; 0 of 10 flagged by reliance over 90 days
     """
 
     _esm = script("explorer")

@@ -58,8 +58,8 @@ class TunerState:
     source
         Whatever holds events (see `aura.as_events`), or a dossier frame (then the window cannot be changed).
     policy
-        Where the thresholds begin, and what is compared with: a `Policy`, the name of a shipped one, or a file; default the
-        evidence-gated one.
+        Where the thresholds begin, and what is compared with: a `Policy`, the name of a shipped one, or a file; default
+        `Policy.default()`.
     as_of
         Moment of the dossiers; default the last event that is work (what HR does moves nothing).
     windows
@@ -74,7 +74,7 @@ class TunerState:
     Examples
     --------
     >>> import aura_analytics as aura
-    >>> state = TunerState(aura.events.sample(400, seed=1))
+    >>> state = TunerState(aura.events.sample(400, seed=1), "evidence_gated")
     >>> before = state.flagged
     >>> state.set("pip.override_rate.threshold", 0.1)
     >>> set(before) <= set(state.flagged)

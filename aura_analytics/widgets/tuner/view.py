@@ -47,7 +47,7 @@ class ThresholdTuner(View):
     --------
     >>> import aura_analytics as aura
     >>> ThresholdTuner(aura.events.sample(400, seed=1))
-    ThresholdTuner: 0 of 3 flagged by evidence_gated
+    ThresholdTuner: 0 of 3 flagged by reliance
     """
 
     _esm = script("tuner")
