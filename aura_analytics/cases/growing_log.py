@@ -189,7 +189,7 @@ class GrowingLog:
 
     def _without_drills(self, events: pl.DataFrame) -> pl.LazyFrame:
         """New events but those of drills; what was counted of a case of which they say that it is one is counted no more."""
-        said = drill_cases(events.lazy())
+        said = drill_cases(events.lazy()) if (events["type"] == "DRILL").any() else self.drills.head(0)
         self.gone = self.gone.head(0)
         self.turned = new = said.filter(~said.is_in(self.drills.implode())) if said.len() else said
         if new.len():
@@ -199,9 +199,10 @@ class GrowingLog:
             rows = self.store.of(keys)
             self.gone = rows.filter(theirs)
             self.store.replace(keys, rows.filter(~theirs))
+        if self.drills.is_empty():
+            return events.lazy()
         rest, of_drills = split_off(events.lazy(), self.drills)
-        if self.drills.len():
-            self.drilled = pl.concat([self.drilled, self.gone, self._rows(of_drills)])
+        self.drilled = pl.concat([self.drilled, self.gone, self._rows(of_drills)])
         return rest
 
     def words(self) -> set[str]:
