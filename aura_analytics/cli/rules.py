@@ -58,7 +58,8 @@ def rules_test(
 ) -> None:
     """Run the cases written beside the rules, and hold the card beside the file against a budget; exit code 1 when one fails."""
     from aura_analytics.rules.policy import Policy
-    from aura_analytics.simulation.error_cards import Budget, read_card
+    from aura_analytics.simulation.budgets import Budget
+    from aura_analytics.simulation.error_cards import read_card
 
     policy = Policy.from_yaml(file)
     if not policy.spec.tests and not budget:

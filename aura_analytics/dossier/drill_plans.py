@@ -40,7 +40,8 @@ def plan_drills(
     events
         Whatever holds events: see `aura.as_events`.
     bad, good
-        Share of wrong recommendations accepted that is to be found, over the rule's limit, and one that must not be flagged.
+        Share of wrong recommendations accepted that is to be found, over the rule's limit, and one that must not be flagged; in
+        (0, 1).
     missed, false
         How often the one may be missed, and the other be flagged, in (0, 1).
     within

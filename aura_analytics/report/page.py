@@ -19,20 +19,19 @@ from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike
 from aura_analytics.clock.times import span_of_time
-from aura_analytics.dossier.audits import draw_audits, plan_audits
 from aura_analytics.dossier.board import Count, count_of
 from aura_analytics.dossier.counting import beyond
 from aura_analytics.dossier.doubts import doubts_said
 from aura_analytics.dossier.office import office
 from aura_analytics.dossier.reliance import reliance, reliance_sentence
 from aura_analytics.dossier.series import rolling, step_and_window
-from aura_analytics.dossier.tracing import observations
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_shown
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.metrics.sla import receipt_breach_rate, sla_breach_rate
 from aura_analytics.metrics.wording import cards
 from aura_analytics.outputs import free_to_write, is_our_page, written_text
+from aura_analytics.report.behind import PAGES, accepted_wrong, audits_that_decide, last_overrides
 from aura_analytics.report.figures import charts_of, figure, flagged_people
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
@@ -44,10 +43,7 @@ from aura_analytics.version import __version__
 
 __all__ = ["write_report"]
 
-_PAGES = 25  # flagged actors with a page of their own; the rest are in the table
 _ROWS = 200  # rows of the board
-_CASES = 20
-_AUDITS = 30  # of an officer that a plan counts with
 
 
 def write_report(
@@ -149,7 +145,7 @@ def _html(
     offices = _office(
         office(lazy, end, chosen.window or "all", sla=timing["sla"], calendar=timing["calendar"], holding=timing["holding"])
     )
-    shown = flagged_people(verdicts)[:_PAGES]
+    shown = flagged_people(verdicts)[:PAGES]
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in shown]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
@@ -171,9 +167,9 @@ def _html(
         charts=charts_of(lazy, board, verdicts, facts | {"office": offices}),
         pages=pages,
         doubts=doubts_said(board, but=shown),
-        more_flagged=max(0, len(flagged_people(verdicts)) - _PAGES),
+        more_flagged=max(0, len(flagged_people(verdicts)) - PAGES),
         card=error_card(chosen),
-        audits=_audits(board, verdicts, lazy, facts, chosen),
+        audits=audits_that_decide(board, verdicts, lazy, facts, chosen),
         comparison=None if compare is None or beside is None else _comparison(chosen, verdicts, compare, beside, board, metrics),
     )
 
@@ -297,46 +293,9 @@ def _page(actor: str, board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.La
         "warnings": row.get("warnings") or [],
         "cards": cards(row, facts["metrics"].values()),
         "charts": pictures,
-        "cases": _cases_behind(own, actor, facts),
-        "accepted_wrong": _accepted_wrong(own, actor, facts),
+        "cases": last_overrides(own, actor, facts),
+        "accepted_wrong": accepted_wrong(own, actor, facts),
     }
-
-
-def _accepted_wrong(own: pl.DataFrame, actor: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """The last recommendations that an actor accepted and audits found wrong."""
-    found = observations(own, actor, "accepted_wrong_rate", facts["end"], facts["raw_window"])
-    wrong = found.filter(pl.col("value") == 1).head(_CASES)
-    return wrong.select("ts", "case_id", "agent", "ai_recommendation", "truth", "disputed").to_dicts()
-
-
-def _audits(
-    board: pl.DataFrame, verdicts: pl.DataFrame, events: pl.LazyFrame, facts: dict[str, Any], policy: Policy
-) -> dict[str, Any] | None:
-    """Which audits would decide about officers of whom nothing is decided yet, and a sample of cases for them."""
-    if "accepted_wrong_rate" not in policy.metrics:
-        return None
-    open_ones = verdicts.filter(pl.col("verdict").is_in(["watch", "insufficient"]))["actor"]
-    officers = board.filter((pl.col("override_rate_n") > 0) & pl.col("actor").is_in(open_ones.implode()))
-    names = sorted(set(officers["actor"]) & set(facts["reliance"]["actor"].drop_nulls()))[:_PAGES]
-    if not names:
-        return None
-    until = events.filter(pl.col("ts") <= facts["end"])
-    asked = {"as_of": facts["end"], "window": facts["raw_window"], "actors": names, "policy": policy}
-    budget = _AUDITS * len(names)
-    plan = plan_audits(until, budget, **asked)
-    drawn = draw_audits(until, budget, seed=0, **asked)
-    return {"plan": plan.to_dicts(), "drawn": drawn.head(_ROWS).to_dicts(), "n": drawn.height, "budget": budget}
-
-
-def _cases_behind(own: pl.DataFrame, actor: str, facts: dict[str, Any]) -> list[dict[str, Any]]:
-    """The last overrides of an actor in the window, with what citizens and auditors said of the case."""
-    inside = own if facts["since"] is None else own.filter(pl.col("ts") > facts["since"])
-    overrides = inside.filter((pl.col("type") == "OVERRIDE") & (pl.col("actor") == actor)).sort("ts", descending=True).head(_CASES)
-    said = own.filter(pl.col("type").is_in(["SAT_SCORE", "ADJUDICATION"])).sort("ts")
-    stars = said.filter(pl.col("type") == "SAT_SCORE").group_by("case_id").agg(stars=pl.col("value").last())
-    truth = said.filter(pl.col("type") == "ADJUDICATION").group_by("case_id").agg(truth=pl.col("outcome").last())
-    table = overrides.join(stars, on="case_id", how="left").join(truth, on="case_id", how="left").sort("ts", descending=True)
-    return table.select("ts", "case_id", "agent", "ai_recommendation", "human_verdict", "confidence", "stars", "truth").to_dicts()
 
 
 def _comparison(

@@ -1,24 +1,23 @@
 """A rule's card: how often it is wrong in worlds whose truth is known, beside the file of the rule.
 
 A card says which rule it is of (name, version, and a digest of everything that decides), so that one of another rule is never taken
-for it. A budget is a list of limits that a card must keep: `false_flags<=0.02`.
+for it.
 """
 
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timezone
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import yaml
 from pydantic import Field
 
-from aura_analytics.errors import FileMissingError, ParameterError, Problem, close_match
+from aura_analytics.errors import FileMissingError, ParameterError, Problem
 from aura_analytics.outputs import written_text
 from aura_analytics.rules.policy import SHIPPED, Policy, PolicyLike, as_policy
 from aura_analytics.simulation.rates import RuleErrorRates
@@ -28,7 +27,7 @@ from aura_analytics.statistics.intervals import exact_rate
 from aura_analytics.version import __version__
 from aura_analytics.yaml_models import Strict, YamlModel
 
-__all__ = ["Budget", "ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "read_card"]
+__all__ = ["ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "read_card"]
 
 _DAYS = (30, 90, 180, 365)  # by which it is said who was found
 _SOON = 90
@@ -178,6 +177,11 @@ def measure_rule(
     ------
     ParameterError, RuleError, FileMissingError
         As `aura.rule_error_rates`; also without a scenario.
+
+    Examples
+    --------
+    >>> measure_rule("tracker", ["fraud_unit"], replications=2, days=20).measured[0].days
+    20
     """
     rule = as_policy(policy)
     measured = []
@@ -235,69 +239,6 @@ def _rounded(value: float | None) -> float | None:
     return None if value is None else round(value, 5)
 
 
-_FORM = re.compile(r"\s*([a-z_]+)\s*(<=|>=)\s*([0-9.eE+-]+)\s*")
-_RATES = ("false_flags", "ever_flagged", "detected", "delay_days", "flips")
-
-
-class Budget(Strict):
-    """One limit that a card must keep, in every scenario that was measured: by the limit of its interval, not its value alone.
-
-    Examples
-    --------
-    >>> Budget.of("false_flags<=0.02")
-    Budget(rate='false_flags', sign='<=', limit=0.02)
-    """
-
-    rate: str
-    sign: Literal["<=", ">="]
-    limit: float
-
-    @classmethod
-    def of(cls, text: str) -> Budget:
-        """A budget as it is written.
-
-        Raises
-        ------
-        ParameterError
-            If it cannot be read.
-        """
-        found = _FORM.fullmatch(text)
-        if found is None:
-            expected = "such as false_flags<=0.02, or detected>=0.9"
-            raise ParameterError(Problem("a budget cannot be read", got=text, expected=expected))
-        rate, sign, number = found.groups()
-        if rate not in _RATES:
-            hint = close_match(rate, list(_RATES))
-            raise ParameterError(Problem("a budget is of a rate", got=rate, expected=", ".join(_RATES), next=hint))
-        try:
-            limit = float(number)
-        except ValueError:
-            raise ParameterError(Problem("a budget's limit is a number", got=number)) from None
-        return cls(rate=rate, sign="<=" if sign == "<=" else ">=", limit=limit)
-
-    def over(self, card: ErrorCard) -> list[str]:
-        """Where a card does not keep it, in words; nothing where it does. A rate that is undefined in a world says nothing there.
-
-        Parameters
-        ----------
-        card
-            The card.
-        """
-        said = []
-        for one in card.measured:
-            found: Measure = getattr(one, self.rate)
-            if found.value is None:
-                continue
-            end = found.hi if self.sign == "<=" else found.lo
-            bound = found.value if end is None else end
-            kept = bound <= self.limit if self.sign == "<=" else bound >= self.limit
-            if not kept:
-                met = found.value <= self.limit if self.sign == "<=" else found.value >= self.limit
-                why = f"not shown by {one.worlds} worlds: measure more" if met else "over budget"
-                said.append(f"{one.scenario}: {self.rate} {found} where {self.sign} {self.limit:g} is asked: {why}")
-        return said
-
-
 def read_card(path: str | Path, policy: PolicyLike) -> ErrorCard:
     """The card beside a policy file.
 
@@ -335,6 +276,7 @@ def error_card(policy: PolicyLike = None) -> ErrorCard | None:
     Examples
     --------
     >>> card = error_card("reliance")
+    >>> assert card is not None
     >>> card.policy, [one.scenario for one in card.measured]
     ('reliance', ['fraud_unit', 'loan_forgiveness', 'benefit_rush'])
     """

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from aura_analytics.cli.app import app
 from aura_analytics.errors import FileMissingError, ParameterError, RuleError
 from aura_analytics.rules.policy import Policy
-from aura_analytics.simulation.error_cards import Budget, ErrorCard, InWorld, Measure, card_beside, measure_rule, read_card
+from aura_analytics.simulation.budgets import Budget
+from aura_analytics.simulation.error_cards import ErrorCard, InWorld, Measure, card_beside, measure_rule, read_card
 from aura_analytics.statistics.intervals import exact_rate, poisson_rate
 
 NOTHING = Measure()
