@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aura_analytics.errors import ParameterError
 from aura_analytics.metrics.kinds.audited import AuditedRate
 from aura_analytics.rules import engine
 from aura_analytics.rules.comparisons.peers import PeerRate
@@ -62,5 +63,10 @@ def audits_asked(leaf: Leaf) -> int:
 
 @lru_cache(maxsize=64)
 def _needed(limit: float, confidence: float, least: int) -> int:
+    if not 0 < limit < 1:  # whoever is over 0 is so with the first hit, and nobody is over 1
+        return max(least, 1)
     bad = min(limit + 0.25, (1 + limit) / 2)
-    return audits_to_decide(limit, bad, limit / 2, confidence=confidence, min_n=max(least, 1), false=0.02).n
+    try:
+        return audits_to_decide(limit, bad, limit / 2, confidence=confidence, min_n=max(least, 1), false=0.02).n
+    except ParameterError:  # more than anybody will have
+        return max(least, 1)

@@ -22,7 +22,7 @@ EVIL = '</script><img src=x onerror="document.title=1">'
 
 @pytest.fixture(scope="module")
 def explorer() -> DossierExplorer:
-    return DossierExplorer(aura.sample_log(1_500, seed=3), sla="72h")
+    return DossierExplorer(aura.sample_log(1_500, seed=3), "evidence_gated", sla="72h")
 
 
 def open_page(page: Page, explorer: DossierExplorer, folder: Path) -> None:
@@ -75,7 +75,7 @@ def test_every_card_shows_its_cases_and_its_series(page: Page, explorer: Dossier
 
 
 def test_the_banner_and_nothing_to_press_without_a_kernel(page: Page, tmp_path: Path) -> None:
-    explorer = DossierExplorer(aura.sample_log(seed=7))
+    explorer = DossierExplorer(aura.sample_log(seed=7), "evidence_gated")
     open_page(page, explorer, tmp_path)
     banner = explorer.state.banner
     assert banner is not None
@@ -90,7 +90,7 @@ def test_the_banner_and_nothing_to_press_without_a_kernel(page: Page, tmp_path: 
 
 def test_names_are_text(page: Page, tmp_path: Path) -> None:
     log = aura.sample_log(800, seed=3).with_columns(actor=pl.col("actor").replace("officer_anne@sba.gov", EVIL))
-    explorer = DossierExplorer(log)
+    explorer = DossierExplorer(log, "evidence_gated")
     explorer.state.pick(EVIL)
     open_page(page, explorer, tmp_path)
     assert page.inner_text(".name") == EVIL and page.locator("img").count() == 0 and page.title() == explorer.title
@@ -103,3 +103,18 @@ def test_dark_pages_and_phones(page: Page, explorer: DossierExplorer, tmp_path: 
     assert page.locator(".aura-explorer.dark").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth <= 390")
     page.screenshot(path=tmp_path / "phone.png", full_page=True)
+
+
+def test_the_table_of_reliance_and_the_card_are_on_the_page(page: Page, tmp_path: Path) -> None:
+    run = aura.simulate("fraud_unit", seed=3, days=90)
+    explorer = DossierExplorer(run)
+    page.goto(explorer.export_html(tmp_path / "explorer.html").as_uri())
+    box = page.locator(".reliance")
+    box.locator("td").first.wait_for()
+    row = aura.reliance(run).filter(actor="rubber_stamp").row(0, named=True)
+    cells = ["accepted_right", "accepted_wrong", "overridden_right", "overridden_wrong"]
+    assert [text.strip() for text in box.locator("td b").all_inner_texts()] == [str(row[name]) for name in cells]
+    assert "verdicts were judged" in box.inner_text()
+    page.locator(".rule summary").click()
+    assert page.locator(".rule li").count() == 3
+    assert page.locator(".draw-audits").count() == 0  # nothing to ask without a kernel

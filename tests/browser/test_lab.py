@@ -24,7 +24,7 @@ NOTEBOOKS = {
 from aura_analytics.widgets import ThresholdTuner
 
 world = aura.Scenario.from_yaml(aura.simulation.scenario.shipped()["loan_forgiveness"]).for_days(120)
-tuner = ThresholdTuner(aura.sample_log(1_500, seed=3), scenario=world, worlds=4)
+tuner = ThresholdTuner(aura.sample_log(1_500, seed=3), "evidence_gated", scenario=world, worlds=4)
 tuner""",
         "tuner.state.set('window', '30d'); print('kernel:', tuner.state.policy.spec.rules[0].when.all[0].threshold)",
     ],
@@ -33,7 +33,7 @@ tuner""",
 from aura_analytics.widgets import DossierExplorer
 
 ledger = aura.Ledger("sqlite:///aura.db", mirror=False)
-DossierExplorer(ledger, follow=0.2)"""
+DossierExplorer(ledger, "evidence_gated", follow=0.2)"""
     ],
     "runner": [
         """from aura_analytics.widgets import ScenarioRunner

@@ -46,7 +46,7 @@ def verdicts(page: Page) -> list[int]:
 
 
 def test_keys_move_the_thresholds(page: Page, tmp_path: Path) -> None:
-    tuner = ThresholdTuner(aura.sample_log(1_500, seed=3))
+    tuner = ThresholdTuner(aura.sample_log(1_500, seed=3), "evidence_gated")
     open_page(page, tuner, tmp_path)
     assert f"{len(tuner.state.flagged)} of {tuner.state.actors.len()} flagged" in page.inner_text(".said")
     page.focus(RATE)
@@ -90,7 +90,7 @@ def test_the_page_says_what_the_kernel_says(page: Page, tmp_path: Path, policy: 
 def test_ten_thousand_actors_are_painted_at_once(page: Page, tmp_path: Path) -> None:
     from tests.rules.test_gate import ORDINARY, _readings
 
-    tuner = ThresholdTuner(_readings(0.3, ORDINARY, 0.3, 1, 10_000)[-1])
+    tuner = ThresholdTuner(_readings(0.3, ORDINARY, 0.3, 1, 10_000)[-1], "evidence_gated")
     open_page(page, tuner, tmp_path)
     spent = page.evaluate(
         """(selector) => { const input = document.querySelector(selector), times = [];
@@ -104,6 +104,6 @@ def test_ten_thousand_actors_are_painted_at_once(page: Page, tmp_path: Path) -> 
 def test_dark_pages_and_phones(page: Page, tmp_path: Path) -> None:
     page.emulate_media(color_scheme="dark")
     page.set_viewport_size({"width": 390, "height": 800})
-    open_page(page, ThresholdTuner(aura.sample_log(800, seed=3)), tmp_path)
+    open_page(page, ThresholdTuner(aura.sample_log(800, seed=3), "evidence_gated"), tmp_path)
     assert page.locator(".aura-tuner.dark").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth <= 390")

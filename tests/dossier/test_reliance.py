@@ -147,3 +147,14 @@ def test_doubts_about_what_audits_say() -> None:
     assert state.dossiers().equals(board)
     behind = aura.observations(events, "anne", "verdict_right_rate")
     assert behind.filter(case_id="C1").select("truth", "disputed").row(0) == ("PAY", True)
+
+
+@pytest.mark.parametrize("limit", [0, 1, 0.995])
+def test_a_reason_to_look_whatever_the_limits(limit: float) -> None:
+    """How many audits decide is said where it can be, and never stops a verdict."""
+    rules = [
+        {"id": "r", "when": {"metric": "accepted_wrong_rate", "above": limit, "limit": "lower"}},
+        {"id": "look", "at_most": "watch", "when": {"metric": "override_rate", "above": 0.3}},
+    ]
+    board = aura.dossiers(log(*HAND), policy=aura.Policy({"name": "p", "rules": rules}))
+    assert board.filter(actor="anne")["pip_status"][0] in ("watch", "flag")

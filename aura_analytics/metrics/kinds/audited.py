@@ -139,7 +139,8 @@ class AuditedRate(Rate):
         return columns
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
-        n_eff = array_of(dossiers, f"{self.name}_n_eff")
+        # a frame of one's own may say nothing of weights
+        n_eff = array_of(dossiers, f"{self.name}_n_eff" if f"{self.name}_n_eff" in dossiers.columns else f"{self.name}_n")
         return intervals.wilson(array_of(dossiers, self.name) * n_eff, n_eff, confidence)
 
     def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:

@@ -38,8 +38,8 @@ function render({ model, el }) {
     "Dossier explorer",
     STYLE,
     `<div class="columns">
-    <div class="people"><input type="search" placeholder="Search" aria-label="Search by name"><select class="verdict" aria-label="Of which verdict"></select>
-      <select class="kind" aria-label="Of which kind"></select><ul role="listbox" tabindex="0" aria-label="Everybody"></ul><p class="more said"></p><details class="rule" hidden><summary>How often this rule is wrong</summary></details></div>
+    <div><div class="people"><input type="search" placeholder="Search" aria-label="Search by name"><select class="verdict" aria-label="Of which verdict"></select>
+      <select class="kind" aria-label="Of which kind"></select><ul role="listbox" tabindex="0" aria-label="Everybody"></ul><p class="more said"></p></div><details class="rule" hidden><summary>How often this rule is wrong</summary></details></div>
     <div class="dossier"><h3 class="name" tabindex="-1"></h3><p class="said verdict-said"></p><div class="banner" role="region" aria-label="What is recommended" hidden></div><div class="draft" role="region" aria-label="Improvement plan" hidden></div>
       <div class="reliance" role="region" aria-label="Right and wrong recommendations" hidden></div>
       <ul class="plain warnings"></ul><div class="cards"></div><figure></figure><h4 class="behind-title"></h4><div class="scroll" tabindex="0" role="region" aria-label="Cases behind the number"><table></table></div></div></div>`,
