@@ -120,6 +120,33 @@ def dossiers(path: Path, rounds: int) -> dict[str, Any]:
     }
 
 
+def reliance(path: Path, rounds: int) -> dict[str, Any]:
+    """Dossiers with the metrics of judged verdicts and of drills, against the same without them."""
+    from aura_analytics.metrics import METRICS
+    from aura_analytics.metrics import drills as of_drills
+    from aura_analytics.metrics import reliance as of_verdicts
+
+    new = {*of_verdicts.__all__, *of_drills.__all__}
+    every = list(METRICS.named(None))
+    before = [one for one in every if one.name not in new]
+    log = pl.scan_parquet(path)
+    board = aura.dossiers(log, AS_OF, metrics=every, policy="tracker")
+    plain = aura.dossiers(log, AS_OF, metrics=before, policy="tracker")
+    shared = [name for name in plain.columns if name not in ("counted", "warnings")]
+    assert board.select(shared).equals(plain.select(shared))
+    times = _rounds(
+        rounds,
+        every=lambda: aura.dossiers(log, AS_OF, metrics=every, policy="tracker"),
+        before=lambda: aura.dossiers(log, AS_OF, metrics=before, policy="tracker"),
+    )
+    return {
+        "with_cpu_s": times["every"][0],
+        "without_cpu_s": times["before"][0],
+        "ratio_cpu": times["every"][0] / times["before"][0],
+        "ratio_wall": times["every"][1] / times["before"][1],
+    }
+
+
 def memory(path: Path, rounds: int) -> dict[str, Any]:
     """Peak memory and wall time of dossiers in a fresh process."""
     del rounds
