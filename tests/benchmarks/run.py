@@ -254,6 +254,7 @@ BENCHMARKS = {
     for one in (
         dossiers,
         memory,
+        reliance,
         state,
         rolling,
         imports,
