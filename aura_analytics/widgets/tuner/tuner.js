@@ -298,7 +298,7 @@ function render({ model, el }) {
   function paint() {
     const data = model.get("data"),
       list = Object.values(leaves),
-      [x, y] = [list[0], list[1] || list[0]];
+      [x, y] = [list[0], list.find((leaf) => leaf.metric !== list[0].metric) || list[1] || list[0]];
     const ratio = window.devicePixelRatio || 1,
       width = canvas.clientWidth || 480,
       height = canvas.clientHeight || 300;
@@ -438,9 +438,7 @@ function render({ model, el }) {
     find(".rule ul").replaceChildren(...(data.card || []).map((said) => element("li", { textContent: said })));
     canvas.setAttribute(
       "aria-label",
-      `Everybody by ${Object.values(leaves)
-        .map((leaf) => leaf.title)
-        .join(" and ")}. ${text}`,
+      `Everybody by ${[...new Set(Object.values(leaves).map((leaf) => leaf.title))].join(" and ")}. ${text}`,
     );
     find(".who").textContent = enters.length + leaves_.length ? "Who enters, who leaves" : "";
     const reasons = result.reasons || {};
