@@ -38,10 +38,12 @@ class Unit:
         --------
         >>> UNITS["fraction"].short(0.175), UNITS["hours"].short(1234.5), UNITS["stars"].short(3.5), UNITS["cases"].short(1200)
         ('17.5 %', '1,234.5', '3.50', '1,200')
+        >>> UNITS["fraction"].short(-0.0001)  # no zero below zero
+        '0.0 %'
         """
         if self.percent:
-            return f"{100 * value:.{self.decimals}f} %"
-        return f"{value:,.{self.decimals}f}" if self.name != "stars" else f"{value:.{self.decimals}f}"
+            return f"{100 * value:z.{self.decimals}f} %"
+        return f"{value:z,.{self.decimals}f}" if self.name != "stars" else f"{value:.{self.decimals}f}"
 
     def figure(self, value: float) -> str:
         """A number in a sentence, with its unit.

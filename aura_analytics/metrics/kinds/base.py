@@ -304,7 +304,8 @@ class Metric:
         low, high = row.get(f"{self.name}_lo"), row.get(f"{self.name}_hi")
         interval = None
         if low is not None and high is not None:
-            interval = f"{unit.short(low).removesuffix(' %')}–{unit.short(high)}"
+            between = "–" if low >= 0 else " to "
+            interval = f"{unit.short(low).removesuffix(' %')}{between}{unit.short(high)}"
         return {"value": unit.short(value), "n": f"{n:,}", "interval": interval, "unit": "" if unit.percent else self.unit}
 
     # -- helpers of kinds ------------------------------------------------------------------------------------------------
