@@ -115,6 +115,8 @@ def test_the_table_of_reliance_and_the_card_are_on_the_page(page: Page, tmp_path
     cells = ["accepted_right", "accepted_wrong", "overridden_right", "overridden_wrong"]
     assert [text.strip() for text in box.locator("td b").all_inner_texts()] == [str(row[name]) for name in cells]
     assert "verdicts were judged" in box.inner_text()
+    page.locator(".show-wrong").click()
+    assert page.inner_text(".behind-title").startswith("Behind Accepted although wrong")
     page.locator(".rule summary").click()
     assert page.locator(".rule li").count() == 3
     assert page.locator(".draw-audits").count() == 0  # nothing to ask without a kernel

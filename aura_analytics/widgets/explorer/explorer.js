@@ -240,7 +240,9 @@ function render({ model, el }) {
     };
     const line = (head, ...cells) => element("tr", {}, element("th", { textContent: head, scope: "row" }), ...cells);
     const unjudged = (kind) => said[kind] - said[`${kind}_right`] - said[`${kind}_wrong`];
-    const heads = ["", "recommendation right", "recommendation wrong"].map((text) => element("th", { textContent: text, scope: "col" }));
+    const heads = ["", "recommendation right", "recommendation wrong"].map((text) =>
+      element("th", { textContent: text, scope: "col" }),
+    );
     box.replaceChildren(
       element("h4", { textContent: "Accepted or overridden, right or wrong" }),
       element(
@@ -264,6 +266,21 @@ function render({ model, el }) {
       ),
       element("p", { textContent: said.says }),
     );
+    if (said.accepted_wrong && detail.cards.some((card) => card.metric === "accepted_wrong_rate")) {
+      const show = element("button", {
+        className: "show-wrong",
+        type: "button",
+        textContent: "Show what was accepted although wrong",
+      });
+      show.addEventListener("click", () => {
+        metric = "accepted_wrong_rate";
+        cards(detail);
+        series(detail);
+        wanted();
+        find(".behind-title").scrollIntoView({ block: "nearest" });
+      });
+      box.append(show);
+    }
     if (said.can_draw && !alone) {
       const many = element("input", { className: "many", type: "number", min: 1, max: 100000, value: 30 }),
         draw = element("button", { className: "draw-audits", type: "button", textContent: "Draw audits" });
