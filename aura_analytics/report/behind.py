@@ -7,14 +7,19 @@ from typing import Any
 import polars as pl
 
 from aura_analytics.dossier.audits import draw_audits, plan_audits
+from aura_analytics.dossier.reliance import reliance
 from aura_analytics.dossier.tracing import observations
+from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.metrics.reliance import accepted_wrong_rate as wrongly_accepted
+from aura_analytics.metrics.reliance import advice_right_rate, under_reliance_rate, verdict_right_rate
 from aura_analytics.rules.policy import Policy
 
-__all__ = ["PAGES", "accepted_wrong", "audits_that_decide", "last_overrides"]
+__all__ = ["PAGES", "accepted_wrong", "audits_that_decide", "by_queue", "last_overrides"]
 
 PAGES = 25  # flagged actors with a page of their own; the rest are in the table
 _CASES = 20
 _DRAWN = 200
+_OF_QUEUES: tuple[Metric, ...] = (wrongly_accepted, under_reliance_rate, advice_right_rate, verdict_right_rate)
 _AUDITS = 30  # of an officer that a plan counts with
 
 
@@ -42,6 +47,23 @@ def audits_that_decide(
     plan = plan_audits(until, budget, **asked)
     drawn = draw_audits(until, budget, seed=0, **asked)
     return {"plan": plan.to_dicts(), "drawn": drawn.head(_DRAWN).to_dicts(), "n": drawn.height, "budget": budget}
+
+
+def by_queue(events: pl.LazyFrame, facts: dict[str, Any]) -> dict[str, Any] | None:
+    """What was done with right and wrong recommendations in each queue; None where nothing was judged, or queues have no names."""
+    table = reliance(events, "queue", as_of=facts["end"], window=facts["raw_window"])
+    if not table["judged"].sum() or table["queue"].null_count() == table.height:
+        return None
+    rows = [
+        {
+            "queue": row["queue"],
+            "verdicts": row["accepted"] + row["overridden"],
+            "judged": row["judged"],
+            "cells": [one.cell(row) for one in _OF_QUEUES],
+        }
+        for row in table.iter_rows(named=True)
+    ]
+    return {"titles": [one.title for one in _OF_QUEUES], "rows": rows}
 
 
 def last_overrides(own: pl.DataFrame, actor: str, facts: dict[str, Any]) -> list[dict[str, Any]]:

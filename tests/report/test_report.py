@@ -140,3 +140,21 @@ def test_a_flagged_actor_without_case_ids_still_has_overrides_to_show(tmp_path: 
     policy = aura.Policy({"name": "p", "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.1}}]})
     text = aura.write_report(log, tmp_path / "r.html", policy=policy).read_text()
     assert "The last overrides" in text and "20 events on 0 cases" in text
+
+
+def test_reliance_stands_in_the_report(tmp_path: Path) -> None:
+    """The picture, the sentence, the queues, the cases behind it, the audits that would decide, and the rule's card."""
+    run = aura.simulate("fraud_unit", seed=2, days=90)
+    text = aura.write_report(run, tmp_path / "report.html").read_text("utf-8")
+    row = aura.reliance(run, "queue").row(0, named=True)
+    assert f"<td>{row['judged']}</td>" in text and "Right and wrong recommendations by queue" in text
+    mine = aura.reliance(run).filter(actor="rubber_stamp").row(0, named=True)
+    assert f"Of {mine['accepted_right'] + mine['accepted_wrong']:,} accepted recommendations {mine['accepted_wrong']}" in text
+    wrong = aura.observations(run, "rubber_stamp", "accepted_wrong_rate").filter(pl.col("value") == 1)["case_id"]
+    assert "Accepted although wrong" in text and all(case in text for case in wrong.head(20))
+    drawn = aura.draw_audits(run, 30, actors=["careful"])
+    assert "Audits that would decide" in text and drawn["case_id"][0] in text
+    card = aura.error_card("reliance")
+    assert card is not None and all(said in text for said in card.sentences())
+    other = aura.write_report(run, tmp_path / "other.html", window="30d").read_text("utf-8")
+    assert "Nobody has measured how often this rule is wrong" in other
