@@ -20,8 +20,8 @@ const STYLE = `
 .aura-explorer .cards { grid-template-columns: repeat(auto-fill, minmax(150px, 1fr)); }
 .aura-explorer .card[aria-pressed=true] { border-color: var(--clear); box-shadow: inset 0 0 0 1px var(--clear); }
 .aura-explorer figure { margin: 8px 0; } .aura-explorer figcaption { color: var(--muted); } .aura-explorer svg { width: 100%; height: auto; display: block; font-size: 11px; }
-.aura-explorer .reliance table { border-collapse: separate; border-spacing: 3px; } .aura-explorer .reliance td { min-width: 132px; padding: 6px 8px; text-align: center; border-radius: 4px; border: 1px solid var(--line); }
-.aura-explorer .reliance td b { display: block; font-size: 17px; } .aura-explorer .reliance th { font-weight: normal; color: var(--muted); text-align: left; padding: 2px 6px; }
+.aura-explorer .reliance > table { border-collapse: separate; border-spacing: 3px; } .aura-explorer .reliance > table td { min-width: 132px; padding: 6px 8px; text-align: center; border-radius: 4px; border: 1px solid var(--line); }
+.aura-explorer .reliance > table td b { display: block; font-size: 17px; } .aura-explorer .reliance > table th { font-weight: normal; color: var(--muted); text-align: left; padding: 2px 6px; }
 .aura-explorer .reliance p { margin: 4px 0; } .aura-explorer .audits .scroll { max-height: 220px; } .aura-explorer .draw { display: flex; gap: 8px; align-items: end; }
 .aura-explorer .draw label { display: flex; flex-direction: column; color: var(--muted); } .aura-explorer .draw input { width: 80px; }
 .aura-explorer .draft { border: 1px solid var(--line); border-radius: 4px; padding: 4px 12px 8px; margin: 8px 0; }
