@@ -13,6 +13,7 @@ import pytest
 import aura_analytics as aura
 from aura_analytics import Accountant, HRDesk, Ledger
 
+GATE = ("--policy", "evidence_gated")
 CLI = [sys.executable, "-m", "aura_analytics.cli.app"]
 
 
@@ -142,9 +143,9 @@ def test_hr(ledger: Path) -> None:
 def test_plan(tmp_path: Path) -> None:
     with Ledger(tmp_path / "aura.db", mirror=False) as store:
         store.record_events(aura.sample_log())
-    assert "# Improvement plan: officer\\_anne@sba.gov" in run("plan", "officer_anne@sba.gov", "--policy", "evidence_gated", cwd=tmp_path).stdout
-    assert "asks for no plan" in run("plan", "officer_bob@sba.gov", "--policy", "evidence_gated", cwd=tmp_path, code=2).stderr
-    done = run("plan", "officer_anne@sba.gov", "--policy", "evidence_gated", "aura.db", "--out", "plan.html", "--open", cwd=tmp_path)
+    assert "# Improvement plan: officer\\_anne@sba.gov" in run("plan", "officer_anne@sba.gov", *GATE, cwd=tmp_path).stdout
+    assert "asks for no plan" in run("plan", "officer_bob@sba.gov", *GATE, cwd=tmp_path, code=2).stderr
+    done = run("plan", "officer_anne@sba.gov", *GATE, "aura.db", "--out", "plan.html", "--open", cwd=tmp_path)
     assert "proposed: hr/" in done.stdout and (tmp_path / "plan.html").read_text().startswith("<!doctype html>")
     assert "1 proposals waiting" in run("hr", "status", "officer_anne@sba.gov", cwd=tmp_path).stdout
 
