@@ -12,8 +12,7 @@ from datetime import date, datetime, timedelta
 import numpy as np
 import polars as pl
 
-from aura_analytics.cases.extent import last_work
-from aura_analytics.clock import times
+from aura_analytics.dossier.reach import OFFICERS, stretch
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.rules.deciding import decides_by
@@ -167,15 +166,11 @@ def _cells(
     from aura_analytics.cases import DECISIONS, build
 
     lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    span = as_policy(None).over(window).window
-    since = None if end is None or span is None else end - span
-    moment = end if end is not None else times.from_epoch_micros(0)
+    moment, since = stretch(lazy, as_of, window)
     needs = {"case_id", "queue", "own_work", "override", "right", "weight"}
     table = build(lazy, moment, since, {DECISIONS: needs}).table(DECISIONS)
-    officers = pl.col("actor_kind").is_null() | (pl.col("actor_kind") == "officer")
     own = pl.col("own_work").fill_null(value=False)
-    table = table.filter(officers & ~own & pl.col("actor").is_not_null() & pl.col("case_id").is_not_null())
+    table = table.filter(OFFICERS & ~own & pl.col("case_id").is_not_null())
     if actors is not None:
         chosen = list(actors)
         unknown = sorted(set(chosen) - set(table["actor"].unique()))

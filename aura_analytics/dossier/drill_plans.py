@@ -8,9 +8,9 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from aura_analytics.cases import DECISIONS, DRILLS, build
-from aura_analytics.cases.extent import last_work
 from aura_analytics.clock import times
 from aura_analytics.dossier.audits import question_of
+from aura_analytics.dossier.reach import OFFICERS, stretch
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.rules.deciding import decides_by
@@ -76,13 +76,9 @@ def plan_drills(
     limit, confidence, min_n = question_of(as_policy(policy), "drill_missed_rate")
     plan = audits_to_decide(limit, bad, good, missed=missed, false=false, confidence=confidence, min_n=min_n)
     lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    span = as_policy(policy).over(window).window
-    moment = end if end is not None else times.from_epoch_micros(0)
-    since = None if end is None or span is None else end - span
+    moment, since = stretch(lazy, as_of, window, policy)
     facts = build(lazy, moment, since, {DECISIONS: {"override"}, DRILLS: {"override", "advice_right"}})
-    officers = (pl.col("actor_kind").is_null() | (pl.col("actor_kind") == "officer")) & pl.col("actor").is_not_null()
-    verdicts, drills = (facts.table(fact).filter(officers) for fact in (DECISIONS, DRILLS))
+    verdicts, drills = (facts.table(fact).filter(OFFICERS) for fact in (DECISIONS, DRILLS))
     first = verdicts["ts"].min()
     length = 0.0
     if isinstance(first, datetime):

@@ -8,9 +8,8 @@ from typing import Literal
 import polars as pl
 
 from aura_analytics.cases import DECISIONS, build
-from aura_analytics.cases.extent import last_work
-from aura_analytics.clock import times
 from aura_analytics.dossier.board import check_confidence
+from aura_analytics.dossier.reach import OFFICERS, stretch
 from aura_analytics.dossier.summary import collected
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
@@ -18,7 +17,6 @@ from aura_analytics.metrics import reliance as shipped
 from aura_analytics.metrics.appropriateness import overrides_right_rate
 from aura_analytics.metrics.kinds.audited import OVERSIGHT
 from aura_analytics.metrics.kinds.base import STATUSES, Context, Metric
-from aura_analytics.rules.policy import as_policy
 
 __all__ = ["CELLS", "MEASURES", "reliance", "reliance_sentence"]
 
@@ -88,13 +86,10 @@ def reliance(
     if by not in _BY:
         raise ParameterError(Problem("a table of reliance is by something else", got=by, expected=", ".join(_BY)))
     lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    span = as_policy(None).over(window).window
-    moment = end if end is not None else times.from_epoch_micros(0)
+    moment, since = stretch(lazy, as_of, window)
     needs = {name for one in MEASURES for name in one.needs} | {"queue", "agent", "case_id"}
-    table = build(lazy, moment, None if end is None or span is None else end - span, {DECISIONS: needs}).table(DECISIONS)
-    officers = pl.col("actor_kind").is_null() | (pl.col("actor_kind") == "officer")
-    table = table.filter(officers & pl.col("actor").is_not_null())
+    table = build(lazy, moment, since, {DECISIONS: needs}).table(DECISIONS)
+    table = table.filter(OFFICERS)
     named = table.with_columns(__by=pl.col(by).fill_null(_NONE))
     override, right = pl.col("override"), pl.col("advice_right")
     counts = (

@@ -7,12 +7,11 @@ from datetime import date, datetime, timedelta
 import polars as pl
 
 from aura_analytics.cases import DECISIONS, build
-from aura_analytics.cases.extent import last_work
-from aura_analytics.clock import times
 from aura_analytics.dossier.board import check_confidence
+from aura_analytics.dossier.reach import OFFICERS, stretch
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.rules.policy import as_policy
+from aura_analytics.metrics.kinds.audited import OVERSIGHT
 from aura_analytics.statistics.prediction_powered import prediction_powered
 
 __all__ = ["second_judge"]
@@ -74,13 +73,10 @@ def second_judge(
         twice = judged.filter(judged["case_id"].is_duplicated())["case_id"][0]
         raise ParameterError(Problem("the second judge judged a case twice", got=twice))
     lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    span = as_policy(None).over(window).window
-    moment = end if end is not None else times.from_epoch_micros(0)
+    moment, since = stretch(lazy, as_of, window)
     needs = {"case_id", "override", "right", "chance", "own_work", "ai_recommendation", "human_verdict"}
-    table = build(lazy, moment, None if end is None or span is None else end - span, {DECISIONS: needs}).table(DECISIONS)
-    officers = pl.col("actor_kind").is_null() | (pl.col("actor_kind") == "officer")
-    mine = officers & ~pl.col("override") & ~pl.col("own_work").fill_null(value=False) & pl.col("actor").is_not_null()
+    table = build(lazy, moment, since, {DECISIONS: needs}).table(DECISIONS)
+    mine = OFFICERS & ~pl.col("override") & OVERSIGHT
     rows = table.filter(mine).join(judged.select("case_id", __said="verdict"), on="case_id", how="inner")
     accepted = pl.coalesce("human_verdict", "ai_recommendation")
     rows = rows.with_columns(guess=(pl.col("__said") != accepted).cast(pl.Float64)).filter(pl.col("guess").is_not_null())

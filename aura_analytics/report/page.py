@@ -31,7 +31,7 @@ from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.metrics.sla import receipt_breach_rate, sla_breach_rate
 from aura_analytics.metrics.wording import cards
 from aura_analytics.outputs import free_to_write, is_our_page, written_text
-from aura_analytics.report.behind import PAGES, accepted_wrong, audits_that_decide, by_queue, last_overrides
+from aura_analytics.report.evidence import PAGES, accepted_wrong, audits_that_decide, by_queue, last_overrides
 from aura_analytics.report.figures import charts_of, figure, flagged_people
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy

@@ -14,7 +14,7 @@ import polars as pl
 from aura_analytics.events import EVENT_TYPES, SCHEMA
 from aura_analytics.scoring.frames import score_frame
 from aura_analytics.scoring.penalties import PenaltyPolicy
-from aura_analytics.simulation.texts import Texts, again
+from aura_analytics.simulation.ids import Texts, again
 from aura_analytics.simulation.worktime import DAY
 from aura_analytics.simulation.world import STEPS
 

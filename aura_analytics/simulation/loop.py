@@ -21,8 +21,8 @@ from aura_analytics.people import RULE
 from aura_analytics.routing.router import Router
 from aura_analytics.rules.policy import Policy
 from aura_analytics.simulation.emission import score_place, scores
+from aura_analytics.simulation.ids import event_id
 from aura_analytics.simulation.readings import Watch, readings
-from aura_analytics.simulation.texts import event_id
 from aura_analytics.simulation.worktime import DAY
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from aura_analytics.simulation.ids import Texts
 from aura_analytics.simulation.scenario import Scenario
-from aura_analytics.simulation.texts import Texts
 from aura_analytics.simulation.world import STEPS, World, together
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.clock.times import epoch_micros
-from aura_analytics.simulation.beside import beside_verdicts, purposes, rare_columns
 from aura_analytics.simulation.distributions import confidences, durations, normal, poisson, right_chances
+from aura_analytics.simulation.oversight import look_into, purposes, rare_columns
 from aura_analytics.simulation.queueing import fifo, lines, shared_line
 from aura_analytics.simulation.ring import Ring
 from aura_analytics.simulation.streams import Draws, Streams
@@ -479,7 +479,7 @@ class World:
         decides = _by(officers, "decides")
         c["decided"] = c["u:decides"] < decides[group] if (decides < 1).any() else np.ones(len(who), dtype=bool)
         c["override"] = (c["u:verdict"] < chance) & c["decided"]
-        beside_verdicts(c, self.scenario, group)
+        look_into(c, self.scenario, group)
 
     def _rate(self, c: Columns) -> None:
         citizens = self.scenario.citizens

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
+from typing_extensions import TypedDict
 
 from aura_analytics.dossier.audits import draw_audits
 from aura_analytics.dossier.reliance import CELLS, reliance, reliance_sentence
@@ -93,7 +94,16 @@ def reliance_of(state: ExplorerState) -> dict[str, Any] | None:
     }
 
 
-def audits_of(state: ExplorerState, n: int, seed: int) -> dict[str, Any]:
+class DrawnAudits(TypedDict):
+    """Cases drawn for audits as the page shows them: whose, a sentence, rows of texts, and a file."""
+
+    actor: str
+    said: str
+    rows: list[list[str]]
+    csv: str
+
+
+def audits_of(state: ExplorerState, n: int, seed: int) -> DrawnAudits:
     """Cases of the open one drawn for audits, as a table and as a file."""
     assert state.actor is not None
     drawn = draw_audits(state.own, n, seed=seed, as_of=state.as_of, window=state.window, actors=[state.actor], policy=state.policy)

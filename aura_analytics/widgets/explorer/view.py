@@ -229,7 +229,7 @@ class DossierExplorer(View):
         elif "audits" in asked:
             if asked["audits"] != self.state.actor:
                 raise ParameterError(Problem("another dossier is open", got=asked["audits"], expected=self.state.actor))
-            self.audits = audits_of(self.state, asked.get("n", 30), asked.get("seed", 0))
+            self.audits = dict(audits_of(self.state, asked.get("n", 30), asked.get("seed", 0)))
 
     def _start(self, by: str, days: int) -> None:
         plan = self.state.draft(days)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from aura_analytics.simulation.scenario import Scenario
     from aura_analytics.simulation.world import Columns
 
-__all__ = ["beside_verdicts", "purposes", "rare_columns"]
+__all__ = ["look_into", "purposes", "rare_columns"]
 
 _RARE = {"drill": "drill", "first": "first_right", "own": "own_work"}
 
@@ -53,7 +53,7 @@ def rare_columns(drawn: Iterable[str]) -> tuple[str, ...]:
     return tuple(column for purpose, column in _RARE.items() if purpose in drawn)
 
 
-def beside_verdicts(c: Columns, scenario: Scenario, group: NDArray[np.int64]) -> None:
+def look_into(c: Columns, scenario: Scenario, group: NDArray[np.int64]) -> None:
     """Whether each case is audited, was begun with a verdict of one's own (1 right, 0 wrong, -1: none), and is one's own work.
 
     Parameters
