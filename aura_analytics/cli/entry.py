@@ -23,19 +23,31 @@ class Interrupted(KeyboardInterrupt):
     """A signal came. (Of a `KeyboardInterrupt` itself Python remembers where it passed, and ends as if nobody had seen it.)"""
 
 
-def _end(number: int, _frame: FrameType | None) -> None:
+def _end(number: int, frame: FrameType | None) -> None:
     """The first signal unwinds what was begun; one more does not wait for that."""
     if _met:
         os._exit(128 + number)
+    while frame is not None:
+        if frame.f_code is _unseen.__code__:  # what is raised there is lost again
+            return _later(number)
+        frame = frame.f_back
     _met.append(number)
     raise Interrupted
+
+
+def _later(number: int) -> None:
+    """The same signal once more, a moment later, when what could not be interrupted has ended."""
+    if hasattr(signal, "setitimer"):
+        signal.signal(signal.SIGALRM, lambda _, frame: _end(number, frame))
+        signal.setitimer(signal.ITIMER_REAL, 0.02)
+    else:
+        signal.raise_signal(number)
 
 
 def _unseen(unraisable: Any) -> None:
     """An interrupt that came where Python cannot raise it, as in a destructor, comes again."""
     if isinstance(unraisable.exc_value, KeyboardInterrupt) and _met:
-        number = _met.pop()
-        os.kill(os.getpid(), number)
+        _later(_met.pop())
     elif not _met:
         sys.__unraisablehook__(unraisable)
 
@@ -45,6 +57,8 @@ def _leave(code: int) -> NoReturn:
     for name in _ENDS:
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), lambda number, _: os._exit(128 + number))
+    if hasattr(signal, "setitimer"):
+        signal.setitimer(signal.ITIMER_REAL, 0)
     if _met:
         code = 128 + _met[0]
         said = _ENDS[signal.Signals(_met[0]).name]

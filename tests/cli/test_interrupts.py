@@ -220,6 +220,27 @@ def test_an_interrupt_is_said_in_one_line(number: signal.Signals, folders: Calla
     assert said.startswith("aura: ") and "nothing is half written" in said
 
 
+DESTRUCTOR = """
+import os, signal, time
+import aura_analytics.cli.app as app
+from aura_analytics.cli import entry
+class Closing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+def run():
+    Closing()
+    time.sleep(30)
+app.main = run
+entry.main()
+"""
+
+
+def test_a_signal_that_comes_where_python_raises_nothing() -> None:
+    done = subprocess.run([sys.executable, "-c", DESTRUCTOR], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert done.stderr.startswith("aura: ended; ") and done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("place", [0, 3, 10])
 def test_a_command_that_is_interrupted(place: int, base: Path, folders: Callable[[], Path]) -> None:
     strike(COMMANDS[place], base, folders, 3, seed=place)
