@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,12 +18,17 @@ from aura_analytics.cases.extent import last_work
 from aura_analytics.clock.times import parse_as_of
 from aura_analytics.dossier.board import count_of, dossiers
 from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.hr.plan_pages import number_words, rendered
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.metrics.catalogue import METRICS, metrics_named, metrics_shown
+from aura_analytics.metrics.catalogue import metrics_named, metrics_shown
+from aura_analytics.metrics.kinds.audited import AuditedRate
 from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.metrics.wording import figure
 from aura_analytics.outputs import written_text
 from aura_analytics.rules.comparisons import OPERATORS
+from aura_analytics.rules.grammar import comparisons
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
+from aura_analytics.rules.sentence import policy_sentence
 
 if TYPE_CHECKING:
     from aura_analytics.hr.desk import HRDesk
@@ -76,6 +80,8 @@ class ImprovementPlan:
         What ends it before its time; each is enough.
     measures
         What will be done; meant to be edited.
+    policy_says
+        The policy in a sentence.
     """
 
     actor: str
@@ -89,6 +95,7 @@ class ImprovementPlan:
     reasons: tuple[str, ...]
     exit_criterion: tuple[str, ...]
     measures: tuple[str, ...]
+    policy_says: str = ""
 
     def to_dict(self) -> dict[str, Any]:
         """For JSON, and for the event that opens it."""
@@ -103,11 +110,11 @@ class ImprovementPlan:
 
     def to_markdown(self) -> str:
         """The plan as Markdown."""
-        return _rendered("plan.md.j2", self)
+        return rendered("plan.md.j2", self)
 
     def to_html(self) -> str:
         """The plan as one HTML page that loads nothing."""
-        return _rendered("plan.html.j2", self)
+        return rendered("plan.html.j2", self)
 
     def write(self, path: str | Path) -> Path:
         """Write it as `.md` or `.html`; raises `ParameterError` for another name, or a file that exists."""
@@ -135,38 +142,6 @@ class ImprovementPlan:
             by=by,
             attributes={"until": parse_as_of(self.ends).isoformat(), "plan": self.to_dict()},
         )
-
-
-def _number(value: float | None, metric: Metric | str) -> str:
-    if value is None:
-        return "-"
-    found = METRICS.get(metric) if isinstance(metric, str) else metric
-    if found is None:
-        return f"{value:.4g}"
-    return f"{value:.1%}" if found.unit == "fraction" else f"{value:.4g} {found.unit}"
-
-
-@lru_cache(maxsize=1)
-def _environment() -> Any:
-    from jinja2 import Environment, PackageLoader, StrictUndefined, select_autoescape
-
-    made = Environment(
-        loader=PackageLoader("aura_analytics.hr"),
-        autoescape=select_autoescape(["html.j2", "html"]),
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    made.filters["number"] = _number
-    made.filters["md"] = lambda text: "".join(
-        "\\" + character if character in "\\`*_{}[]<>#|" else character for character in str(text)
-    )
-    return made
-
-
-def _rendered(template: str, plan: ImprovementPlan) -> str:
-    return str(_environment().get_template(template).render(plan=plan))
 
 
 def draft_plan(
@@ -201,7 +176,7 @@ def draft_plan(
     Raises
     ------
     ParameterError
-        If nobody has this name, or the verdict is neither `flag` nor `watch`: there is nothing to improve on evidence.
+        If nobody has this name, or the verdict is no `flag`: a reason to look asks for audits, not for a plan.
     """
     chosen = as_policy(policy)
     events = as_events(events)
@@ -229,14 +204,15 @@ def plan_from(verdict: Mapping[str, Any], actor_kind: str, policy: Policy, start
     Raises
     ------
     ParameterError
-        If the verdict is neither `flag` nor `watch`, or the length is out of range.
+        If the verdict is no `flag` (a reason to look asks for audits, not for a plan), or the length is out of range.
     """
     if not 1 <= days <= 730:
         raise ParameterError(Problem("days is out of range", got=days, expected="1 to 730"))
-    if verdict["verdict"] not in ("flag", "watch"):
+    if verdict["verdict"] != "flag":
         said = "; ".join(verdict["reasons"])
+        look = "look at the cases, and have some of them judged: aura audits draw" if verdict["verdict"] == "watch" else None
         raise ParameterError(
-            Problem("the verdict asks for no plan", got=f"{verdict['verdict']} ({said})", expected="flag or watch")
+            Problem("the verdict asks for no plan", got=f"{verdict['verdict']} ({said})", expected="flag", next=look)
         )
     goals = tuple(_goal(item, policy.catalogue[item["metric"]]) for item in verdict["evidence"])
     measures = tuple(dict.fromkeys(measure for goal in goals if (measure := policy.catalogue[goal.metric].measure)))
@@ -250,16 +226,27 @@ def plan_from(verdict: Mapping[str, Any], actor_kind: str, policy: Policy, start
         ends=(start + timedelta(days=days)).isoformat(),
         goals=goals,
         reasons=tuple(verdict["reasons"]),
-        exit_criterion=tuple(verdict["would_clear"]),
+        exit_criterion=(*verdict["would_clear"], *_judged(goals, policy)),
         measures=measures or ("To be agreed.",),
+        policy_says=policy_sentence(policy.spec),
     )
+
+
+def _judged(goals: tuple[Goal, ...], policy: Policy) -> tuple[str, ...]:
+    """A way out by judged verdicts, for a rule that reads none: who overrides what is wrong does well, however often."""
+    if any(isinstance(policy.catalogue[goal.metric], AuditedRate) for goal in goals):
+        return ()
+    lines = {leaf.metric: leaf for rule in Policy.reliance().spec.rules for leaf in comparisons(rule.when) if leaf.limit}
+    kept = (lines["accepted_wrong_rate"], lines["under_reliance_rate"])
+    said = " and ".join(f"{leaf.kind.title} at most {figure(leaf.numbers[0], leaf.kind.unit)}" for leaf in kept)
+    return (f"Audits, instead: {said}, of at least 30 verdicts of the plan's time that are drawn at random and judged",)
 
 
 def _goal(item: Mapping[str, Any], metric: Metric) -> Goal:
     """What a metric must do to leave a rule whose comparison it meets."""
     opposite = OPERATORS[OPERATORS[item["operator"]].opposite] if OPERATORS[item["operator"]].opposite else None
     thresholds = tuple(item["thresholds"])
-    shown = " and ".join(_number(number, metric) for number in thresholds) or "-"
+    shown = " and ".join(number_words(number, metric) for number in thresholds) or "-"
     word = "away from" if opposite is None else opposite.word
     return Goal(
         metric=metric.name,

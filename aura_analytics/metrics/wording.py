@@ -9,7 +9,7 @@ from typing import Any
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.units import unit_of
 
-__all__ = ["UNDEFINED", "cards", "figure", "figures"]
+__all__ = ["UNDEFINED", "cards", "distances", "figure", "figures", "observations"]
 
 UNDEFINED = "undefined"
 
@@ -42,6 +42,38 @@ def figures(values: Any, unit: str) -> list[str]:
     texts = np.array([figure(value, unit) for value in distinct.tolist()], dtype=object)
     found: list[str] = texts[which].tolist()
     return found
+
+
+def distances(values: Any, unit: str) -> list[str]:
+    """How far numbers lie apart, as people read it: shares in points of a percent; NaN is undefined.
+
+    Examples
+    --------
+    >>> distances([0.12, 1.5], "fraction"), distances([0.5], "stars")
+    (['12.0 points', '150.0 points'], ['0.50 stars'])
+    """
+    exact = unit_of(unit)
+    return [
+        text.removesuffix(" %") + " points" if text.endswith(" %") and exact.percent else text for text in figures(values, unit)
+    ]
+
+
+def observations(n: int, called: str = "observations") -> str:
+    """How many observations, in words.
+
+    Parameters
+    ----------
+    n
+        Their number, from 0.
+    called
+        What they are, in the plural.
+
+    Examples
+    --------
+    >>> observations(1), observations(1200, "judged verdicts")
+    ('1 observation', '1,200 judged verdicts')
+    """
+    return f"{n:,} {called.removesuffix('s') if n == 1 else called}"
 
 
 def cards(row: Mapping[str, Any], metrics: Iterable[Metric]) -> list[dict[str, Any]]:

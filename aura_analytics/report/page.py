@@ -36,8 +36,8 @@ from aura_analytics.report.figures import charts_of, figure, flagged_people
 from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
-from aura_analytics.rules.wording import verdict_words
-from aura_analytics.simulation.error_cards import error_card
+from aura_analytics.rules.wording import verdict_label, verdict_words
+from aura_analytics.simulation.error_cards import error_card, policy_words
 from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.version import __version__
 
@@ -150,7 +150,7 @@ def _html(
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
     env = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    env.filters["verdict_words"] = verdict_words
+    env.filters |= {"verdict_words": verdict_words, "verdict_label": verdict_label}
     env.filters["breakable"] = lambda name: markupsafe.escape(name).replace("@", markupsafe.Markup("<wbr>@"))
     return env.get_template("report.html.j2").render(
         title=title,
@@ -158,7 +158,7 @@ def _html(
         version=__version__,
         light=variables(LIGHT),
         dark=variables(DARK),
-        policy=chosen.spec,
+        policy_words=policy_words(chosen),
         facts=facts,
         counts={name: int((judged == name).sum()) for name in ("flag", "watch", "clear", "insufficient")},
         boards=_boards(board, verdicts, metrics),

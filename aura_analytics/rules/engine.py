@@ -83,7 +83,7 @@ def answer(condition: Condition, board: pl.DataFrame | Board) -> tuple[Codes, li
     """The answers of a condition and of every comparison in it."""
     rows = board if isinstance(board, Board) else Board(board)
     if isinstance(condition, Leaf):
-        one = _compare(condition, rows)
+        one = rows.answered(condition, _compare)
         return one.codes, [one]
     parts = [answer(part, rows) for part in (condition.all if isinstance(condition, All) else condition.any)]
     codes = np.stack([code for code, _ in parts])
@@ -111,25 +111,27 @@ def _compare(leaf: Leaf, rows: Board) -> Answer:
     few = n < leaf.min_n
     unknown = np.isnan(filled) | few | ~known if leaf.missing_as is None else ~known | (~missing & few)
     bound = np.full(board.height, np.nan)
+    codes = met.view(np.int8) * np.int8(LEANS_YES - LEANS_NO) + np.int8(LEANS_NO)
     if leaf.anytime is not None:
         k = np.round(np.where(missing, 0, value) * n)
         e = intervals.mixture_e_value(k, n, leaf.numbers[0])
         bound = np.exp(np.minimum(e, 700))
-        codes = np.where(e >= -math.log(leaf.anytime), YES, np.where(met, LEANS_YES, LEANS_NO))
+        codes[e >= -math.log(leaf.anytime)] = YES
     elif leaf.limit is not None:
         low, high = rows.limits(leaf.kind, 2 * leaf.confidence - 1)
         if isinstance(leaf.threshold, PeerRate):  # peers are not known without doubt either: the difference is what counts
             low, high = from_peers(low, high, value, thresholds[0], leaf.confidence, leaf.metric, board)
         decided_yes, decided_no = operator.decided(low, high, thresholds)
-        codes = np.where(decided_yes, YES, np.where(decided_no, NO, np.where(met, LEANS_YES, LEANS_NO)))
+        np.putmask(codes, decided_no, NO)
+        np.putmask(codes, decided_yes, YES)
         if operator.limits != "both":  # the limit that speaks: towards the threshold where it is met, from it where it is not
             near, far = (low, high) if operator.limits == "lower" else (high, low)
             bound = np.where(met, near, far)
         # what the data excludes is excluded, however few they are
         unknown &= ~(decided_no & ~missing & known)
     else:
-        codes = np.where(met, YES, NO)
-    codes = np.where(unknown, UNKNOWN, codes).astype(np.int8)
+        codes = met.view(np.int8) * np.int8(YES)
+    np.putmask(codes, unknown, UNKNOWN)
     return Answer(leaf, codes, shown, n, bound, thresholds)
 
 

@@ -140,7 +140,7 @@ def _proof(
     for i, (verdict, speaks, is_barred) in enumerate(zip(worst.tolist(), speaking.tolist(), barred.tolist(), strict=True)):
         chosen = [r for r in range(len(results)) if behind[r][i]]
         proof.append([evidence(one) for r in chosen for one in findings[r][i]])
-        ways = [text for r in chosen for text in would_clear(spec.rules[r], findings[r][i])] if speaks else []
+        ways = [text for r in chosen for text in would_clear(spec.rules[r], findings[r][i], spec.window)] if speaks else []
         clears.append(list(dict.fromkeys(ways)))
         asked = [lack for r in chosen for one in findings[r][i] if (lack := unsettled(one)) is not None]
         # a leg that already excludes the rule settles it, whatever the others lack

@@ -7,6 +7,7 @@ for it.
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable, Iterable
 from datetime import date, datetime, timezone
 from functools import lru_cache
@@ -20,6 +21,7 @@ from pydantic import Field
 from aura_analytics.errors import FileMissingError, ParameterError, Problem
 from aura_analytics.outputs import written_text
 from aura_analytics.rules.policy import SHIPPED, Policy, PolicyLike, as_policy
+from aura_analytics.rules.sentence import policy_sentence
 from aura_analytics.simulation.rates import RuleErrorRates
 from aura_analytics.simulation.scenario import ScenarioLike, as_scenario
 from aura_analytics.simulation.sweeps import rule_error_rates
@@ -27,10 +29,11 @@ from aura_analytics.statistics.intervals import exact_rate
 from aura_analytics.version import __version__
 from aura_analytics.yaml_models import Strict, YamlModel
 
-__all__ = ["ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "read_card"]
+__all__ = ["ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "policy_words", "read_card"]
 
 _DAYS = (30, 90, 180, 365)  # by which it is said who was found
 _SOON = 90
+_ALIKE = 5  # of 100: worlds that differ by more are named one by one
 
 
 class Measure(Strict):
@@ -122,6 +125,21 @@ class ErrorCard(YamlModel):
     def sentences(self) -> list[str]:
         """What it says, a sentence a world."""
         return [one.sentence(self.every_days) for one in self.measured]
+
+    def in_short(self) -> str:
+        """How many of 100 who do well it flags, over all the worlds that it was measured in, in a sentence."""
+        known = [one for one in self.measured if one.ever_flagged.lo is not None and one.ever_flagged.hi is not None]
+        if not known:
+            return "Nobody does well in the worlds that it was measured in, so that it is not known whom it would flag wrongly."
+        ranges = {one.scenario: (one.ever_flagged.lo or 0.0, one.ever_flagged.hi or 0.0) for one in known}
+        whole = {name: (math.floor(100 * low), math.ceil(100 * high)) for name, (low, high) in ranges.items()}
+        days = {one.days for one in known}
+        time = "a year" if days == {365} else f"in {min(days)} days" if len(days) == 1 else f"in {min(days)} to {max(days)} days"
+        low, high = min(low for low, _ in whole.values()), max(high for _, high in whole.values())
+        if high - low <= _ALIKE:
+            return f"Of 100 who do well it flags {low} to {high} {time}, in worlds whose truth is known ({', '.join(whole)})."
+        said = ", ".join(f"{low} to {high} in {name}" for name, (low, high) in whole.items())
+        return f"Of 100 who do well it flags {time} {said}, worlds whose truth is known."
 
     def is_of(self, policy: PolicyLike) -> bool:
         """Whether it was measured of this very rule."""
@@ -258,6 +276,25 @@ def read_card(path: str | Path, policy: PolicyLike) -> ErrorCard:
         text = f"of {card.policy}, version {card.version}, of {card.date}"
         raise ParameterError(Problem("the card is of another rule", got=text, where=str(beside), next=f"measure again: {hint}"))
     return card
+
+
+def policy_words(policy: PolicyLike = None) -> str:
+    """A policy in two sentences: what it flags, and how often it is wrong.
+
+    Parameters
+    ----------
+    policy
+        A `Policy`, the name of a shipped one, or a file; default the default policy.
+
+    Examples
+    --------
+    >>> said = policy_words("reliance")
+    >>> said[said.index("Of 100") :]
+    'Of 100 who do well it flags 0 to 1 a year, in worlds whose truth is known (fraud_unit, loan_forgiveness, benefit_rush).'
+    """
+    rule, card = as_policy(policy), error_card(policy)
+    wrong = "How often it is wrong has not been measured (aura rules measure)." if card is None else card.in_short()
+    return f"{policy_sentence(rule.spec)} {wrong}"
 
 
 def error_card(policy: PolicyLike = None) -> ErrorCard | None:

@@ -38,7 +38,7 @@ _TIMED = """async ([key, moves]) => {
 _CELL = """import polars as pl
 from aura_analytics.widgets import ThresholdTuner
 
-tuner = ThresholdTuner(pl.read_parquet("events.parquet"))
+tuner = ThresholdTuner(pl.read_parquet("events.parquet"), "evidence_gated")
 tuner"""
 
 
@@ -84,7 +84,7 @@ def slider(_path: Path, rounds: int) -> dict[str, Any]:
     """
     del rounds
     events = aura.simulate(world(10_000), 1, ordered=False).events
-    tuner = ThresholdTuner(events)
+    tuner = ThresholdTuner(events, "evidence_gated")
     with tempfile.TemporaryDirectory() as name, launched() as browser:
         folder = Path(name)
         page = browser.new_page(viewport={"width": 1300, "height": 1000})

@@ -17,7 +17,7 @@ from tests.rules.test_gate import ORDINARY, _readings
 def tuner(_path: Path, rounds: int) -> dict[str, Any]:
     """Wall time of a step, beside the batch evaluation of the same policy over the same board; they are compared first."""
     board = _readings(0.3, ORDINARY, 0.3, 1, 10_000)[-1]
-    state = TunerState(board)
+    state = TunerState(board, "evidence_gated")
     state.set("pip.override_rate.threshold", 0.25)
     started = time.perf_counter()
     batch = state.policy.evaluate(board, texts="none")["verdict"]

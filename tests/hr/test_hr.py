@@ -308,10 +308,10 @@ def test_plans(tmp_path: Path) -> None:
     log = aura.sample_log()
     plan = draft_plan(log, "officer_anne@sba.gov", "evidence_gated")
     assert [goal.metric for goal in plan.goals] == ["override_rate", "sat_score_mean"]
-    assert plan.goals[0].aim == "at most 30.0%" and plan.goals[0].n == 191 and plan.exit_criterion
+    assert plan.goals[0].aim == "at most 30.0 %" and plan.goals[0].n == 191 and plan.exit_criterion
     assert ImprovementPlan.from_dict(json.loads(json.dumps(plan.to_dict()))) == plan
     page, text = plan.to_html(), plan.to_markdown()
-    for said in ("officer", "45.0%", "2026-08-28", "What will be done"):
+    for said in ("officer", "45.0 %", "2026-08-28", "What will be done"):
         assert said in page and said in text
     assert "http://" not in page and "https://" not in page  # it loads nothing
     nasty = ImprovementPlan.from_dict({**plan.to_dict(), "actor": "<script>alert(1)</script>|*"})

@@ -29,7 +29,7 @@ def test_one_file_without_foreign_addresses(html: str) -> None:
 def test_flagged_actor_has_evidence(html: str) -> None:
     page = html[html.index('<section class="actor"') :]
     assert "officer_anne@sba.gov" in page
-    for part in ("beyond doubt", "What would clear it", "The last overrides", "CLAIM_", "aria-label"):
+    for part in ("at 95 % confidence (one-sided)", "What would clear it", "The last overrides", "CLAIM_", "aria-label"):
         assert part in page
 
 
@@ -157,4 +157,4 @@ def test_reliance_stands_in_the_report(tmp_path: Path) -> None:
     card = aura.error_card("reliance")
     assert card is not None and all(said in text for said in card.sentences())
     other = aura.write_report(run, tmp_path / "other.html", window="30d").read_text("utf-8")
-    assert "Nobody has measured how often this rule is wrong" in other
+    assert "How often it is wrong has not been measured" in other

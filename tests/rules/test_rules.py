@@ -68,12 +68,14 @@ def test_reasons_evidence_and_what_would_clear_it() -> None:
         .row(0, named=True)
     )
     assert row["verdict"] == "flag" and row["rules"] == ["pip"]
-    assert row["reasons"][0].startswith("override_rate 42.0 % (n = 100, lower 95 % limit 34.2 %) is above 30.0 % beyond doubt")
+    assert row["reasons"][0] == (
+        "met: Override rate 42.0 % (n = 100) is above 30.0 % by 12.0 points, at 95 % confidence (one-sided): lower limit 34.2 %"
+    )
     numbers = row["evidence"][0]
     assert (numbers["value"], numbers["n"], numbers["threshold"], numbers["answer"]) == (0.42, 100, 0.3, "yes")
     assert row["would_clear"] == [
-        "pip: override_rate not above 30.0 %: for instance 40 more without a single one",
-        "pip: sat_score_mean not below 3.00 stars",
+        "Performance improvement plan: Override rate at most 30.0 % on at least 5 observations, over the 90 days to come",
+        "Performance improvement plan: Satisfaction at least 3.00 stars on at least 5 observations, over the 90 days to come",
     ]
     # 40 more agreeing verdicts do clear it, 39 do not
     gate = aura.Policy.evidence_gated()
@@ -316,8 +318,8 @@ def test_ways_out_follow_the_tree() -> None:
         board({"actor": "a", "k": 6, "n": 10, "stars": [1]})
     )
     assert row["would_clear"][0].to_list() == [
-        "r: override_rate not above 30.0 %: for instance 10 more without a single one and sat_score_mean not below 3.00 stars",
-        "r: override_rate not above 20.0 %: for instance 20 more without a single one",
+        "r: Override rate at most 30.0 % and Satisfaction at least 3.00 stars, over the 90 days to come",
+        "r: Override rate at most 20.0 %, over the 90 days to come",
     ]
 
 
@@ -394,5 +396,8 @@ def test_anytime_needs_the_whole_log() -> None:
 
 def test_the_limit_that_decides_is_the_one_shown() -> None:
     row = aura.Policy.evidence_gated().evaluate(board({"actor": "a", "k": 8, "n": 92})).row(0, named=True)
-    assert row["reasons"][0] == "override_rate 8.7 % (n = 92, upper 95 % limit 14.8 %) is not above 30.0 %, beyond doubt"
+    assert row["reasons"][0] == (
+        "not met: Override rate 8.7 % (n = 92) is not above 30.0 %, by 21.3 points, "
+        "at 95 % confidence (one-sided): upper limit 14.8 %"
+    )
     assert row["evidence"][0]["bound"] == pytest.approx(0.148, abs=5e-4)

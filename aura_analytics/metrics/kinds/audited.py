@@ -118,6 +118,7 @@ class AuditedRate(Rate):
     """
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_n_eff", "_lo", "_hi", "_status")
+    counted_in: ClassVar[str] = "judged verdicts"
     counts_hits: ClassVar[bool] = False  # a weighted share is no count
     by_reading: ClassVar[bool] = True
     interval: ClassVar[str] = "Wilson at the effective number for audited shares"

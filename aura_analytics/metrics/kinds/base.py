@@ -161,6 +161,7 @@ class Metric:
     has_limits: ClassVar[bool] = False  # whether a rule may compare a confidence limit of it
     counts_hits: ClassVar[bool] = False  # whether it is a share of `_n` observations that are hits
     needs_sla: ClassVar[bool] = False  # whether it is undefined without limits of cases
+    counted_in: ClassVar[str] = "observations"  # what `_n` counts, in words
     interval: ClassVar[str] = ""  # how its interval is made, in words
     test_form: ClassVar[str] = "a number"  # how a test beside the rules writes it
 
@@ -268,12 +269,6 @@ class Metric:
     def observations_to_settle(self, value: float, n: float, threshold: float, level: float) -> int | None:
         """How many more observations would bring a limit at a two-sided level over the threshold, at this very value; None where
         that cannot be said.
-        """
-        return None
-
-    def observations_to_leave(self, value: float, n: float, threshold: float, *, strict: bool) -> int | None:
-        """How many more observations without a hit would bring the value itself down to the threshold (below it, unless `strict`);
-        None where that cannot be said.
         """
         return None
 

@@ -99,13 +99,6 @@ class Rate(Metric):
         total = float(intervals.decisions_to_settle([value], threshold, level)[0])
         return None if math.isnan(total) else math.ceil(total - n)
 
-    def observations_to_leave(self, value: float, n: float, threshold: float, *, strict: bool) -> int | None:
-        if threshold <= 1e-9:
-            return None
-        k = round(value * n)
-        total = math.ceil(k / threshold - 1e-9) if strict else math.floor(k / threshold + 1e-9) + 1
-        return max(1, total - round(n))
-
     @property
     def observation_heading(self) -> str:
         return self.hits_are
