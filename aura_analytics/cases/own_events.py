@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.window import case_hash
 
-__all__ = ["named_cases", "of_actor"]
+__all__ = ["named_cases", "of_actor", "of_actors"]
 
 
 def of_actor(events: pl.LazyFrame, actor: str) -> pl.LazyFrame:
     """Everything that can matter for an actor's dossier: their own events, those on their recommendations, and all of these
     cases.
     """
-    theirs = (pl.col("actor") == actor) | (pl.col("agent") == actor)
+    return of_actors(events, [actor])
+
+
+def of_actors(events: pl.LazyFrame, actors: Sequence[str]) -> pl.LazyFrame:
+    """Everything that can matter for the dossiers of some actors."""
+    names = pl.Series(actors, dtype=pl.String).implode()
+    theirs = pl.col("actor").is_in(names) | pl.col("agent").is_in(names)
     cases = collect(events.filter(theirs & pl.col("case_id").is_not_null()).select(pl.col("case_id").unique()))["case_id"]
     return events.filter(theirs.fill_null(value=False) | pl.col("case_id").is_in(cases.implode()).fill_null(value=False))
 

@@ -44,4 +44,7 @@ def correlation(found: pl.DataFrame, *, theme: Theme = LIGHT, width: int = 560) 
             tooltip=["pair:N", "over:N", alt.Tooltip("correlation:Q", format=".2f"), "n:Q"],
         ),
     ]
-    return styled(alt.layer(*layers), theme, width=width, height=max(60, 56 * len(order)))
+    sure = rows.filter((pl.col("lo") > 0) | (pl.col("hi") < 0))
+    parts = [f"{row['pair']} over {row['over']} {row['correlation']:+.2f}" for row in sure.iter_rows(named=True)]
+    says = f"Rank correlations with 95 % limits. Apart from zero: {'; '.join(parts) or 'none'}. Which is the cause they do not say."
+    return styled(alt.layer(*layers), theme, says, width=width, height=max(60, 56 * len(order)))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import altair as alt
 import polars as pl
 
+from aura_analytics.charts.picture import said
 from aura_analytics.charts.theme import LIGHT, Theme, styled
+from aura_analytics.metrics.wording import figure
 from aura_analytics.simulation.rates import RATE_WORDS
 
 if TYPE_CHECKING:
@@ -38,7 +40,17 @@ def error_curves(curve: pl.DataFrame, *, title: str = "threshold", theme: Theme 
         color=alt.Color("what:N", scale=alt.Scale(domain=list(parts.values()), range=[theme.flag, theme.accent])),
         strokeDash=alt.StrokeDash("what:N", scale=alt.Scale(domain=list(parts.values()), range=[[1, 0], [6, 4]])),
     )
-    return styled(alt.layer(base.mark_line(strokeWidth=2.5, interpolate="step-after")), theme, width=width, height=240)
+    first, last = curve.row(0, named=True), curve.row(-1, named=True)
+    says = (
+        f"As {title} goes from {first['value']:g} to {last['value']:g}, false flags per officer-year go from "
+        f"{_number(first['false_flags'])} to {_number(last['false_flags'])}, the share of the bad ones missed from "
+        f"{_number(first['missed'])} to {_number(last['missed'])}."
+    )
+    return styled(alt.layer(base.mark_line(strokeWidth=2.5, interpolate="step-after")), theme, says, width=width, height=240)
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}"
 
 
 def detection(rates: list[RuleErrorRates], *, theme: Theme = LIGHT, width: int = 560) -> alt.LayerChart:
@@ -53,17 +65,20 @@ def detection(rates: list[RuleErrorRates], *, theme: Theme = LIGHT, width: int =
     """
     rows = pl.concat([one.detection.with_columns(rule=pl.lit(one.policy)) for one in rates])
     names = [one.policy for one in rates]
-    colour = alt.Color(
-        "rule:N", scale=alt.Scale(domain=names, range=[theme.flag, theme.accent, theme.watch, theme.muted][: len(names)])
-    )
+    colour = alt.Color("rule:N", scale=alt.Scale(domain=names, range=theme.series[: len(names)]))
     base = alt.Chart(rows).encode(x=alt.X("day:Q", title="day"), color=colour)
     y = alt.Y("share:Q", title="found by then", axis=alt.Axis(format="%"), scale=alt.Scale(domain=[0, 1]))
     band = base.mark_area(opacity=0.15, interpolate="step-after", line=False).encode(
         y=alt.Y("lo:Q", title="found by then"), y2="hi:Q"
     )
-    return styled(
-        alt.layer(band, base.mark_line(strokeWidth=2.5, interpolate="step-after").encode(y=y)), theme, width=width, height=240
-    )
+    parts = [
+        f"{one.policy} {figure(last['share'], 'fraction')} ({figure(last['lo'], 'fraction')} to {figure(last['hi'], 'fraction')})"
+        for one in rates
+        if one.detection.height and (last := one.detection.row(-1, named=True))
+    ]
+    says = f"Of those made to underperform, flagged by the end, with 95 % limits: {'; '.join(parts) or 'nobody'}."
+    lines = base.mark_line(strokeWidth=2.5, interpolate="step-after").encode(y=y)
+    return styled(alt.layer(band, lines), theme, says, width=width, height=240)
 
 
 def comparison(tables: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: int = 220) -> alt.FacetChart:
@@ -86,7 +101,7 @@ def comparison(tables: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: 
         color=alt.Color(
             "rule:N",
             sort=names,
-            scale=alt.Scale(domain=names, range=[theme.flag, theme.accent, theme.watch, theme.muted][: len(names)]),
+            scale=alt.Scale(domain=names, range=theme.series[: len(names)]),
             legend=None,
         ),
     )
@@ -106,4 +121,9 @@ def comparison(tables: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: 
     done: alt.FacetChart = faceted.resolve_scale(x="independent").configure(
         axis=axis, view={"stroke": None}, background="transparent", font="sans-serif"
     )
-    return done
+    found = rows.filter(pl.col("value").is_not_null())
+    parts = [
+        f"{rate}: {', '.join(f'{rule} {value:.3g}' for rule, value in part.select('rule', 'value').iter_rows())}"
+        for (rate,), part in found.partition_by("rate", as_dict=True).items()
+    ]
+    return cast("alt.FacetChart", said(done, f"Rates with 95 % limits. {'; '.join(parts)}."))

@@ -8,11 +8,13 @@ import altair as alt
 import numpy as np
 import polars as pl
 
-from aura_analytics.charts.theme import LIGHT, MAX_ROWS, SHAPES, VERDICTS, Theme, styled
+from aura_analytics.charts.theme import LABELS, LIGHT, MAX_ROWS, SHAPES, VERDICTS, Theme, styled
+from aura_analytics.metrics.catalogue import metrics_named
 
 __all__ = ["funnel", "funnel_limits"]
 
 _TRIM = 0.1
+_NAMED = 8  # outliers that are named
 _FEW = 5  # fewer actors say nothing about dispersion
 
 
@@ -92,9 +94,12 @@ def _exact(n: np.ndarray, p: float, level: float) -> tuple[np.ndarray, np.ndarra
 def funnel(dossiers: pl.DataFrame, metric: str = "override_rate", *, theme: Theme = LIGHT, width: int = 640) -> alt.LayerChart:
     """Every actor's rate against its n, with 95 % and 99.8 % limits (solid) and the over-dispersed 99.8 % limits (dashed)."""
     centre, phi, limits = funnel_limits(dossiers, metric)
+    title = metrics_named(metric)[0].title
     verdict = pl.col("pip_status").cast(pl.String) if "pip_status" in dossiers.columns else pl.lit("clear")
     points = dossiers.filter(pl.col(f"{metric}_n") > 0).select("actor", rate=metric, n=f"{metric}_n", verdict=verdict)
+    points = points.with_columns(pl.col("verdict").replace(VERDICTS, LABELS))
     kept = points.sort("n", "actor", descending=[True, False]).head(MAX_ROWS - 500)
+    outside = _outside(points, limits, wide=phi > 1)
     x = alt.X(
         "n:Q",
         scale=alt.Scale(type="log", nice=False),
@@ -110,7 +115,7 @@ def funnel(dossiers: pl.DataFrame, metric: str = "override_rate", *, theme: Them
             for side in ("low", "high"):
                 column = f"{side}{name}"
                 line = base.mark_line(color=theme.muted, strokeDash=dash, strokeWidth=wide)
-                layers.append(line.encode(y=alt.Y(f"{column}:Q", title=metric.replace("_", " "))))
+                layers.append(line.encode(y=alt.Y(f"{column}:Q", title=title)))
         middle = alt.Chart(pl.DataFrame({"centre": [centre]})).mark_rule(color=theme.accent).encode(y="centre:Q")
         layers.append(middle)
     layers.append(
@@ -118,10 +123,40 @@ def funnel(dossiers: pl.DataFrame, metric: str = "override_rate", *, theme: Them
         .mark_point(filled=True, size=70, opacity=0.9)
         .encode(
             x=x,
-            y=alt.Y("rate:Q", scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
-            color=alt.Color("verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=theme.verdicts)),
-            shape=alt.Shape("verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=list(SHAPES))),
+            y=alt.Y("rate:Q", title=title, scale=alt.Scale(domain=[0, 1]), axis=alt.Axis(format=".0%")),
+            color=alt.Color("verdict:N", scale=alt.Scale(domain=LABELS, range=theme.verdicts)),
+            shape=alt.Shape("verdict:N", scale=alt.Scale(domain=LABELS, range=list(SHAPES))),
             tooltip=["actor:N", alt.Tooltip("rate:Q", format=".1%"), "n:Q", "verdict:N"],
         )
     )
-    return styled(alt.layer(*layers), theme, width=width, height=320)
+    named = outside.head(_NAMED)
+    if named.height:
+        layers.append(
+            alt.Chart(named).mark_text(align="left", dx=8, fontSize=11, color=theme.ink).encode(x=x, y="rate:Q", text="actor:N")
+        )
+    says = _says(title, centre, points.height, kept.height, outside, wide=phi > 1)
+    return styled(alt.layer(*layers), theme, says, width=width, height=320)
+
+
+def _outside(points: pl.DataFrame, limits: pl.DataFrame, *, wide: bool) -> pl.DataFrame:
+    """Who lies outside of the 99.8 % limits (the over-dispersed ones, where they are drawn), the farthest first."""
+    if limits.is_empty() or points.is_empty():
+        return points.clear()
+    suffix = "998_over" if wide else "998"
+    n = points["n"].to_numpy().astype(float)
+    low, high = (np.interp(n, limits["n"].to_numpy(), limits[f"{side}{suffix}"].to_numpy()) for side in ("low", "high"))
+    rate = points["rate"].to_numpy()
+    far = np.maximum(low - rate, rate - high)
+    return (
+        points.with_columns(far=pl.Series(far)).filter(pl.col("far") > 0).sort("far", "actor", descending=[True, False]).drop("far")
+    )
+
+
+def _says(title: str, centre: float, whole: int, shown: int, outside: pl.DataFrame, *, wide: bool) -> str:
+    if not whole:
+        return f"{title}: nobody has any observation."
+    kind = "99.8 % limits, widened by over-dispersion" if wide else "99.8 % limits"
+    names = ", ".join(outside["actor"].head(_NAMED).to_list()) + (", ..." if outside.height > _NAMED else "")
+    who = f"{outside.height:,} of {whole:,} actors lie outside of the {kind}: {names}." if outside.height else ""
+    left = f" The {whole - shown:,} with the fewest observations are not drawn." if shown < whole else ""
+    return f"{title} against observations; all together {100 * centre:.1f} %. {who or f'Nobody lies outside of the {kind}.'}{left}"

@@ -5,9 +5,10 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
-from aura_analytics.charts.theme import LIGHT, SHAPES, VERDICTS, Theme, styled, title_of
+from aura_analytics.charts.theme import LABELS, LIGHT, SHAPES, VERDICTS, Theme, styled, title_of
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.metrics.wording import figure
 
 __all__ = ["league"]
 
@@ -21,7 +22,7 @@ def league(
     theme: Theme = LIGHT,
     width: int = 640,
 ) -> alt.LayerChart:
-    """A point and an interval per actor, worst first.
+    """A point and an interval per actor, worst first; of whom too little is known stands last.
 
     Parameters
     ----------
@@ -49,14 +50,17 @@ def league(
         verdict=verdict,
     )
     worst = "high" if kind.direction == "higher" else "low"
-    rows = rows.sort(worst, "actor", descending=[kind.direction != "higher", False]).head(top)
+    known = pl.col("verdict") != "insufficient"
+    whole = rows.sort(~known, worst, "actor", descending=[False, kind.direction != "higher", False])
+    rows = whole.head(top).with_columns(pl.col("verdict").replace(VERDICTS, LABELS))
+    says = _says(whole, kind, top, threshold, dossiers.height - whole.height)
     order = rows["actor"].to_list()
     form = ".0%" if share else ".1f"
     # the axis ends where the points do, not where an interval of two observations would end
     top_value = 1.0 if share else max(float(rows["value"].max() or 0.0) * 1.25, threshold or 0.0)  # type: ignore[arg-type]
     base = alt.Chart(rows).encode(
         y=alt.Y("actor:N", sort=order, title=None),
-        color=alt.Color("verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=theme.verdicts)),
+        color=alt.Color("verdict:N", scale=alt.Scale(domain=LABELS, range=theme.verdicts)),
     )
     x = alt.X(
         "value:Q", title=title_of(kind), scale=alt.Scale(domain=[kind.low or 0, top_value], clamp=True), axis=alt.Axis(format=form)
@@ -64,7 +68,7 @@ def league(
     layers: list[alt.Chart] = [
         base.mark_rule(strokeWidth=2.5).encode(x=alt.X("low:Q", title=title_of(kind)), x2="high:Q"),
         base.mark_point(filled=True, size=90, opacity=1).encode(
-            x=x, shape=alt.Shape("verdict:N", scale=alt.Scale(domain=list(VERDICTS), range=list(SHAPES)))
+            x=x, shape=alt.Shape("verdict:N", scale=alt.Scale(domain=LABELS, range=list(SHAPES)))
         ),
         base.transform_calculate(label="'n = ' + format(datum.n, ',')")
         .mark_text(align="left", dx=6, fontSize=11)
@@ -73,4 +77,19 @@ def league(
     if threshold is not None:
         line = pl.DataFrame({"threshold": [threshold]})
         layers.append(alt.Chart(line).mark_rule(strokeDash=[5, 4], color=theme.muted).encode(x="threshold:Q"))
-    return styled(alt.layer(*layers), theme, width=width, height=max(60, 22 * rows.height))
+    return styled(alt.layer(*layers), theme, says, width=width, height=max(60, 22 * rows.height))
+
+
+def _says(rows: pl.DataFrame, kind: Metric, top: int, threshold: float | None, without: int) -> str:
+    """What the table shows, and whom it leaves out."""
+    if rows.is_empty():
+        return f"{kind.title}: nobody has any observation."
+    first, unit = rows.row(0, named=True), kind.unit
+    said = [f"{kind.title} of {min(top, rows.height):,} actors with 95 % intervals, the least favourable first"]
+    if first["verdict"] != "insufficient":
+        low, high = figure(first["low"], unit), figure(first["high"], unit)
+        said.append(f": {first['actor']} {figure(first['value'], unit)} ({low} to {high}, n = {first['n']:,})")
+    said.append("." if threshold is None else f"; the dashed line is {figure(threshold, unit)}.")
+    left = [f"{rows.height - top:,} more are not shown"] if rows.height > top else []
+    left += [f"{without:,} have no observation"] if without else []
+    return "".join(said) + (f" {' and '.join(left)}.".replace(" .", ".") if left else "")

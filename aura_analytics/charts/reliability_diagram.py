@@ -23,8 +23,12 @@ def reliability(bins: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: i
     rows = pl.concat(
         [table.select("confidence", "rate", "lo", "hi").with_columns(who=pl.lit(name)) for name, table in bins.items()]
     )
-    colours = [theme.accent, theme.flag, theme.watch, theme.muted]
-    scale = alt.Scale(domain=list(bins), range=[colours[i % 4] for i in range(len(bins))])
+    colours = theme.series
+    scale = alt.Scale(domain=list(bins), range=[colours[i % len(colours)] for i in range(len(bins))])
+    over = rows.filter(pl.col("hi") < pl.col("confidence"))["who"].value_counts(sort=True)
+    boasts = "; ".join(f"{name} in {count} of {bins[name].height} groups" for name, count in over.iter_rows())
+    says = "What confidence said and what came true, with 95 % limits; on the dashed line they agree. Surer than right: "
+    says += f"{boasts or 'none'}."
     percent = alt.Axis(format="%")
     base = alt.Chart(rows).encode(
         x=alt.X("confidence:Q", title="said", axis=percent, scale=alt.Scale(domain=[0, 1])),
@@ -46,6 +50,7 @@ def reliability(bins: dict[str, pl.DataFrame], *, theme: Theme = LIGHT, width: i
             ),
         ),
         theme,
+        says,
         width=width,
         height=width,
     )

@@ -67,4 +67,6 @@ def reliance(row: Mapping[str, Any], *, theme: Theme = LIGHT, width: int = 420) 
     )
     number = base.mark_text(fontSize=22, dy=-6, color=theme.ink).encode(text="count:N")
     name = base.mark_text(fontSize=11, dy=16, color=theme.ink).encode(text="called:N")
-    return styled(alt.layer(shade, number, name), theme, width=width, height=150)
+    says = "; ".join(f"{count:,} {called}" for count, (called, _) in zip(counts, _CELLS.values(), strict=True))
+    says = f"Judged verdicts: {says}. Not judged: " + ", ".join(f"{unjudged[kind]:,} {kind}" for kind in _ROWS) + "."
+    return styled(alt.layer(shade, number, name), theme, says, width=width, height=150)

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import zlib
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from aura_analytics.charts.theme import INLINE
+from aura_analytics.charts.colours import DARK, INLINE, LIGHT
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.texts import escaped_within
 
 if TYPE_CHECKING:
     import altair as alt
 
-__all__ = ["png", "spec_of", "svg"]
+__all__ = ["inline_svg", "png", "spec_of", "svg"]
 
 
 def spec_of(chart: alt.LayerChart | alt.FacetChart | alt.Chart) -> str:
@@ -38,6 +39,41 @@ def svg(chart: alt.LayerChart | alt.FacetChart | alt.Chart) -> str:
     for name, stand_in in asdict(INLINE).items():
         text = re.sub(re.escape(stand_in), f"var(--{name})", text, flags=re.IGNORECASE)
     return text
+
+
+_COLOURS = {colour: name for name, colour in asdict(LIGHT).items()}
+# what a notebook calls its ink and lines; where there is none, the colours of the day, or of the night
+_INK = {"ink": "--jp-ui-font-color1", "muted": "--jp-ui-font-color2", "grid": "--jp-border-color2"}
+_DARK = ("[data-jp-theme-light=false] ", "body.vscode-dark ", "[data-theme=dark] ")
+
+
+def inline_svg(chart: alt.LayerChart | alt.FacetChart | alt.Chart, says: str) -> str:
+    """SVG for the inside of a page that may be dark: the colours of the light theme are those of the page, its marks say their
+    numbers when one points at them, and the whole says its sentence.
+
+    Parameters
+    ----------
+    chart
+        A chart in the `LIGHT` theme; other colours stay as they are.
+    says
+        Its sentence.
+    """
+    import vl_convert
+
+    text = str(vl_convert.vegalite_to_svg(spec_of(chart)))
+    for colour, name in _COLOURS.items():
+        text = re.sub(f'(?<=="){colour}(?=")', f"var(--{name}, {colour})", text, flags=re.IGNORECASE)
+    inside = "".join(f"--{name}: var({known}, {getattr(LIGHT, name)}); " for name, known in _INK.items())
+    night = "; ".join(f"--{name}: {colour}" for name, colour in asdict(DARK).items() if name not in _INK)
+    style = f".aura-chart {{ {inside}}} {', '.join(f'{place}.aura-chart' for place in _DARK)} {{ {night} }}"
+    label = html.escape(says, quote=True)
+    text = _MARK.sub(lambda found: f"{found[1]}><title>{found[2]}</title></path>", text)
+    head = f'class="marks aura-chart" role="img" aria-label="{label}" style="max-width:100%;height:auto"'
+    return text.replace('class="marks"', head, 1).replace(">", f"><style>{style}</style>", 1)
+
+
+# a mark that says its values: the path of a symbol, without a title yet
+_MARK = re.compile(r'(<path aria-label="([^"]*)" role="graphics-symbol"[^>]*?)/>|$^')
 
 
 def png(chart: alt.LayerChart | alt.FacetChart | alt.Chart, *, scale: float = 1.0) -> bytes:

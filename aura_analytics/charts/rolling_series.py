@@ -8,8 +8,11 @@ import polars as pl
 from aura_analytics.charts.theme import LIGHT, MAX_ROWS, Theme, styled, title_of
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.metrics.wording import figure
 
 __all__ = ["series"]
+
+_SAID = 4  # actors whose lines are put into words
 
 
 def series(
@@ -50,12 +53,12 @@ def series(
         rows = rows.with_columns(step=pl.int_range(pl.len()).over("actor")).filter(
             pl.col("step") % (rows.height // budget + 1) == 0
         )
-    x = alt.X("as_of:T", title=None, scale=alt.Scale(type="utc"))
+    x = alt.X("as_of:T", title=None, scale=alt.Scale(type="utc"), axis=alt.Axis(tickCount=6, format="%Y-%m-%d", labelOverlap=True))
     scale = alt.Scale(domain=[0, 1]) if share else alt.Scale(zero=False, domain=[kind.low, kind.high]) if kind.high else alt.Scale()
     axis = alt.Axis(format=".0%") if share else alt.Axis()
     y = alt.Y(f"{metric}:Q", title=title_of(kind), scale=scale, axis=axis)
     names = sorted(rows["actor"].unique().to_list())
-    palette = [theme.flag, theme.accent, theme.watch, theme.muted, theme.ink, theme.insufficient]
+    palette = theme.series
     base = alt.Chart(rows).encode(x=x)
     layers: list[alt.Chart] = []
     if len(names) == 1 and len(limits) == 2:
@@ -74,4 +77,18 @@ def series(
     if threshold is not None:
         line = alt.Chart(pl.DataFrame({"threshold": [threshold]}))
         layers.append(line.mark_rule(strokeDash=[5, 4], color=theme.muted).encode(y="threshold:Q"))
-    return styled(alt.layer(*layers), theme, width=width, height=height)
+    return styled(alt.layer(*layers), theme, _says(rows, kind, names, threshold), width=width, height=height)
+
+
+def _says(rows: pl.DataFrame, kind: Metric, names: list[str], threshold: float | None) -> str:
+    """Where each line begins and ends."""
+    if rows.is_empty():
+        return f"{kind.title} over time: no observations."
+    parts = []
+    for name in names[:_SAID]:
+        mine = rows.filter(actor=name).sort("as_of")
+        first, last = (figure(mine[kind.name][place], kind.unit) for place in (0, -1))
+        parts.append(f"{name} {first} on {mine['as_of'][0][:10]}, {last} on {mine['as_of'][-1][:10]}")
+    more = f"; and {len(names) - _SAID} more" if len(names) > _SAID else ""
+    line = "" if threshold is None else f" The dashed line is {figure(threshold, kind.unit)}."
+    return f"{kind.title} over time: {'; '.join(parts)}{more}.{line}"

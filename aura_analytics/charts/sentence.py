@@ -21,4 +21,4 @@ def note(says: str, *, theme: Theme = LIGHT, width: int = 560) -> alt.LayerChart
         Look.
     """
     text = alt.Chart(pl.DataFrame({"says": [says]})).mark_text(fontSize=13, color=theme.muted, limit=width).encode(text="says:N")
-    return styled(alt.layer(text), theme, width=width, height=40)
+    return styled(alt.layer(text), theme, says, width=width, height=40)

@@ -41,7 +41,7 @@ def survival(
         frames.append(pl.concat([start, thinned]).with_columns(curve=pl.lit(name)))
     rows = pl.concat(frames) if frames else pl.DataFrame(schema={"time": pl.Float64, "survival": pl.Float64, "curve": pl.String})
     names = list(curves)
-    colours = [theme.accent, theme.flag, theme.watch, theme.muted][: len(names)]
+    colours = theme.series[: len(names)]
     line = (
         alt.Chart(rows)
         .mark_line(interpolate="step-after", strokeWidth=2)
@@ -58,4 +58,10 @@ def survival(
     if limit is not None:
         rule = alt.Chart(pl.DataFrame({"limit": [limit]})).mark_rule(strokeDash=[5, 4], color=theme.muted)
         layers.append(rule.encode(x="limit:Q"))
-    return styled(alt.layer(*layers), theme, width=width, height=260)
+    halves = []
+    for name, curve in curves.items():
+        over = curve.filter(pl.col("survival") <= 0.5)
+        halves.append(f"{name} {over['time'][0]:,.1f} {unit}" if over.height else f"{name} longer than is known")
+    line_said = "" if limit is None else f" The dashed line is the limit of {limit:g} {unit}."
+    says = f"How long cases stay open; half are resolved after: {'; '.join(halves) or 'no case is known'}.{line_said}"
+    return styled(alt.layer(*layers), theme, says, width=width, height=260)

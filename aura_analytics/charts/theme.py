@@ -1,54 +1,23 @@
-"""One look for all charts: light, dark, and one whose colours are CSS variables of the page around it.
-
-The colours of the verdicts are those of Okabe and Ito's palette, which people with the common colour blindnesses can tell
-apart; every chart repeats them as shape or text.
-"""
+"""One look for all charts."""
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, cast
+
+from aura_analytics.charts.colours import DARK, INLINE, LIGHT, VERDICTS, Theme, variables
+from aura_analytics.charts.picture import said
+from aura_analytics.rules.wording import verdict_label
 
 if TYPE_CHECKING:
     import altair as alt
 
     from aura_analytics.metrics.kinds.base import Metric
 
-__all__ = ["DARK", "INLINE", "LIGHT", "VERDICTS", "Theme", "styled", "title_of", "variables"]
+__all__ = ["DARK", "INLINE", "LABELS", "LIGHT", "VERDICTS", "Theme", "styled", "title_of", "variables"]
 
-VERDICTS = ("flag", "watch", "clear", "insufficient")
+LABELS = [verdict_label(name) for name in VERDICTS]
 SHAPES = ("triangle-up", "diamond", "circle", "square")
 MAX_ROWS = 5_000
-
-
-@dataclass(frozen=True)
-class Theme:
-    """Colours of a chart."""
-
-    ink: str
-    muted: str
-    grid: str
-    accent: str
-    flag: str
-    watch: str
-    clear: str
-    insufficient: str
-
-    @property
-    def verdicts(self) -> list[str]:
-        """Colours of `VERDICTS`, in their order."""
-        return [getattr(self, name) for name in VERDICTS]
-
-
-LIGHT = Theme("#1b1f24", "#5b6470", "#e3e6ea", "#0072b2", "#b34700", "#b07a00", "#0072b2", "#7a828c")
-DARK = Theme("#eceff3", "#a2abb6", "#343a42", "#56b4e9", "#ff8a3d", "#f0b429", "#56b4e9", "#98a1ac")
-# stand-ins that no chart would use by chance; `render.svg` turns them into var(--name), so one picture follows the page
-INLINE = Theme("#0a0b01", "#0a0b02", "#0a0b03", "#0a0b04", "#0a0b05", "#0a0b06", "#0a0b07", "#0a0b08")
-
-
-def variables(theme: Theme) -> str:
-    """The theme as CSS custom properties."""
-    return "; ".join(f"--{name}: {colour}" for name, colour in asdict(theme).items())
 
 
 def title_of(kind: Metric) -> str:
@@ -56,8 +25,10 @@ def title_of(kind: Metric) -> str:
     return kind.title if kind.unit == "fraction" else f"{kind.title} ({kind.unit})"
 
 
-def styled(chart: alt.LayerChart | alt.FacetChart, theme: Theme, *, width: int = 640, height: int | None = None) -> alt.LayerChart:
-    """A chart in the theme's colours, on a transparent ground."""
+def styled(
+    chart: alt.LayerChart | alt.FacetChart, theme: Theme, says: str = "", *, width: int = 640, height: int | None = None
+) -> alt.LayerChart:
+    """A chart in the theme's colours, on a transparent ground, with a sentence that says what is to be seen; it shows itself."""
     layered = cast("Any", chart)
     sized = layered.properties(width=width) if height is None else layered.properties(width=width, height=height)
     axis = {
@@ -80,5 +51,6 @@ def styled(chart: alt.LayerChart | alt.FacetChart, theme: Theme, *, width: int =
         "background": "transparent",
         "font": "sans-serif",
         "text": {"color": theme.ink},
+        "title": {"color": theme.ink},
     }
-    return cast("alt.LayerChart", sized.configure(**config))
+    return cast("alt.LayerChart", said(sized.configure(**config), says))

@@ -18,6 +18,7 @@ __all__ = [
     "check_ambiguous",
     "check_zone",
     "epoch_micros",
+    "every_span",
     "from_epoch_micros",
     "micros",
     "parse_as_of",
@@ -204,6 +205,18 @@ def epoch_micros(moment: datetime) -> int:
 def from_epoch_micros(count: int) -> datetime:
     """The moment so many microseconds after 1970, in UTC."""
     return _EPOCH + timedelta(microseconds=count)
+
+
+def every_span(span: str | timedelta) -> str:
+    """How often something is read, in words.
+
+    Examples
+    --------
+    >>> every_span("1d"), every_span("3d")
+    ('every day', 'every 3 days')
+    """
+    words = span_of_time(span)
+    return f"every {words.removeprefix('1 ')}"
 
 
 def span_of_time(span: str | timedelta | None) -> str:

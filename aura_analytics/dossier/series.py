@@ -221,7 +221,8 @@ def _empty(metrics: Iterable[Metric]) -> pl.DataFrame:
 
 
 def step_and_window(first: datetime, end: datetime, window: str | timedelta | None) -> tuple[str, str]:
-    """Step and window of a rolling series: about a hundred readings, whatever the length of the log.
+    """Step and window of a rolling series: about a hundred readings, whatever the length of the log, each over the window of the
+    dossiers; of dossiers over the whole log a sixth of it.
 
     Parameters
     ----------
@@ -238,5 +239,6 @@ def step_and_window(first: datetime, end: datetime, window: str | timedelta | No
     """
     length = end - times.parse_as_of(first)
     days = max(1, length.days // 100)
-    wide = times.parse_span(window).days if window not in (None, times.ALL) else max(7, length.days // 6)
-    return f"{days}d", f"{max(days, min(wide, max(7, length.days // 4)) // days * days)}d"
+    if window not in (None, times.ALL):
+        return f"{days}d", times.window_text(times.parse_span(window))
+    return f"{days}d", f"{max(days, max(7, length.days // 6) // days * days)}d"

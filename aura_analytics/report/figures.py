@@ -10,7 +10,7 @@ import polars as pl
 from aura_analytics import cases, charts
 from aura_analytics.cases import COHORT
 from aura_analytics.clock import times
-from aura_analytics.clock.times import span_of_time
+from aura_analytics.clock.times import every_span, span_of_time
 from aura_analytics.dossier.correlations import correlations
 from aura_analytics.dossier.reliance import CELLS, reliance_sentence
 from aura_analytics.dossier.series import rolling, step_and_window
@@ -128,7 +128,7 @@ def series_of(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFram
         figure(
             "Override rates over time",
             chart,
-            f"Rates over a rolling {span_of_time(wide)} of {who}, read every {span_of_time(step)}.",
+            f"Rates over a rolling {span_of_time(wide)} of {who}, read {every_span(step)}.",
         )
     ]
 

@@ -221,7 +221,7 @@ def _boards(board: pl.DataFrame, verdicts: pl.DataFrame, metrics: dict[str, Metr
         shown = [name for name in names if name in rows.columns and rows[f"{name}_n"].sum() > 0]
         if rows.is_empty() or not shown:
             continue
-        rank = pl.col("pip_status").replace_strict(["flag", "watch", "insufficient", "clear"], [0, 1, 2, 3], return_dtype=pl.Int8)
+        rank = pl.col("pip_status").replace_strict(["flag", "watch", "clear", "insufficient"], [0, 1, 2, 3], return_dtype=pl.Int8)
         ordered = rows.with_columns(rank=rank).sort("rank", shown[0], "actor", descending=[False, True, False], nulls_last=True)
         lines = [
             {

@@ -30,27 +30,82 @@ def open_page(page: Page, explorer: DossierExplorer, folder: Path) -> None:
     page.wait_for_selector(".aura-explorer[data-opened]")
 
 
+def names(page: Page) -> list[str]:
+    found: list[str] = page.locator(".board tr[data-actor]").evaluate_all("rows => rows.map((row) => row.dataset.actor)")
+    return found
+
+
 def test_found_by_typing_and_opened_by_keys(page: Page, explorer: DossierExplorer, tmp_path: Path) -> None:
     open_page(page, explorer, tmp_path)
     assert page.inner_text(".name") == explorer.state.board["actor"][0]
-    page.fill("input[type=search]", "CLAIMS")
-    names = page.locator(".people li").evaluate_all("items => items.map((item) => item.dataset.actor)")
-    assert names == explorer.state.found("claims") and len(names) == 2
-    page.focus(".people ul")
-    page.keyboard.press("ArrowDown")
-    page.wait_for_selector(f'.aura-explorer[data-actor="{names[0]}"]')
+    page.fill(".search", "CLAIMS")
+    found = names(page)
+    assert found == explorer.state.found("claims") and len(found) == 2
+    page.focus(f'.board tr[data-actor="{found[0]}"]')
     page.keyboard.press("End")
-    page.wait_for_selector(f'.aura-explorer[data-actor="{names[1]}"]')
-    assert page.locator('.people li[aria-selected="true"]').count() == 1
-    assert page.get_attribute(".people ul", "aria-activedescendant") == page.get_attribute('.people li[aria-selected="true"]', "id")
-    explorer.state.pick(names[1])
+    page.wait_for_selector(f'.aura-explorer[data-actor="{found[1]}"]')
+    page.keyboard.press("Home")
+    page.wait_for_selector(f'.aura-explorer[data-actor="{found[0]}"]')
+    page.keyboard.press("ArrowDown")
+    page.wait_for_selector(f'.aura-explorer[data-actor="{found[1]}"]')
+    assert page.locator('.board tr[aria-selected="true"]').count() == 1
+    assert page.evaluate("document.activeElement.dataset.actor") == found[1]
+    explorer.state.pick(found[1])
     shown = page.locator(".card b").all_inner_texts()
     assert [text.strip() for text in shown] == [f"{card['value']} {card['unit']}".strip() for card in explorer.state.cards]
-    page.fill("input[type=search]", "zzz")
-    assert "Nobody is called that" in page.inner_text(".more")
-    page.fill("input[type=search]", "")
-    page.select_option("select.verdict", "clear")
-    assert page.locator(".people li").count() == len(explorer.state.found(verdict="clear"))
+    page.fill(".search", "zzz")
+    assert "Nobody is like that" in page.inner_text(".more")
+    page.fill(".search", "")
+    page.select_option(".by-verdict", "clear")
+    assert sorted(names(page)) == sorted(explorer.state.found(verdict="clear"))
+    assert "not flagged" in page.inner_text(".board tbody") and "clear" not in page.inner_text(".board tbody")
+
+
+def test_the_table_is_sorted_and_who_has_no_number_is_last(page: Page, explorer: DossierExplorer, tmp_path: Path) -> None:
+    open_page(page, explorer, tmp_path)
+    board = explorer.state.board
+    known = board.filter(pl.col("sat_score_mean_n") > 0)
+    unknown = set(board["actor"]) - set(known["actor"])
+    assert unknown
+    for descending in (True, False):
+        page.locator('th[data-sort="sat_score_mean"] button').click()
+        order = names(page)
+        want = known.sort("sat_score_mean", descending=descending)["actor"].to_list()
+        assert order[: len(want)] == want and set(order[len(want) :]) == unknown
+        words = "descending" if descending else "ascending"
+        assert page.get_attribute('th[data-sort="sat_score_mean"]', "aria-sort") == words
+    state = explorer.state
+    assert state.as_of is not None and state.policy.window is not None
+    inside = state.events.filter(pl.col("ts") > state.as_of - state.policy.window).collect()
+    queue = inside["queue"].drop_nulls().unique().sort()[0]
+    page.select_option(".by-queue", queue)
+    assert set(names(page)) == set(inside.filter(queue=queue)["actor"].drop_nulls()) & set(board["actor"])
+
+
+def test_a_link_shows_the_same(page: Page, explorer: DossierExplorer, tmp_path: Path) -> None:
+    open_page(page, explorer, tmp_path)
+    page.fill(".search", "officer")
+    page.locator('th[data-sort="override_rate"] button').click()
+    page.locator(".board tr[data-actor]").nth(2).click()
+    opened, order = page.inner_text(".name"), names(page)
+    link = page.url
+    page.goto("about:blank")
+    page.goto(link)
+    page.wait_for_selector(f'.aura-explorer[data-actor="{opened}"]')
+    assert page.inner_text(".name") == opened and names(page) == order
+    assert page.input_value(".search") == "officer" and page.get_attribute('th[data-sort="override_rate"]', "aria-sort")
+
+
+def test_what_is_seen_can_be_saved(page: Page, explorer: DossierExplorer, tmp_path: Path) -> None:
+    open_page(page, explorer, tmp_path)
+    page.select_option(".by-verdict", "clear")
+    page.locator('th[data-sort="override_rate"] button').click()
+    with page.expect_download() as download:
+        page.locator(".save-csv").click()
+    saved = pl.read_csv(download.value.path())
+    assert saved["actor"].to_list() == names(page)
+    want = explorer.state.board.filter(verdict="clear").sort("override_rate", descending=True)
+    assert saved["override_rate"].to_list() == pytest.approx(want["override_rate"].to_list(), rel=1e-6)
 
 
 def test_every_card_shows_its_cases_and_its_series(page: Page, explorer: DossierExplorer, tmp_path: Path) -> None:
@@ -60,8 +115,8 @@ def test_every_card_shows_its_cases_and_its_series(page: Page, explorer: Dossier
         page.focus(f'.card[data-metric="{card["metric"]}"]')
         page.keyboard.press("Enter")
         behind = explorer.state.cases(card["metric"])
-        assert f"Behind {card['title']}: {behind.height:,} observations" in page.inner_text(".behind-title")
-        rows = page.locator(".scroll tbody tr")
+        assert f"Behind {card['title']}: {behind.height:,} observation" in page.inner_text(".behind-title")
+        rows = page.locator(".cases tbody tr")
         assert rows.count() == min(40, behind.height)
         if behind.height:
             assert rows.first.locator("td").first.inner_text() == (behind["case_id"][0] or "")
@@ -84,7 +139,7 @@ def test_the_banner_and_nothing_to_press_without_a_kernel(page: Page, tmp_path: 
     red = page.evaluate("getComputedStyle(document.querySelector('.banner')).borderLeftColor")
     assert red == "rgb(179, 38, 30)"
     assert page.locator(".banner button").count() == 0
-    page.locator(".people li", has_text="clear").first.click()
+    page.locator(".board tr", has_text="not flagged").first.click()
     assert page.locator(".banner").is_hidden()
 
 

@@ -124,7 +124,7 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
     page.focus('.aura-explorer .card[data-metric="sat_score_mean"]')
     page.keyboard.press("Enter")
     page.wait_for_selector('.aura-explorer[data-behind="sat_score_mean"]')
-    rows = page.locator(".aura-explorer .scroll tbody tr").count()
+    rows = page.locator(".aura-explorer .cases tbody tr").count()
     with aura.Ledger(f"sqlite:///{folder}/aura.db", mirror=False) as ledger:
         # another process records a rating: the card, its cases and the series follow
         at = ledger.info().last
@@ -133,9 +133,7 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
         own = (pl.col("actor") == "officer_anne@sba.gov") & (pl.col("type") == "OVERRIDE")
         cases = log.filter(own & ~pl.col("case_id").is_in(rated.implode()))["case_id"].unique(maintain_order=True)
         ledger.record_event({"type": "SAT_SCORE", "case_id": cases[-1], "value": 1, "ts": at})
-        page.wait_for_function(
-            f"document.querySelectorAll('.aura-explorer .scroll tbody tr').length === {rows + 1}", timeout=20_000
-        )
+        page.wait_for_function(f"document.querySelectorAll('.aura-explorer .cases tbody tr').length === {rows + 1}", timeout=20_000)
         assert "n = 65" in page.inner_text('.aura-explorer .card[data-metric="sat_score_mean"]')
         # what is being typed stays as it is, the caret too, while the evidence beside it changes
         page.fill(".aura-explorer .days", "45")
@@ -167,9 +165,9 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
         assert page.locator(".aura-explorer .start").is_disabled() and "A proposal waits" in page.inner_text(".aura-explorer .way")
     assert "follows the ledger" in page.inner_text(".aura-explorer .said >> nth=0")
     page.locator(".aura-explorer").screenshot(path=tmp_path / "explorer.png")
-    page.fill(".aura-explorer input[type=search]", "claims")
-    page.focus(".aura-explorer .people ul")
-    page.keyboard.press("ArrowDown")
+    page.fill(".aura-explorer .search", "claims")
+    page.focus(".aura-explorer .board tr[data-actor]")
+    page.keyboard.press("Home")
     page.wait_for_function("document.querySelector('.aura-explorer .name').textContent.startsWith('claims-model')", timeout=20_000)
     assert page.locator(".aura-explorer .banner").is_hidden() and page.locator(".aura-explorer .error:visible").count() == 0
 

@@ -58,17 +58,57 @@ def test_a_chart_in_a_notebook() -> None:
     table = pl.DataFrame({"confidence": [0.1 + 0.2], "rate": [1 / 3], "lo": [0.1], "hi": [0.7]})
     picture = charts.show(charts.reliability({"one": table}), "One point.")
     bundle = picture._repr_mimebundle_()
-    assert (
-        set(bundle) == {"application/vnd.vegalite.v5+json", "image/png", "text/plain"}
-        and repr(picture) == bundle["text/plain"] == "One point."
+    assert set(bundle) == {"image/svg+xml", "image/png", "text/plain"}
+    assert repr(picture) == bundle["text/plain"] == "One point." and 'aria-label="One point."' in bundle["image/svg+xml"]
+    assert "http" not in bundle["image/svg+xml"].replace("http://www.w3.org/", "")
+    assert bundle == picture._repr_mimebundle_()
+
+
+def test_every_chart_shows_itself_and_says_what_is_to_be_seen() -> None:
+    log = aura.sample_log(800, seed=2)
+    board = aura.dossiers(log)
+    people = board.filter(pl.col("override_rate_n") > 0)
+    moved = aura.rolling(log, ["override_rate"], window="30d", step="10d")
+    first = people.sort("override_rate_lo", descending=True).filter(pl.col("pip_status") != "insufficient").row(0, named=True)
+    made = {
+        "league": (charts.league(board, "override_rate", threshold=0.3, top=5), [first["actor"], "30.0 %", "5 actors"]),
+        "funnel": (charts.funnel(people), ["all together"]),
+        "series": (charts.series(moved, actors=[first["actor"]], threshold=0.3), [first["actor"], "30.0 %"]),
+        "correlation": (charts.correlation(aura.correlations(log)), ["Rank correlations"]),
+        "note": (charts.note("Nobody yet."), ["Nobody yet."]),
+    }
+    for name, (chart, parts) in made.items():
+        bundle = chart._repr_mimebundle_()
+        assert all(part in bundle["text/plain"] for part in parts), (name, bundle["text/plain"])
+        # colours are the page's, with those of the day where it says none
+        assert "var(--ink, #1b1f24)" in bundle["image/svg+xml"] or name == "note"
+        assert "--jp-ui-font-color1" in bundle["image/svg+xml"]
+        assert chart.properties(width=300)._repr_mimebundle_()["text/plain"] == bundle["text/plain"]
+    drawn = made["league"][0]._repr_mimebundle_()["image/svg+xml"]
+    assert "<title>Override rate" in drawn and "not flagged" in drawn and ">clear<" not in drawn
+    left = people.height - 5
+    assert f"{left} more are not shown" in made["league"][0]._repr_mimebundle_()["text/plain"]
+
+
+def test_who_is_not_known_is_never_first() -> None:
+    board = pl.DataFrame(
+        {
+            "actor": ["few", "many"],
+            "override_rate": [1.0, 0.4],
+            "override_rate_n": [4, 400],
+            "override_rate_lo": [0.51, 0.35],
+            "override_rate_hi": [1.0, 0.45],
+            "pip_status": ["insufficient", "flag"],
+        }
     )
-    text = json.dumps(bundle["application/vnd.vegalite.v5+json"])
-    assert (
-        "http" not in text.replace("https://vega.github.io/schema/vega-lite/v5.json", "")
-        and "0.333333333" in text
-        and "0.30000000000000004" not in text
-    )
-    assert '"data-0"' in text
+    chart = charts.league(board, "override_rate")
+    assert "first: many 40.0 %" in chart._repr_mimebundle_()["text/plain"]
+    assert json.loads(spec_of(chart))["layer"][0]["encoding"]["y"]["sort"] == ["many", "few"]
+
+
+def test_flags_have_a_colour_of_their_own() -> None:
+    for theme in (charts.LIGHT, charts.DARK, charts.INLINE):
+        assert not {theme.flag, theme.watch} & set(theme.series)
 
 
 def test_pictures_are_small_and_the_same(monkeypatch: pytest.MonkeyPatch) -> None:

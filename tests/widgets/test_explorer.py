@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import threading
 import time
 import weakref
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from aura_analytics import Policy
 from aura_analytics.errors import ParameterError
 from aura_analytics.metrics import Count
 from aura_analytics.metrics.catalogue import METRICS, metrics_shown
+from aura_analytics.simulation.error_cards import digest_of
 from aura_analytics.widgets import DossierExplorer, ExplorerState
 
 LOG = aura.sample_log(1_500, seed=3)
@@ -50,7 +53,7 @@ def test_the_board_is_the_dossiers(policy: Policy | None) -> None:
     judged = joined.filter(pl.col("verdict") != "not_judged")
     assert judged["verdict"].to_list() == judged["want"].cast(pl.String).to_list() and judged.height
     assert state.board.sort("actor").drop("verdict").equals(board)
-    ranks = [["flag", "watch", "insufficient", "clear", "not_judged"].index(word) for word in state.board["verdict"]]
+    ranks = [["flag", "watch", "clear", "insufficient", "not_judged"].index(word) for word in state.board["verdict"]]
     assert ranks == sorted(ranks)
 
 
@@ -148,7 +151,7 @@ def test_a_plan_is_a_proposal_that_somebody_else_signs(ledger: aura.Ledger) -> N
 
 
 def test_without_a_ledger_it_is_a_draft(tmp_path: Path) -> None:
-    explorer = DossierExplorer(aura.sample_log(seed=7))
+    explorer = DossierExplorer(aura.sample_log(seed=7), "evidence_gated")
     explorer.asked = {"plan": ANNE, "by": "R. Roe", "days": 60}
     assert "nothing is recorded" in explorer.plan["said"] and ANNE in explorer.plan["html"]
     assert "Improvement plan" in explorer.state.save_plan(tmp_path / "plan.md").read_text("utf-8")
@@ -197,14 +200,103 @@ def test_the_page_holds_the_gravest_and_says_so(tmp_path: Path) -> None:
     explorer = DossierExplorer(LOG)
     explorer.state.pick(explorer.state.board["actor"][2])
     text = explorer.export_html(tmp_path / "page.html", most=4, rows=3).read_text("utf-8")
-    held = re.search(r'id="state">(.*?)</script>', text, re.DOTALL)
-    assert held is not None
-    state: dict[str, Any] = json.loads(held.group(1))
-    assert state["people"]["actors"] == explorer.state.board["actor"][:4].to_list() == list(state["pages"])
-    assert state["people"]["total"] == explorer.state.board.height and state["detail"]["actor"] == explorer.state.board["actor"][2]
-    assert all(len(one["rows"]) <= 3 for page in state["pages"].values() for one in page["behind"].values())
+    state, pages = parts_of(text)
+    assert state["people"]["actors"] == explorer.state.board["actor"][:4].to_list() == [page["actor"] for page in pages]
+    assert state["people"]["total"] == explorer.state.board.height and state["opened"] == explorer.state.board["actor"][2]
+    assert all(len(one["rows"]) <= 3 for page in pages for one in page["behind"].values())
     assert not re.findall(r"https?://(?!www\.w3\.org/2000/svg)", text)
     assert explorer.state.actor == explorer.state.board["actor"][2]  # writing it moves nothing
+    assert "A verdict here is a reason to look, not a finding." in text and digest_of(explorer.state.policy) in text
+
+
+def parts_of(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """What a page shows, and its dossiers."""
+    state = re.search(r'id="state">(.*?)</script>', text, re.DOTALL)
+    assert state is not None
+    pages = re.findall(r'id="part-\d+">(.*?)</script>', text, re.DOTALL)
+    return json.loads(state.group(1)), [json.loads(page) for page in pages]
+
+
+def test_a_page_of_many_is_made_at_once_and_says_what_each_dossier_says(tmp_path: Path) -> None:
+    run = aura.simulate("fraud_unit", seed=3, days=60)
+    for source, options in ((LOG, {"sla": "72h"}), (run, {}), (LOG, {"as_of": "2026-05-20"})):
+        explorer = DossierExplorer(source, **options)  # type: ignore[arg-type]
+        path = tmp_path / f"{len(options)}{type(source).__name__}{'as_of' in options}.html"
+        seen: list[tuple[int, int]] = []
+        explorer.export_html(path, rows=7, progress=lambda done, whole, seen=seen: seen.append((done, whole)))  # type: ignore[misc]
+        _, pages = parts_of(path.read_text("utf-8"))
+        assert seen[-1] == (len(pages), len(pages)) and len(seen) == explorer.state.board.height
+        for page in pages:
+            explorer.state.pick(page["actor"])
+            behind = page.pop("behind")
+            assert page == json.loads(json.dumps(explorer._detail())), page["actor"]
+            for card in page["cards"]:
+                want = explorer._behind(card["metric"], 7)
+                assert behind[card["metric"]]["rows"] == want["rows"] and behind[card["metric"]]["total"] == want["total"], card
+
+
+def test_two_people_and_two_periods_side_by_side() -> None:
+    explorer = DossierExplorer(LOG, sla="72h")
+    explorer.state.pick(ANNE)
+    explorer.asked = {"beside": "officer_bob@sba.gov", "of": ANNE}
+    explorer_of_bob = ExplorerState(LOG, sla="72h")
+    explorer_of_bob.pick("officer_bob@sba.gov")
+    assert explorer.beside["cards"] == explorer_of_bob.cards and explorer.beside["of"] == ANNE
+    explorer.asked = {"beside": None, "of": ANNE}
+    state = explorer.state
+    assert state.as_of is not None and state.policy.window is not None
+    before = aura.dossiers(LOG, state.as_of - state.policy.window, sla="72h").filter(actor=ANNE).row(0, named=True)
+    assert {card["metric"]: card["n"] for card in explorer.beside["cards"]}["override_rate"] == str(before["override_rate_n"])
+    explorer.asked = {"beside": "nobody", "of": ANNE}
+    assert "nobody has this name" in explorer.failed["text"]
+    explorer.asked = {"beside": None, "of": "somebody else"}
+    assert "another dossier is open" in explorer.failed["text"]
+
+
+def test_another_window_is_another_board(ledger: aura.Ledger) -> None:
+    ledger.record_events(LOG)
+    explorer = DossierExplorer(ledger, follow=None)
+    explorer.state.pick(ANNE)
+    explorer.asked = {"look": {"window": "30d", "as_of": None}, "at": 5}
+    board = aura.dossiers(LOG, window="30d", metrics=metrics_shown())
+    assert explorer.state.board.sort("actor").drop("verdict").equals(board) and explorer.answered == 5
+    assert "30 days" in explorer.said and "has not been measured" in explorer.card[0] and explorer.detail["actor"] == ANNE
+    explorer.asked = {"look": {"window": "all", "as_of": "2026-05-20T23:59:59Z"}}
+    assert explorer.state.board.height == aura.dossiers(LOG, "2026-05-20T23:59:59Z", "all").height
+    explorer.asked = {"look": {"window": "sometimes", "as_of": None}}
+    assert "window" in explorer.failed["text"] and explorer.state.window == "all"
+    explorer.asked = {"look": {"window": "90d", "as_of": None}}
+    assert explorer.state.board.equals(ExplorerState(LOG).board)
+
+
+def test_what_is_seen_as_a_file() -> None:
+    log = LOG.with_columns(actor=pl.col("actor").replace("officer_bob@sba.gov", "=cmd|x"))
+    explorer = DossierExplorer(log)
+    want = ["=cmd|x", ANNE]
+    explorer.asked = {"file": "parquet", "actors": want}
+    table = pl.read_parquet(io.BytesIO(explorer.download["data"]))
+    assert table["actor"].to_list() == want and {"override_rate_lo", "pip_reasons"} <= set(table.columns)
+    explorer.asked = {"file": "csv", "actors": want}
+    assert pl.read_csv(io.BytesIO(explorer.download["data"]))["actor"].to_list() == ["'=cmd|x", ANNE]
+    explorer.asked = {"file": "xlsx", "actors": want}
+    book = zipfile.ZipFile(io.BytesIO(explorer.download["data"]))
+    sheet = book.read("xl/sharedStrings.xml").decode()
+    assert "'=cmd|x" in sheet and ANNE in sheet
+    assert not any("<f>" in book.read(name).decode() for name in book.namelist() if "worksheets" in name)
+    explorer.asked = {"file": "doc", "actors": want}
+    assert "unknown kind of file" in explorer.failed["text"]
+
+
+def test_cases_are_paged() -> None:
+    explorer = DossierExplorer(LOG)
+    explorer.state.pick(ANNE)
+    whole = explorer.state.cases("override_rate")
+    seen: list[str] = []
+    first = explorer._behind("override_rate", 25)
+    for page in range(first["pages"]):
+        seen += [row[0] for row in explorer._behind("override_rate", 25, page)["rows"]]
+    assert seen == whole["case_id"].to_list() and first["pages"] == -(-whole.height // 25)
+    assert explorer._behind("override_rate", 25, 99)["page"] == first["pages"] - 1
 
 
 def test_without_a_kernel_a_picture_and_a_sentence_remain() -> None:

@@ -159,6 +159,7 @@ class Metric:
     by_reading: ClassVar[bool] = False  # whether a rolling series is made of one count a reading, cases as they stand at its end
     squares: ClassVar[Mapping[str, str]] = {}  # parts of `per_row` whose squares are summed as well, and the name of that sum
     has_limits: ClassVar[bool] = False  # whether a rule may compare a confidence limit of it
+    row_by_row: ClassVar[bool] = False  # whether `observed` says of a row the same whoever else's rows are beside it
     counts_hits: ClassVar[bool] = False  # whether it is a share of `_n` observations that are hits
     needs_sla: ClassVar[bool] = False  # whether it is undefined without limits of cases
     counted_in: ClassVar[str] = "observations"  # what `_n` counts, in words

@@ -29,6 +29,7 @@ class Count(Metric):
     """A plain number of facts; it is what it is and has no interval."""
 
     suffixes: ClassVar[tuple[str, ...]] = ("",)
+    row_by_row: ClassVar[bool] = True
 
     def collect(self) -> list[pl.Expr]:
         return [pl.len().cast(pl.Int64).alias(self.part("n"))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -40,6 +41,7 @@ class Detection(Metric):
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_se")
     series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
     has_limits: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     by_reading: ClassVar[bool] = True
     interval: ClassVar[str] = "normal for signal detection"
 
@@ -74,12 +76,15 @@ class Detection(Metric):
         return named.with_columns(ended=pl.lit(value=True))
 
 
+_ROOT = math.sqrt(2 * math.pi)
+
+
 def _z_of(side: Weighted) -> tuple[Floats, Floats]:
     """Normal score of a share, and its variance; NaN without observations."""
-    from scipy.stats import norm
+    from scipy.special import ndtri
 
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(side.n > 0, (np.nan_to_num(side.value) * side.n_eff + 0.5) / (side.n_eff + 1), np.nan)
-        score = norm.ppf(share)
-        spread = share * (1 - share) / (side.n_eff * norm.pdf(score) ** 2)
+        score = ndtri(share)
+        spread = share * (1 - share) / (side.n_eff * (np.exp(-(score**2) / 2) / _ROOT) ** 2)
     return score, spread

@@ -47,6 +47,7 @@ class Mean(Metric):
     series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n")
     squares: ClassVar[Mapping[str, str]] = {"s": "q"}
     has_limits: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     interval: ClassVar[str] = "Student's t for means"
     test_form: ClassVar[str] = "{values: [2, 3]} or {mean: 2.1, sd: 0.5, n: 9}"
 

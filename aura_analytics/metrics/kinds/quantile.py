@@ -38,6 +38,7 @@ class Quantile(Metric):
     per: int = MICRO
 
     interval: ClassVar[str] = "order statistics for quantiles"
+    row_by_row: ClassVar[bool] = True
 
     def collect(self) -> list[pl.Expr]:
         # metrics of one value share the sorted list: polars computes equal expressions once

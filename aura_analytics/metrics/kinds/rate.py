@@ -43,6 +43,7 @@ class Rate(Metric):
 
     series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
     has_limits: ClassVar[bool] = True
+    row_by_row: ClassVar[bool] = True
     counts_hits: ClassVar[bool] = True
     interval: ClassVar[str] = "Wilson for rates"
     test_form: ClassVar[str] = "{hits: 42, of: 100}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 import polars as pl
@@ -28,6 +28,8 @@ class SharedSurvival(Survival):
     A case that is still open has the chance that Kaplan-Meier gives it, so that with whole parts this is `Survival` itself. The
     interval is Wilson's with the effective size that the same cases have there; a mean of parts scatters less, so it is wide.
     """
+
+    row_by_row: ClassVar[bool] = False  # the chance of an open case is that of all of one's cases
 
     def collect(self) -> list[pl.Expr]:
         return [*super().collect(), pl.col("weight").alias(self.part("weight"))]

@@ -3,24 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from typing_extensions import TypedDict
 
+from aura_analytics.cases.own_events import of_actors
+from aura_analytics.clock.times import every_span, span_of_time
 from aura_analytics.dossier.audits import draw_audits
 from aura_analytics.dossier.reliance import CELLS, reliance, reliance_sentence
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.metrics.wording import figure
-from aura_analytics.simulation.error_cards import error_card
+from aura_analytics.rules.wording import verdict_words
+from aura_analytics.simulation.error_cards import digest_of, error_card, policy_words
 from aura_analytics.texts import spreadsheet_safe
+from aura_analytics.version import __version__
 
 if TYPE_CHECKING:
     from aura_analytics.hr.plans import ImprovementPlan
     from aura_analytics.widgets.explorer.state import ExplorerState
 
 
-__all__ = ["audits_of", "card_of", "line_of", "plan_of", "reliance_of", "standing_of", "table_of"]
+__all__ = [
+    "audits_of",
+    "card_of",
+    "detail_of",
+    "foot_of",
+    "four_fields",
+    "looks_of",
+    "of_agents",
+    "plan_of",
+    "reliance_of",
+    "sparks_of",
+    "table_of",
+    "under_way",
+]
+
+_WINDOWS = ("30d", "90d", "180d", "365d", "all")
 
 _STANDINGS = {"suspended": "Suspended", "under_review": "Under review", "on_plan": "On an improvement plan"}
 
@@ -33,6 +52,65 @@ def line_of(frame: pl.DataFrame, unit: str) -> dict[str, Any]:
         if name in frame.columns
     }
     return {"at": frame["as_of"].dt.epoch("ms").to_list(), "unit": unit, **lists}
+
+
+def detail_of(
+    state: ExplorerState,
+    row: Mapping[str, Any],
+    *,
+    cards: list[dict[str, Any]],
+    verdict: Mapping[str, Any] | None,
+    standing: dict[str, Any] | None,
+    series: Mapping[str, pl.DataFrame],
+    reliance: dict[str, Any] | None,
+    reasons: list[str],
+) -> dict[str, Any]:
+    """Everything that the page shows of one dossier."""
+    step, wide = state.series_window
+    banner = None if verdict is None else state.banner_of(verdict)
+    return {
+        "actor": row["actor"],
+        "kind": row["actor_kind"] or "kind unknown",
+        "verdict": row["verdict"],
+        "verdict_words": verdict_words(row["verdict"]),
+        "reasons": reasons,
+        "warnings": row.get("warnings") or [],
+        "standing": standing_of(standing),
+        "cards": cards,
+        "series": {name: line_of(frame, state.metrics[name].unit) for name, frame in series.items()},
+        "rolling": f"{span_of_time(wide)}, read {every_span(step)}",
+        "thresholds": state.thresholds,
+        "reliance": reliance,
+        "banner": None
+        if banner is None
+        else {
+            "verdict": banner.verdict,
+            "policy": banner.policy,
+            "reasons": list(banner.reasons),
+            "would_clear": list(banner.would_clear),
+            "metrics": [] if verdict is None else list(dict.fromkeys(item["metric"] for item in verdict["evidence"])),
+            "under_way": under_way(standing),
+        },
+    }
+
+
+def under_way(standing: Mapping[str, Any] | None) -> str:
+    """Why no plan can be started, in words; nothing where one can."""
+    if standing is None:
+        return ""
+    waits = "A proposal waits for a signature." if standing["pending"] else ""
+    return "A plan is open already." if standing["open_plans"] else waits
+
+
+def foot_of(state: ExplorerState) -> str:
+    """Under a page: by which rule, of which data, made by what, and what it is not."""
+    spec, card = state.policy.spec, error_card(state.policy)
+    digest = state.board["counted"][0]["data"] if state.board.height else "none"
+    measured = "not measured" if card is None else f"measured on {card.date} (card {card.digest})"
+    return (
+        f"Policy {spec.name}, version {spec.version}, digest {digest_of(state.policy)}, errors {measured}. Data: digest {digest}. "
+        f"aura-analytics {__version__}. A verdict here is a reason to look, not a finding."
+    )
 
 
 def standing_of(row: dict[str, Any] | None) -> str:
@@ -81,11 +159,26 @@ def reliance_of(state: ExplorerState) -> dict[str, Any] | None:
     fields, verdicts in all, and a sentence; None where there is no verdict.
     """
     machine = state.row.get("actor_kind") in MACHINES
-    by: Literal["actor", "agent"] = "agent" if machine else "actor"
-    table = reliance(state.own, by, as_of=state.as_of, window=state.window).filter(pl.col(by) == state.actor)
-    if table.is_empty():
-        return None
-    row = table.row(0, named=True)
+    if machine:
+        row = of_agents(state).get(state.actor or "")
+    else:
+        mine = reliance(state.own, as_of=state.as_of, window=state.window).filter(actor=state.actor)
+        row = mine.row(0, named=True) if mine.height else None
+    return None if row is None else four_fields(row, machine=machine)
+
+
+def of_agents(state: ExplorerState) -> dict[str, dict[str, Any]]:
+    """The rows of `aura.reliance` by agent, of the whole log: a verdict is weighted within its officer, whoever recommended."""
+
+    def made() -> dict[str, dict[str, Any]]:
+        table = reliance(state.events, "agent", as_of=state.as_of, window=state.window)
+        return {row["agent"]: row for row in table.iter_rows(named=True)}
+
+    return state.once_a_reading("agents", made)
+
+
+def four_fields(row: dict[str, Any], *, machine: bool) -> dict[str, Any]:
+    """A row of `aura.reliance` as the page shows it."""
     counts = {name: row[name] for name in (*CELLS, "accepted", "overridden", "judged")}
     return {
         **counts,
@@ -114,6 +207,32 @@ def audits_of(state: ExplorerState, n: int, seed: int) -> DrawnAudits:
 
 
 def card_of(state: ExplorerState) -> list[str]:
-    """How often the rule is wrong, in sentences."""
+    """The policy in words, with how often it is wrong: first in short, then in every world."""
     card = error_card(state.policy)
-    return [] if card is None else card.sentences()
+    return [policy_words(state.policy), *([] if card is None else card.sentences())]
+
+
+def looks_of(state: ExplorerState) -> dict[str, Any]:
+    """How everybody is counted, and what may be chosen: `window`, `windows`, `end` (a day), `fixed` (whether that was chosen)."""
+    windows = dict.fromkeys([*_WINDOWS, state.window])
+    return {
+        "window": state.window,
+        "windows": [{"window": one, "words": span_of_time(one)} for one in windows],
+        "end": None if state.as_of is None else f"{state.as_of:%Y-%m-%d}",
+        "fixed": state.fixed,
+    }
+
+
+def sparks_of(state: ExplorerState, metric: str, actors: list[str]) -> dict[str, Any]:
+    """How a number of some actors moved: `metric`, and `lines`, per actor the values (null where nothing was observed)."""
+    one = state.metrics.get(metric)
+    if one is None or not one.rolls or state.as_of is None or not actors:
+        return {"metric": metric, "lines": {}}
+    step, wide = state.series_window
+    moved = state.moved(of_actors(state.events, actors), [one], wide, step)
+    lines = moved.filter(pl.col("actor").is_in(actors)).group_by("actor", maintain_order=True).agg(metric)
+    return {"metric": metric, "lines": {who: [_short(v) for v in values] for who, values in lines.iter_rows()}}
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else round(value, 4)

@@ -5,10 +5,10 @@ needed.
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import polars as pl
 
@@ -37,6 +37,7 @@ from aura_analytics.rules.grammar import comparisons
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
+from aura_analytics.widgets.explorer.banner import Banner
 from aura_analytics.widgets.shared.sources import source_of
 
 if TYPE_CHECKING:
@@ -44,34 +45,11 @@ if TYPE_CHECKING:
     from aura_analytics.ledger import Ledger
     from aura_analytics.metrics import Metric
 
-__all__ = ["Banner", "ExplorerState"]
+__all__ = ["Banner", "ExplorerState", "line"]
 
-_RANK = {"flag": 0, "watch": 1, "insufficient": 2, "clear": 3, "not_judged": 4}
+T = TypeVar("T")
+_RANK = {"flag": 0, "watch": 1, "clear": 2, "insufficient": 3, "not_judged": 4}  # who is not known stands below who is
 _CHUNKS = 50  # pieces of what was recorded since, before they are put together
-
-
-@dataclass(frozen=True)
-class Banner:
-    """What the policy says of somebody, where it says that something is to be done.
-
-    Attributes
-    ----------
-    verdict
-        `flag` (a plan is recommended) or `watch` (it looks so, but not beyond doubt).
-    actor, policy, rules
-        Of whom, by which rules of which policy.
-    reasons
-        The evidence, a sentence for each comparison.
-    would_clear
-        What would clear it, in words.
-    """
-
-    verdict: Literal["flag", "watch"]
-    actor: str
-    policy: str
-    rules: tuple[str, ...]
-    reasons: tuple[str, ...]
-    would_clear: tuple[str, ...]
 
 
 class ExplorerState:
@@ -126,11 +104,13 @@ class ExplorerState:
         calendar: CalendarLike = None,
         roles: RolesLike = None,
     ) -> None:
-        self.policy: Policy = as_policy(policy).over(window)
+        self._given = as_policy(policy)
+        self.policy: Policy = self._given.over(window)
         self.metrics: dict[str, Metric] = {one.name: one for one in (*metrics_shown(metrics), *self.policy.reads)}
         self.window: str = times.window_text(self.policy.window)
         self._as_of = None if as_of is None else parse_as_of(as_of)
-        self._timing: Timing = count_of(self.policy, sla=sla, calendar=calendar).timing
+        self._asked: dict[str, Any] = {"sla": sla, "calendar": calendar}
+        self.timing: Timing = count_of(self.policy, **self._asked).timing
         self._roles = as_roles(roles) or self.policy.roles
         self._lock = threading.RLock()
         self._said: pl.DataFrame | None = None
@@ -150,9 +130,10 @@ class ExplorerState:
             self.events = frame.lazy()
             self._new = self.ledger.subscribe(after=opened.seen)
             self._parts: list[pl.DataFrame] = []
-            self._state = DossierState(frame, metrics=tuple(self.metrics.values()), **self._timing) if self._as_of is None else None
+            self._state = DossierState(frame, metrics=tuple(self.metrics.values()), **self.timing) if self._as_of is None else None
         self.actor: str | None = None
         self._kept: dict[str, Any] = {}
+        self._held: dict[str, Any] = {}
         self._read()
         if self.board.height:
             self.pick(self.board["actor"][0])
@@ -161,7 +142,12 @@ class ExplorerState:
 
     @property
     def _options(self) -> dict[str, Any]:
-        return {**self._timing, "metrics": tuple(self.metrics.values()), "roles": self._roles}
+        return {**self.timing, "metrics": tuple(self.metrics.values()), "roles": self._roles}
+
+    def counted_at(self, end: datetime) -> pl.DataFrame:
+        """The open one's row of the dossiers of another moment, counted the same way; empty where nothing lies in that window."""
+        count = count_of(self.policy, **self._options)
+        return count.judged(self.own.lazy(), end, "none").board.filter(pl.col("actor") == self._open())
 
     def _read(self) -> None:
         """Dossiers and verdicts of everybody, as the events stand."""
@@ -184,7 +170,7 @@ class ExplorerState:
         most = pl.max_horizontal(size) if size else pl.lit(0)
         self._plain, self._said, self._first = board, None, None
         self.board: pl.DataFrame = ordered.sort("rank", most, "actor", descending=[False, True, False]).drop("rank")
-        self._kept = {}
+        self._kept, self._held = {}, {}
 
     @property
     def verdicts(self) -> pl.DataFrame:
@@ -202,6 +188,33 @@ class ExplorerState:
             rows = rows.filter(pl.col("actor_kind").cast(pl.String) == kind)
         return rows["actor"].to_list()
 
+    def look(self, window: str | timedelta | None = None, as_of: datetime | date | str | None = None) -> None:
+        """Count everybody over another window, or at another moment.
+
+        Parameters
+        ----------
+        window
+            As in `aura.dossiers`; default the policy's own. The same rules over another window make another rule, whose errors
+            nobody may have measured.
+        as_of
+            Moment of the dossiers; default the last event that is work, which a ledger moves on.
+
+        Raises
+        ------
+        ParameterError, RuleError
+            If it is no window, or the rules cannot be read over it; then everything stays as it was.
+        """
+        policy, moment = self._given.over(window), None if as_of is None else parse_as_of(as_of)
+        with self._lock:
+            self.policy, self.window, self._as_of = policy, times.window_text(policy.window), moment
+            self.timing = count_of(policy, **self._asked).timing
+            self._state = None
+            if self.ledger is not None and moment is None:
+                self._state = DossierState(self._frame, metrics=tuple(self.metrics.values()), **self.timing)
+            self._read()
+            if self.actor is None and self.board.height:
+                self.actor = self.board["actor"][0]
+
     def refresh(self) -> int:
         """Take in what was recorded in the ledger since; returns how many events. Of anything but a ledger, 0."""
         if self.ledger is None:
@@ -216,7 +229,7 @@ class ExplorerState:
             told = pl.concat(parts)
             new = self.ledger.due(told.lazy(), quiet=True).collect()
             if self._state is None and self._as_of is None:
-                self._state = DossierState(self._frame, metrics=tuple(self.metrics.values()), **self._timing)
+                self._state = DossierState(self._frame, metrics=tuple(self.metrics.values()), **self.timing)
             if self._state is not None:
                 try:
                     self._state.append(new)
@@ -271,13 +284,19 @@ class ExplorerState:
     @property
     def banner(self) -> Banner | None:
         """What is to be done, with the evidence and what would clear it; None where nothing is."""
-        verdict = self._verdict()
-        if verdict is None or verdict["verdict"] not in ("flag", "watch"):
+        verdict = self.verdict
+        return None if verdict is None else self.banner_of(verdict)
+
+    def banner_of(self, verdict: Mapping[str, Any]) -> Banner | None:
+        """The same of a row of `verdicts`."""
+        if verdict["verdict"] not in ("flag", "watch"):
             return None
         lists = {name: tuple(verdict[name]) for name in ("rules", "reasons", "would_clear")}
         return Banner(verdict["verdict"], verdict["actor"], f"{self.policy.name} (version {self.policy.spec.version})", **lists)
 
-    def _verdict(self) -> dict[str, Any] | None:
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """The open one's row of `verdicts`; None without one in the window."""
         mine = pl.col("actor") == self._open()
         # where the others and the past do not matter, one row is put into words instead of all
         leaves = [leaf for rule in self.policy.spec.rules for leaf in comparisons(rule.when)]
@@ -288,7 +307,7 @@ class ExplorerState:
     @property
     def reasons(self) -> list[str]:
         """Why the verdict is what it is."""
-        verdict = self._verdict()
+        verdict = self.verdict
         if verdict is None:
             over = (
                 "in the whole log"
@@ -303,9 +322,12 @@ class ExplorerState:
         """Where they stand with HR, as a row of `aura.standing`: by a ledger now, otherwise at the moment of the dossiers. None
         when nobody ever acted on them.
         """
-        moment = None if self.ledger is not None else self._as_of
-        found = standing(self._told(), moment, actor=self._open())
+        found = self.standings(self._open())
         return found.row(0, named=True) if found.height else None
+
+    def standings(self, actor: str | None = None) -> pl.DataFrame:
+        """The same of everybody, or of somebody, as `aura.standing`."""
+        return standing(self._told(), None if self.ledger is not None else self._as_of, actor=actor)
 
     def _told(self) -> EventsLike:
         return self.events if self.ledger is None else self.ledger
@@ -316,20 +338,18 @@ class ExplorerState:
         return proposals(judged_actions(self._told(), actor=self._open()))["event_id"].to_list()
 
     @property
-    def under_way(self) -> str:
-        """Why no plan can be started, in words; nothing where one can."""
-        row = self.standing
-        if row is None:
-            return ""
-        return "A plan is open already." if row["open_plans"] else "A proposal waits for a signature." if row["pending"] else ""
-
-    @property
     def own(self) -> pl.DataFrame:
         """The events that matter for the open dossier."""
         return cast("pl.DataFrame", self._once("own", lambda: collect(of_actor(self._until(), self._open()))))
 
     def _until(self) -> pl.LazyFrame:
         return self.events if self._as_of is None else self.events.filter(pl.col("ts") <= self._as_of)
+
+    def once_a_reading(self, what: str, make: Callable[[], T]) -> T:
+        """What is made once while nothing new has come, whoever is open."""
+        if what not in self._held:
+            self._held[what] = make()
+        return cast("T", self._held[what])
 
     def _once(self, what: str, make: Any) -> Any:
         """What is made once while one dossier is open and nothing new has come."""
@@ -352,29 +372,40 @@ class ExplorerState:
         return dict(self._once("series", self._series))
 
     def _series(self) -> dict[str, pl.DataFrame]:
-        row = self.row
-        read = set(self.policy.metrics)  # what is counted reading by reading takes longer
-        moving = [name for name, one in self.metrics.items() if one.rolls or (one.by_reading and name in read)]
-        names = [name for name in moving if row.get(f"{name}_n")]
+        names = self.moving(self.row)
         if not names or self.as_of is None:
             return {}
         step, wide = self.series_window
-        moved = rolling(
-            self.own,
-            [self.metrics[name] for name in names],
-            window=wide,
+        moved = self.moved(self.own.lazy(), [self.metrics[name] for name in names], wide, step).filter(
+            pl.col("actor") == self.actor
+        )
+        return {name: line(moved, name) for name in names}
+
+    def moving(self, row: Mapping[str, Any]) -> list[str]:
+        """The numbers of a dossier that have a rolling series."""
+        read = set(self.policy.metrics)  # what is counted reading by reading takes longer
+        moving = [name for name, one in self.metrics.items() if one.rolls or (one.by_reading and name in read)]
+        return [name for name in moving if row.get(f"{name}_n")]
+
+    def moved(self, events: pl.LazyFrame, metrics: list[Metric], window: str, step: str) -> pl.DataFrame:
+        """`aura.rolling` of some events up to the moment of the dossiers, counted as these are."""
+        own = self.timing
+        return rolling(
+            events,
+            metrics,
+            window=window,
             step=step,
             end=self.as_of,
-            attribution=self._timing["attribution"],
-            holding=self._timing["holding"],
-            ratings=self._timing["ratings"],
-            calendar=self._timing["calendar"],
-        ).filter(pl.col("actor") == self.actor)
-        found = {}
-        for name in names:
-            limits = {side: f"{name}_{side}" for side in ("lo", "hi") if f"{name}_{side}" in moved.columns}
-            found[name] = moved.select("as_of", value=name, n=f"{name}_n", **limits).filter(pl.col("value").is_not_null())
-        return found
+            attribution=own["attribution"],
+            holding=own["holding"],
+            ratings=own["ratings"],
+            calendar=own["calendar"],
+        )
+
+    @property
+    def fixed(self) -> bool:
+        """Whether the moment of the dossiers was chosen; otherwise it is the last event that is work."""
+        return self._as_of is not None
 
     @property
     def thresholds(self) -> dict[str, list[float]]:
@@ -390,7 +421,7 @@ class ExplorerState:
         """Every observation behind a number, the latest first; see `aura.observations`."""
         if self.as_of is None:
             return observations(self.events, "", self.metrics.get(metric, metric))
-        return observations(self.own, self._open(), self.metrics.get(metric, metric), self.as_of, self.window, **self._timing)
+        return observations(self.own, self._open(), self.metrics.get(metric, metric), self.as_of, self.window, **self.timing)
 
     # -- what follows ------------------------------------------------------------------------------------------------------------
 
@@ -400,9 +431,9 @@ class ExplorerState:
         Raises
         ------
         ParameterError
-            If the verdict is neither `flag` nor `watch`, or the length is out of range.
+            If the verdict is no `flag` (a reason to look asks for audits, not for a plan), or the length is out of range.
         """
-        verdict = self._verdict()
+        verdict = self.verdict
         if verdict is None or self.as_of is None:
             raise ParameterError(Problem("there is no verdict on them in the window", got=self.actor))
         start = max(now().date(), self.as_of.date()) if self.ledger is not None else self.as_of.date()
@@ -470,3 +501,9 @@ class ExplorerState:
 
     def __repr__(self) -> str:
         return f"ExplorerState({self.sentence()})"
+
+
+def line(moved: pl.DataFrame, name: str) -> pl.DataFrame:
+    """A number's column of a rolling table: `as_of`, `value`, `n`, and of shares `lo`, `hi`, where something was observed."""
+    limits = {side: f"{name}_{side}" for side in ("lo", "hi") if f"{name}_{side}" in moved.columns}
+    return moved.select("as_of", value=name, n=f"{name}_n", **limits).filter(pl.col("value").is_not_null())

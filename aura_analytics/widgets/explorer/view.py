@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 import time
 import weakref
+from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,8 +22,21 @@ from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.catalogue import MetricsLike
 from aura_analytics.rules.policy import PolicyLike
 from aura_analytics.rules.roles import RolesLike
-from aura_analytics.rules.wording import verdict_words
-from aura_analytics.widgets.explorer.payload import audits_of, card_of, line_of, plan_of, reliance_of, standing_of, table_of
+from aura_analytics.widgets.explorer.batch import pages_of
+from aura_analytics.widgets.explorer.board_table import columns_of, people_of
+from aura_analytics.widgets.explorer.comparison import beside
+from aura_analytics.widgets.explorer.download import as_file, seen
+from aura_analytics.widgets.explorer.payload import (
+    audits_of,
+    card_of,
+    detail_of,
+    foot_of,
+    looks_of,
+    plan_of,
+    reliance_of,
+    sparks_of,
+    table_of,
+)
 from aura_analytics.widgets.explorer.state import ExplorerState
 from aura_analytics.widgets.shared.view import View, script
 
@@ -67,8 +82,11 @@ class DossierExplorer(View):
     plan: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     audits: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     card: traitlets.List[str] = traitlets.List().tag(sync=True)
+    beside: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    sparks: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    download: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    looks: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     said: traitlets.Unicode[str, str | bytes] = traitlets.Unicode().tag(sync=True)
-    here: traitlets.Float[float, int | float] = traitlets.Float().tag(sync=True)
     live: traitlets.Bool[bool, bool | int] = traitlets.Bool(default_value=False).tag(sync=True)
     author: traitlets.Unicode[str, str | bytes] = traitlets.Unicode().tag(sync=True)
 
@@ -91,9 +109,11 @@ class DossierExplorer(View):
         self.state: ExplorerState = ExplorerState(
             source, policy, as_of=as_of, window=window, metrics=metrics, sla=sla, calendar=calendar, roles=roles
         )
+        self._also: list[str] = []
         super().__init__(
             title=f"Dossiers under {self.state.policy.name}",
             author=author,
+            looks=looks_of(self.state),
             live=self.state.ledger is not None and follow is not None,
             people=self._people(),
             detail=self._detail(),
@@ -106,11 +126,16 @@ class DossierExplorer(View):
         self._stop, self._interval, self._behindhand = threading.Event(), follow, False
         self._thread: threading.Thread | None = None
         self._seen = time.monotonic()
-        self.observe(self._look, names="here")
-        self._look()
+        self._follow()
 
-    def _look(self, _change: Any = None) -> None:
+    def _look(self, change: Any) -> None:
+        super()._look(change)
+        self._follow()
+
+    def _follow(self) -> None:
         """Somebody looks at the widget: the ledger is followed for a while."""
+        if not hasattr(self, "_stop"):
+            return
         self._seen = time.monotonic()
         if self.state.ledger is None or self._interval is None or self._stop.is_set():
             return
@@ -126,14 +151,7 @@ class DossierExplorer(View):
     # -- what is shown -----------------------------------------------------------------------------------------------------------
 
     def _people(self, most: int | None = None) -> dict[str, Any]:
-        board = self.state.board if most is None else self.state.board.head(most)
-        kinds = board["actor_kind"].cast(pl.String).fill_null("unknown")
-        return {
-            "actors": board["actor"].to_list(),
-            "kinds": kinds.to_list(),
-            "verdicts": board["verdict"].to_list(),
-            "total": self.state.board.height,
-        }
+        return people_of(self.state, self._also, most)
 
     def _said(self, *, live: bool | None = None) -> str:
         state, followed = self.state, self.live if live is None else live
@@ -147,40 +165,28 @@ class DossierExplorer(View):
         state = self.state
         if state.actor is None:
             return {}
-        row, banner = state.row, state.banner
-        step, wide = state.series_window
-        series = {name: line_of(frame, state.metrics[name].unit) for name, frame in state.series.items()}
-        return {
-            "actor": state.actor,
-            "kind": row["actor_kind"] or "kind unknown",
-            "verdict": row["verdict"],
-            "verdict_words": verdict_words(row["verdict"]),
-            "reasons": state.reasons,
-            "warnings": row.get("warnings") or [],
-            "standing": standing_of(state.standing),
-            "cards": state.cards,
-            "series": series,
-            "rolling": f"{span_of_time(wide)}, read every {span_of_time(step)}",
-            "thresholds": state.thresholds,
-            "reliance": reliance_of(state),
-            "banner": None
-            if banner is None
-            else {
-                "verdict": banner.verdict,
-                "policy": banner.policy,
-                "reasons": list(banner.reasons),
-                "would_clear": list(banner.would_clear),
-                "under_way": state.under_way,
-            },
-        }
+        return detail_of(
+            state,
+            state.row,
+            cards=state.cards,
+            verdict=state.verdict,
+            standing=state.standing,
+            series=state.series,
+            reliance=reliance_of(state),
+            reasons=state.reasons,
+        )
 
-    def _behind(self, metric: str, most: int = _ROWS) -> dict[str, Any]:
+    def _behind(self, metric: str, most: int = _ROWS, page: int = 0) -> dict[str, Any]:
         frame = self.state.cases(metric)
+        page = min(max(page, 0), max(frame.height - 1, 0) // most)
         return {
             "actor": self.state.actor,
             "metric": metric,
             "total": frame.height,
-            **table_of(frame.head(most), self.state.metrics[metric]),
+            "first": page * most,
+            "page": page,
+            "pages": -(-frame.height // most),
+            **table_of(frame.slice(page * most, most), self.state.metrics[metric]),
         }
 
     def _show(self) -> None:
@@ -190,8 +196,9 @@ class DossierExplorer(View):
         with self.hold_sync():
             self.people, self.said = people, said
             if metric is not None and metric in {card["metric"] for card in detail.get("cards", [])}:
-                self.behind = self._behind(metric)
+                self.behind = self._behind(metric, page=self.behind.get("page", 0))
             self.detail = detail
+            self.beside, self.sparks, self.looks = {}, {}, looks_of(self.state)
 
     def refresh(self) -> int:
         """Take in and show what was recorded in the ledger since; returns how many events."""
@@ -221,15 +228,39 @@ class DossierExplorer(View):
                 self.behind = self._behind(metric) if metric is not None else {}
                 self.detail = detail
         elif "behind" in asked:
-            self.behind = self._behind(asked["behind"])
+            self._mine(asked)
+            self.behind = self._behind(asked["behind"], page=asked.get("page", 0))
         elif "plan" in asked:
-            if asked["plan"] != self.state.actor:
-                raise ParameterError(Problem("another dossier is open", got=asked["plan"], expected=self.state.actor))
+            self._mine({"of": asked["plan"]})
             self._start(asked.get("by", ""), asked.get("days", 60))
         elif "audits" in asked:
-            if asked["audits"] != self.state.actor:
-                raise ParameterError(Problem("another dossier is open", got=asked["audits"], expected=self.state.actor))
+            self._mine({"of": asked["audits"]})
             self.audits = dict(audits_of(self.state, asked.get("n", 30), asked.get("seed", 0)))
+        elif "beside" in asked:
+            self._mine(asked)
+            self.beside = beside(self.state, asked["beside"])
+        else:
+            self._ask_board(asked)
+
+    def _mine(self, asked: dict[str, Any]) -> None:
+        """What is asked about the open dossier is not answered about another one."""
+        if asked.get("of", self.state.actor) != self.state.actor:
+            raise ParameterError(Problem("another dossier is open", got=asked["of"], expected=self.state.actor))
+
+    def _ask_board(self, asked: dict[str, Any]) -> None:
+        """What is asked of the table: other numbers, another window or moment, small series, a file."""
+        if "look" in asked:
+            self.state.look(asked["look"].get("window"), asked["look"].get("as_of") or None)
+            self.card = card_of(self.state)
+            self._show()
+        elif "column" in asked:
+            self._also = list(dict.fromkeys([*self._also, asked["column"]]))
+            self.people = self._people()
+        elif "sparks" in asked:
+            self.sparks = sparks_of(self.state, asked["sparks"], asked["actors"])
+        elif "file" in asked:
+            table = seen(self.state.board, asked["actors"], columns_of(self.state, self._also))
+            self.download = {"name": f"dossiers.{asked['file']}", "data": as_file(table, asked["file"]), "at": asked.get("at", 0)}
 
     def _start(self, by: str, days: int) -> None:
         plan = self.state.draft(days)
@@ -266,7 +297,9 @@ class DossierExplorer(View):
         limits = self.state.thresholds.get(names[0], [])
         return png(charts.league(rows, names[0], threshold=limits[0] if limits else None, width=420))
 
-    def export_html(self, path: str | Path, *, most: int = 50, rows: int = 40) -> Path:
+    def export_html(
+        self, path: str | Path, *, most: int = 50, rows: int = 40, progress: Callable[[int, int], None] | None = None
+    ) -> Path:
         """Write the explorer as one page that works from a file, without a kernel or a network.
 
         Parameters
@@ -275,37 +308,38 @@ class DossierExplorer(View):
             File to write.
         most
             Actors with their whole dossier in it, the gravest verdicts first; the page says how many there are besides. Each takes
-            about 20 kB, and a fifth of a second in a log of a million events.
+            about 20 kB.
         rows
             Observations behind every number, the latest ones.
+        progress
+            Called with how many dossiers are written, and how many there will be.
         """
         with self._busy:
-            held = self.state.actor
-            pages = {}
-            try:
-                for actor in self._people(most)["actors"]:
-                    self.state.pick(actor)
-                    detail = self._detail()
-                    detail["behind"] = {card["metric"]: self._behind(card["metric"], rows) for card in detail["cards"]}
-                    pages[actor] = detail
-            finally:
-                if held is not None:
-                    self.state.pick(held)
-        opened = pages.get(str(held)) or next(iter(pages.values()), {})
-        state = {
-            "people": self._people(most),
-            "detail": opened,
-            "behind": {},
-            "plan": {},
-            "audits": {},
-            "card": self.card,
-            "said": self._said(live=False),
-            "author": "",
-            "live": False,
-            "here": 0,
-            "pages": pages,
-        }
-        return self._page(path, "explorer", state)
+            people = self._people(most)
+            for arrays in people["arrays"].values():
+                arrays.update({name: base64.b64encode(packed).decode() for name, packed in arrays.items()})
+            opened = self.state.actor if self.state.actor in people["actors"] else next(iter(people["actors"]), None)
+            state = {
+                "people": people,
+                "detail": {},
+                "behind": {},
+                "plan": {},
+                "audits": {},
+                "beside": {},
+                "sparks": {},
+                "download": {},
+                "looks": self.looks,
+                "card": self.card,
+                "said": self._said(live=False),
+                "author": "",
+                "live": False,
+                "here": 0,
+                "heard": 0,
+                "answered": 0,
+                "opened": opened,
+            }
+            pages = pages_of(self.state, people["actors"], rows, progress)
+            return self._page(path, "explorer", state, pages, foot_of(self.state))
 
 
 def _followed(ref: weakref.ref[DossierExplorer], stop: threading.Event, interval: float) -> None:

@@ -1,5 +1,7 @@
 // What all widgets share: their look, their frame, and words for numbers. Every widget is this and its own file, as one module that loads nothing.
 
+const WORDS = { clear: "not flagged", not_judged: "not judged" };
+const spoken = (name) => WORDS[name] || name.replaceAll("_", " ");
 const VERDICTS = ["insufficient", "clear", "watch", "flag"];
 const MARKS = { insufficient: "■", clear: "●", watch: "◆", flag: "▲", not_judged: "○" };
 
@@ -33,6 +35,8 @@ const LOOK = `
 .aura a { color: var(--clear); text-decoration: underline; }
 .aura td.number, .aura th.number { text-align: right; }
 .aura .scroll { max-height: 240px; overflow: auto; }
+.aura .waits { margin: 0 0 8px; color: var(--muted); } .aura .waits.lost { color: var(--alarm); font-weight: 600; }
+.aura { container-type: inline-size; }
 `;
 
 const element = (tag, fields = {}, ...children) => {
@@ -63,6 +67,19 @@ const shown = (x, unit) =>
       : Number.isInteger(x)
         ? x.toLocaleString("en")
         : x.toFixed((UNITS[unit] || { decimals: 2 }).decimals);
+
+// the same in a table or a sentence, always with the decimals of its unit
+const exact = (x, unit) =>
+  x === null || x === undefined || Number.isNaN(x)
+    ? "–"
+    : UNITS[unit]?.percent
+      ? `${(100 * x).toFixed(UNITS[unit].decimals)} %`
+      : unit === "cases"
+        ? Math.round(x).toLocaleString("en")
+        : x.toLocaleString("en", {
+            minimumFractionDigits: (UNITS[unit] || { decimals: 2 }).decimals,
+            maximumFractionDigits: (UNITS[unit] || { decimals: 2 }).decimals,
+          });
 
 // Marks of an axis from 0 that reaches a number: round ones, at most six.
 function marks(most) {
@@ -134,60 +151,4 @@ function resettle(box, all, waiting) {
     inputs[i].setAttribute("aria-valuetext", output.textContent);
   });
   return true;
-}
-
-// The frame of a widget: heading, sentence, place for an error; keys stay inside, and the theme is followed.
-function frame({ model, el }, name, label, style, html, { retheme = () => {}, pressed = (_) => {} } = {}) {
-  const root = element("section", { className: `aura aura-${name}` });
-  root.setAttribute("aria-label", label);
-  root.innerHTML = `<style>${LOOK}${style}</style><h3 class="title"></h3><p class="said" role="status" aria-live="polite"></p><p class="error" role="alert" hidden></p>${html}`;
-  // notebooks take keys for themselves, some before a widget hears of them: what is pressed in here is kept in here, from the very first on;
-  // what a key does by itself (move a slider, press a button) it does all the same
-  const kinds = ["keydown", "keypress", "keyup"],
-    keep = (event) => {
-      if (!event.composedPath().includes(root)) return;
-      event.stopImmediatePropagation();
-      if (event.type === "keydown") pressed(event);
-    };
-  for (const kind of kinds) window.addEventListener(kind, keep, true);
-  el.append(root);
-  const dark = () => {
-    const ground = getComputedStyle(root)
-      .backgroundColor.match(/[\d.]+/g)
-      ?.map(Number) || [255, 255, 255];
-    root.classList.toggle("dark", 0.299 * ground[0] + 0.587 * ground[1] + 0.114 * ground[2] < 128);
-  };
-  const theme = () => {
-    dark();
-    retheme();
-  };
-  const find = (selector) => root.querySelector(selector);
-  find(".title").textContent = model.get("title");
-  const failed = () => {
-    const text = model.get("failed")?.text || "";
-    find(".error").hidden = !text;
-    find(".error").textContent = text;
-  };
-  failed();
-  model.on("change:failed", failed);
-  dark();
-  // a widget is made before it is in the page: its ground is known when it has a size
-  const sized = new ResizeObserver(theme);
-  sized.observe(root);
-  const outer = new MutationObserver(theme);
-  for (const node of [document.documentElement, document.body])
-    outer.observe(node, { attributes: true, attributeFilter: ["class", "data-jp-theme-light", "style"] });
-  const scheme = matchMedia("(prefers-color-scheme: dark)");
-  scheme.addEventListener("change", theme);
-  const ask = (message) => {
-    model.set("asked", { ...message, at: Date.now() });
-    model.save_changes();
-  };
-  const leave = () => {
-    for (const kind of kinds) window.removeEventListener(kind, keep, true);
-    outer.disconnect();
-    sized.disconnect();
-    scheme.removeEventListener("change", theme);
-  };
-  return { root, find, ask, leave };
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import html
 import json
 import threading
 import warnings
+from collections.abc import Callable, Iterable
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -15,26 +17,32 @@ import traitlets
 
 from aura_analytics.errors import AuraError
 from aura_analytics.metrics.units import UNITS
-from aura_analytics.outputs import is_our_page, written_text
+from aura_analytics.outputs import is_our_page, written
 
 __all__ = ["View", "script"]
 
 _FILES = Path(str(resources.files("aura_analytics.widgets")))
 _LAST = "export default { render };"
+_CHILD = ".jp-OutputArea-child"
+# while the widget is there its picture is not shown, and where it is not, no error of a notebook that looks for it
+_STILL = (
+    f"<style>{_CHILD}:has(.aura) + {_CHILD}, {_CHILD}:has(.aura) + {_CHILD} + {_CHILD}:has(.aura-still), "
+    f"{_CHILD}:has(> .jupyter-widgets):not(:has(.aura)):has(+ {_CHILD} + {_CHILD} .aura-still) {{ display: none }}</style>"
+)
 
 
 def script(name: str | Path) -> str:
-    """The ES module of a widget: the units, what all share, and its own; it loads nothing.
+    """The ES module of a widget: the units, what all share, and its own files, the one of its name last; it loads nothing.
 
     Parameters
     ----------
     name
         Name of a widget that comes along, or the file of the module of one of your own.
     """
-    own = Path(name) if isinstance(name, Path) else _FILES / name / f"{name}.js"
+    own = [Path(name)] if isinstance(name, Path) else sorted((_FILES / name).glob("*.js"), key=lambda one: (one.stem == name, one))
     table = {unit.name: {"percent": unit.percent, "decimals": unit.exact} for unit in UNITS.values()}
     units = f"const UNITS = {json.dumps(table)};"
-    return "\n".join([units, *(path.read_text("utf-8") for path in (_FILES / "shared" / "common.js", own))])
+    return "\n".join([units, *(path.read_text("utf-8") for path in (*sorted((_FILES / "shared").glob("*.js")), *own))])
 
 
 class View(anywidget.AnyWidget):
@@ -46,33 +54,44 @@ class View(anywidget.AnyWidget):
         Heading.
     alone
         Whether there is no kernel behind it.
-    asked, failed
-        What the front end asks for; the message (`text`) when that failed.
+    asked, answered, failed
+        What the front end asks for; the last of that (its `at`) that was done or failed; the message (`text`) when it failed.
+    here, heard
+        A front end that wants to know whether anybody is there says so by a number; it comes back.
     """
 
     title: traitlets.Unicode[str, str | bytes] = traitlets.Unicode().tag(sync=True)
     alone: traitlets.Bool[bool, bool | int] = traitlets.Bool(default_value=False).tag(sync=True)
     asked: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    answered: traitlets.Float[float, int | float] = traitlets.Float().tag(sync=True)
     failed: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    here: traitlets.Float[float, int | float] = traitlets.Float().tag(sync=True)
+    heard: traitlets.Float[float, int | float] = traitlets.Float().tag(sync=True)
 
     def __init__(self, **traits: Any) -> None:
         self._busy = threading.RLock()
         super().__init__(**traits)
         self.observe(self._hear, names="asked")
+        self.observe(self._look, names="here")
+
+    def _look(self, change: Any) -> None:
+        """Somebody looks at the widget."""
+        self.heard = change["new"]
 
     def _hear(self, change: Any) -> None:
         asked = change["new"]
         try:
             with self._busy:
                 self._answer(asked)
+            if self.failed:
+                self.failed = {}
         except AuraError as error:
             self.failed = {"text": str(error), "at": asked.get("at", 0)}
-            return
         except Exception as error:
             self.failed = {"text": f"{type(error).__name__}: {error}", "at": asked.get("at", 0)}
             raise
-        if self.failed:
-            self.failed = {}
+        finally:
+            self.answered = asked.get("at", 0)
 
     def _answer(self, asked: dict[str, Any]) -> None:
         """Do what the front end asks for."""
@@ -101,17 +120,35 @@ class View(anywidget.AnyWidget):
             warnings.warn(f"no picture of the widget: {type(error).__name__}: {error}", stacklevel=2)
         return {**data, "text/plain": repr(self), **picture}, meta
 
-    def _page(self, path: str | Path, name: str | Path, state: dict[str, Any]) -> Path:
-        """Write one page: the widget's script, what it shows, and a model that lives in the page."""
+    def _ipython_display_(self, **_: Any) -> None:
+        """The widget, and behind it a picture and a sentence that remain when there is no kernel any more."""
+        from IPython.display import publish_display_data
+
+        publish: Callable[..., None] = publish_display_data
+
+        data, meta = self._repr_mimebundle_()
+        still = {name: data.pop(name) for name in ("image/png", "text/plain") if name in data}
+        publish(data, metadata=meta)
+        publish(still)
+        publish({"text/html": f'<div class="aura-still">{html.escape(self.sentence())}{_STILL}</div>'})
+
+    def _page(self, path: str | Path, name: str | Path, state: dict[str, Any], parts: Iterable[str] = (), foot: str = "") -> Path:
+        """Write one page: the widget's script, what it shows, parts that are read when they are opened (JSON), and a model that
+        lives in the page.
+        """
         import jinja2
 
         environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(_FILES / "shared")), autoescape=True)
         # nothing in the state can end the element that it stands in
         packed = json.dumps({**state, "title": self.title, "alone": True, "failed": {}}, allow_nan=False).replace("<", "\\u003c")
-        text = environment.get_template("page.html.j2").render(
+        written_in_pieces = environment.get_template("page.html.j2").generate(
+            foot=foot,
+            parts=(part.replace("<", "\\u003c") for part in parts),
             title=self.title,
             sentence=self.sentence(),
             state=packed,
             script=script(name).replace(_LAST, ""),
         )
-        return written_text(path, text, ours=is_our_page)
+        with written(path, ours=is_our_page) as whole, whole.open("w", encoding="utf-8", newline="\n") as file:
+            file.writelines(written_in_pieces)
+        return Path(path)

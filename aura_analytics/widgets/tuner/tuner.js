@@ -110,7 +110,7 @@ function verdictsOf(data, leaves, held) {
 }
 
 function render({ model, el }) {
-  const { root, find, ask, leave } = frame(
+  const { root, find, ask, pending, leave } = frame(
     { model, el },
     "tuner",
     "Threshold tuner",
@@ -121,13 +121,15 @@ function render({ model, el }) {
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
     <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
       <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`,
-    { retheme: () => paint() },
+    { retheme: () => paint(), owed: (state) => state === "lost" && unknown() },
   );
   const canvas = find("canvas"),
+    alone = model.get("alone"),
     held = new WeakMap();
   let leaves = {},
     timer = null,
     waiting = {},
+    asked = {},
     verdicts = new Uint8Array(0),
     moved = null,
     curving = null,
@@ -148,19 +150,20 @@ function render({ model, el }) {
   }
 
   function sliders() {
-    const alone = model.get("alone");
     settings(find(".settings"), model.get("settings"), {
       fixed: (one) => alone && (!model.get("result").plain || one.choices.length > 0 || one.key === "k" || one.key === "m"),
       named: (choice) => (typeof choice === "number" ? `${100 * choice} %` : choice),
       moved: (one, value) => {
         if (one.choices.length) {
           tell(one.key, value);
+          costs();
           wonder();
           return;
         }
         moved = one.key;
-        follow(one.key, value);
         tell(one.key, value);
+        follow(one.key, value);
+        costs();
         wonder();
       },
     });
@@ -186,13 +189,14 @@ function render({ model, el }) {
     }
   }
 
+  // what was moved is told until it is answered: of several questions a busy kernel hears the last one
   function tell(key, value) {
-    if (model.get("alone")) return;
+    if (alone) return;
     waiting[key] = value;
     clearTimeout(timer);
     timer = setTimeout(() => {
-      ask({ values: waiting });
-      waiting = {};
+      ask({ values: { ...waiting } });
+      asked = { ...waiting };
     }, 60);
   }
 
@@ -201,14 +205,25 @@ function render({ model, el }) {
     if (!model.get("result").errors) return;
     moved = moved || model.get("settings").find((one) => one.unit && !one.choices.length)?.key;
     clearTimeout(curving);
-    if (model.get("alone")) model.set("curve", model.get("curves")[moved] || {});
-    else curving = setTimeout(() => ask({ curve: moved }), 350);
+    if (alone) model.set("curve", model.get("curves")[moved] || {});
+    else curving = setTimeout(() => ask({ curve: moved, values: { ...waiting } }), 350);
+  }
+
+  // whether the curve is of the settings that stand now: of others it is not shown
+  function stands(curve) {
+    const now = Object.fromEntries(model.get("settings").map((one) => [one.key, one.value]));
+    return alone || !curve.stands || curve.stands.every(([key, value]) => (key in waiting ? waiting[key] : now[key]) === value);
   }
 
   function costs() {
     const curve = model.get("curve");
     find(".costs").hidden = !curve.key;
     if (!curve.key) return;
+    if (!stands(curve)) {
+      find(".cost-said").textContent = "…";
+      find(".costs figure").replaceChildren();
+      return;
+    }
     const weight = 10 ** Number(find(".weight").value),
       said = weight < 1 ? weight.toFixed(1) : weight.toFixed(weight < 10 ? 1 : 0);
     find(".weight-said").textContent = said;
@@ -221,7 +236,7 @@ function render({ model, el }) {
       best.length > 1
         ? `from ${shown(best[0], curve.unit)} to ${shown(best[best.length - 1], curve.unit)}`
         : `at ${shown(best[0], curve.unit)}`;
-    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers over ${curve.days} days. That is the least of ${curve.value.length} values in the same ${curve.worlds} worlds whose truth is known: a neighbour may be as good${model.get("alone") ? " (the other thresholds as they were exported)" : ""}.`;
+    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers over ${curve.days} days. That is the least of ${curve.value.length} values in the same ${curve.worlds} worlds whose truth is known: a neighbour may be as good${alone ? " (the other thresholds as they were exported)" : ""}.`;
     find(".cost-said").textContent = text;
     const width = 540,
       height = 220,
@@ -271,6 +286,7 @@ function render({ model, el }) {
           x2: px(now),
           y1: pad.top,
           y2: height - pad.bottom,
+          class: "now",
           stroke: "var(--clear)",
           "stroke-width": 1.5,
         }),
@@ -454,13 +470,14 @@ function render({ model, el }) {
     const cards = [
       ["flagged", counts[3]],
       ["watched", counts[2]],
-      ["clear", counts[1]],
+      ["not flagged", counts[1]],
       ["too little known", counts[0]],
     ];
     const wrong = result.errors,
       saved = result.saved || {},
       percent = (x) => (x === null || x === undefined ? "–" : `${(100 * x).toFixed(0)} %`),
-      when = moved_on ? (model.get("alone") ? ", as exported" : ", before") : "";
+      when = moved_on && alone ? ", as exported" : "",
+      stale = moved_on && !alone;
     const rate = (x, of = (v) => v.toFixed(3)) => (x === null || x === undefined ? "–" : of(x)),
       between = (low, high, of) => (low === null || low === undefined ? "" : `${rate(low, of)} to ${rate(high, of)}`);
     if (wrong) {
@@ -480,6 +497,7 @@ function render({ model, el }) {
         [`new flags per officer-year${when}`, rate(wrong.flags, (v) => v.toFixed(2)), rate(saved.flags, (v) => v.toFixed(2))],
       );
     }
+    if (stale) for (const card of cards.slice(4)) card.splice(1, 3, "…");
     find(".counted").textContent = wrong
       ? `Errors in ${result.played[1]} worlds of ${result.played[0]} days, read every ${result.played[2]} days, with 95 % limits.`
       : "";
@@ -490,7 +508,7 @@ function render({ model, el }) {
         ["missed", "missed"],
         ["right_not", "rightly not flagged"],
       ])
-        cards.push([label + when, result.confusion[name]]);
+        cards.push([label + when, stale ? "…" : result.confusion[name]]);
     find(".cards").replaceChildren(
       ...cards.map(([label, value, before, limits]) => {
         const card = element(
@@ -515,6 +533,17 @@ function render({ model, el }) {
     return Object.keys(waiting).length > 0 && model.get("result").plain;
   }
 
+  function again() {
+    if (!resettle(find(".settings"), model.get("settings"), waiting)) sliders();
+  }
+
+  // nobody answers: only what is counted here is shown
+  function unknown() {
+    words({ ...model.get("result"), reasons: {} }, true);
+    find(".cost-said").textContent = "…";
+    find(".costs figure").replaceChildren();
+  }
+
   function taken() {
     const result = model.get("result");
     load();
@@ -522,17 +551,31 @@ function render({ model, el }) {
     root.dataset.answered = String(result.at || 0);
     paint();
     words(result);
+    if (model.get("curve").key) costs();
+    if (model.get("curve").key && !stands(model.get("curve"))) wonder();
+  }
+
+  // what was asked is done or refused: the kernel's word holds again
+  function answered() {
+    if (pending()) return;
+    for (const [key, value] of Object.entries(asked)) if (waiting[key] === value) delete waiting[key];
+    asked = {};
+    again();
+    taken();
   }
 
   find(".legend").replaceChildren(
     ...VERDICTS.map((name) => {
       const span = document.createElement("span");
-      span.append(Object.assign(document.createElement("i"), { textContent: MARKS[name], style: `color: var(--${name})` }), name);
+      span.append(
+        Object.assign(document.createElement("i"), { textContent: MARKS[name], style: `color: var(--${name})` }),
+        spoken(name),
+      );
       return span;
     }).reverse(),
   );
   find(".reset").addEventListener("click", () => {
-    if (!model.get("alone")) {
+    if (!alone) {
       waiting = {};
       clearTimeout(timer);
       ask({ reset: true });
@@ -542,7 +585,7 @@ function render({ model, el }) {
     taken();
     wonder();
   });
-  if (model.get("alone")) {
+  if (alone) {
     for (const part of root.querySelectorAll(".kernel")) part.hidden = true;
     find(".reset").textContent = "Back to how it was exported";
     find(".fixed").textContent = model.get("result").plain
@@ -566,9 +609,7 @@ function render({ model, el }) {
   taken();
   wonder();
   model.on("change:result", taken);
-  const again = () => {
-    if (!resettle(find(".settings"), model.get("settings"), waiting)) sliders();
-  };
+  model.on("change:answered", answered);
   model.on("change:settings", again);
   model.on("change:failed", again);
   return () => {

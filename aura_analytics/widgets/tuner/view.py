@@ -151,10 +151,16 @@ class ThresholdTuner(View):
         frame = self.state.curve(key)
         lists = {name: frame[name].to_list() for name in ("value", "false_per_100", "missed_per_100")}
         days, worlds, _ = self.state.played
-        return {"key": key, "label": setting.label, "unit": setting.unit, "days": days, "worlds": worlds, **lists}
+        stands = self._stand(key)
+        return {"key": key, "label": setting.label, "unit": setting.unit, "days": days, "worlds": worlds, "stands": stands, **lists}
+
+    def _stand(self, key: str) -> list[list[Any]]:
+        """What a curve depends on besides the threshold that moves along it."""
+        return [[one.key, one.value] for one in self.state.settings if one.key != key]
 
     def _answer(self, asked: dict[str, Any]) -> None:
         if "curve" in asked:
+            self._values(asked.get("values", {}))
             self.curve = self._curve(asked["curve"])
             return
         if "author" in asked:
@@ -164,16 +170,27 @@ class ThresholdTuner(View):
                 "at": asked.get("at", 0),
             }
             return
+        if asked.get("reset"):
+            self._asking = True
+            try:
+                self.state.reset()
+            finally:
+                self._asking = False
+                self._show(asked.get("at", 0))
+            return
+        self._values(asked["values"], asked.get("at", 0))
+
+    def _values(self, values: dict[str, Any], at: int = 0) -> None:
+        """Set what the sliders say; shown at once for all."""
+        if not values:
+            return
         self._asking = True
         try:
-            if asked.get("reset"):
-                self.state.reset()
-            else:
-                for key, value in asked["values"].items():
-                    self.state.set(key, _whole(value, key))
+            for key, value in values.items():
+                self.state.set(key, _whole(value, key))
         finally:  # what was refused goes back to what it was
             self._asking = False
-            self._show(asked.get("at", 0))
+            self._show(at)
 
     def _show(self, at: int = 0) -> None:
         """Everything as the state has it now."""
