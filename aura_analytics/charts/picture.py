@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import base64
-import textwrap
+import html
 from typing import Any, cast
 
 import altair as alt
 
-from aura_analytics.charts.colours import LIGHT
 from aura_analytics.charts.render import inline_svg, png
 
 __all__ = ["Faceted", "Layered", "Picture", "said", "show"]
 
-_LINE = 7.2  # pixels of a character of the sentence
+_SWAP = """(() => {
+  const box = document.currentScript?.closest('.aura-figure'), kept = box?.querySelector('script[type="image/svg+xml"]');
+  if (!kept) return;
+  const made = new DOMParser().parseFromString(kept.textContent, 'image/svg+xml').documentElement;
+  box.querySelector('img')?.replaceWith(document.importNode(made, true));
+})()"""
 
 
 class _Shown:
@@ -44,16 +48,14 @@ def _text(chart: Any) -> str:
 
 
 def bundle(chart: Any, says: str) -> dict[str, Any]:
-    """A chart by MIME type. The vector picture stands where the notebook is trusted, the other one where not."""
-    wide = chart.width if isinstance(chart.width, (int, float)) else 640
-    lines = textwrap.wrap(says, max(30, int((wide + 60) / _LINE))) or [""]
-    title = alt.TitleParams(text=lines, anchor="start", fontSize=13, fontWeight="normal", offset=10, color=LIGHT.ink)
-    whole = chart.properties(title=title) if says else chart
-    return {
-        "image/svg+xml": inline_svg(whole, says),
-        "image/png": base64.b64encode(png(whole)).decode(),
-        "text/plain": says,
-    }
+    """A chart by MIME type. Where scripts run (a trusted notebook) the picture in the page's colours stands instead."""
+    picture, label = base64.b64encode(png(chart)).decode(), html.escape(says, quote=True)
+    drawing = inline_svg(chart, says).replace("</script", "<\\/script")
+    page = (
+        f'<div class="aura-figure"><p>{label}</p><img alt="{label}" src="data:image/png;base64,{picture}">'
+        f'<script type="image/svg+xml">{drawing}</script><script>{_SWAP}</script></div>'
+    )
+    return {"text/html": page, "image/png": picture, "text/plain": says}
 
 
 class Picture:

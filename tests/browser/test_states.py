@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+import aura_analytics as aura
 from tests.browser.lab import run_first, serving, write_notebook
 
 if TYPE_CHECKING:
@@ -35,11 +35,17 @@ CHARTS = """import aura_analytics as aura
 board = aura.dossiers(aura.sample_log(1_500, seed=3))
 aura.charts.league(board, "override_rate", threshold=0.3)"""
 
+_END = """async () => {
+  const token = document.cookie.match(/_xsrf=([^;]*)/)[1], all = await (await fetch("/api/sessions")).json();
+  for (const one of all) await fetch(`/api/sessions/${one.id}`, { method: "DELETE", headers: { "X-XSRFToken": token } });
+  return all.length;
+}"""
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("states")
-    write_notebook(made / "explorer.ipynb", [EXPLORER, "import time; time.sleep(5); print('slept')"])
+    write_notebook(made / "explorer.ipynb", [EXPLORER])
     write_notebook(made / "tuner.ipynb", [TUNER, "tuner.state.set('pip.override_rate.threshold', 0.45)"])
     write_notebook(made / "charts.ipynb", [CHARTS])
     return made
@@ -64,7 +70,7 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
 
 
 def second(page: Page) -> None:
-    page.locator(".jp-Notebook .jp-CodeCell").nth(1).click()
+    page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").nth(1).click()
     page.keyboard.press("Shift+Enter")
 
 
@@ -74,19 +80,25 @@ def row(page: Page, place: int) -> str:
     return str(one.get_attribute("data-actor"))
 
 
-def test_while_the_kernel_is_busy_nobody_has_somebody_elses_numbers(page: Page, server: str) -> None:
+def test_while_the_kernel_is_busy_nobody_has_somebody_elses_numbers(page: Page, server: str, folder: Path) -> None:
     run_first(page, server, "explorer", ".aura-explorer[data-opened]")
-    second(page)
-    picked = row(page, 3)
-    page.wait_for_selector('.aura-explorer[data-kernel="pending"]')
-    assert page.inner_text(".aura-explorer .name") == picked
-    assert page.locator(".aura-explorer .card").count() == 0 and page.locator(".aura-explorer figure svg").count() == 0
-    assert page.inner_text(".aura-explorer .cases") == "" and page.locator(".aura-explorer .banner:visible").count() == 0
-    page.wait_for_selector(".aura-explorer .waits:visible")
-    other = row(page, 5)  # another one, before the first was answered
+    pid = int((folder / "pid").read_text())
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        picked = row(page, 3)
+        page.wait_for_selector('.aura-explorer[data-kernel="pending"]')
+        assert page.inner_text(".aura-explorer .name") == picked
+        assert page.locator(".aura-explorer .card").count() == 0 and page.locator(".aura-explorer figure svg").count() == 0
+        assert page.inner_text(".aura-explorer .cases") == "" and page.locator(".aura-explorer .banner:visible").count() == 0
+        page.wait_for_selector(".aura-explorer .waits:visible")
+        other = row(page, 5)  # another one, before the first was answered
+        assert page.inner_text(".aura-explorer .name") == other
+    finally:
+        os.kill(pid, signal.SIGCONT)
     page.wait_for_selector(f'.aura-explorer[data-actor="{other}"]', timeout=30_000)
     assert page.inner_text(".aura-explorer .name") == other and page.locator(".aura-explorer .card").count() > 3
-    assert page.get_attribute(".aura-explorer", "data-kernel") == "" and page.locator(".aura-explorer .waits:visible").count() == 0
+    page.wait_for_selector('.aura-explorer[data-kernel=""]')
+    assert page.locator(".aura-explorer .waits:visible").count() == 0
 
 
 def test_a_kernel_that_does_not_answer_is_said_and_what_it_said_is_gone(page: Page, server: str, folder: Path) -> None:
@@ -144,8 +156,8 @@ def test_saving_keys_reach_the_notebook_and_a_reopened_one_shows_a_picture(page:
     saved = json.loads((folder / "tuner.ipynb").read_text())
     kinds = [set(output.get("data", {})) for output in saved["cells"][0]["outputs"]]
     assert any("image/png" in kind for kind in kinds) and any("text/html" in kind for kind in kinds)
-    for one in json.load(urllib.request.urlopen(f"{server}/api/sessions")):
-        urllib.request.urlopen(urllib.request.Request(f"{server}/api/sessions/{one['id']}", method="DELETE"))
+    ended = page.evaluate(_END)
+    assert ended >= 1
     page.goto("about:blank")
     page.goto(f"{server}/lab/tree/tuner.ipynb?reset")
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
@@ -165,3 +177,17 @@ def test_charts_follow_the_theme(page: Page, server: str, tmp_path: Path) -> Non
     label = page.get_attribute("svg.aura-chart", "aria-label") or ""
     assert "officer_anne@sba.gov" in label and "30.0 %" in label
     page.locator("svg.aura-chart").screenshot(path=tmp_path / "chart.png")
+
+
+def test_a_chart_in_a_notebook_that_is_not_trusted_is_a_picture_with_its_sentence(page: Page, server: str, folder: Path) -> None:
+    board = aura.dossiers(aura.sample_log(1_500, seed=3))
+    data = aura.charts.league(board, "override_rate", threshold=0.3)._repr_mimebundle_()
+    book = json.loads((folder / "charts.ipynb").read_text())
+    book["cells"][0]["outputs"] = [{"output_type": "display_data", "data": data, "metadata": {}}]
+    book["cells"][0]["execution_count"] = None
+    (folder / "foreign.ipynb").write_text(json.dumps(book))
+    page.goto(f"{server}/lab/tree/foreign.ipynb?reset")
+    page.wait_for_selector(".jp-OutputArea img", timeout=60_000)
+    text = page.inner_text(".jp-OutputArea")
+    assert "officer_anne@sba.gov" in text and "100%" not in text  # the sentence, and no labels without their picture
+    assert page.get_attribute(".jp-OutputArea img", "alt")

@@ -58,9 +58,9 @@ def test_a_chart_in_a_notebook() -> None:
     table = pl.DataFrame({"confidence": [0.1 + 0.2], "rate": [1 / 3], "lo": [0.1], "hi": [0.7]})
     picture = charts.show(charts.reliability({"one": table}), "One point.")
     bundle = picture._repr_mimebundle_()
-    assert set(bundle) == {"image/svg+xml", "image/png", "text/plain"}
-    assert repr(picture) == bundle["text/plain"] == "One point." and 'aria-label="One point."' in bundle["image/svg+xml"]
-    assert "http" not in bundle["image/svg+xml"].replace("http://www.w3.org/", "")
+    assert set(bundle) == {"text/html", "image/png", "text/plain"}
+    assert repr(picture) == bundle["text/plain"] == "One point." and 'aria-label="One point."' in bundle["text/html"]
+    assert "http" not in bundle["text/html"].replace("http://www.w3.org/", "")
     assert bundle == picture._repr_mimebundle_()
 
 
@@ -81,10 +81,10 @@ def test_every_chart_shows_itself_and_says_what_is_to_be_seen() -> None:
         bundle = chart._repr_mimebundle_()
         assert all(part in bundle["text/plain"] for part in parts), (name, bundle["text/plain"])
         # colours are the page's, with those of the day where it says none
-        assert "var(--ink, #1b1f24)" in bundle["image/svg+xml"] or name == "note"
-        assert "--jp-ui-font-color1" in bundle["image/svg+xml"]
+        assert "var(--ink, #1b1f24)" in bundle["text/html"] or name == "note"
+        assert "--jp-ui-font-color1" in bundle["text/html"]
         assert chart.properties(width=300)._repr_mimebundle_()["text/plain"] == bundle["text/plain"]
-    drawn = made["league"][0]._repr_mimebundle_()["image/svg+xml"]
+    drawn = made["league"][0]._repr_mimebundle_()["text/html"]
     assert "<title>Override rate" in drawn and "not flagged" in drawn and ">clear<" not in drawn
     left = people.height - 5
     assert f"{left} more are not shown" in made["league"][0]._repr_mimebundle_()["text/plain"]

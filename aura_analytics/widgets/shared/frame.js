@@ -20,7 +20,16 @@ function frame({ model, el }, name, label, style, html, { retheme = () => {}, pr
   // what a key does by itself (move a slider, press a button) it does all the same
   const kinds = ["keydown", "keypress", "keyup"],
     keep = (event) => {
-      if (!event.composedPath().includes(root) || !belongs(event)) return;
+      if (!event.composedPath().includes(root)) return;
+      if (!belongs(event)) {
+        // a notebook hears no shortcut from inside a widget: it is told beside it
+        const deaf = el.closest?.("[data-lm-suppress-shortcuts]");
+        if (deaf?.parentElement && event.isTrusted && !event.defaultPrevented) {
+          const again = new KeyboardEvent(event.type, event);
+          if (!deaf.parentElement.dispatchEvent(again)) event.preventDefault();
+        }
+        return;
+      }
       event.stopImmediatePropagation();
       if (event.type === "keydown") pressed(event);
     };
