@@ -20,23 +20,66 @@ _NAME = 13  # columns of a name, at least
 _STYLES = {"flag": "bold red", "watch": "yellow", "clear": "green", "insufficient": "dim"}
 
 
-def show_board(board: pl.DataFrame, title: str, policy: str, metrics: Iterable[Metric]) -> None:
-    """The board of people, then of machines, as tables; the numbers are those that metrics say stand on a board."""
+def show_board(
+    board: pl.DataFrame,
+    title: str,
+    policy: str,
+    metrics: Iterable[Metric],
+    *,
+    only: Iterable[Metric] | None = None,
+    first: Iterable[str] = (),
+    whole: int | None = None,
+    given: bool = True,
+) -> None:
+    """The board of people, then of machines, as tables, in the board's order.
+
+    Parameters
+    ----------
+    board, title, policy, metrics
+        Dossiers, a heading, the policy's name, and what may be shown: what metrics say stands on a board, then the others.
+    only
+        Just these numbers.
+    first
+        Names of numbers that are shown before all others.
+    whole
+        How many actors there are, where the board was narrowed.
+    given
+        Whether the order was asked for; otherwise the gravest verdicts come first.
+    """
+    from aura_analytics.dossier.narrowing import sorted_by
     from aura_analytics.metrics.kinds.base import MACHINES
 
     known = [one for one in metrics if one.name in board.columns]
+    if not given and "pip_status" in board.columns:
+        board = sorted_by(board)
     rows = board.to_dicts()
     people = [row for row in rows if row["actor_kind"] not in MACHINES]
     if people or not rows:
-        people.sort(key=lambda row: (-(row.get("override_rate") or 0.0), row["actor"]))
         people = people[:_MOST]
-        _print_fitting(lambda shown: _people(people, shown, title, policy), _placed(known, "people_board", people))
+        chosen = _chosen(known, "people_board", people, only, first)
+        _print_fitting(lambda shown: _people(people, shown, title, policy), *chosen)
     machines = [row for row in rows if row["actor_kind"] in MACHINES][:_MOST]
     if machines:
-        _print_fitting(lambda shown: _machines(machines, shown), _placed(known, "machine_board", machines))
+        _print_fitting(lambda shown: _machines(machines, shown), *_chosen(known, "machine_board", machines, only, first))
     left = len(rows) - len(people) - len(machines)
     if left > 0:
         typer.echo(f"{left:,} more actors; --out FILE writes them all, --actor NAME shows one")
+    if whole is not None and whole > len(rows):
+        typer.echo(f"{len(rows):,} of {whole:,} actors, as asked for.")
+
+
+def _chosen(
+    known: list[Metric], board: str, rows: list[dict[str, Any]], only: Iterable[Metric] | None, first: Iterable[str]
+) -> tuple[list[Metric], int]:
+    """The numbers of a board in their order, and how many of them are its own; the rest is shown where there is room."""
+    if only is not None:
+        asked = list(only)
+        return asked, len(asked)
+    seen = [one for one in known if any(row.get(f"{one.name}_n") for row in rows)]
+    placed = sorted((one for one in seen if getattr(one, board) is not None), key=lambda one: int(getattr(one, board)))
+    lead = [one for one in placed if one.name in set(first)]
+    own = [*placed[:1], *(one for one in lead if one not in placed[:1]), *(one for one in placed[1:] if one not in lead)]
+    return [*own, *(one for one in seen if one not in own)], len(own)
 
 
 def show_office(board: pl.DataFrame, title: str) -> None:
@@ -89,12 +132,14 @@ def _machines(rows: list[dict[str, Any]], shown: list[Metric]) -> Table:
 
 
 def _status(row: Mapping[str, Any]) -> str:
+    from aura_analytics.rules.wording import verdict_label
+
     status = str(row.get("pip_status") or "insufficient")
-    return f"[{_STYLES[status]}]{status}[/]"
+    return f"[{_STYLES[status]}]{verdict_label(status)}[/]"
 
 
-def _print_fitting(made: Callable[[list[Metric]], Table], shown: list[Metric]) -> None:
-    """Print a table with as many of the numbers as there is room for, the first ones first."""
+def _print_fitting(made: Callable[[list[Metric]], Table], shown: list[Metric], own: int) -> None:
+    """Print a table with as many of the numbers as there is room for, the first ones first; `own` of them belong on it."""
     from rich.console import Console
     from rich.measure import Measurement
 
@@ -109,15 +154,9 @@ def _print_fitting(made: Callable[[list[Metric]], Table], shown: list[Metric]) -
     while len(most) > 1 and needed(table) > console.width:
         table = made(most := most[:-1])
     console.print(table)
-    if len(most) < len(shown):
-        left_out = ", ".join(one.short or one.title for one in shown[len(most) :])
-        console.print(f"No room here for: {_safe(left_out)}. A wider terminal has.")
-
-
-def _placed(metrics: Iterable[Metric], board: str, rows: list[dict[str, Any]]) -> list[Metric]:
-    """The numbers of a board in their order, without those of which nobody has any observation."""
-    placed = [one for one in metrics if getattr(one, board) is not None and any(row.get(f"{one.name}_n") for row in rows)]
-    return sorted(placed, key=lambda one: int(getattr(one, board)))
+    if len(most) < own:
+        left_out = ", ".join(one.short or one.title for one in shown[len(most) : own])
+        console.print(f"No room here for: {_safe(left_out)}. A wider terminal has; --columns chooses.")
 
 
 def _safe(text: str) -> str:
@@ -155,11 +194,11 @@ def _brief(one: Metric, row: Mapping[str, Any]) -> list[str]:
     if value is None or not n:
         return ["-"]
     if one.unit == "fraction":
-        return [f"{100 * value:.1f}%"]
+        return [f"{100 * value:.1f} %"]
     return [f"{value:.1f}" + (f" ({n:,})" if one.unit == "stars" else "")]
 
 
 def _share(row: Mapping[str, Any], name: str) -> str:
     """A share with its interval, in percent."""
     value, low, high = row[name], row[f"{name}_lo"], row[f"{name}_hi"]
-    return "-" if value is None else f"{100 * value:.1f}% ({100 * low:.0f}-{100 * high:.0f})"
+    return "-" if value is None else f"{100 * value:.1f} % ({100 * low:.0f}-{100 * high:.0f})"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+from datetime import date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -31,17 +33,21 @@ def demo(
         from aura_analytics.dossier.board import dossiers
         from aura_analytics.io.writing import write_events
         from aura_analytics.metrics.catalogue import metrics_shown
-        from aura_analytics.outputs import written
+        from aura_analytics.outputs import written, written_text
         from aura_analytics.report.page import write_report
         from aura_analytics.rules.policy import Policy
         from aura_analytics.simulation.run import simulate
+        from aura_analytics.simulation.scenario import as_scenario
 
         out.mkdir(parents=True, exist_ok=True)
-        run = simulate(scenario, seed, days=days)
+        world = as_scenario(scenario)
+        world = world.model_copy(update={"start": _first_day(out, days)})
+        run = simulate(world, seed, days=days)
         log = run.events
         bar.update(task, advance=1, description="recording")
         again = (out / "aura.db").exists()  # the files beside it are then an earlier demo's
         ledger = _recorded(log, out)
+        written_text(out / "world.yaml", run.scenario.to_yaml(), overwrite=again)
         path = write_events(log, out / "events.parquet", overwrite=again)
         with written(out / "truth.parquet", overwrite=again) as part:
             run.truth.cases.write_parquet(part)
@@ -62,13 +68,41 @@ def demo(
         f"Dossiers of {log.height:,} events, 90 days up to {board['as_of'][0]:%Y-%m-%d}",
         Policy.default().name,
         metrics_shown(),
+        given=False,
     )
     bad = run.truth.actors.filter(run.truth.actors["bad"])["actor"].to_list()
+    found = [actor for actor in flagged if actor in bad]
+    watched = [actor for actor in board.filter(board["pip_status"].cast(str) == "watch")["actor"].to_list() if actor in bad]
     typer.echo("What only a made-up world knows:")
-    typer.echo(f"  made to underperform: {', '.join(bad) or 'nobody'}")
-    typer.echo(f"  {truth['verdicts_right']:.1%} of the verdicts were right")
-    typer.echo(f"  HR opened {truth['plans']} improvement plans, {truth['plans_for_others']} of them for others")
+    typer.echo(f"  made to do badly: {', '.join(bad) or 'nobody'}")
+    also = f", and has {_names(watched)} looked at" if watched else ""
+    typer.echo(f"  of these the policy flags {_names(found)}{also}; of the others it flags {_names(sorted({*flagged} - {*bad}))}")
+    typer.echo(f"  {100 * (truth['verdicts_right'] or 0.0):.1f} % of the verdicts were right")
     typer.echo(f"Ledger: {ledger.url}\nEvents: {path}\nTruth: {out / 'truth.parquet'}\nReport: {report.resolve()}")
+    first = next(iter([*flagged, *board["actor"].to_list()]), "")
+    typer.echo("Next:")
+    for words in (
+        f"aura dossiers {shlex.quote(str(out / 'aura.db'))} --verdict watch --sla 24h",
+        f"aura export {shlex.quote(str(out / 'aura.db'))} --page explorer --out {shlex.quote(str(out / 'explorer.html'))}",
+        f"aura plan {shlex.quote(first)} {shlex.quote(str(out / 'aura.db'))}"
+        if flagged
+        else f"aura audits draw {shlex.quote(str(out / 'aura.db'))} --n 30 --seed 1",
+    ):
+        typer.echo(f"  {words}")
+
+
+def _names(actors: list[str]) -> str:
+    return ", ".join(actors) or "nobody"
+
+
+def _first_day(folder: Path, days: int) -> date:
+    """So that the last day is yesterday; of a demo that is there already, its own."""
+    from aura_analytics.simulation.scenario import Scenario
+
+    there = folder / "world.yaml"
+    if there.exists():
+        return Scenario.from_yaml(there).start
+    return datetime.now(timezone.utc).date() - timedelta(days=days)
 
 
 def _recorded(log: pl.DataFrame, folder: Path) -> Any:

@@ -28,6 +28,8 @@ from aura_analytics.errors import ParameterError, Problem
 
 __all__ = ["correlations_", "dossiers_", "metrics_", "office", "report"]
 
+_WHO = ("actor", "actor_kind", "role", "as_of", "pip_status", "pip_reasons")
+
 
 def dossiers_(
     events: Events,
@@ -45,6 +47,13 @@ def dossiers_(
     ratings: Annotated[
         str | None, typer.Option(help="Of several ratings of a case by one rater: once or every.", show_default="once")
     ] = None,
+    verdict: Annotated[list[str] | None, typer.Option(help="Only flag, watch, clear or insufficient; repeatable.")] = None,
+    kind: Annotated[list[str] | None, typer.Option(help="Only officer, agent, component, ...; repeatable.")] = None,
+    queue: Annotated[list[str] | None, typer.Option(help="Only who worked in this queue; repeatable.")] = None,
+    sort: Annotated[str | None, typer.Option(help="A metric (the most first), actor, or verdict.", show_default="verdict")] = None,
+    ascending: Annotated[bool, typer.Option("--ascending", help="The least first.")] = False,
+    top: Annotated[int | None, typer.Option(min=1, help="At most this many actors.")] = None,
+    columns: Annotated[str | None, typer.Option(help="Metrics to show, with commas between them.")] = None,
     out: Out = None,
     force: Force = False,
     quarantine: Quarantine = None,
@@ -57,6 +66,7 @@ def dossiers_(
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.counting import beyond
     from aura_analytics.dossier.doubts import doubts_said
+    from aura_analytics.dossier.narrowing import narrowed, sorted_by, worked_in
     from aura_analytics.metrics.catalogue import metrics_named, metrics_shown
     from aura_analytics.rules.policy import as_policy
     from aura_analytics.rules.roles import as_roles
@@ -86,12 +96,34 @@ def dossiers_(
             problem = Problem("no such actor in the window", got=unknown[0], next=close_match(unknown[0], board["actor"].to_list()))
             raise ParameterError(problem)
         board = board.filter(pl.col("actor").is_in(actor))
+    whole = board.height
+    if queue:
+        end = board["as_of"][0] if board.height else None
+        pairs = worked_in(log.lazy(), end, chosen.over(window).window)
+        board = narrowed(board, queues=queue, pairs=pairs)
+    board = narrowed(board, verdicts=verdict, kinds=kind)
+    if sort is not None or top is not None or ascending:
+        board = sorted_by(board, sort, ascending=ascending).head(len(board) if top is None else top)
+    asked = None if columns is None else metrics_named([name.strip() for name in columns.split(",") if name.strip()])
+    if asked is not None and (lacking := [one.name for one in asked if one.name not in board.columns]):
+        raise ParameterError(Problem("that is not on the board", got=lacking[0], next="aura metrics lists them"))
+    shown = board if asked is None else board.select(*_WHO, *dict.fromkeys(c for one in asked for c in one.columns))
     if out is not None:
-        write_table(board, out, overwrite=force)
+        write_table(shown, out, overwrite=force)
     if as_json:
-        print_json_rows(board)
+        print_json_rows(shown)
     else:
-        show_board(board, f"Dossiers of {events}", chosen.name, read)
+        first = [one.name for one in read if one.needs_sla and sla]
+        show_board(
+            board,
+            f"Dossiers of {events}",
+            chosen.name,
+            read,
+            only=asked,
+            first=first,
+            whole=whole,
+            given=sort is not None or ascending,
+        )
         for said in (*beyond(board), *doubts_said(board)):
             typer.echo(said)
 

@@ -22,6 +22,7 @@ from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.doubts import bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.pip import with_pip
+from aura_analytics.dossier.shown import Board
 from aura_analytics.dossier.summary import needs_of, summarise
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
@@ -154,7 +155,7 @@ def dossiers(
         confidence=confidence,
         roles=roles,
     )
-    return count.judged(as_events(events), None if as_of is None else times.parse_as_of(as_of)).board
+    return Board.of(count.judged(as_events(events), None if as_of is None else times.parse_as_of(as_of)).board)
 
 
 class Judgement(NamedTuple):

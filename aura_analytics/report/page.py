@@ -22,6 +22,7 @@ from aura_analytics.clock.times import span_of_time
 from aura_analytics.dossier.board import Count, count_of
 from aura_analytics.dossier.counting import beyond
 from aura_analytics.dossier.doubts import doubts_said
+from aura_analytics.dossier.narrowing import RANK
 from aura_analytics.dossier.office import office
 from aura_analytics.dossier.reliance import reliance, reliance_sentence
 from aura_analytics.dossier.series import rolling, step_and_window
@@ -221,7 +222,7 @@ def _boards(board: pl.DataFrame, verdicts: pl.DataFrame, metrics: dict[str, Metr
         shown = [name for name in names if name in rows.columns and rows[f"{name}_n"].sum() > 0]
         if rows.is_empty() or not shown:
             continue
-        rank = pl.col("pip_status").replace_strict(["flag", "watch", "clear", "insufficient"], [0, 1, 2, 3], return_dtype=pl.Int8)
+        rank = pl.col("pip_status").replace_strict(RANK, return_dtype=pl.Int8)
         ordered = rows.with_columns(rank=rank).sort("rank", shown[0], "actor", descending=[False, True, False], nulls_last=True)
         lines = [
             {

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -37,7 +40,18 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
 def test_demo_shows_everything(demo: tuple[Path, str]) -> None:
     folder, out = demo
     assert "stubborn" in out and "flag" in out and "insufficient" in out
-    assert "made to underperform: strict_01, strict_02, stubborn" in out and "0 of them for others" in out
+    assert "made to do badly: strict_01, strict_02, stubborn" in out and "of the others it flags nobody" in out
+    board = aura.dossiers(folder / "aura-demo/events.parquet", sla="24h")
+    flagged = board.filter(pl.col("pip_status") == "flag")["actor"].to_list()
+    assert f"of these the policy flags {', '.join(flagged) or 'nobody'}" in out  # what is told agrees with the board
+    yesterday = datetime.now(timezone.utc).date() - timedelta(days=1)
+    assert (yesterday - board["as_of"][0].date()).days in (0, 1)  # midnight may have passed meanwhile
+    commands = out.split("Next:\n")[1].splitlines()
+    assert len(commands) == 3
+    for line in commands:
+        words = shlex.split(line)
+        assert words[0] == "aura"
+        run(*words[1:], cwd=folder)
     assert (folder / "aura-demo/report.html").exists()
     assert pl.read_parquet(folder / "aura-demo/truth.parquet")["right_verdict"].null_count() == 0
     assert str(folder / "aura-demo/report.html") in out
@@ -54,6 +68,42 @@ def test_dossiers_as_json_and_as_files(demo: tuple[Path, str], tmp_path: Path) -
         run("dossiers", path, "--out", f"board.{suffix}", cwd=tmp_path)
         assert (tmp_path / f"board.{suffix}").stat().st_size > 0
     assert pl.read_parquet(tmp_path / "board.parquet").height == len(rows)
+
+
+def test_a_board_is_narrowed_and_put_in_order(demo: tuple[Path, str], tmp_path: Path) -> None:
+    path = demo[0] / "aura-demo/events.parquet"
+
+    def asked(*words: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = json.loads(run("dossiers", path, "--json", *words, cwd=tmp_path).stdout)
+        return found
+
+    board = aura.dossiers(path)
+    officers = board.filter(pl.col("actor_kind") == "officer")
+    first = officers.sort("override_rate", descending=True)["actor"].to_list()
+    assert [row["actor"] for row in asked("--kind", "officer", "--sort", "override_rate", "--top", "3")] == first[:3]
+    assert [row["actor"] for row in asked("--kind", "officer", "--sort", "override_rate", "--ascending")] == first[::-1]
+    clear = board.filter(pl.col("pip_status") == "clear")["actor"].to_list()
+    for word in ("clear", "not flagged"):
+        assert [row["actor"] for row in asked("--verdict", word)] == clear
+    some = asked("--columns", "override_rate,sat_score_mean", "--top", "1")
+    assert "override_rate_lo" in some[0] and "success_rate" not in some[0] and some[0]["pip_status"] == "flag"
+    queue = aura.read_events(path).select(pl.col("queue").drop_nulls().first()).collect().item()
+    there = aura.read_events(path).filter(pl.col("queue") == queue, pl.col("ts") > board["as_of"][0] - timedelta(days=90)).collect()
+    assert {row["actor"] for row in asked("--queue", queue)} == set(there["actor"].drop_nulls()) & set(board["actor"])
+    # who has no number is last, whichever way
+    for way in ([], ["--ascending"]):
+        rows = asked("--sort", "success_rate", *way)
+        known = [row["success_rate"] is not None for row in rows]
+        assert known == sorted(known, reverse=True) and not all(known) and any(known)
+    table = run("dossiers", path, "--sla", "24h", "--top", "3", "--kind", "officer", cwd=tmp_path).stdout
+    assert "Breach %" in table and "3 of " in table and "not flagged" in table
+    for words, said in (
+        (["--verdict", "wacht"], "did you mean 'watch'"),
+        (["--sort", "override_rat"], "did you mean 'override_rate'"),
+        (["--queue", "nowhere"], "no such queue"),
+        (["--columns", "nothing"], "nothing"),
+    ):
+        assert said in run("dossiers", path, *words, cwd=tmp_path, code=2).stderr
 
 
 def test_the_office_and_correlations_say_what_python_says(demo: tuple[Path, str], tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from aura_analytics.cases.collecting import collect
+from aura_analytics.dossier.narrowing import worked_in
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def queues_of(state: ExplorerState, actors: list[str]) -> dict[str, Any]:
     """The queues (`names`), and per actor the positions of those that they had events in, within the window (`of`); empty where the
     log names none.
     """
-    found = _worked_in(state)
+    found = worked_in(state.events, state.as_of, state.policy.window)
     names = sorted(found["queue"].unique().to_list())
     if not names:
         return {"names": [], "of": []}
@@ -98,13 +98,3 @@ def queues_of(state: ExplorerState, actors: list[str]) -> dict[str, Any]:
     for actor, queue in found.iter_rows():
         of.setdefault(actor, []).append(place[queue])
     return {"names": names, "of": [sorted(of.get(actor, [])) for actor in actors]}
-
-
-def _worked_in(state: ExplorerState) -> pl.DataFrame:
-    """Who had events in which queue in the window."""
-    if state.as_of is None:
-        return pl.DataFrame(schema={"actor": pl.String, "queue": pl.String})
-    since = None if state.policy.window is None else state.as_of - state.policy.window
-    inside = (pl.col("ts") <= state.as_of) & (pl.lit(value=True) if since is None else pl.col("ts") > since)
-    named = state.events.filter(inside & pl.col("actor").is_not_null() & pl.col("queue").is_not_null())
-    return collect(named.select("actor", "queue").unique())

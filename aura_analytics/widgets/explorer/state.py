@@ -21,6 +21,7 @@ from aura_analytics.clock.sla import SlaLike
 from aura_analytics.clock.times import parse_as_of, span_of_time
 from aura_analytics.dossier.board import Timing, count_of
 from aura_analytics.dossier.counting import beyond
+from aura_analytics.dossier.narrowing import RANK
 from aura_analytics.dossier.series import rolling, step_and_window
 from aura_analytics.dossier.state import DossierState
 from aura_analytics.dossier.tracing import observations
@@ -48,7 +49,6 @@ if TYPE_CHECKING:
 __all__ = ["Banner", "ExplorerState", "line"]
 
 T = TypeVar("T")
-_RANK = {"flag": 0, "watch": 1, "clear": 2, "insufficient": 3, "not_judged": 4}  # who is not known stands below who is
 _CHUNKS = 50  # pieces of what was recorded since, before they are put together
 
 
@@ -164,7 +164,7 @@ class ExplorerState:
         said = verdicts.with_columns(
             verdict=pl.when(judged).then(pl.col("verdict").cast(pl.String)).otherwise(pl.lit("not_judged"))
         )
-        rank = pl.col("verdict").replace_strict(_RANK, return_dtype=pl.Int8)
+        rank = pl.col("verdict").replace_strict(RANK, return_dtype=pl.Int8)
         ordered = said.select("actor", "verdict", rank=rank).join(board, on="actor")
         size = [column for column in ("override_rate_n", "overridden_rate_n") if column in ordered.columns]
         most = pl.max_horizontal(size) if size else pl.lit(0)

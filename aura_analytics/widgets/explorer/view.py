@@ -11,7 +11,6 @@ from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import polars as pl
 import traitlets
 
 from aura_analytics.clock.calendars import CalendarLike
@@ -37,6 +36,7 @@ from aura_analytics.widgets.explorer.payload import (
     sparks_of,
     table_of,
 )
+from aura_analytics.widgets.explorer.picture import picture_of
 from aura_analytics.widgets.explorer.state import ExplorerState
 from aura_analytics.widgets.shared.view import View, script
 
@@ -284,18 +284,7 @@ class DossierExplorer(View):
 
     def picture(self) -> bytes:
         """Everybody with their intervals, as a PNG picture: override rates, or success where nobody decides."""
-        from aura_analytics import charts
-        from aura_analytics.charts.render import png
-
-        board = self.state.board
-        seen = {name for name in self.state.metrics if f"{name}_n" in board.columns and board[f"{name}_n"].sum()}
-        names = [name for name in ("override_rate", "success_rate", "overridden_rate", *sorted(seen)) if name in seen]
-        if not names:
-            return png(charts.note(self.sentence()))
-        judged = pl.col("verdict").replace("not_judged", "insufficient")
-        rows = board.filter(pl.col(f"{names[0]}_n") > 0).head(20).with_columns(pip_status=judged)
-        limits = self.state.thresholds.get(names[0], [])
-        return png(charts.league(rows, names[0], threshold=limits[0] if limits else None, width=420))
+        return picture_of(self.state)
 
     def export_html(
         self, path: str | Path, *, most: int = 50, rows: int = 40, progress: Callable[[int, int], None] | None = None
