@@ -89,7 +89,7 @@ def test_the_tuner(page: Page, server: str, tmp_path: Path) -> None:
     after = page.inner_text(".aura-tuner .said >> nth=0")
     assert before != after and "enter" in after and page.locator(".aura-tuner .error:visible").count() == 0
     page.wait_for_function(
-        "document.querySelectorAll('.aura-tuner .changes li').length > 0 && /limit/.test(document.querySelector('.aura-tuner .changes').textContent)"  # noqa: E501
+        "document.querySelectorAll('.aura-tuner .changes tbody tr').length > 0 && /limit/.test(document.querySelector('.aura-tuner .changes').textContent)"  # noqa: E501
     )
     # the errors beside the saved policy's, and what the threshold costs
     assert "(saved: " in page.inner_text(".aura-tuner .cards")

@@ -60,7 +60,7 @@ def test_keys_move_the_thresholds(page: Page, tmp_path: Path) -> None:
     now = tuner.state.flagged
     assert len(now) > 1 and f"{len(now)} of {tuner.state.actors.len()} flagged" in page.inner_text(".said")
     entered = set(tuner.state.changes.filter(change="enters")["actor"])
-    assert {text.split(" ")[0] for text in page.locator(".changes li").all_inner_texts()} == entered
+    assert set(page.locator(".changes tbody td:first-child").all_inner_texts()) == entered
     assert page.get_attribute(RATE, "aria-valuetext") == "8 %" and page.locator('.said[role="status"]').count() == 1
     assert "flagged" in (page.get_attribute("canvas", "aria-label") or "")
     page.screenshot(path=tmp_path / "moved.png")
@@ -107,3 +107,23 @@ def test_dark_pages_and_phones(page: Page, tmp_path: Path) -> None:
     open_page(page, ThresholdTuner(aura.sample_log(800, seed=3), "evidence_gated"), tmp_path)
     assert page.locator(".aura-tuner.dark").count() == 1
     assert page.evaluate("document.documentElement.scrollWidth <= 390")
+
+
+def test_the_map_sets_both_thresholds_and_dots_have_names(page: Page, tmp_path: Path) -> None:
+    tuner = ThresholdTuner(aura.sample_log(1_500, seed=3), "evidence_gated")
+    open_page(page, tuner, tmp_path)
+    assert page.locator(".heat svg rect.cell").count() == 225
+    cell = page.locator(".heat svg rect.cell").nth(15 * 2 + 9)
+    words = cell.locator("title").text_content() or ""
+    cell.click()
+    label = page.get_attribute(RATE, "aria-valuetext") or ""
+    assert words.startswith(label.replace(" %", ".0 %") if "." not in label else label)
+    assert f"{words.split(': ')[1].split(' flagged')[0]} of" in page.inner_text(".said")
+    box = page.locator(".aura-tuner canvas").bounding_box()
+    assert box is not None
+    named = ""
+    for i in range(60):
+        page.mouse.move(box["x"] + 60 + 7 * i, box["y"] + 30 + 4 * i)
+        named = named or page.inner_text(".dot")
+    assert named.split(":")[0] in tuner.state.actors.to_list() and "n = " in named
+    page.screenshot(path=tmp_path / "tuner.png", full_page=True)

@@ -18,6 +18,7 @@ from aura_analytics.errors import ParameterError
 from aura_analytics.rules.engine import VERDICTS
 from aura_analytics.simulation.scenario import shipped
 from aura_analytics.widgets import ThresholdTuner
+from aura_analytics.widgets.tuner.heat import heat
 from aura_analytics.widgets.tuner.state import LEVELS, TunerState
 from tests.simulation.test_loop import HARSH, ONE, STRICT
 
@@ -367,3 +368,55 @@ def test_costs_that_cannot_be_counted_are_refused() -> None:
             state.costs(key)
     with pytest.raises(ParameterError, match="need a scenario"):
         TunerState(LOG, "evidence_gated").costs("pip.override_rate.threshold")
+
+
+def test_a_map_of_two_thresholds_is_every_pair() -> None:
+    world = Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(60)
+    tuner = ThresholdTuner(LOG, "evidence_gated", scenario=world, worlds=3)
+    state, pair = tuner.state, ("pip.override_rate.threshold", "pip.sat_score_mean.threshold")
+    before = [one.value for one in state.settings]
+    table = heat(state, *pair, 5)
+    assert [one.value for one in state.settings] == before and table.height == 25
+    fresh = TunerState(LOG, "evidence_gated", scenario=world, worlds=3)
+    for row in table.sample(6, seed=1).iter_rows(named=True):
+        fresh.set(pair[0], row["first"])
+        fresh.set(pair[1], row["second"])
+        wrong = fresh.errors
+        assert wrong is not None and row["flagged"] == len(fresh.flagged)
+        assert row["false_per_100"] == pytest.approx(wrong["false_per_100"])
+        assert row["missed_per_100"] == pytest.approx(wrong["missed_per_100"])
+    # the grid of counts is the same map, made another way
+    grid = state.grid(*pair, points=5, min_ns=[5])
+    assert table["flagged"].to_list() == grid[:, :, 0].ravel().tolist() and table["flagged"].n_unique() > 3
+    # stricter on one side never flags more
+    assert all(
+        part["flagged"].to_list() == sorted(part["flagged"], reverse=True) for part in table.sort("first").partition_by("second")
+    )
+    tuner.asked = {"heat": list(pair), "at": 1}
+    assert tuner.heat["x"]["key"] == pair[0] and len(tuner.heat["flagged"]) == 225 and tuner.answered == 1
+    tuner.asked = {"heat": [pair[0], pair[0]], "at": 2}
+    assert "two thresholds" in tuner.failed["text"] and tuner.answered == 2
+    with pytest.raises(ParameterError, match="points is out of range"):
+        heat(state, *pair, 1)
+
+
+def test_settings_are_kept_side_by_side() -> None:
+    tuner = ThresholdTuner(LOG, "evidence_gated")
+    key = "pip.override_rate.threshold"
+    tuner.asked = {"keep": "as saved", "at": 1}
+    tuner.asked = {"keep": "", "values": {key: 0.1}, "at": 2}  # what was moved and not told yet comes along
+    assert [one["name"] for one in tuner.views] == ["as saved", "view 2"]
+    assert tuner.views[0]["moved"] == [] and "10.0 %" in tuner.views[1]["moved"][0]
+    assert tuner.views[1]["flagged"] == len(tuner.state.flagged) >= tuner.views[0]["flagged"]
+    tuner.asked = {"view": 0, "at": 3}
+    assert tuner.state.policy.spec.rules[0].when.all[0].threshold == 0.3  # type: ignore[union-attr]
+    assert tuner.result["at"] == 3
+
+
+def test_a_curve_says_what_it_depends_on() -> None:
+    world = Scenario.from_yaml(shipped()["loan_forgiveness"]).for_days(60)
+    tuner = ThresholdTuner(LOG, "evidence_gated", scenario=world, worlds=2)
+    tuner.asked = {"curve": "pip.override_rate.threshold", "values": {"pip.sat_score_mean.threshold": 2.0}, "at": 1}
+    stands = dict(tuner.curve["stands"])
+    assert stands["pip.sat_score_mean.threshold"] == 2.0 and "pip.override_rate.threshold" not in stands
+    assert tuner.curve["false_per_100"] == tuner.state.curve("pip.override_rate.threshold")["false_per_100"].to_list()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.metrics.wording import figure
 
 __all__ = ["Setting", "checked"]
 
@@ -35,6 +36,12 @@ class Setting:
     step: float
     value: float | str
     choices: tuple[float | str, ...] = ()
+
+    def words(self) -> str:
+        """Its value as people read it."""
+        if isinstance(self.value, str):
+            return self.value
+        return figure(self.value, self.unit) if self.unit else f"{self.value:g}"
 
     def to_dict(self) -> dict[str, Any]:
         """For a front end."""

@@ -5,8 +5,9 @@ needed.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Collection, Iterable, Mapping
-from datetime import datetime, timedelta, timezone
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,11 +30,11 @@ from aura_analytics.rules.numbers import Board
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
 from aura_analytics.simulation.readings import is_direct
-from aura_analytics.simulation.scenario import ScenarioLike, as_scenario
-from aura_analytics.version import __version__
+from aura_analytics.simulation.scenario import Scenario, ScenarioLike, as_scenario
 from aura_analytics.widgets.shared.setting import Setting, checked
 from aura_analytics.widgets.shared.sources import source_of
 from aura_analytics.widgets.tuner.error_bank import ErrorBank
+from aura_analytics.widgets.tuner.policy_file import policy_file
 from aura_analytics.widgets.tuner.threshold_grid import count_grid
 
 if TYPE_CHECKING:
@@ -196,6 +197,21 @@ class TunerState:
             rule, place, field = key.split(".")
             self._rules[rule] = replaced(self._rules[rule], place, field, value)
         self._compute()
+
+    @contextmanager
+    def trying(self) -> Iterator[None]:
+        """Within it settings may be put as one likes; afterwards everything stands as before, and nobody hears of it."""
+        kept = dict(self._rules), self._k, self._m
+        try:
+            yield
+        finally:
+            self._rules, self._k, self._m = kept
+            self._compute()
+
+    def put(self, **values: float | str) -> None:
+        """Set several things by their keys without telling anybody; raises `ParameterError` as `set`."""
+        for key, value in values.items():
+            self._set(key, value)
 
     def reset(self) -> None:
         """Back to the saved policy."""
@@ -474,17 +490,13 @@ class TunerState:
             raise ParameterError(
                 Problem("no threshold of that name", got=key, expected=", ".join(s.key for s in self.settings if not s.choices))
             )
-        rows, kept = [], (dict(self._rules), self._k, self._m)
-        try:
+        rows = []
+        with self.trying():
             for value in np.linspace(setting.low, setting.high, points).round(6).tolist():
-                self._rules, self._k, self._m = dict(kept[0]), kept[1], kept[2]
-                self._set(key, int(value) if key.rsplit(".", 1)[-1] in WHOLE_NUMBERS else value)
+                self.put(**{key: int(value) if key.rsplit(".", 1)[-1] in WHOLE_NUMBERS else value})
                 wrong = self.errors or {}
                 flagged = int((self.verdicts == engine.FLAG).sum())
                 rows.append({"value": value, "flagged": flagged, **{name: wrong.get(name) for name in _CURVE}})
-        finally:
-            self._rules, self._k, self._m = kept
-            self._compute()
         return pl.DataFrame(rows, schema={"value": pl.Float64, "flagged": pl.Int64, **dict.fromkeys(_CURVE, pl.Float64)})
 
     def costs(self, key: str, missed: float = 1.0, points: int = 41) -> pl.DataFrame:
@@ -560,36 +572,18 @@ class TunerState:
 
     def to_yaml(self, author: str, name: str | None = None) -> str:
         """The policy as it is set, as a file, with where it comes from: who set it, when, on which data and worlds."""
-        import yaml
+        return policy_file(self, author, name)
 
-        if not author.strip() or len(author.splitlines()) > 1:
-            raise ParameterError(Problem("who set the thresholds?", got=author, expected="a name, on one line"))
-        # what is at its default is left out; a window of null is not the default
-        data = self.policy.spec.model_dump(mode="json", by_alias=True, exclude_defaults=True)
-        data["name"] = name or f"{self.saved.name}_tuned"
-        wrong = self.errors
+    @property
+    def origin(self) -> str:
+        """Where the events come from, until when, and over which window, in words."""
         at = "" if self._as_of is None else f" as of {self._as_of:%Y-%m-%d %H:%M} UTC, over {self._window or 'the whole log'}"
-        lines = [
-            f"Tuned from {self.saved.name} version {self.saved.spec.version} by {author.strip()} on "
-            f"{datetime.now(timezone.utc):%Y-%m-%d %H:%M} UTC, "
-            f"aura-analytics {__version__}.",
-            f"Data: {self._origin}{at}; dossiers {self.digest}; {len(self.flagged)} of {self.actors.len()} flagged.",
-        ]
-        if wrong is not None and self._scenario is not None:
-            false = (
-                f"{wrong['false_flags']:.3f} ({wrong['false_flags_lo']:.3f} to {wrong['false_flags_hi']:.3f}) "
-                "false flags per officer-year"
-            )
-            missed = f"{wrong['missed']:.1%} ({wrong['missed_lo']:.1%} to {wrong['missed_hi']:.1%}) missed"
-            world = hashlib.sha256(self._scenario.model_dump_json().encode()).hexdigest()
-            lines.append(
-                f"Worlds: {self._worlds} of {self._scenario.name} ({self._scenario.days} days, {world}), seed "
-                f"{self._seed}, read every {self._every(self._m, self._window)} days: "
-                f"{'nobody there does well' if np.isnan(wrong['false_flags']) else false}, "
-                f"{'nobody there is made to underperform' if np.isnan(wrong['missed']) else missed}."
-            )
-        text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=140)
-        return "".join(f"# {line}\n" for line in lines) + text
+        return f"{self._origin}{at}"
+
+    @property
+    def world(self) -> tuple[Scenario, int, int] | None:
+        """The scenario in which errors are counted, how many worlds of it, and their seed."""
+        return None if self._scenario is None else (self._scenario, self._worlds, self._seed)
 
     def save(self, path: str | Path, author: str, name: str | None = None) -> Path:
         """Write `to_yaml` to a file that is not there yet."""

@@ -5,7 +5,7 @@ const STYLE = `
 .aura-tuner .columns { display: grid; grid-template-columns: minmax(260px, 1fr) minmax(320px, 1.5fr); gap: 18px; }
 @media (max-width: 640px) { .aura-tuner .columns { grid-template-columns: 1fr; } }
 .aura-tuner canvas { width: 100%; height: 300px; display: block; }
-.aura-tuner .changes { max-height: 150px; overflow: auto; margin: 0; padding-left: 18px; }
+.aura-tuner .affected td:last-child { white-space: normal; }
 .aura-tuner .costs svg { width: 100%; height: auto; display: block; font-size: 11px; }
 .aura-tuner .costs { display: grid; grid-template-columns: minmax(220px, 1fr) minmax(320px, 1.5fr); gap: 18px; margin-top: 10px; }
 @media (max-width: 640px) { .aura-tuner .costs { grid-template-columns: 1fr; } }
@@ -114,11 +114,15 @@ function render({ model, el }) {
     { model, el },
     "tuner",
     "Threshold tuner",
-    STYLE,
-    `<div class="columns"><div><div class="settings"></div><p class="said fixed"></p></div><div><canvas role="img" tabindex="-1"></canvas><div class="legend" aria-hidden="true"></div></div></div>
-    <div class="cards"></div><p class="said counted"></p><details class="rule" hidden><summary>How often the saved policy is wrong, by its card</summary><ul></ul></details><h3 class="who"></h3><ul class="changes"></ul>
+    STYLE + HEAT_STYLE,
+    `<div class="columns"><div><div class="settings"></div><p class="said fixed"></p></div><div><canvas role="img" tabindex="-1"></canvas><p class="said dot" hidden></p><div class="legend" aria-hidden="true"></div></div></div>
+    <div class="cards"></div><p class="said counted"></p><details class="rule" hidden><summary>How often the saved policy is wrong, by its card</summary><ul></ul></details><h3 class="who"></h3><div class="scroll affected" tabindex="0" role="region" aria-label="Who is affected"><table class="changes"></table></div>
     <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label class="set"><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
+    <div class="heat" hidden><h3>Two thresholds at once</h3><div class="axes"><label>Across<select class="heat-x"></select></label><label>Upwards<select class="heat-y"></select></label>
+      <label>Colour<select class="heat-of"><option value="false_per_100">flagged wrongly</option><option value="missed_per_100">missed</option><option value="flagged">flagged</option></select></label><button type="button" class="draw-heat">Draw</button></div>
+      <p class="said heat-said"></p><figure style="margin:0"></figure></div>
+    <div class="keep kernel"><label>Name <input class="view-name" type="text" aria-label="Name of what is kept"></label><button type="button" class="keep-view">Keep these settings</button></div><div class="views" hidden></div>
     <div class="export"><button type="button" class="reset">Back to the saved policy</button><label class="kernel">Set by <input class="author" type="text" autocomplete="name" aria-label="Who sets the thresholds"></label>
       <button type="button" class="kernel save">Export as YAML</button><a class="download" hidden>Save the file</a><pre class="yaml" hidden tabindex="0" aria-label="The policy as a file"></pre></div>`,
     { retheme: () => paint(), owed: (state) => state === "lost" && unknown() },
@@ -134,7 +138,8 @@ function render({ model, el }) {
     moved = null,
     curving = null,
     loaded = null,
-    arrays = {};
+    arrays = {},
+    places = null;
 
   // the arrays come again only when the window or a confidence was changed
   function load() {
@@ -161,6 +166,7 @@ function render({ model, el }) {
           return;
         }
         moved = one.key;
+        map.draw();
         tell(one.key, value);
         follow(one.key, value);
         costs();
@@ -332,6 +338,7 @@ function render({ model, el }) {
     const px = (v) => pad.left + ((v - ranges[x.key][0]) / (ranges[x.key][1] - ranges[x.key][0])) * (width - pad.left - pad.right);
     const py = (v) =>
       height - pad.bottom - ((v - ranges[y.key][0]) / (ranges[y.key][1] - ranges[y.key][0])) * (height - pad.top - pad.bottom);
+    places = { x, y, px, py };
     g.strokeStyle = ink("line");
     g.fillStyle = ink("muted");
     g.font = "11px system-ui, sans-serif";
@@ -457,15 +464,28 @@ function render({ model, el }) {
       `Everybody by ${[...new Set(Object.values(leaves).map((leaf) => leaf.title))].join(" and ")}. ${text}`,
     );
     find(".who").textContent = enters.length + leaves_.length ? "Who enters, who leaves" : "";
-    const reasons = result.reasons || {};
+    const reasons = result.reasons || {},
+      affected = [...enters.map((name) => ["enters", name]), ...leaves_.map((name) => ["leaves", name])].slice(0, 200);
+    find(".affected").hidden = !affected.length;
     find(".changes").replaceChildren(
-      ...[...enters.map((name) => ["enters", name]), ...leaves_.map((name) => ["leaves", name])]
-        .slice(0, 200)
-        .map(([what, name]) => {
-          const item = document.createElement("li");
-          item.textContent = `${name} ${what}${Object.hasOwn(reasons, name) ? `: ${reasons[name]}` : ""}`;
-          return item;
-        }),
+      element(
+        "thead",
+        {},
+        element("tr", {}, ...["who", "", "why"].map((name) => element("th", { textContent: name, scope: "col" }))),
+      ),
+      element(
+        "tbody",
+        {},
+        ...affected.map(([what, name]) =>
+          element(
+            "tr",
+            {},
+            element("td", { textContent: name }),
+            element("td", { textContent: what }),
+            element("td", { textContent: Object.hasOwn(reasons, name) ? reasons[name] : moved_on && !alone ? "…" : "" }),
+          ),
+        ),
+      ),
     );
     const cards = [
       ["flagged", counts[3]],
@@ -551,6 +571,7 @@ function render({ model, el }) {
     root.dataset.answered = String(result.at || 0);
     paint();
     words(result);
+    map.draw();
     if (model.get("curve").key) costs();
     if (model.get("curve").key && !stands(model.get("curve"))) wonder();
   }
@@ -564,6 +585,45 @@ function render({ model, el }) {
     taken();
   }
 
+  // names of the dots, by pointing at them
+  canvas.addEventListener("pointermove", (event) => {
+    const near = nearest(event.offsetX, event.offsetY);
+    find(".dot").hidden = !near;
+    if (near) find(".dot").textContent = near;
+  });
+  canvas.addEventListener("pointerleave", () => {
+    find(".dot").hidden = true;
+  });
+  function nearest(left, top) {
+    if (!places) return "";
+    const { x, y, px, py } = places;
+    let found = -1,
+      least = 64;
+    for (let i = 0; i < verdicts.length; i++) {
+      if (Number.isNaN(x.value[i]) || Number.isNaN(y.value[i])) continue;
+      const far = (px(x.value[i]) - left) ** 2 + (py(y.value[i]) - top) ** 2;
+      if (far < least) [least, found] = [far, i];
+    }
+    if (found < 0) return "";
+    const name = model.get("data").actors[found];
+    return `${name}: ${x.title} ${exact(x.value[found], x.unit)} (n = ${x.n[found]}), ${y.title} ${exact(y.value[found], y.unit)} (n = ${y.n[found]}), ${spoken(VERDICTS[verdicts[found]])}`;
+  }
+  const map = heatmap(model, find, {
+    ask,
+    waiting: () => ({ ...waiting }),
+    stands,
+    set: (key, value) => {
+      waiting[key] = value;
+      follow(key, value);
+      tell(key, value);
+      const input = find(`input[data-key="${key}"]`);
+      if (input) {
+        input.value = String(value);
+        input.dispatchEvent(new Event("input", { bubbles: true }));
+      }
+      map.draw();
+    },
+  });
   find(".legend").replaceChildren(
     ...VERDICTS.map((name) => {
       const span = document.createElement("span");

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from collections.abc import Iterable
 from datetime import datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,14 +20,16 @@ from aura_analytics.metrics.units import unit_of
 from aura_analytics.rules import engine
 from aura_analytics.rules.policy import PolicyLike
 from aura_analytics.rules.roles import RolesLike
-from aura_analytics.simulation.error_cards import error_card
+from aura_analytics.simulation.error_cards import error_card, policy_words
 from aura_analytics.simulation.scenario import ScenarioLike
 from aura_analytics.widgets.shared.view import View, script
+from aura_analytics.widgets.tuner.heat import heat, thresholds_of
 from aura_analytics.widgets.tuner.state import WHOLE_NUMBERS, WINDOWS, WORLDS, TunerState
 
 __all__ = ["ThresholdTuner"]
 
 _ARRAYS = ("value", "n", "low", "high")
+_HEATS = 6  # maps that a page without a kernel holds
 _LISTED = 200  # of who enters and leaves, how many are listed with their reasons
 
 
@@ -57,6 +60,8 @@ class ThresholdTuner(View):
     result: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     curve: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     exported: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    heat: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    views: Any = traitlets.List().tag(sync=True)
 
     def __init__(
         self,
@@ -84,7 +89,7 @@ class ThresholdTuner(View):
             calendar=calendar,
             roles=roles,
         )
-        self._before = self.state.flagged
+        self._before, self._first = self.state.flagged, self.state.settings
         self._card = error_card(self.state.saved)
         self._sent, self._asking = self._seen(), False
         settings = self._settings()
@@ -118,7 +123,7 @@ class ThresholdTuner(View):
             "ranges": ranges,
             "before": self._before,
             "rules": engine.as_data(),
-            "card": [] if self._card is None else self._card.sentences(),
+            "card": [policy_words(self.state.saved), *([] if self._card is None else self._card.sentences())],
         }
 
     def _leaves(self) -> list[dict[str, Any]]:
@@ -154,6 +159,32 @@ class ThresholdTuner(View):
         stands = self._stand(key)
         return {"key": key, "label": setting.label, "unit": setting.unit, "days": days, "worlds": worlds, "stands": stands, **lists}
 
+    def _heat(self, first: str, second: str) -> dict[str, Any]:
+        """The map of two thresholds, for the front end."""
+        table = heat(self.state, first, second)
+        known = {one.key: one for one in self.state.settings}
+        axes = {}
+        for axis, key, column in (("x", first, "first"), ("y", second, "second")):
+            values = table[column].unique().sort().to_list()
+            axes[axis] = {"key": key, "label": known[key].label, "unit": known[key].unit, "values": values}
+        lists = {name: table[name].to_list() for name in ("flagged", "false_per_100", "missed_per_100")}
+        stands = [[one.key, one.value] for one in self.state.settings if one.key not in (first, second)]
+        return {**axes, **lists, "stands": stands, "people": self.state.actors.len()}
+
+    def _view(self, name: str) -> dict[str, Any]:
+        """What is set now, and what it amounts to, to be kept beside others."""
+        wrong = self.state.errors or {}
+        saved = {one.key: one.value for one in self._first}
+        moved = [f"{one.label}: {one.words()}" for one in self.state.settings if one.value != saved.get(one.key)]
+        return {
+            "name": name.strip() or f"view {len(self.views) + 1}",
+            "values": {one.key: one.value for one in self.state.settings},
+            "moved": moved,
+            "flagged": len(self.state.flagged),
+            "false_per_100": _known(wrong.get("false_per_100")),
+            "missed_per_100": _known(wrong.get("missed_per_100")),
+        }
+
     def _stand(self, key: str) -> list[list[Any]]:
         """What a curve depends on besides the threshold that moves along it."""
         return [[one.key, one.value] for one in self.state.settings if one.key != key]
@@ -162,6 +193,17 @@ class ThresholdTuner(View):
         if "curve" in asked:
             self._values(asked.get("values", {}))
             self.curve = self._curve(asked["curve"])
+            return
+        if "heat" in asked:
+            self._values(asked.get("values", {}))
+            self.heat = self._heat(*asked["heat"])
+            return
+        if "keep" in asked:
+            self._values(asked.get("values", {}))
+            self.views = [*self.views, self._view(asked["keep"])]
+            return
+        if "view" in asked:
+            self._values(self.views[asked["view"]]["values"], asked.get("at", 0))
             return
         if "author" in asked:
             self.exported = {
@@ -263,6 +305,8 @@ class ThresholdTuner(View):
         result["verdicts"] = base64.b64encode(result["verdicts"]).decode()
         settings = self._settings()
         curves = {one["key"]: self._curve(one["key"]) for one in settings if not one["choices"] and one["unit"]}
+        keys = thresholds_of(self.state)
+        heats = {f"{first} {second}": self._heat(first, second) for first, second in list(pairwise(keys))[:_HEATS]}
         state = {
             "data": data,
             "leaves": self._leaves(),
@@ -271,6 +315,12 @@ class ThresholdTuner(View):
             "curve": {},
             "curves": curves,
             "exported": {},
+            "heat": {},
+            "heats": heats,
+            "views": self.views,
+            "answered": 0,
+            "here": 0,
+            "heard": 0,
         }
         return self._page(path, "tuner", state)
 
@@ -285,6 +335,10 @@ def _round(most: float, unit: str) -> float:
 
 def _whole(value: Any, key: str) -> Any:
     return int(value) if key.rsplit(".", 1)[-1] in WHOLE_NUMBERS and not isinstance(value, str) else value
+
+
+def _known(value: float | None) -> float | None:
+    return None if value is None or np.isnan(value) else value
 
 
 def _plain(found: dict[str, float] | None) -> dict[str, float | None] | None:
