@@ -14,6 +14,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from aura_analytics.cli.audits import audits_app
+from aura_analytics.cli.brief import brief
 from aura_analytics.cli.commands import Sections
 from aura_analytics.cli.decisions import explain, log_app, query, stats
 from aura_analytics.cli.demo import demo
@@ -60,7 +61,7 @@ _named: tuple[tuple[str, Callable[..., None]], ...] = (
     ("reliance", reliance_),
     ("import", import_),
 )
-_plain: tuple[Callable[..., None], ...] = (demo, office, report, record, stats, query, explain, score, plan, lab, export)
+_plain: tuple[Callable[..., None], ...] = (demo, office, report, brief, record, stats, query, explain, score, plan, lab, export)
 for _called, _command in (*_named, *((each.__name__, each) for each in _plain)):
     app.command(_called)(_command)
 

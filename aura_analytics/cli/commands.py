@@ -15,7 +15,7 @@ class Sections(TyperGroup):
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Begin": ("demo", "lab"),
         "Bring events in": ("import", "record"),
-        "Read what they say": ("dossiers", "office", "correlations", "report", "metrics", "stats", "query", "explain"),
+        "Read what they say": ("dossiers", "office", "correlations", "report", "brief", "metrics", "stats", "query", "explain"),
         "Decide and act": ("rules", "plan", "hr", "score", "route", "learn"),
         "Try rules out": ("simulate", "export"),
         "Look after what is kept": ("ledger", "log"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from aura_analytics.widgets.brief.page import write_brief
 from aura_analytics.widgets.explorer.state import Banner, ExplorerState
 from aura_analytics.widgets.explorer.view import DossierExplorer
 from aura_analytics.widgets.runner.result import RunResult
@@ -21,4 +22,5 @@ __all__ = [
     "Setting",
     "ThresholdTuner",
     "TunerState",
+    "write_brief",
 ]

@@ -70,11 +70,22 @@ def _explorer(events: EventsLike, policy: PolicyLike, path: Path, *, most: int =
     return explorer.export_html(path, most=most), explorer.sentence(), explorer.state.found(verdict="flag")
 
 
+def _brief(events: EventsLike, policy: PolicyLike, path: Path, **options: Any) -> tuple[Path, str, list[str]]:
+    from aura_analytics.dossier.board import dossiers
+    from aura_analytics.widgets.brief.page import write_brief
+
+    asked = {name: options[name] for name in ("as_of", "window", "sla", "calendar") if name in options}
+    board = dossiers(events, policy=policy, **asked)
+    flagged = board.filter(board["pip_status"].cast(str) == "flag")["actor"].to_list()
+    return write_brief(events, path, policy=policy, **options), f"{len(flagged):,} flagged", flagged
+
+
 def pages() -> dict[str, PageMaker]:
     """The pages that can be written, by name."""
     found = {
         "tuner": PageMaker("tuner", _tuner, ("as_of", "scenario", "seed", "sla", "calendar")),
         "explorer": PageMaker("explorer", _explorer, ("as_of", "window", "sla", "calendar", "most")),
+        "brief": PageMaker("brief", _brief, ("as_of", "window", "sla", "calendar", "scenario", "seed")),
     }
     for name, offered in extensions.extensions("widgets"):
         if not isinstance(offered, PageMaker) or offered.name in found:

@@ -496,3 +496,13 @@ def test_the_table_tells_who_recommended_and_who_decided() -> None:
     assert columns[:6] == ["case", "when (UTC)", "override", "agent", "recommended", "decided"]
     first = explorer.state.cases("override_rate").row(0, named=True)
     assert explorer.behind["rows"][0][3:6] == [first["agent"], first["ai_recommendation"], first["human_verdict"]]
+
+
+def test_a_brief_that_cannot_be_written_says_why(tmp_path: Path) -> None:
+    from aura_analytics.widgets import write_brief
+
+    with pytest.raises(ParameterError, match="needs a window"):
+        write_brief(LOG, tmp_path / "b.html", window="all")
+    with pytest.raises(ParameterError, match="nobody in the log"):
+        write_brief(aura.events.empty(), tmp_path / "b.html")
+    assert not (tmp_path / "b.html").exists()

@@ -19,7 +19,7 @@ from aura_analytics.errors import AuraError
 from aura_analytics.metrics.units import UNITS
 from aura_analytics.outputs import is_our_page, written
 
-__all__ = ["View", "script"]
+__all__ = ["View", "script", "write_page"]
 
 _FILES = Path(str(resources.files("aura_analytics.widgets")))
 _LAST = "export default { render };"
@@ -133,22 +133,49 @@ class View(anywidget.AnyWidget):
         publish({"text/html": f'<div class="aura-still">{html.escape(self.sentence())}{_STILL}</div>'})
 
     def _page(self, path: str | Path, name: str | Path, state: dict[str, Any], parts: Iterable[str] = (), foot: str = "") -> Path:
-        """Write one page: the widget's script, what it shows, parts that are read when they are opened (JSON), and a model that
-        lives in the page.
-        """
-        import jinja2
+        """The widget as one page, which works without a kernel."""
+        return write_page(path, name, self.title, self.sentence(), state, parts, foot)
 
-        environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(_FILES / "shared")), autoescape=True)
-        # nothing in the state can end the element that it stands in
-        packed = json.dumps({**state, "title": self.title, "alone": True, "failed": {}}, allow_nan=False).replace("<", "\\u003c")
-        written_in_pieces = environment.get_template("page.html.j2").generate(
-            foot=foot,
-            parts=(part.replace("<", "\\u003c") for part in parts),
-            title=self.title,
-            sentence=self.sentence(),
-            state=packed,
-            script=script(name).replace(_LAST, ""),
-        )
-        with written(path, ours=is_our_page) as whole, whole.open("w", encoding="utf-8", newline="\n") as file:
-            file.writelines(written_in_pieces)
-        return Path(path)
+
+def write_page(
+    path: str | Path,
+    name: str | Path,
+    title: str,
+    sentence: str,
+    state: dict[str, Any],
+    parts: Iterable[str] = (),
+    foot: str = "",
+) -> Path:
+    """Write one page: a script, what it shows, and a model that lives in the page.
+
+    Parameters
+    ----------
+    path
+        File to write; an earlier page is replaced.
+    name
+        Whose script: see `script`.
+    title, sentence
+        Heading of the page, and what it says without scripts.
+    state
+        What the script finds in its model.
+    parts
+        JSON that is read when it is opened: `part-0`, `part-1`, ...
+    foot
+        What stands under the page.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(loader=jinja2.FileSystemLoader(str(_FILES / "shared")), autoescape=True)
+    # nothing in the state can end the element that it stands in
+    packed = json.dumps({**state, "title": title, "alone": True, "failed": {}}, allow_nan=False).replace("<", "\\u003c")
+    pieces = environment.get_template("page.html.j2").generate(
+        foot=foot,
+        parts=(part.replace("<", "\\u003c") for part in parts),
+        title=title,
+        sentence=sentence,
+        state=packed,
+        script=script(name).replace(_LAST, ""),
+    )
+    with written(path, ours=is_our_page) as whole, whole.open("w", encoding="utf-8", newline="\n") as file:
+        file.writelines(pieces)
+    return Path(path)

@@ -1,0 +1,1 @@
+"""One page for the head of a department."""
