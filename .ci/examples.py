@@ -1,4 +1,4 @@
-"""The code of the README and of the docstrings, type-checked: what a reader copies must be right for the reader's tools as well."""
+"""The code of README, pages and docstrings, type-checked: what a reader copies must be right for the reader's tools as well."""
 
 from __future__ import annotations
 
@@ -58,9 +58,11 @@ def main() -> int:
     """Check all of it; the exit code."""
     with tempfile.TemporaryDirectory() as folder:
         files = []
-        readme = Path(folder) / "readme.py"
-        readme.write_text("\n".join(_BLOCK.findall((ROOT / "README.md").read_text(encoding="utf-8"))), encoding="utf-8")
-        files.append(readme)
+        for path in [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]:
+            if blocks := _BLOCK.findall(path.read_text(encoding="utf-8")):
+                made = Path(folder) / f"page_{path.stem.replace('-', '_')}.py"
+                made.write_text("\n".join(blocks), encoding="utf-8")
+                files.append(made)
         for path in sorted((ROOT / "aura_analytics").rglob("*.py")):
             if text := _as_functions(path):
                 made = Path(folder) / ("_".join(path.relative_to(ROOT).with_suffix("").parts) + ".py")

@@ -1,4 +1,4 @@
-"""The cards of the shipped policies: of these very rules, of enough worlds, within what is promised, and in the README."""
+"""The cards of the shipped policies: of these very rules, of enough worlds, within what is promised, and on the page of cards."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def line(policy: str, one: InWorld) -> str:
     return f"| `{policy}` | `{one.scenario}` | {one.days} | {shown(one.ever_flagged)} | {shown(one.detected)} | {soon} |"
 
 
-def test_the_readme_says_what_the_cards_say() -> None:
-    text = (ROOT / "README.md").read_text("utf-8")
+def test_the_page_of_cards_says_what_the_cards_say() -> None:
+    text = (ROOT / "docs/cards.md").read_text("utf-8")
     for name in SHIPPED:
         for one in card(name).measured:
             assert line(name, one) in text

@@ -181,7 +181,7 @@ def test_in_reports_and_plans(events: pl.DataFrame, policy: Path, tmp_path: Path
     flagged = rules.evaluate(aura.dossiers(events, window="all")).filter(verdict="flag")["actor"].to_list()
     plan = draft_plan(events, flagged[0], policy)
     (goal,) = [goal for goal in plan.goals if goal.metric == "night_share"]
-    assert (goal.operator, goal.thresholds, goal.aim) == ("within", (0.05, 0.2), "within 5.0% and 20.0%")
+    assert (goal.operator, goal.thresholds, goal.aim) == ("within", (0.05, 0.2), "within 5.0 % and 20.0 %")
     assert [goal.is_met(value) for value in (0.0, 0.1, 0.2, 0.21, None)] == [False, True, True, False, None]
     assert any("after ten at night" in text for text in plan.measures)
 

@@ -107,10 +107,10 @@ def test_readme_opens_with_two_commands_and_a_picture() -> None:
     assert "python3 -m uv run pytest" in (ROOT / ".ci/run").read_text()
 
 
-def test_readme_lists_every_metric() -> None:
+def test_the_reference_lists_every_metric() -> None:
     from aura_analytics.metrics import METRICS
 
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/reference/metrics.md").read_text()
     for one in METRICS.values():
         low, high = ("" if end is None else f"{end:g}" for end in (one.low, one.high))
         assert f"| `{one.name}` | {one.title} | {one.unit} | {low}–{high} | {one.direction} |" in text

@@ -34,7 +34,7 @@ def test_the_mirror_s_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> 
 
 
 def test_every_setting_stands_in_both_tables() -> None:
-    text = (ROOT / "README.md").read_text()
+    text = (ROOT / "docs/reference/settings.md").read_text()
     source = (ROOT / "aura_analytics/settings.py").read_text()
     names = {word.strip('"') for word in source.replace("(", " ").replace(")", " ").split() if word.startswith('"AURA_')}
     assert names == {

@@ -24,12 +24,16 @@ def lab(
     as_json: Json = False,
 ) -> None:
     """Copy the notebooks and open them in JupyterLab."""
-    from aura_analytics.lab import copied
+    from aura_analytics.lab import copied, own_ledger
 
     there = importlib.util.find_spec("jupyterlab") is not None
     if start and not there:
         raise ParameterError(
-            Problem("JupyterLab is not installed", next="pip install 'aura-analytics[notebook]', or --no-start to only copy")
+            Problem(
+                "JupyterLab is not installed",
+                next="in a clone: python -m uv run --no-dev --extra notebook aura lab; "
+                "elsewhere: pip install 'aura-analytics[notebook]'; or --no-start to only copy",
+            )
         )
     place = copied(folder)
     if as_json:
@@ -37,6 +41,9 @@ def lab(
     else:
         typer.echo(f"Notebooks: {place}")
     if start:
+        ledger = own_ledger(Path.cwd())
+        if ledger is not None:
+            os.environ["AURA_LEDGER"] = ledger
         os.execv(  # noqa: S606  (this Python, no shell)
             sys.executable,
             [
@@ -44,7 +51,7 @@ def lab(
                 "-m",
                 "jupyterlab",
                 f"--ServerApp.root_dir={folder.resolve()}",
-                "--LabApp.default_url=/lab/tree/notebooks",
+                "--LabApp.default_url=/lab/tree/notebooks/00_index.ipynb",
             ],
         )
 

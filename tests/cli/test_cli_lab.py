@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import aura_analytics as aura
@@ -55,8 +56,24 @@ def test_what_does_not_fit_is_said(events: Path, tmp_path: Path) -> None:
 def test_notebooks_to_work_in(tmp_path: Path) -> None:
     told = json.loads(run("lab", "mine", "--no-start", "--json", cwd=tmp_path).stdout)
     names = sorted(path.name for path in (tmp_path / told["notebooks"]).iterdir())
-    assert [name[:2] for name in names] == [f"{number:02d}" for number in range(1, 11)]
+    assert [name[:2] for name in names] == [f"{number:02d}" for number in range(11)]
     mine = tmp_path / told["notebooks"] / names[0]
     mine.write_text("mine")
     run("lab", "mine", "--no-start", cwd=tmp_path)
     assert mine.read_text() == "mine"  # what is there stays
+
+
+def test_one_s_own_ledger_is_found(events: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from aura_analytics.lab import own_ledger, own_log
+
+    monkeypatch.delenv("AURA_LEDGER", raising=False)
+    monkeypatch.chdir(tmp_path)
+    log, said = own_log()
+    assert "made-up" in said and own_ledger(tmp_path) is None and isinstance(log, pl.DataFrame)
+    with aura.Ledger(tmp_path / "aura.db", mirror=False) as ledger:
+        ledger.record_events(aura.read_events(events))
+    log, said = own_log()
+    assert isinstance(log, aura.Ledger) and f"{len(log):,} events" in said and own_ledger(tmp_path) == str(tmp_path / "aura.db")
+    log.close()
+    monkeypatch.setenv("AURA_LEDGER", "sqlite:///elsewhere.db")
+    assert own_ledger(tmp_path) == "sqlite:///elsewhere.db"
