@@ -40,7 +40,7 @@ class Theme:
         return [getattr(self, name) for name in VERDICTS]
 
 
-_DAY = ("#1b1f24", "#5b6470", "#e3e6ea", "#0072b2", "#b34700", "#b07a00", "#0071b3", "#7a828c", "#00795a", "#8a3fa0", "#6b5b2e")
+_DAY = ("#1b1f24", "#5b6470", "#e3e6ea", "#0072b2", "#b34700", "#8a5f00", "#0071b3", "#68707a", "#00795a", "#8a3fa0", "#6b5b2e")
 _NIGHT = ("#eceff3", "#a2abb6", "#343a42", "#56b4e9", "#ff8a3d", "#f0b429", "#56b4e9", "#98a1ac", "#3cc9a0", "#d79be6", "#cdbb86")
 LIGHT = Theme(*_DAY)
 DARK = Theme(*_NIGHT)

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import zlib
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
@@ -31,14 +32,23 @@ def spec_of(chart: alt.LayerChart | alt.FacetChart | alt.Chart) -> str:
     return json.dumps(escaped_within(spec), sort_keys=True, ensure_ascii=False)
 
 
-def svg(chart: alt.LayerChart | alt.FacetChart | alt.Chart) -> str:
-    """SVG of a chart; a chart in the `INLINE` theme takes its colours from the CSS variables around it."""
+def svg(chart: alt.LayerChart | alt.FacetChart | alt.Chart, opens: Mapping[str, str] | None = None) -> str:
+    """SVG of a chart; a chart in the `INLINE` theme takes its colours from the CSS variables around it. Its marks say their numbers
+    when one points at them.
+
+    Parameters
+    ----------
+    chart
+        The chart.
+    opens
+        Where a press on an actor's mark leads to, by name.
+    """
     import vl_convert
 
     text = str(vl_convert.vegalite_to_svg(spec_of(chart)))
     for name, stand_in in asdict(INLINE).items():
         text = re.sub(re.escape(stand_in), f"var(--{name})", text, flags=re.IGNORECASE)
-    return text
+    return _marked(text, opens or {})
 
 
 _COLOURS = {colour: name for name, colour in asdict(LIGHT).items()}
@@ -67,13 +77,23 @@ def inline_svg(chart: alt.LayerChart | alt.FacetChart | alt.Chart, says: str) ->
     night = "; ".join(f"--{name}: {colour}" for name, colour in asdict(DARK).items() if name not in _INK)
     style = f".aura-chart {{ {inside}}} {', '.join(f'{place}.aura-chart' for place in _DARK)} {{ {night} }}"
     label = html.escape(says, quote=True)
-    text = _MARK.sub(lambda found: f"{found[1]}><title>{found[2]}</title></path>", text)
+    text = _marked(text, {})
     head = f'class="marks aura-chart" role="img" aria-label="{label}" style="max-width:100%;height:auto"'
     return text.replace('class="marks"', head, 1).replace(">", f"><style>{style}</style>", 1)
 
 
 # a mark that says its values: the path of a symbol, without a title yet
 _MARK = re.compile(r'(<path aria-label="([^"]*)" role="graphics-symbol"[^>]*?)/>|$^')
+
+
+def _marked(text: str, opens: Mapping[str, str]) -> str:
+    def mark(found: re.Match[str]) -> str:
+        made = f"{found[1]}><title>{found[2]}</title></path>"
+        told = re.search(r"(?:^|; )actor: (.*?)(?:; \w+: |$)", html.unescape(found[2]))
+        place = opens.get(told[1]) if told else None
+        return made if place is None else f'<a href="{html.escape(place, quote=True)}">{made}</a>'
+
+    return _MARK.sub(mark, text)
 
 
 def png(chart: alt.LayerChart | alt.FacetChart | alt.Chart, *, scale: float = 1.0) -> bytes:

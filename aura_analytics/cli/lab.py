@@ -11,7 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from aura_analytics.cli.inputs import CalendarOption, PolicyName, SlaOption, load_events, sla_of
-from aura_analytics.cli.output import Json, print_json
+from aura_analytics.cli.output import Json, print_json, progress
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.outputs import free_to_write, is_our_page
 
@@ -108,7 +108,11 @@ def export(
         raise ParameterError(Problem(f"{belongs} to the {others[0] if others else 'other pages'}", next=hint))
     assert target is not None
     target.parent.mkdir(parents=True, exist_ok=True)
-    written, said, flagged = maker.write(events, policy, target, **asked)
+    with progress(quiet=as_json) as bar:
+        if page == "explorer":
+            task = bar.add_task("dossiers", total=None)
+            asked["progress"] = lambda done, whole: bar.update(task, completed=done, total=whole)
+        written, said, flagged = maker.write(events, policy, target, **asked)
     if as_json:
         print_json({"page": str(written), "bytes": written.stat().st_size, "flagged": flagged})
         return

@@ -24,7 +24,7 @@ _STYLE = """<style>
 .aura-board table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 6px 0; } .aura-board th { font-weight: normal; color: var(--muted); text-align: left; }
 .aura-board th, .aura-board td { padding: 3px 10px 3px 0; border-bottom: 1px solid var(--line); white-space: nowrap; text-align: left; vertical-align: middle; } .aura-board td.n { text-align: right; }
 .aura-board small { color: var(--muted); } .aura-board svg { width: 74px; height: 14px; vertical-align: middle; margin-left: 6px; }
-.aura-board .flag { color: #b34700; } .aura-board .watch { color: #b07a00; } .aura-board .clear { color: #0072b2; } .aura-board .insufficient { color: #7a828c; }
+.aura-board .flag { color: #b34700; } .aura-board .watch { color: #8a5f00; } .aura-board .clear { color: #0072b2; } .aura-board .insufficient { color: #68707a; }
 [data-jp-theme-light=false] .aura-board .flag { color: #ff8a3d; } [data-jp-theme-light=false] .aura-board .watch { color: #f0b429; } [data-jp-theme-light=false] .aura-board .clear { color: #56b4e9; }
 </style>"""  # noqa: E501
 

@@ -42,6 +42,7 @@ def charts_of(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame,
                 "line is 30 %. A long "
                 "line means few decisions. A high rate is not misconduct: who gets the cases with poor "
                 "recommendations must override.",
+                facts["opens"],
             )
         )
         centre, phi, _ = charts.funnel_limits(decided)
@@ -50,6 +51,7 @@ def charts_of(events: pl.LazyFrame, board: pl.DataFrame, verdicts: pl.DataFrame,
                 "Funnel: who differs by more than chance",
                 charts.funnel(decided, theme=charts.INLINE, width=600),
                 funnel_words(centre, phi),
+                facts["opens"],
             )
         )
         found += series_of(events, decided, verdicts, facts)
@@ -103,8 +105,9 @@ def funnel_words(centre: float, phi: float, who: str = "officers") -> str:
     return text + f"On the whole {who} differ no more than that (dispersion {phi:.1f}, 1 is chance)."
 
 
-def figure(heading: str, chart: Any, says: str) -> dict[str, str]:
-    return {"heading": heading, "svg": charts.svg(chart), "says": says}
+def figure(heading: str, chart: Any, says: str, opens: dict[str, str] | None = None) -> dict[str, str]:
+    """A figure of the report; a press on somebody's mark leads to their page."""
+    return {"heading": heading, "svg": charts.svg(chart, opens), "says": says}
 
 
 def series_of(events: pl.LazyFrame, decided: pl.DataFrame, verdicts: pl.DataFrame, facts: dict[str, Any]) -> list[dict[str, str]]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from importlib import resources
+from itertools import count as count_up
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +40,8 @@ from aura_analytics.rules.engine import applies
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles
 from aura_analytics.rules.wording import verdict_label, verdict_words
-from aura_analytics.simulation.error_cards import error_card, policy_words
+from aura_analytics.simulation.error_cards import error_card
+from aura_analytics.simulation.policy_words import policy_words, provenance
 from aura_analytics.simulation.run import SimulationRun
 from aura_analytics.version import __version__
 
@@ -147,19 +150,21 @@ def _html(
         office(lazy, end, chosen.window or "all", sla=timing["sla"], calendar=timing["calendar"], holding=timing["holding"])
     )
     shown = flagged_people(verdicts)[:PAGES]
+    facts["opens"] = {actor: f"#actor-{number}" for number, actor in enumerate(shown, 1)}
     pages = [_page(actor, board, verdicts, lazy, facts) for actor in shown]
     judged = verdicts["verdict"].filter(pl.Series(applies(board, chosen.spec)))
     loader = jinja2.FileSystemLoader(str(resources.files("aura_analytics.report") / "templates"))
     env = jinja2.Environment(loader=loader, autoescape=True, trim_blocks=True, lstrip_blocks=True)
     env.filters |= {"verdict_words": verdict_words, "verdict_label": verdict_label}
     env.filters["breakable"] = lambda name: markupsafe.escape(name).replace("@", markupsafe.Markup("<wbr>@"))
-    return env.get_template("report.html.j2").render(
+    page: str = env.get_template("report.html.j2").render(
         title=title,
         source=source,
         version=__version__,
         light=variables(LIGHT),
         dark=variables(DARK),
         policy_words=policy_words(chosen),
+        provenance=provenance(chosen, board["counted"][0]["data"] if board.height else "none"),
         facts=facts,
         counts={name: int((judged == name).sum()) for name in ("flag", "watch", "clear", "insufficient")},
         boards=_boards(board, verdicts, metrics),
@@ -174,6 +179,8 @@ def _html(
         audits=audits_that_decide(board, verdicts, lazy, facts, chosen),
         comparison=None if compare is None or beside is None else _comparison(chosen, verdicts, compare, beside, board, metrics),
     )
+    number = count_up(1)
+    return re.sub('aria-label="Table"', lambda _: f'aria-label="Table {next(number)}"', page)  # landmarks have names of their own
 
 
 def _context(events: pl.LazyFrame, as_of: datetime | None, count: Count) -> dict[str, Any]:

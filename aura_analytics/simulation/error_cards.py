@@ -21,7 +21,6 @@ from pydantic import Field
 from aura_analytics.errors import FileMissingError, ParameterError, Problem
 from aura_analytics.outputs import written_text
 from aura_analytics.rules.policy import SHIPPED, Policy, PolicyLike, as_policy
-from aura_analytics.rules.sentence import policy_sentence
 from aura_analytics.simulation.rates import RuleErrorRates
 from aura_analytics.simulation.scenario import ScenarioLike, as_scenario
 from aura_analytics.simulation.sweeps import rule_error_rates
@@ -29,7 +28,7 @@ from aura_analytics.statistics.intervals import exact_rate
 from aura_analytics.version import __version__
 from aura_analytics.yaml_models import Strict, YamlModel
 
-__all__ = ["ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "policy_words", "read_card"]
+__all__ = ["ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "read_card"]
 
 _DAYS = (30, 90, 180, 365)  # by which it is said who was found
 _SOON = 90
@@ -276,25 +275,6 @@ def read_card(path: str | Path, policy: PolicyLike) -> ErrorCard:
         text = f"of {card.policy}, version {card.version}, of {card.date}"
         raise ParameterError(Problem("the card is of another rule", got=text, where=str(beside), next=f"measure again: {hint}"))
     return card
-
-
-def policy_words(policy: PolicyLike = None) -> str:
-    """A policy in two sentences: what it flags, and how often it is wrong.
-
-    Parameters
-    ----------
-    policy
-        A `Policy`, the name of a shipped one, or a file; default the default policy.
-
-    Examples
-    --------
-    >>> said = policy_words("reliance")
-    >>> said[said.index("Of 100") :]
-    'Of 100 who do well it flags 0 to 1 a year, in worlds whose truth is known (fraud_unit, loan_forgiveness, benefit_rush).'
-    """
-    rule, card = as_policy(policy), error_card(policy)
-    wrong = "How often it is wrong has not been measured (aura rules measure)." if card is None else card.in_short()
-    return f"{policy_sentence(rule.spec)} {wrong}"
 
 
 def error_card(policy: PolicyLike = None) -> ErrorCard | None:

@@ -20,7 +20,9 @@ __all__ = ["PageMaker", "page_of", "pages"]
 
 
 class PageOptions(TypedDict, total=False):
-    """What a page may be asked for: moment, scenario, seed, window, limits of cases, calendar, and how many actors at most."""
+    """What a page may be asked for: moment, scenario, seed, window, limits of cases, calendar, how many actors at most, and who is
+    told how far it is.
+    """
 
     as_of: str
     scenario: str
@@ -29,6 +31,7 @@ class PageOptions(TypedDict, total=False):
     sla: SlaLike
     calendar: CalendarLike
     most: int
+    progress: Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
@@ -63,11 +66,19 @@ def _tuner(events: EventsLike, policy: PolicyLike, path: Path, **options: Any) -
     return tuner.export_html(path), tuner.sentence(), tuner.state.flagged
 
 
-def _explorer(events: EventsLike, policy: PolicyLike, path: Path, *, most: int = 50, **options: Any) -> tuple[Path, str, list[str]]:
+def _explorer(
+    events: EventsLike,
+    policy: PolicyLike,
+    path: Path,
+    *,
+    most: int = 50,
+    progress: Callable[[int, int], None] | None = None,
+    **options: Any,
+) -> tuple[Path, str, list[str]]:
     from aura_analytics.widgets.explorer.view import DossierExplorer
 
     explorer = DossierExplorer(events, policy, follow=None, **options)
-    return explorer.export_html(path, most=most), explorer.sentence(), explorer.state.found(verdict="flag")
+    return explorer.export_html(path, most=most, progress=progress), explorer.sentence(), explorer.state.found(verdict="flag")
 
 
 def _brief(events: EventsLike, policy: PolicyLike, path: Path, **options: Any) -> tuple[Path, str, list[str]]:

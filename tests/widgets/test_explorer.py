@@ -12,6 +12,7 @@ import time
 import weakref
 import zipfile
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from aura_analytics.metrics import Count
 from aura_analytics.metrics.catalogue import METRICS, metrics_shown
 from aura_analytics.simulation.error_cards import digest_of
 from aura_analytics.widgets import DossierExplorer, ExplorerState
+from aura_analytics.widgets.explorer.counted_series import counted_series
 
 LOG = aura.sample_log(1_500, seed=3)
 ANNE = "officer_anne@sba.gov"
@@ -506,3 +508,19 @@ def test_a_brief_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     with pytest.raises(ParameterError, match="nobody in the log"):
         write_brief(aura.events.empty(), tmp_path / "b.html")
     assert not (tmp_path / "b.html").exists()
+
+
+def test_a_number_without_a_rolling_series_is_counted_anew() -> None:
+    explorer = DossierExplorer(LOG, sla="72h")
+    explorer.state.pick(ANNE)
+    explorer.asked = {"line": "processing_hours_median", "of": ANNE}
+    said = explorer.line
+    assert said["actor"] == ANNE and said["metric"] == "processing_hours_median" and len(said["at"]) > 8
+    assert said["at"][-1] == int(explorer.state.as_of.timestamp() * 1000)  # type: ignore[union-attr]
+    for place in (3, -1):
+        end = datetime.fromtimestamp(said["at"][place] / 1000, tz=timezone.utc)
+        row = aura.dossiers(LOG, counted_series(explorer.state, "processing_hours_median")["as_of"][place], sla="72h")
+        assert abs((row["as_of"][0] - end).total_seconds()) < 0.01
+        assert said["value"][place] == pytest.approx(row.filter(actor=ANNE)["processing_hours_median"].item(), abs=1e-5)
+    for name in explorer.state.metrics:  # every number has one, be it empty
+        assert counted_series(explorer.state, name, 2).columns[:3] == ["as_of", "value", "n"]

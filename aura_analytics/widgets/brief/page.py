@@ -21,7 +21,7 @@ from aura_analytics.rules.grammar import comparisons
 from aura_analytics.rules.policy import PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike
 from aura_analytics.rules.wording import verdict_words
-from aura_analytics.simulation.error_cards import policy_words
+from aura_analytics.simulation.policy_words import policy_words
 from aura_analytics.simulation.scenario import ScenarioLike
 from aura_analytics.widgets.explorer.batch import pages_of
 from aura_analytics.widgets.explorer.payload import foot_of

@@ -233,10 +233,23 @@ function dossier(model, root, find, ask, pending) {
   function series(detail) {
     const box = find("figure"),
       card = detail.cards.find((one) => one.metric === metric),
-      line = detail.series[metric];
+      told = model.get("line") || {},
+      counted = !detail.series[metric] && told.actor === detail.actor && told.metric === metric,
+      line = counted ? told : detail.series[metric];
+    if (card && !line && !alone) {
+      box.replaceChildren(element("figcaption", { textContent: `${card.title} over time: …` }));
+      ask({ line: metric, of: detail.actor });
+      return;
+    }
     if (!card || !line || line.at.length < 2) {
       box.replaceChildren(
-        ...(card ? [element("figcaption", { textContent: `${card.title}: no rolling series of this number.` })] : []),
+        ...(card
+          ? [
+              element("figcaption", {
+                textContent: `${card.title}: ${alone && !line ? "this page holds no series of it" : "too few readings for a series"}.`,
+              }),
+            ]
+          : []),
       );
       return;
     }
@@ -246,13 +259,13 @@ function dossier(model, root, find, ask, pending) {
       share = line.unit === "fraction",
       limits = detail.thresholds[metric] || [];
     const known = [...line.value, ...(line.lo || []), ...(line.hi || []), ...limits].filter((v) => v !== null);
-    const low = line.unit === "stars" ? 1 : 0,
+    const low = line.unit === "stars" ? 1 : Math.min(0, ...known),
       high = share ? 1 : line.unit === "stars" ? 5 : line.unit === "score" ? 100 : marks(Math.max(...known)).pop(),
       first = line.at[0],
       last = line.at[line.at.length - 1];
     const px = (v) => pad.left + ((v - first) / (last - first)) * (width - pad.left - pad.right),
       py = (v) => height - pad.bottom - ((v - low) / (high - low)) * (height - pad.top - pad.bottom);
-    const text = `${card.title} over a rolling ${detail.rolling}: ${exact(line.value[0], line.unit)} on ${day(first)}, ${exact(line.value[line.value.length - 1], line.unit)} on ${day(last)}${limits.length ? `; the policy's threshold${limits.length > 1 ? "s are" : " is"} ${limits.map((one) => exact(one, line.unit)).join(" and ")}` : ""}.`;
+    const text = `${card.title} ${counted ? `counted anew at ${line.at.length} moments` : `over a rolling ${detail.rolling}`}: ${exact(line.value[0], line.unit)} on ${day(first)}, ${exact(line.value[line.value.length - 1], line.unit)} on ${day(last)}${limits.length ? `; the policy's threshold${limits.length > 1 ? "s are" : " is"} ${limits.map((one) => exact(one, line.unit)).join(" and ")}` : ""}.`;
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text });
     for (let i = 0; i <= 4; i++) {
       const y = low + (i / 4) * (high - low),
@@ -511,6 +524,9 @@ function dossier(model, root, find, ask, pending) {
     draft,
     audits,
     beside,
+    line: () => {
+      if (model.get("detail").actor && model.get("line").metric === metric) series(model.get("detail"));
+    },
     metric: () => metric,
     want: (name) => {
       metric = name;

@@ -201,6 +201,7 @@ function render({ model, el }) {
   model.on("change:plan", page.draft);
   model.on("change:audits", page.audits);
   model.on("change:beside", page.beside);
+  model.on("change:line", page.line);
   model.on("change:sparks", table.sparks);
   model.on("change:card", rule);
   model.on("change:looks", looks);

@@ -15,9 +15,9 @@ from aura_analytics.dossier.reliance import CELLS, reliance, reliance_sentence
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.metrics.wording import figure
 from aura_analytics.rules.wording import verdict_words
-from aura_analytics.simulation.error_cards import digest_of, error_card, policy_words
+from aura_analytics.simulation.error_cards import error_card
+from aura_analytics.simulation.policy_words import policy_words, provenance
 from aura_analytics.texts import spreadsheet_safe
-from aura_analytics.version import __version__
 
 if TYPE_CHECKING:
     from aura_analytics.hr.plans import ImprovementPlan
@@ -30,6 +30,7 @@ __all__ = [
     "detail_of",
     "foot_of",
     "four_fields",
+    "line_of",
     "looks_of",
     "of_agents",
     "plan_of",
@@ -104,13 +105,7 @@ def under_way(standing: Mapping[str, Any] | None) -> str:
 
 def foot_of(state: ExplorerState) -> str:
     """Under a page: by which rule, of which data, made by what, and what it is not."""
-    spec, card = state.policy.spec, error_card(state.policy)
-    digest = state.board["counted"][0]["data"] if state.board.height else "none"
-    measured = "not measured" if card is None else f"measured on {card.date} (card {card.digest})"
-    return (
-        f"Policy {spec.name}, version {spec.version}, digest {digest_of(state.policy)}, errors {measured}. Data: digest {digest}. "
-        f"aura-analytics {__version__}. A verdict here is a reason to look, not a finding."
-    )
+    return provenance(state.policy, state.board["counted"][0]["data"] if state.board.height else "none")
 
 
 def standing_of(row: dict[str, Any] | None) -> str:

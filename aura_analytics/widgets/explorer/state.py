@@ -144,9 +144,10 @@ class ExplorerState:
     def _options(self) -> dict[str, Any]:
         return {**self.timing, "metrics": tuple(self.metrics.values()), "roles": self._roles}
 
-    def counted_at(self, end: datetime) -> pl.DataFrame:
+    def counted_at(self, end: datetime, metrics: tuple[Metric, ...] | None = None) -> pl.DataFrame:
         """The open one's row of the dossiers of another moment, counted the same way; empty where nothing lies in that window."""
-        count = count_of(self.policy, **self._options)
+        options = self._options if metrics is None else {**self._options, "metrics": metrics}
+        count = count_of(self.policy, **options)
         return count.judged(self.own.lazy(), end, "none").board.filter(pl.col("actor") == self._open())
 
     def _read(self) -> None:

@@ -9,7 +9,7 @@ import weakref
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import traitlets
 
@@ -24,12 +24,14 @@ from aura_analytics.rules.roles import RolesLike
 from aura_analytics.widgets.explorer.batch import pages_of
 from aura_analytics.widgets.explorer.board_table import columns_of, people_of
 from aura_analytics.widgets.explorer.comparison import beside
+from aura_analytics.widgets.explorer.counted_series import counted_series
 from aura_analytics.widgets.explorer.download import as_file, seen
 from aura_analytics.widgets.explorer.payload import (
     audits_of,
     card_of,
     detail_of,
     foot_of,
+    line_of,
     looks_of,
     plan_of,
     reliance_of,
@@ -39,9 +41,6 @@ from aura_analytics.widgets.explorer.payload import (
 from aura_analytics.widgets.explorer.picture import picture_of
 from aura_analytics.widgets.explorer.state import ExplorerState
 from aura_analytics.widgets.shared.view import View, script
-
-if TYPE_CHECKING:
-    pass
 
 __all__ = ["DossierExplorer"]
 
@@ -83,6 +82,7 @@ class DossierExplorer(View):
     audits: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     card: traitlets.List[str] = traitlets.List().tag(sync=True)
     beside: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    line: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     sparks: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     download: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     looks: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
@@ -198,7 +198,7 @@ class DossierExplorer(View):
             if metric is not None and metric in {card["metric"] for card in detail.get("cards", [])}:
                 self.behind = self._behind(metric, page=self.behind.get("page", 0))
             self.detail = detail
-            self.beside, self.sparks, self.looks = {}, {}, looks_of(self.state)
+            self.beside, self.sparks, self.line, self.looks = {}, {}, {}, looks_of(self.state)
 
     def refresh(self) -> int:
         """Take in and show what was recorded in the ledger since; returns how many events."""
@@ -236,6 +236,10 @@ class DossierExplorer(View):
         elif "audits" in asked:
             self._mine({"of": asked["audits"]})
             self.audits = dict(audits_of(self.state, asked.get("n", 30), asked.get("seed", 0)))
+        elif "line" in asked:
+            self._mine(asked)
+            unit, frame = self.state.metrics[asked["line"]].unit, counted_series(self.state, asked["line"])
+            self.line = {"actor": self.state.actor, "metric": asked["line"], **line_of(frame, unit)}
         elif "beside" in asked:
             self._mine(asked)
             self.beside = beside(self.state, asked["beside"])
@@ -316,6 +320,7 @@ class DossierExplorer(View):
                 "audits": {},
                 "beside": {},
                 "sparks": {},
+                "line": {},
                 "download": {},
                 "looks": self.looks,
                 "card": self.card,

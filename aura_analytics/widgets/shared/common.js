@@ -7,11 +7,12 @@ const MARKS = { insufficient: "■", clear: "●", watch: "◆", flag: "▲", no
 
 const LOOK = `
 .aura { --ink: var(--jp-ui-font-color1, #1b1f24); --muted: var(--jp-ui-font-color2, #5b6470); --line: var(--jp-border-color2, #d5d9de);
-  --ground: var(--jp-layout-color0, #fff); --flag: #b34700; --watch: #b07a00; --clear: #0072b2; --insufficient: #7a828c; --not_judged: #7a828c; --alarm: #b3261e; --alarm-ground: #fdecea;
+  --ground: var(--jp-layout-color0, #fff); --flag: #b34700; --watch: #8a5f00; --clear: #0072b2; --insufficient: #68707a; --not_judged: #68707a; --alarm: #b3261e; --alarm-ground: #fdecea;
   color: var(--ink); background: var(--ground); font: 13px/1.45 system-ui, sans-serif; max-width: 980px; padding: 12px; border: 1px solid var(--line); border-radius: 6px; }
 .aura.dark { --flag: #ff8a3d; --watch: #f0b429; --clear: #56b4e9; --insufficient: #98a1ac; --not_judged: #98a1ac; --alarm: #ff8a80; --alarm-ground: #3a1c1a; }
 .aura [hidden] { display: none !important; }
 .aura, .aura * { box-sizing: border-box; }
+.aura h2.title { margin: 0 0 2px; font-size: 15px; font-weight: 600; }
 .aura h3 { margin: 0 0 2px; font-size: 15px; font-weight: 600; }
 .aura h4 { margin: 10px 0 2px; font-size: 13px; font-weight: 600; }
 .aura .said { margin: 0 0 10px; color: var(--muted); }

@@ -15,7 +15,8 @@ function belongs(event) {
 function frame({ model, el }, name, label, style, html, { retheme = () => {}, pressed = (_) => {}, owed = (_) => {} } = {}) {
   const root = element("section", { className: `aura aura-${name}` });
   root.setAttribute("aria-label", label);
-  root.innerHTML = `<style>${LOOK}${style}</style><h3 class="title"></h3><p class="said" role="status" aria-live="polite"></p><p class="waits" role="status" aria-live="polite" hidden></p><p class="error" role="alert" hidden></p>${html}`;
+  const top = model.get("alone") ? "h2" : "h3"; // a page has a heading above it
+  root.innerHTML = `<style>${LOOK}${style}</style><${top} class="title"></${top}><p class="said" role="status" aria-live="polite"></p><p class="waits" role="status" aria-live="polite" hidden></p><p class="error" role="alert" hidden></p>${html}`;
   // notebooks take keys for themselves, some before a widget hears of them: what is pressed in here is kept in here, from the very first on;
   // what a key does by itself (move a slider, press a button) it does all the same
   const kinds = ["keydown", "keypress", "keyup"],

@@ -134,7 +134,7 @@ class View(anywidget.AnyWidget):
 
     def _page(self, path: str | Path, name: str | Path, state: dict[str, Any], parts: Iterable[str] = (), foot: str = "") -> Path:
         """The widget as one page, which works without a kernel."""
-        return write_page(path, name, self.title, self.sentence(), state, parts, foot)
+        return write_page(path, name, self.title, self.sentence(), state, parts, foot, heading=True)
 
 
 def write_page(
@@ -145,6 +145,8 @@ def write_page(
     state: dict[str, Any],
     parts: Iterable[str] = (),
     foot: str = "",
+    *,
+    heading: bool = False,
 ) -> Path:
     """Write one page: a script, what it shows, and a model that lives in the page.
 
@@ -162,6 +164,8 @@ def write_page(
         JSON that is read when it is opened: `part-0`, `part-1`, ...
     foot
         What stands under the page.
+    heading
+        Whether the page gets a heading for screen readers; otherwise the script makes one.
     """
     import jinja2
 
@@ -170,6 +174,7 @@ def write_page(
     packed = json.dumps({**state, "title": title, "alone": True, "failed": {}}, allow_nan=False).replace("<", "\\u003c")
     pieces = environment.get_template("page.html.j2").generate(
         foot=foot,
+        heading=heading,
         parts=(part.replace("<", "\\u003c") for part in parts),
         title=title,
         sentence=sentence,

@@ -116,7 +116,7 @@ function render({ model, el }) {
     "Threshold tuner",
     STYLE + HEAT_STYLE,
     `<div class="columns"><div><div class="settings"></div><p class="said fixed"></p></div><div><canvas role="img" tabindex="-1"></canvas><p class="said dot" hidden></p><div class="legend" aria-hidden="true"></div></div></div>
-    <div class="cards"></div><p class="said counted"></p><details class="rule" hidden><summary>How often the saved policy is wrong, by its card</summary><ul></ul></details><h3 class="who"></h3><div class="scroll affected" tabindex="0" role="region" aria-label="Who is affected"><table class="changes"></table></div>
+    <div class="cards"></div><p class="said counted"></p><details class="rule" hidden><summary>How often the saved policy is wrong, by its card</summary><ul></ul></details><h3 class="who" hidden>Who enters, who leaves</h3><div class="scroll affected" tabindex="0" role="region" aria-label="Who is affected"><table class="changes"></table></div>
     <div class="costs" hidden><div><h3>What a threshold costs</h3><p class="said cost-said"></p><label class="set"><span>An officer missed weighs as much as so many false flags</span><output class="weight-said">1</output>
       <input type="range" class="weight" min="-1" max="1.5" step="0.05" value="0" aria-label="An officer missed weighs as much as so many false flags"></label></div><figure style="margin:0"></figure></div>
     <div class="heat" hidden><h3>Two thresholds at once</h3><div class="axes"><label>Across<select class="heat-x"></select></label><label>Upwards<select class="heat-y"></select></label>
@@ -463,7 +463,7 @@ function render({ model, el }) {
       "aria-label",
       `Everybody by ${[...new Set(Object.values(leaves).map((leaf) => leaf.title))].join(" and ")}. ${text}`,
     );
-    find(".who").textContent = enters.length + leaves_.length ? "Who enters, who leaves" : "";
+    find(".who").hidden = !(enters.length + leaves_.length);
     const reasons = result.reasons || {},
       affected = [...enters.map((name) => ["enters", name]), ...leaves_.map((name) => ["leaves", name])].slice(0, 200);
     find(".affected").hidden = !affected.length;

@@ -20,7 +20,8 @@ from aura_analytics.metrics.units import unit_of
 from aura_analytics.rules import engine
 from aura_analytics.rules.policy import PolicyLike
 from aura_analytics.rules.roles import RolesLike
-from aura_analytics.simulation.error_cards import error_card, policy_words
+from aura_analytics.simulation.error_cards import error_card
+from aura_analytics.simulation.policy_words import policy_words, provenance
 from aura_analytics.simulation.scenario import ScenarioLike
 from aura_analytics.widgets.shared.view import View, script
 from aura_analytics.widgets.tuner.heat import heat, thresholds_of
@@ -322,7 +323,7 @@ class ThresholdTuner(View):
             "here": 0,
             "heard": 0,
         }
-        return self._page(path, "tuner", state)
+        return self._page(path, "tuner", state, foot=provenance(self.state.saved, self.state.digest[:16]))
 
 
 def _round(most: float, unit: str) -> float:
