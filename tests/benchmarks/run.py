@@ -23,6 +23,7 @@ import polars as pl
 import aura_analytics as aura
 from tests.benchmarks.accountant import evaluate, hr, routing, scoring
 from tests.benchmarks.decisions import decisions
+from tests.benchmarks.explorer import explorer
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
 from tests.benchmarks.simulation import large, sweeps, worlds
@@ -272,6 +273,7 @@ BENCHMARKS = {
         large,
         tuner,
         slider,
+        explorer,
     )
 }
 
