@@ -74,3 +74,22 @@ def test_chances_of_a_decision_by_drawing() -> None:
     decided = np.array([wilson_low(k, 32) > 0.10 or high[k] < 0.10 for k in range(33)])
     assert decided[hits].mean() == pytest.approx(told[20], abs=4 * math.sqrt(0.25 / worlds))
     assert chance_of_decision(18, 30, 5, 0.10)[0] == 1.0
+
+
+def test_chances_are_those_of_the_textbook() -> None:
+    """The package computes them by special functions; scipy.stats says the same."""
+    import numpy as np
+    from scipy.stats import betabinom, binom
+
+    from aura_analytics.statistics.audit_plans import audits_to_decide, chances_ahead
+
+    for limit, bad, good in ((0.1, 0.36, 0.05), (0.13, 0.4, 0.06), (0.25, 0.5, 0.12)):
+        plan = audits_to_decide(limit, bad, good)
+        assert plan.found == pytest.approx(binom.sf(plan.flag_at - 1, plan.n, bad), rel=1e-10)
+        assert plan.false == pytest.approx(binom.sf(plan.flag_at - 1, plan.n, good), rel=1e-10)
+    for hits, n, more in ((0, 0, 8), (3, 20, 15), (19, 20, 30)):
+        found = chances_ahead(hits, n, more, lambda x, total: x >= 0.4 * total)
+        for extra in range(1, more + 1):
+            x = np.arange(extra + 1)
+            want = betabinom.pmf(x, extra, hits + 0.5, n - hits + 0.5)[hits + x >= 0.4 * (n + extra)].sum()
+            assert found[extra] == pytest.approx(want, abs=1e-12)
