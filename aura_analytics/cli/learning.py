@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -68,7 +69,8 @@ def propose(
         return
     typer.echo(str(made))
     if out is not None and made:
-        typer.echo(f"\nReview {out}, then: aura learn apply {out} --approver NAME")
+        where = "" if log_file is None else f" --log-file {shlex.quote(str(log_file))}"
+        typer.echo(f"\nReview {out}, then: aura learn apply {shlex.quote(str(out))} --approver NAME{where}")
 
 
 @learn_app.command("apply")

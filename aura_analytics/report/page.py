@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections.abc import Iterable, Mapping
 from datetime import date, datetime, timedelta
 from importlib import resources
@@ -160,6 +161,7 @@ def _html(
     page: str = env.get_template("report.html.j2").render(
         title=title,
         source=source,
+        drawn_from=shlex.quote(source) if source and Path(source).exists() else "EVENTS",
         version=__version__,
         light=variables(LIGHT),
         dark=variables(DARK),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import shlex
 import threading
 import time
 import weakref
@@ -148,8 +149,6 @@ class DossierExplorer(View):
         """Whether the ledger is followed: for a minute after it was last looked at, until `close`."""
         return not self._stop.is_set() and time.monotonic() - self._seen < _MINUTE
 
-    # -- what is shown -----------------------------------------------------------------------------------------------------------
-
     def _people(self, most: int | None = None) -> dict[str, Any]:
         return people_of(self.state, self._also, most)
 
@@ -273,9 +272,8 @@ class DossierExplorer(View):
         else:
             name = self.state.start_plan(by, days)
             waits = name in set(self.state.waiting)
-            held = (
-                f"It is a proposal: it holds when somebody else signs it (aura hr approve {name})." if waits else "It is in force."
-            )
+            sign = f"aura hr approve {name} --approver NAME --reason WHY --ledger {shlex.quote(self.state.ledger.url)}"
+            held = f"It is a proposal: it holds when somebody else signs it: {sign}" if waits else "It is in force."
             said = f"Recorded as {name}. {held}"
         self._show()
         self.plan: dict[str, Any] = plan_of(plan, said, self.state.metrics)
