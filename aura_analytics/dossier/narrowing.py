@@ -103,7 +103,7 @@ def sorted_by(board: pl.DataFrame, column: str | None = None, *, ascending: bool
     >>> import aura_analytics as aura
     >>> board = sorted_by(aura.dossiers(aura.events.sample(400, seed=1)), "override_rate")
     >>> board["actor"].to_list()
-    ['officer_anne', 'officer_bob', 'model-a']
+    ['officer_anne', 'officer_cleo', 'officer_bob', 'claims-model', 'gpt-4.1']
     """
     if column == "actor":
         return board.sort("actor", descending=ascending)

@@ -178,7 +178,7 @@ def condition_words(condition: Condition) -> str:
     --------
     >>> import aura_analytics as aura
     >>> condition_words(aura.Policy.tracker().spec.rules[0].when)
-    'Override rate above 30.0 % and Mean rating below 3.00 stars'
+    'Override rate above 30.0 % and Satisfaction below 3.00 stars'
     """
     if isinstance(condition, Leaf):
         level = f" {one_sided_at(condition.confidence)}" if condition.limit else ""
