@@ -70,7 +70,7 @@ def test_every_chart_shows_itself_and_says_what_is_to_be_seen() -> None:
     people = board.filter(pl.col("override_rate_n") > 0)
     moved = aura.rolling(log, ["override_rate"], window="30d", step="10d")
     first = people.sort("override_rate_lo", descending=True).filter(pl.col("pip_status") != "insufficient").row(0, named=True)
-    made = {
+    made: dict[str, tuple[Any, list[str]]] = {
         "league": (charts.league(board, "override_rate", threshold=0.3, top=5), [first["actor"], "30.0 %", "5 actors"]),
         "funnel": (charts.funnel(people), ["all together"]),
         "series": (charts.series(moved, actors=[first["actor"]], threshold=0.3), [first["actor"], "30.0 %"]),
@@ -101,7 +101,7 @@ def test_who_is_not_known_is_never_first() -> None:
             "pip_status": ["insufficient", "flag"],
         }
     )
-    chart = charts.league(board, "override_rate")
+    chart: Any = charts.league(board, "override_rate")
     assert "first: many 40.0 %" in chart._repr_mimebundle_()["text/plain"]
     assert json.loads(spec_of(chart))["layer"][0]["encoding"]["y"]["sort"] == ["many", "few"]
 

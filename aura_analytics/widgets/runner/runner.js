@@ -2,7 +2,7 @@
 
 const STYLE = `
 .aura-runner .columns { display: grid; grid-template-columns: minmax(240px, 1fr) minmax(0, 1.8fr); gap: 18px; }
-@media (max-width: 640px) { .aura-runner .columns { grid-template-columns: minmax(0, 1fr); } }
+@container (max-width: 600px) { .aura-runner .columns { grid-template-columns: minmax(0, 1fr); } }
 .aura-runner .settings { max-height: 560px; overflow: auto; padding-right: 6px; }
 .aura-runner .go { display: flex; gap: 8px; align-items: center; margin: 0 0 8px; }
 .aura-runner progress { flex: 1; accent-color: var(--clear); height: 14px; }
@@ -12,7 +12,7 @@ const STYLE = `
 `;
 
 function render({ model, el }) {
-  const { root, find, ask, leave } = frame(
+  const { root, find, ask, beat, leave } = frame(
     { model, el },
     "runner",
     "Scenario runner",
@@ -21,8 +21,19 @@ function render({ model, el }) {
     <div><label class="set"><span>Scenario</span><select class="scenario" aria-label="Scenario"></select></label><p class="story said"></p><div class="settings"></div></div>
     <div><div class="go"><button type="button" class="start">Run</button><button type="button" class="stop" disabled>Cancel</button><progress max="1" value="0" aria-label="Progress"></progress></div>
       <p class="doing said" role="status" aria-live="polite"></p><div class="found"></div></div></div>`,
+    {
+      owed: (state) => {
+        if (state !== "lost" || !model.get("progress").running) {
+          if (state === "") progress();
+          return;
+        }
+        find(".doing").textContent = "Not known: the kernel does not answer.";
+        find("progress").removeAttribute("value");
+      },
+    },
   );
   let timer = null,
+    beats = null,
     waiting = {};
 
   function world() {
@@ -61,6 +72,12 @@ function render({ model, el }) {
     if (held === start && said.running) stop.focus();
     if (held === stop && !said.running) start.focus();
     root.dataset.running = String(Boolean(said.running));
+    // while it runs, whether anybody is there is asked again and again
+    if (said.running && !beats) beats = setInterval(beat, 5000);
+    if (!said.running) {
+      clearInterval(beats);
+      beats = null;
+    }
   }
 
   const table = (head, rows) =>
@@ -216,6 +233,7 @@ function render({ model, el }) {
   found();
   return () => {
     clearTimeout(timer);
+    clearInterval(beats);
     leave();
   };
 }

@@ -3,12 +3,12 @@
 
 const STYLE = `
 .aura-tuner .columns { display: grid; grid-template-columns: minmax(260px, 1fr) minmax(320px, 1.5fr); gap: 18px; }
-@media (max-width: 640px) { .aura-tuner .columns { grid-template-columns: 1fr; } }
+@container (max-width: 600px) { .aura-tuner .columns { grid-template-columns: 1fr; } }
 .aura-tuner canvas { width: 100%; height: 300px; display: block; }
 .aura-tuner .affected td:last-child { white-space: normal; }
 .aura-tuner .costs svg { width: 100%; height: auto; display: block; font-size: 11px; }
 .aura-tuner .costs { display: grid; grid-template-columns: minmax(220px, 1fr) minmax(320px, 1.5fr); gap: 18px; margin-top: 10px; }
-@media (max-width: 640px) { .aura-tuner .costs { grid-template-columns: 1fr; } }
+@container (max-width: 600px) { .aura-tuner .costs { grid-template-columns: 1fr; } }
 .aura-tuner .export { display: flex; flex-wrap: wrap; gap: 8px; align-items: end; margin: 10px 0; }
 .aura-tuner .export label { display: block; margin: 0; }
 .aura-tuner .export pre { flex-basis: 100%; margin: 0; padding: 8px; border: 1px solid var(--line); border-radius: 4px; overflow: auto; max-height: 260px; font-size: 12px; }
