@@ -8,7 +8,7 @@ import polars as pl
 from aura_analytics.charts.theme import LABELS, LIGHT, SHAPES, VERDICTS, Theme, styled, title_of
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Metric
-from aura_analytics.metrics.wording import figure
+from aura_analytics.metrics.wording import figure, observations
 
 __all__ = ["league"]
 
@@ -53,7 +53,8 @@ def league(
     known = pl.col("verdict") != "insufficient"
     whole = rows.sort(~known, worst, "actor", descending=[False, kind.direction != "higher", False])
     rows = whole.head(top).with_columns(pl.col("verdict").replace(VERDICTS, LABELS))
-    says = _says(whole, kind, top, threshold, dossiers.height - whole.height)
+    level = dossiers["counted"][0]["confidence"] if "counted" in dossiers.columns and dossiers.height else 0.95
+    says = _says(whole, kind, top, threshold, dossiers.height - whole.height, f"{100 * level:g} %")
     order = rows["actor"].to_list()
     form = ".0%" if share else ".1f"
     # the axis ends where the points do, not where an interval of two observations would end
@@ -80,16 +81,17 @@ def league(
     return styled(alt.layer(*layers), theme, says, width=width, height=max(60, 22 * rows.height))
 
 
-def _says(rows: pl.DataFrame, kind: Metric, top: int, threshold: float | None, without: int) -> str:
+def _says(rows: pl.DataFrame, kind: Metric, top: int, threshold: float | None, without: int, level: str) -> str:
     """What the table shows, and whom it leaves out."""
     if rows.is_empty():
         return f"{kind.title}: nobody has any observation."
     first, unit = rows.row(0, named=True), kind.unit
-    said = [f"{kind.title} of {min(top, rows.height):,} actors with 95 % intervals, the least favourable first"]
+    said = [f"{kind.title} of {observations(min(top, rows.height), 'actors')} with {level} intervals, the least favourable first"]
     if first["verdict"] != "insufficient":
         low, high = figure(first["low"], unit), figure(first["high"], unit)
         said.append(f": {first['actor']} {figure(first['value'], unit)} ({low} to {high}, n = {first['n']:,})")
     said.append("." if threshold is None else f"; the dashed line is {figure(threshold, unit)}.")
-    left = [f"{rows.height - top:,} more are not shown"] if rows.height > top else []
-    left += [f"{without:,} have no observation"] if without else []
+    more = rows.height - top
+    left = [f"{more:,} more {'is' if more == 1 else 'are'} not shown"] if more > 0 else []
+    left += [f"{without:,} {'has' if without == 1 else 'have'} no observation"] if without else []
     return "".join(said) + (f" {' and '.join(left)}.".replace(" .", ".") if left else "")

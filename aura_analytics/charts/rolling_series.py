@@ -5,6 +5,7 @@ from __future__ import annotations
 import altair as alt
 import polars as pl
 
+from aura_analytics.charts.sentence import note
 from aura_analytics.charts.theme import LIGHT, MAX_ROWS, Theme, styled, title_of
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Metric
@@ -48,6 +49,8 @@ def series(
     if actors is not None:
         rows = rows.filter(pl.col("actor").is_in(actors))
     rows = rows.select("actor", pl.col("as_of").dt.strftime("%Y-%m-%dT%H:%M:%SZ"), metric, *limits)
+    if rows.is_empty():
+        return note(f"{kind.title} over time: no observations.", theme=theme, width=width)
     budget = MAX_ROWS - 100
     if rows.height > budget:
         rows = rows.with_columns(step=pl.int_range(pl.len()).over("actor")).filter(
@@ -82,8 +85,6 @@ def series(
 
 def _says(rows: pl.DataFrame, kind: Metric, names: list[str], threshold: float | None) -> str:
     """Where each line begins and ends."""
-    if rows.is_empty():
-        return f"{kind.title} over time: no observations."
     parts = []
     for name in names[:_SAID]:
         mine = rows.filter(actor=name).sort("as_of")

@@ -134,6 +134,9 @@ def _machines(rows: list[dict[str, Any]], shown: list[Metric]) -> Table:
 def _status(row: Mapping[str, Any]) -> str:
     from aura_analytics.rules.wording import verdict_label
 
+    reasons = row.get("pip_reasons") or [""]
+    if reasons[0].startswith("the policy judges "):
+        return "[dim]not judged[/]"
     status = str(row.get("pip_status") or "insufficient")
     return f"[{_STYLES[status]}]{verdict_label(status)}[/]"
 

@@ -47,10 +47,15 @@ def dossiers_(
     ratings: Annotated[
         str | None, typer.Option(help="Of several ratings of a case by one rater: once or every.", show_default="once")
     ] = None,
-    verdict: Annotated[list[str] | None, typer.Option(help="Only flag, watch, clear or insufficient; repeatable.")] = None,
+    verdict: Annotated[
+        list[str] | None, typer.Option(help="Only flag, watch, clear, insufficient, not_judged; repeatable.")
+    ] = None,
     kind: Annotated[list[str] | None, typer.Option(help="Only officer, agent, component, ...; repeatable.")] = None,
     queue: Annotated[list[str] | None, typer.Option(help="Only who worked in this queue; repeatable.")] = None,
-    sort: Annotated[str | None, typer.Option(help="A metric (the most first), actor, or verdict.", show_default="verdict")] = None,
+    sort: Annotated[
+        str | None,
+        typer.Option(help="A metric (the most first), actor, or verdict.", show_default="verdict; in JSON and files the actor"),
+    ] = None,
     ascending: Annotated[bool, typer.Option("--ascending", help="The least first.")] = False,
     top: Annotated[int | None, typer.Option(min=1, help="At most this many actors.")] = None,
     columns: Annotated[str | None, typer.Option(help="Metrics to show, with commas between them.")] = None,

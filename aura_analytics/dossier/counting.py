@@ -95,5 +95,5 @@ def beyond(board: pl.DataFrame, *, made_up: bool = False) -> list[str]:
             else f"{later:,} events lie after the end of the window and do not count."
         )
     if end > datetime.now(timezone.utc) and not made_up:
-        said.append(f"The window ends in the future, on {end:%Y-%m-%d}: an event is dated later than today.")
+        said.append(f"The window ends in the future, on {end:%Y-%m-%d}: so it was asked, or an event is dated later than today.")
     return said

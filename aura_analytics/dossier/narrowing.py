@@ -10,7 +10,7 @@ from aura_analytics.cases.collecting import collect
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.rules.engine import VERDICTS
 
-__all__ = ["RANK", "narrowed", "sorted_by", "worked_in"]
+__all__ = ["RANK", "narrowed", "said_verdict", "sorted_by", "worked_in"]
 
 RANK = {"flag": 0, "watch": 1, "clear": 2, "insufficient": 3, "not_judged": 4}  # who is not known stands below who is
 
@@ -34,6 +34,14 @@ def worked_in(events: pl.LazyFrame, end: datetime | None, window: timedelta | No
     return collect(named.select("actor", "queue").unique())
 
 
+def said_verdict() -> pl.Expr:
+    """The verdict of a board's rows as people are told it: `not_judged` where the policy is not meant for such an actor. (There a
+    board has `insufficient`, with that reason.)
+    """
+    foreign = pl.col("pip_reasons").list.first().str.starts_with("the policy judges ").fill_null(value=False)
+    return pl.when(foreign).then(pl.lit("not_judged")).otherwise(pl.col("pip_status").cast(pl.String))
+
+
 def narrowed(
     board: pl.DataFrame,
     *,
@@ -49,7 +57,7 @@ def narrowed(
     board
         What `aura.dossiers` returns.
     verdicts
-        Of `flag`, `watch`, `clear` (or `not flagged`), `insufficient`.
+        Of `flag`, `watch`, `clear` (or `not flagged`), `insufficient`, `not_judged`.
     kinds
         Such as `officer`, `agent`.
     queues, pairs
@@ -61,8 +69,9 @@ def narrowed(
         If there is no such verdict, kind or queue.
     """
     if verdicts:
-        chosen = [_known("verdict", {"not flagged": "clear"}.get(one, one), list(VERDICTS)) for one in verdicts]
-        board = board.filter(pl.col("pip_status").cast(pl.String).is_in(chosen))
+        spelt = {"not flagged": "clear", "not judged": "not_judged"}
+        chosen = [_known("verdict", spelt.get(one, one), [*VERDICTS, "not_judged"]) for one in verdicts]
+        board = board.filter(said_verdict().is_in(chosen))
     if kinds:
         there = board["actor_kind"].cast(pl.String).drop_nulls().unique().sort().to_list()
         board = board.filter(pl.col("actor_kind").cast(pl.String).is_in([_known("kind", one, there) for one in kinds]))
@@ -108,16 +117,19 @@ def sorted_by(board: pl.DataFrame, column: str | None = None, *, ascending: bool
     if column == "actor":
         return board.sort("actor", descending=ascending)
     if column in (None, "verdict"):
-        known = "pip_status" in board.columns
-        rank = pl.col("pip_status").cast(pl.String).replace_strict(RANK, return_dtype=pl.Int8) if known else pl.lit(0)
+        known = {"pip_status", "pip_reasons"} <= set(board.columns)
+        rank = said_verdict().replace_strict(RANK, return_dtype=pl.Int8) if known else pl.lit(0)
         most = pl.col("override_rate") if "override_rate" in board.columns else pl.lit(0.0)
-        by = board.with_columns(__rank=rank, __most=most)
-        return by.sort("__rank", "__most", "actor", descending=[ascending, True, False], nulls_last=True).drop("__rank", "__most")
+        by = board.with_columns(__unknown=rank > RANK["clear"], __rank=rank, __most=most)
+        order = by.sort("__unknown", "__rank", "__most", "actor", descending=[False, ascending, True, False], nulls_last=True)
+        return order.drop("__unknown", "__rank", "__most")
     numbers = [name for name, dtype in board.schema.items() if dtype.is_numeric()]
     if column not in numbers:
         assert column is not None
         hint = close_match(column, numbers)
         raise ParameterError(Problem("no such number to sort by", got=column, expected="actor, verdict or a metric", next=hint))
     n = f"{column}_n"
+    if board.height and board[column].null_count() == board.height:
+        raise ParameterError(Problem("nobody has that number", got=column, next="see its _status; lateness needs a limit (sla)"))
     empty = pl.col(column).is_null() | (pl.col(n) == 0) if n in board.columns else pl.col(column).is_null()
     return board.sort(empty, column, "actor", descending=[False, not ascending, False], nulls_last=True)

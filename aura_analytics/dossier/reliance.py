@@ -134,10 +134,8 @@ def reliance_sentence(row: dict[str, object]) -> str:
     whole = {name: int(row[name]) for name in (*CELLS, "accepted", "overridden", "judged")}  # type: ignore[call-overload]
     verdicts = whole["accepted"] + whole["overridden"]
     if not whole["judged"]:
-        return (
-            f"None of {verdicts:,} verdicts was judged: the numbers say how often recommendations were accepted, and nothing about "
-            "whether that was right."
-        )
+        none = "The only verdict was not" if verdicts == 1 else f"None of {verdicts:,} verdicts was"
+        return f"{none} judged: the numbers say how often recommendations were accepted, and nothing about whether that was right."
     said = [f"{whole['judged']:,} of {verdicts:,} verdicts were judged."]
     for kind, wrong, word in (("accepted", "accepted_wrong", "wrong"), ("overridden", "overridden_right", "right")):
         n = whole[f"{kind}_right"] + whole[f"{kind}_wrong"]

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from aura_analytics.clock.times import span_of_time
-from aura_analytics.dossier.narrowing import sorted_by
+from aura_analytics.dossier.narrowing import said_verdict, sorted_by
 from aura_analytics.metrics.catalogue import METRICS
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
 from aura_analytics.rules.wording import verdict_label
@@ -18,7 +18,7 @@ from aura_analytics.texts import escaped
 __all__ = ["Board", "board_html", "board_words"]
 
 _MOST = 50  # rows of people, and of machines, in a notebook
-_MARKS = {"flag": "▲", "watch": "◆", "clear": "●", "insufficient": "■"}
+_MARKS = {"flag": "▲", "watch": "◆", "clear": "●", "insufficient": "■", "not_judged": "○"}
 _STYLE = """<style>
 .aura-board { --ink: var(--jp-ui-font-color1, #1b1f24); --muted: var(--jp-ui-font-color2, #5b6470); --line: var(--jp-border-color2, #d5d9de); color: var(--ink); font: 13px/1.45 system-ui, sans-serif; }
 .aura-board table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 6px 0; } .aura-board th { font-weight: normal; color: var(--muted); text-align: left; }
@@ -55,13 +55,12 @@ class Board(pl.DataFrame):
 
 def board_words(board: pl.DataFrame) -> str:
     """What a board is, in a sentence; nothing for a frame that is none any more."""
-    if not {"actor", "pip_status", "counted", "as_of"} <= set(board.columns):
+    if not {"actor", "pip_status", "pip_reasons", "counted", "as_of"} <= set(board.columns):
         return ""
     if board.is_empty():
         return "No actors: no events in the window."
     counted = board["counted"][0]
-    tally = board["pip_status"].cast(pl.String).value_counts()
-    found = dict(tally.iter_rows())
+    found = dict(board.select(said_verdict().alias("verdict"))["verdict"].value_counts().iter_rows())
     said = ", ".join(f"{found[name]:,} {verdict_label(name)}" for name in _MARKS if found.get(name))
     who = f"{board.height:,} actor{'' if board.height == 1 else 's'}"
     end = f"up to {board['as_of'][0]:%Y-%m-%d}"
@@ -80,7 +79,8 @@ def board_html(board: pl.DataFrame) -> str | None:
         shown = _shown(rows, place)
         if rows.height and shown:
             parts.append(_table(heading, sorted_by(pl.DataFrame(rows)), shown))
-    note = "<p><small>Points with 95 % intervals. A verdict is a reason to look, not a finding.</small></p>"
+    level = f"{100 * board['counted'][0]['confidence']:g} %"
+    note = f"<p><small>Points with {level} intervals. A verdict is a reason to look, not a finding.</small></p>"
     return f'{_STYLE}<div class="aura-board"><p>{html.escape(words)}</p>{"".join(parts)}{note}</div>'
 
 
@@ -93,8 +93,8 @@ def _table(heading: str, rows: pl.DataFrame, shown: Iterable[Metric]) -> str:
     metrics = list(shown)
     head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in (heading, "Verdict", *(one.title for one in metrics)))
     lines = []
-    for row in rows.head(_MOST).iter_rows(named=True):
-        verdict = str(row["pip_status"])
+    for row in rows.head(_MOST).with_columns(__said=said_verdict()).iter_rows(named=True):
+        verdict = str(row["__said"])
         cells = "".join(_cell(one, row) for one in metrics)
         mark = f'<span class="{verdict}">{_MARKS[verdict]}</span> {verdict_label(verdict)}'
         lines.append(f"<tr><td>{html.escape(escaped(row['actor']))}</td><td>{mark}</td>{cells}</tr>")

@@ -31,6 +31,11 @@ class Unit:
     exact: int
     percent: bool = False
 
+    @property
+    def word(self) -> str:
+        """What stands behind a number; nothing where the name would say nothing more."""
+        return "" if self.percent or self.name in ("score", "z") else self.name
+
     def short(self, value: float) -> str:
         """A number for a table.
 
@@ -53,7 +58,7 @@ class Unit:
         >>> UNITS["fraction"].figure(0.3), UNITS["stars"].figure(3)
         ('30.0 %', '3.00 stars')
         """
-        return f"{100 * value:.{self.exact}f} %" if self.percent else f"{value:.{self.exact}f} {self.name}"
+        return f"{100 * value:.{self.exact}f} %" if self.percent else f"{value:.{self.exact}f} {self.word}".rstrip()
 
 
 UNITS = {

@@ -4,6 +4,7 @@ machine.
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -171,7 +172,53 @@ def test_the_table_of_reliance_and_the_card_are_on_the_page(page: Page, tmp_path
     assert [text.strip() for text in box.locator("td b").all_inner_texts()] == [str(row[name]) for name in cells]
     assert "verdicts were judged" in box.inner_text()
     page.locator(".show-wrong").click()
-    assert page.inner_text(".behind-title").startswith("Behind Accepted although wrong")
+    assert page.inner_text(".behind-title").startswith("Accepted although wrong, only these: ")
+    assert set(page.locator(".cases tbody td:nth-child(3)").all_inner_texts()) == {"yes"}
     page.locator(".rule summary").click()
     assert page.locator(".rule li").count() == 3
     assert page.locator(".draw-audits").count() == 0  # nothing to ask without a kernel
+
+
+def test_names_and_verdicts_sort_as_they_say_and_the_unknown_stay_last(
+    page: Page, explorer: DossierExplorer, tmp_path: Path
+) -> None:
+    open_page(page, explorer, tmp_path)
+    for way in ("ascending", "descending"):
+        page.locator('th[data-sort="actor"] button').click()
+        assert page.get_attribute('th[data-sort="actor"]', "aria-sort") == way
+        assert names(page) == sorted(names(page), reverse=way == "descending")
+    known = set(explorer.state.board.filter(pl.col("verdict").is_in(["flag", "watch", "clear"]))["actor"])
+    for _ in range(2):
+        page.locator('th[data-sort="verdict"] button').click()
+        assert set(names(page)[: len(known)]) == known
+
+
+def test_old_and_edited_links(page: Page, explorer: DossierExplorer, tmp_path: Path) -> None:
+    url = explorer.export_html(tmp_path / "explorer.html").as_uri()
+    page.goto(f"{url}#sort=nonsense")
+    page.wait_for_selector(".aura-explorer[data-opened]")
+    page.evaluate("location.hash = 'actor=officer_farid%40sba.gov'")
+    page.wait_for_selector('.aura-explorer[data-actor="officer_farid@sba.gov"]')
+    assert "officer_farid" in page.url
+
+
+def test_numbers_are_rounded_as_python_rounds(page: Page, tmp_path: Path) -> None:
+    start = datetime(2026, 3, 1, tzinfo=timezone.utc)
+    rows = [
+        {
+            "ts": start + timedelta(days=i),
+            "type": "OVERRIDE" if i == 0 else "DECISION",
+            "actor": "sixteenth",
+            "actor_kind": "officer",
+            "case_id": f"c{i}",
+            "agent": "m",
+            "ai_recommendation": "A",
+            "human_verdict": "B" if i == 0 else "A",
+        }
+        for i in range(16)
+    ]
+    explorer = DossierExplorer(rows, "evidence_gated")
+    open_page(page, explorer, tmp_path)
+    card = page.inner_text('.card[data-metric="override_rate"] b').strip()
+    assert card == "6.2 %" and card in page.inner_text('.board tr[data-actor="sixteenth"]')
+    assert "NaN" not in page.locator(".aura-explorer").inner_html().split("</style>")[1]

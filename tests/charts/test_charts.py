@@ -131,3 +131,11 @@ def _pixels(picture: bytes) -> tuple[bytes, bytes]:
         head, data = (body, data) if kind == b"IHDR" else (head, data + body) if kind == b"IDAT" else (head, data)
         at += 12 + size
     return head, zlib.decompress(data)
+
+
+def test_a_series_of_nobody_is_a_sentence() -> None:
+    moved = aura.rolling(aura.sample_log(400, seed=2), ["override_rate"], window="30d", step="10d")
+    nobody: Any = charts.series(moved, actors=["nobody"])
+    assert "no observations" in nobody._repr_mimebundle_()["text/plain"]
+    eighty: Any = charts.league(aura.dossiers(aura.sample_log(400, seed=2), confidence=0.8))
+    assert "80 % intervals" in eighty._repr_mimebundle_()["text/plain"]

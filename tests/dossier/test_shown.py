@@ -21,7 +21,7 @@ def test_the_table_is_the_board() -> None:
     people = board.filter(pl.col("actor_kind") == "officer")
     order = [name for name, _ in rows][: people.height]
     assert set(order) == set(people["actor"]) and rows[0] == ("officer_anne@sba.gov", "flag")
-    ranks = [["flag", "watch", "clear", "insufficient"].index(verdict) for _, verdict in rows[: people.height]]
+    ranks = [["flag", "watch", "clear", "insufficient", "not_judged"].index(verdict) for _, verdict in rows[: people.height]]
     assert ranks == sorted(ranks)
     anne = people.filter(actor="officer_anne@sba.gov").row(0, named=True)
     assert f"{100 * anne['override_rate']:.1f} %" in page and "not flagged" in page and ">clear<" not in page
@@ -34,6 +34,9 @@ def test_words_for_a_terminal() -> None:
     tally = dict(board["pip_status"].cast(pl.String).value_counts().iter_rows())
     assert said.startswith(f"{board.height} actors over 90 days up to 2026-06-29, by evidence_gated 1: {tally['flag']} flag")
     assert f"{tally['clear']} not flagged" in said
+    agents = board.filter(pl.col("actor_kind") == "agent").height
+    assert f"{tally['insufficient'] - agents} insufficient, {agents} not judged" in said
+    assert "80 % intervals" in aura.dossiers(LOG, confidence=0.8)._repr_html_()
     assert repr(aura.dossiers(aura.events.empty())).startswith("No actors")
 
 

@@ -230,7 +230,9 @@ def test_a_page_of_many_is_made_at_once_and_says_what_each_dossier_says(tmp_path
         assert seen[-1] == (len(pages), len(pages)) and len(seen) == explorer.state.board.height
         for page in pages:
             explorer.state.pick(page["actor"])
-            behind = page.pop("behind")
+            behind, wrong = page.pop("behind"), page.pop("wrong")
+            if page["kind"] == "officer":
+                assert wrong["rows"] == explorer._behind("accepted_wrong_rate", 1_000, hits=True)["rows"]
             assert page == json.loads(json.dumps(explorer._detail())), page["actor"]
             for card in page["cards"]:
                 want = explorer._behind(card["metric"], 7)
@@ -524,3 +526,23 @@ def test_a_number_without_a_rolling_series_is_counted_anew() -> None:
         assert said["value"][place] == pytest.approx(row.filter(actor=ANNE)["processing_hours_median"].item(), abs=1e-5)
     for name in explorer.state.metrics:  # every number has one, be it empty
         assert counted_series(explorer.state, name, 2).columns[:3] == ["as_of", "value", "n"]
+
+
+def test_only_what_was_accepted_although_wrong() -> None:
+    explorer = DossierExplorer(aura.simulate("fraud_unit", seed=3, days=60))
+    explorer.state.pick("rubber_stamp")
+    explorer.asked = {"behind": "accepted_wrong_rate", "hits": True, "of": "rubber_stamp"}
+    whole = explorer.state.cases("accepted_wrong_rate")
+    assert explorer.behind["total"] == whole.filter(pl.col("value") == 1).height < whole.height
+    assert {row[2] for row in explorer.behind["rows"]} == {"yes"}
+
+
+@pytest.mark.parametrize("given", [{"most": 0}, {"most": -1}, {"rows": 0}, {"rows": -1}, {"most": 2.5}])
+def test_pages_of_nobody_are_refused(given: dict[str, Any], tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match="out of range"):
+        DossierExplorer(LOG).export_html(tmp_path / "p.html", **given)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_moment_before_the_log_is_said() -> None:
+    assert "no events in the window up to 2020-01-01" in repr(DossierExplorer(LOG, as_of="2020-01-01"))

@@ -302,7 +302,7 @@ class Metric:
         if low is not None and high is not None:
             between = "–" if low >= 0 else " to "
             interval = f"{unit.short(low).removesuffix(' %')}{between}{unit.short(high)}"
-        return {"value": unit.short(value), "n": f"{n:,}", "interval": interval, "unit": "" if unit.percent else self.unit}
+        return {"value": unit.short(value), "n": f"{n:,}", "interval": interval, "unit": unit.word}
 
     # -- helpers of kinds ------------------------------------------------------------------------------------------------
 

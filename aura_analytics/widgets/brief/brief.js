@@ -29,7 +29,7 @@ function render({ model, el }) {
     box.append(list(one.reasons));
     if (one.would_clear.length) box.append(text("span", "What would clear it:"), list(one.would_clear));
     const see = text("button", "See the cases", { type: "button", className: "live" });
-    see.addEventListener("click", () => open(one.actor));
+    see.addEventListener("click", () => open(one.actor, one.metrics[0]));
     box.append(see);
     return box;
   };
@@ -44,7 +44,7 @@ function render({ model, el }) {
       low = axis.low ?? 0,
       high = Number(axis.high ?? marks(Math.max(...known.map((v) => v.value), 1)).pop()),
       px = (v) => pad.left + ((Math.min(Math.max(v, low), high) - low) / (high - low || 1)) * (width - pad.left - pad.right),
-      said = `${axis.title} of ${now.length} people; ${axis.limits.length ? `the policy's line is ${axis.limits.map((v) => exact(v, axis.unit)).join(" and ")}` : "no line"}.`,
+      said = `${axis.title} of ${now.length} ${get("who")}; ${axis.limits.length ? `the policy's ${axis.limits.length > 1 ? "lines are" : "line is"} ${axis.limits.map((v) => exact(v, axis.unit)).join(" and ")}` : "no line"}.`,
       svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "group", "aria-label": said });
     for (const { when, y, words } of [
       { when: "now", y: 38, words: `up to ${get("ends")[0]}` },
@@ -55,7 +55,7 @@ function render({ model, el }) {
       for (const verdict of ["insufficient", "clear", "watch", "flag"])
         for (const one of people.filter((each) => each.verdict === verdict && each[when][axis.metric])) {
           const v = one[when][axis.metric],
-            words_of = `${one.actor}, ${when === "now" ? "this window" : "the one before"}: ${exact(v.value, axis.unit)}${v.lo === null || v.lo === undefined ? "" : ` (${exact(v.lo, axis.unit)} to ${exact(v.hi, axis.unit)})`}, n = ${v.n}`,
+            words_of = `${one.actor}, ${when === "now" ? "this window" : "the one before"}: ${exact(v.value, axis.unit)}${v.lo === null || v.lo === undefined || v.hi === null || v.hi === undefined ? "" : ` (${exact(v.lo, axis.unit)} to ${exact(v.hi, axis.unit)})`}, n = ${v.n}`,
             dot = drawn("circle", {
               cx: px(v.value),
               cy: y + jitter(one.actor),
@@ -68,11 +68,11 @@ function render({ model, el }) {
               "data-actor": one.actor,
             });
           dot.append(drawn("title", {}, words_of));
-          dot.addEventListener("click", () => open(one.actor, axis.metric));
+          dot.addEventListener("click", () => open(one.actor, axis.metric, when));
           dot.addEventListener("keydown", (event) => {
             if (event.key === "Enter" || event.key === " ") {
               event.preventDefault();
-              open(one.actor, axis.metric);
+              open(one.actor, axis.metric, when);
             }
           });
           if (when === "now" && (verdict === "flag" || verdict === "watch"))
@@ -100,25 +100,35 @@ function render({ model, el }) {
   const cases = element("div", { className: "cases-of", hidden: true, tabIndex: -1 });
   cases.setAttribute("role", "region");
   cases.setAttribute("aria-label", "Cases");
-  function open(actor, metric) {
-    const part = document.getElementById(`part-${people.findIndex((one) => one.actor === actor)}`);
+  function open(actor, metric, when = "now") {
+    const place = people.findIndex((one) => one.actor === actor),
+      part = document.getElementById(`part-${place}`),
+      before = document.getElementById(`part-${place + people.length}`);
     if (!part) return;
     const detail = JSON.parse(part.textContent),
-      name =
-        metric && detail.behind[metric]?.total
-          ? metric
-          : (get("metrics").find((one) => detail.behind[one.metric]?.total)?.metric ?? detail.cards[0]?.metric),
-      card = detail.cards.find((one) => one.metric === name);
+      tables = when === "now" || !before ? detail.behind : JSON.parse(before.textContent),
+      choices = when === "now" ? detail.cards.map((one) => ({ metric: one.metric, title: one.title })) : get("metrics"),
+      known = choices.filter((one) => tables[one.metric]?.total),
+      chosen = known.find((one) => one.metric === metric) || known[0];
     cases.hidden = false;
     root.dataset.opened = actor;
-    if (!card) {
-      cases.replaceChildren(text("h3", actor), text("p", "No cases."));
+    const time = `${get("window")} up to ${get("ends")[when === "now" ? 0 : 1]}`;
+    if (!chosen) {
+      cases.replaceChildren(text("h3", actor), text("p", `No cases in the ${time}.`));
       return;
     }
-    const behind = detail.behind[name],
-      select = element("select", {}, ...detail.cards.map((one) => new Option(one.title, one.metric, false, one.metric === name)));
+    const behind = tables[chosen.metric],
+      axis = get("metrics").find((one) => one.metric === chosen.metric),
+      card = when === "now" ? detail.cards.find((one) => one.metric === chosen.metric) : null,
+      v = people[place].before[chosen.metric],
+      value = card
+        ? `${card.value} ${card.unit}${card.interval ? ` (${card.interval})` : ""}`
+        : axis && v
+          ? exact(v.value, axis.unit)
+          : "",
+      select = element("select", {}, ...known.map((one) => new Option(one.title, one.metric, false, one.metric === chosen.metric)));
     select.setAttribute("aria-label", "Behind which number");
-    select.addEventListener("change", () => open(actor, select.value));
+    select.addEventListener("change", () => open(actor, select.value, when));
     const row = (kind, texts) => element("tr", {}, ...texts.map((one) => element(kind, { textContent: one })));
     const table = element(
       "div",
@@ -133,10 +143,10 @@ function render({ model, el }) {
     table.setAttribute("role", "region");
     table.setAttribute("aria-label", "Cases behind the number");
     cases.replaceChildren(
-      text("h3", actor),
+      text("h3", `${actor}, ${time}`),
       text(
         "p",
-        `${card.value} ${card.unit}${card.interval ? ` (${card.interval})` : ""}, ${behind.total === 1 ? "1 observation" : `${behind.total.toLocaleString("en")} observations`}${behind.rows.length < behind.total ? `, the last ${behind.rows.length}` : ""}`,
+        `${value}, ${many(behind.total, "observation")}${behind.rows.length < behind.total ? `, the last ${behind.rows.length}` : ""}`,
       ),
       select,
       table,
@@ -148,6 +158,7 @@ function render({ model, el }) {
   // how often the rule would be wrong, as its line is moved
   function wrong() {
     const curve = get("curve");
+    if (curve.never) return text("p", "It flags nobody: its rules are reasons to look, and no more.");
     if (!curve.value)
       return text(
         "p",
@@ -164,7 +175,7 @@ function render({ model, el }) {
         who = curve.flagged[i],
         value = exact(curve.value[i], curve.unit);
       input.setAttribute("aria-valuetext", value);
-      big.textContent = `With the line at ${value}: of 100 people who do well it accuses ${number(curve.false[i])} a year (${number(curve.lo[i])} to ${number(curve.hi[i])}).`;
+      big.textContent = `With the line at ${value}: of 100 who do well it accuses ${number(curve.false[i])} within ${curve.days} days (${number(curve.lo[i])} to ${number(curve.hi[i])}).`;
       rest.textContent = `${curve.missed[i] === null ? "" : `Of those made to do badly it misses ${exact(curve.missed[i], "fraction")}. `}Here it would flag ${who.length ? `${who.length}: ${who.slice(0, 12).join(", ")}${who.length > 12 ? ", ..." : ""}` : "nobody"}. All lines on this number move together${curve.value[i] === curve.stands ? "; this is the rule as it stands" : ""}.`;
       root.dataset.line = String(curve.value[i]);
     };
@@ -178,7 +189,7 @@ function render({ model, el }) {
       rest,
       text(
         "p",
-        `Counted in ${curve.worlds} worlds of ${curve.scenario} whose truth is known, ${curve.days} days each, read every ${curve.every} days, with 95 % limits. A real office may differ.`,
+        `Counted in ${many(curve.worlds, "world")} of ${curve.scenario} whose truth is known, ${curve.days} days each, read every ${curve.every} days, with 95 % limits. A real office may differ.`,
         { className: "said" },
       ),
     );
@@ -204,14 +215,16 @@ function render({ model, el }) {
     text("h2", "How sure are we?"),
     text(
       "p",
-      unknown
-        ? `Of ${unknown} of ${whole} too little is known to say anything; they are neither cleared nor accused.`
-        : "Of everybody enough is known for the rule to say something.",
+      !whole
+        ? "Nobody was judged, so nothing can be said."
+        : unknown
+          ? `Of ${unknown} of ${whole} too little is known to say anything; they are neither cleared nor accused.`
+          : "Of everybody enough is known for the rule to say something.",
     ),
     ...get("metrics").map(strip),
     text(
       "p",
-      `Every dot is a person; one that is pointed at says its interval, one that is pressed opens its cases.${get("left") ? ` ${get("left")} more are not drawn.` : ""}`,
+      `Every dot is one of them; one that is pointed at says its interval, one that is pressed opens its cases.${get("left") ? ` ${get("left")} more are not drawn.` : ""}`,
       { className: "said live" },
     ),
     cases,

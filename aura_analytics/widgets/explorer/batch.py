@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["pages_of"]
 
+_WRONG = 1_000_000  # all of them
 _SOME = 250  # actors whose events are held at a time
 
 
@@ -72,7 +73,7 @@ def _pages(
         table = state.moved(own.lazy(), [state.metrics[name] for name in moving], wide, step).filter(pl.col("actor").is_in(some))
         moved = {str(names[0]): part for names, part in table.partition_by("actor", as_dict=True).items()}
     officers = {row["actor"]: row for row in reliance(own, as_of=state.as_of, window=state.window).iter_rows(named=True)}
-    behind = _behind(state, own, some, most)
+    behind, wrong = _behind(state, own, some, most), _wrong(state, own, some)
     pages = {}
     for actor, row in dossiers.items():
         machine = row["actor_kind"] in MACHINES
@@ -89,9 +90,27 @@ def _pages(
             reasons=said[actor]["reasons"] if actor in said else [],
         )
         empty = {"total": 0, "first": 0, "page": 0, "pages": 0, "columns": [], "rows": [], "numbers": []}
+        page["wrong"] = wrong.get(actor, empty)
         page["behind"] = {card["metric"]: behind.get((actor, card["metric"]), empty) for card in own_cards}
         pages[actor] = page
     return pages
+
+
+def _wrong(state: ExplorerState, own: pl.DataFrame, some: list[str]) -> dict[str, dict[str, Any]]:
+    """What each accepted although it was wrong, however many other acceptances were judged since."""
+    assert state.as_of is not None
+    one = state.metrics.get("accepted_wrong_rate")
+    if one is None:
+        return {}
+    since = None if state.policy.window is None else state.as_of - state.policy.window
+    timing = state.timing
+    options = Options(timing["attribution"], timing["holding"], timing["calendar"], timing["ratings"])
+    found = {}
+    for _, table in latest_observations(own, some, [one], state.as_of, since, options, timing["sla"], _WRONG):
+        for (actor,), part in table.filter(pl.col("value") == 1).partition_by("of", as_dict=True).items():
+            shown = table_of(part, one)
+            found[str(actor)] = {"total": part.height, "first": 0, "page": 0, "pages": 1, "hits": True, **shown}
+    return found
 
 
 def _behind(state: ExplorerState, own: pl.DataFrame, some: list[str], most: int) -> dict[tuple[str, str], dict[str, Any]]:

@@ -22,7 +22,7 @@ const RANK = { flag: 0, watch: 1, clear: 2, insufficient: 3, not_judged: 4 };
 
 // numbers as they come from a kernel (bytes), or as text in a page
 const numbers = (data) =>
-  new Float32Array(
+  new Float64Array(
     data instanceof DataView
       ? data.buffer.slice(data.byteOffset, data.byteOffset + data.byteLength)
       : Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer,
@@ -76,6 +76,7 @@ function board(model, find, { pick, ask, changed }) {
   // what is chosen stands in the fields, and the rows follow
   function choose(given = {}) {
     Object.assign(view, given);
+    if (view.sort && !["actor", "verdict"].includes(view.sort) && !columns[view.sort]) view.sort = "";
     find(".search").value = view.text;
     for (const [selector, name] of [
       [".by-verdict", "verdict"],
@@ -109,9 +110,11 @@ function board(model, find, { pick, ask, changed }) {
   // who has no number is last, whichever way it is sorted: nothing known is neither best nor worst
   function sort() {
     const way = view.down ? -1 : 1;
-    if (view.sort === "actor") order.sort((a, b) => -way * (people.actors[a] < people.actors[b] ? -1 : 1));
-    else if (view.sort === "verdict") order.sort((a, b) => -way * (RANK[people.verdicts[a]] - RANK[people.verdicts[b]]) || a - b);
-    else if (view.sort) {
+    if (view.sort === "actor") order.sort((a, b) => way * (people.actors[a] < people.actors[b] ? -1 : 1));
+    else if (view.sort === "verdict") {
+      const known = (i) => Number(RANK[people.verdicts[i]] <= RANK.clear);
+      order.sort((a, b) => known(b) - known(a) || -way * (RANK[people.verdicts[a]] - RANK[people.verdicts[b]]) || a - b);
+    } else if (view.sort) {
       const { value, n } = columns[view.sort],
         known = (i) => !Number.isNaN(value[i]) && n[i] > 0;
       order.sort((a, b) => Number(known(b)) - Number(known(a)) || (known(a) ? way * (value[a] - value[b]) : 0) || a - b);
@@ -129,7 +132,11 @@ function board(model, find, { pick, ask, changed }) {
   function said() {
     const lacking = people.total - people.actors.length;
     find(".more").textContent =
-      (order.length ? `${order.length.toLocaleString("en")} of ${people.total.toLocaleString("en")}` : "Nobody is like that.") +
+      (order.length
+        ? `${order.length.toLocaleString("en")} of ${people.total.toLocaleString("en")}`
+        : lacking > 0
+          ? "Nobody on this page is like that"
+          : "Nobody is like that.") +
       (lacking > 0
         ? `. This page holds ${people.actors.length.toLocaleString("en")}, the gravest verdicts first.`
         : order.length
@@ -172,7 +179,7 @@ function board(model, find, { pick, ask, changed }) {
     svg.append(drawn("line", { x1: 0, x2: 74, y1: 7, y2: 7, stroke: "var(--line)" }));
     for (const limit of one.limits)
       svg.append(drawn("line", { x1: at(limit), x2: at(limit), y1: 1, y2: 13, stroke: "var(--muted)", "stroke-dasharray": "2 2" }));
-    if (!Number.isNaN(parts.lo[i]))
+    if (!Number.isNaN(parts.lo[i]) && !Number.isNaN(parts.hi[i]))
       svg.append(
         drawn("line", {
           x1: at(parts.lo[i]),
@@ -248,11 +255,12 @@ function board(model, find, { pick, ask, changed }) {
   }
 
   function row(i, place, cells) {
-    const actor = people.actors[i],
+    const seen = selected !== null && order.some((one) => people.actors[one] === selected),
+      actor = people.actors[i],
       verdict = people.verdicts[i],
       made = element("tr", {});
     made.dataset.actor = actor;
-    made.tabIndex = actor === selected || (selected === null && place === 0) ? 0 : -1;
+    made.tabIndex = actor === selected || (!seen && place === 0) ? 0 : -1;
     made.setAttribute("aria-selected", String(actor === selected));
     made.setAttribute("aria-rowindex", String(place + 2));
     made.append(
@@ -270,7 +278,7 @@ function board(model, find, { pick, ask, changed }) {
         if (Number.isNaN(parts.value[i]) || parts.n[i] === 0) return element("td", { className: "num", textContent: "–" });
         const cell = element("td", { className: "num" }, exact(parts.value[i], one.unit));
         if (parts.n[i] > 0) cell.append(element("small", { textContent: ` n ${parts.n[i].toLocaleString("en")}` }));
-        if (!Number.isNaN(parts.lo[i])) cell.append(bar(one, parts, i));
+        if (!Number.isNaN(parts.lo[i]) && !Number.isNaN(parts.hi[i])) cell.append(bar(one, parts, i));
         return cell;
       }),
     );
@@ -301,6 +309,18 @@ function board(model, find, { pick, ask, changed }) {
       }, 250);
   }
 
+  // a page has readings with their times: they are put on the grid of all readings, and where nothing was observed there is a gap
+  function on_grid(line) {
+    const grid = people.grid;
+    if (!line || !grid) return undefined;
+    const values = new Array(grid.count).fill(null);
+    line.at.forEach((at, i) => {
+      const place = grid.count - 1 - Math.round((grid.end - at) / grid.step);
+      if (place >= 0 && place < grid.count) values[place] = line.value[i];
+    });
+    return values;
+  }
+
   function in_page(metric) {
     const lines = {};
     for (const one of body.rows) {
@@ -310,7 +330,7 @@ function board(model, find, { pick, ask, changed }) {
         const part = document.getElementById(`part-${people.actors.indexOf(actor)}`);
         kept[actor] = part ? JSON.parse(part.textContent).series : {};
       }
-      lines[actor] = kept[actor][metric]?.value;
+      lines[actor] = on_grid(kept[actor][metric]);
     }
     return lines;
   }

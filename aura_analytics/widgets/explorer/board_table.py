@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
+from aura_analytics.clock import times
 from aura_analytics.dossier.narrowing import worked_in
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
 
@@ -40,7 +41,7 @@ def _places(one: Metric) -> list[int]:
 
 def people_of(state: ExplorerState, also: Iterable[str] = (), most: int | None = None) -> dict[str, Any]:
     """Everybody (or the first so many, the gravest verdicts first): `actors`, `kinds`, `verdicts`, `roles`, `queues`, how many in
-    all (`total`), `columns`, and per column the arrays of `ARRAYS`, 32-bit floats as bytes, NaN where there is no number.
+    all (`total`), `columns`, and per column the arrays of `ARRAYS`, 64-bit floats as bytes, NaN where there is no number.
     """
     board = state.board if most is None else state.board.head(most)
     shown = columns_of(state, also)
@@ -60,6 +61,19 @@ def people_of(state: ExplorerState, also: Iterable[str] = (), most: int | None =
             if one not in shown and f"{one.name}_n" in board.columns and board[f"{one.name}_n"].sum()
         ],
         "arrays": arrays,
+        "grid": _grid(state),
+    }
+
+
+def _grid(state: ExplorerState) -> dict[str, float] | None:
+    """The moments of rolling series: the last one and their distance in milliseconds, and how many."""
+    if state.as_of is None:
+        return None
+    step = times.parse_span(state.series_window[0])
+    return {
+        "end": times.epoch_micros(state.as_of) / 1000,
+        "step": step.total_seconds() * 1000,
+        "count": (state.as_of - state.first) // step + 1,
     }
 
 
@@ -81,8 +95,8 @@ def _column(one: Metric, state: ExplorerState) -> dict[str, Any]:
 def _packed(board: pl.DataFrame, name: str, part: str) -> bytes:
     column = name if part == "value" else f"{name}_{part}"
     if column not in board.columns:
-        return np.full(board.height, np.nan, dtype="<f4").tobytes()
-    return board[column].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype("<f4").tobytes()
+        return np.full(board.height, np.nan, dtype="<f8").tobytes()
+    return board[column].cast(pl.Float64).fill_null(float("nan")).to_numpy().astype("<f8").tobytes()
 
 
 def queues_of(state: ExplorerState, actors: list[str]) -> dict[str, Any]:

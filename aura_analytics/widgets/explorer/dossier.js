@@ -163,7 +163,7 @@ function dossier(model, root, find, ask, pending) {
         type: "button",
         textContent: "Show what was accepted although wrong",
       });
-      show.addEventListener("click", () => reveal("accepted_wrong_rate"));
+      show.addEventListener("click", () => reveal("accepted_wrong_rate", true));
       box.append(show);
     }
     if (said.can_draw && !alone) {
@@ -316,27 +316,27 @@ function dossier(model, root, find, ask, pending) {
   }
 
   // a number with its cases, wherever it was asked for
-  function reveal(name) {
+  function reveal(name, hits = false) {
     const detail = model.get("detail");
     metric = name;
     cards(detail);
     series(detail);
-    wanted();
+    wanted(0, hits);
     find(".behind-title").scrollIntoView({ block: "nearest" });
   }
 
   // what is behind the number that is pressed
-  function wanted(page = 0) {
+  function wanted(page = 0, hits = false) {
     const detail = model.get("detail"),
       said = model.get("behind");
     if (metric === null) {
       behind();
       return;
     }
-    if (alone) model.set("behind", { actor: detail.actor, metric, ...detail.behind[metric] });
-    else if (said.metric !== metric || said.actor !== detail.actor || (said.page || 0) !== page) {
+    if (alone) model.set("behind", { actor: detail.actor, metric, hits, ...(hits ? detail.wrong : detail.behind[metric]) });
+    else if (said.metric !== metric || said.actor !== detail.actor || (said.page || 0) !== page || Boolean(said.hits) !== hits) {
       clear_behind("…");
-      ask({ behind: metric, page, of: detail.actor });
+      ask({ behind: metric, page, hits, of: detail.actor });
     } else behind();
   }
 
@@ -370,10 +370,10 @@ function dossier(model, root, find, ask, pending) {
     const first = said.first || 0,
       some = said.rows.length < said.total;
     find(".behind-title").textContent =
-      `Behind ${card.title}: ${said.total.toLocaleString("en")} ${said.total === 1 ? "observation" : "observations"}${some ? (alone ? `, the last ${said.rows.length}` : `, ${(first + 1).toLocaleString("en")} to ${(first + said.rows.length).toLocaleString("en")}, the latest first`) : ""}`;
+      `${said.hits ? `${card.title}, only these: ${many(said.total, "case")}` : `Behind ${card.title}: ${many(said.total, "observation")}`}${some ? (alone ? `, the last ${said.rows.length}` : `, ${(first + 1).toLocaleString("en")} to ${(first + said.rows.length).toLocaleString("en")}, the latest first`) : ""}`;
     const turn = (text, to) => {
       const button = element("button", { type: "button", textContent: text, disabled: to < 0 || to >= said.pages });
-      button.addEventListener("click", () => wanted(to));
+      button.addEventListener("click", () => wanted(to, Boolean(said.hits)));
       return button;
     };
     find(".pages").replaceChildren(
@@ -511,7 +511,9 @@ function dossier(model, root, find, ask, pending) {
     reliance(detail);
     cards(detail);
     series(detail);
-    wanted(model.get("behind").actor === detail.actor && model.get("behind").metric === metric ? model.get("behind").page || 0 : 0);
+    const said = model.get("behind"),
+      same = said.actor === detail.actor && said.metric === metric;
+    wanted(same ? said.page || 0 : 0, same && Boolean(said.hits));
     beside();
     root.dataset.actor = detail.actor;
     root.dataset.opened = String(Number(root.dataset.opened || 0) + 1);

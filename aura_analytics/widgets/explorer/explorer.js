@@ -60,6 +60,7 @@ function render({ model, el }) {
   );
   const alone = model.get("alone");
   let wanted = null,
+    restoring = false,
     picking = null,
     file_link = null;
   const page = dossier(model, root, find, ask, pending),
@@ -166,7 +167,7 @@ function render({ model, el }) {
 
   // the address of a page says what is seen, so that a link shows the same
   function remember() {
-    if (!alone || !root.dataset.opened) return;
+    if (!alone || !root.dataset.opened || restoring) return;
     const { sort, down, ...rest } = table.view,
       said = Object.entries({ ...rest, sort: sort && `${down ? "-" : ""}${sort}`, actor: wanted || model.get("detail").actor });
     const text = new URLSearchParams(said.filter(([, value]) => value)).toString();
@@ -176,11 +177,13 @@ function render({ model, el }) {
   function remembered() {
     const said = new URLSearchParams(location.hash.slice(1)),
       sort = said.get("sort") || "";
+    restoring = true;
     table.choose({
       ...Object.fromEntries(["text", "verdict", "kind", "role", "queue"].map((name) => [name, said.get(name) || ""])),
       sort: sort.replace(/^-/, ""),
       down: sort.startsWith("-") || !sort,
     });
+    restoring = false;
     const actor = said.get("actor");
     return actor && table.has(actor) ? actor : null;
   }
@@ -229,6 +232,7 @@ function render({ model, el }) {
     addEventListener("hashchange", () => {
       const other = remembered();
       if (other && other !== model.get("detail").actor) show(other);
+      remember();
     });
   } else opened();
   // the ledger is followed as long as somebody looks

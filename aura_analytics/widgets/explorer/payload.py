@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "audits_of",
+    "behind_of",
     "card_of",
     "detail_of",
     "foot_of",
@@ -137,6 +138,23 @@ def table_of(frame: pl.DataFrame, metric: Metric) -> dict[str, Any]:
         ]
         rows.append([row["case_id"] or "", f"{row['ts']:%Y-%m-%d %H:%M}" if row["ts"] else "", said, *rest])
     return {"columns": [*columns, *known], "rows": rows, "numbers": [] if metric.counts_hits else [2]}
+
+
+def behind_of(state: ExplorerState, metric: str, most: int, page: int = 0, *, hits: bool = False) -> dict[str, Any]:
+    """A page of the observations behind a number of the open one; of a share on request only the hits."""
+    frame = state.cases(metric)
+    frame = frame.filter(pl.col("value") == 1) if hits else frame
+    page = min(max(page, 0), max(frame.height - 1, 0) // most)
+    return {
+        "actor": state.actor,
+        "metric": metric,
+        "hits": hits,
+        "total": frame.height,
+        "first": page * most,
+        "page": page,
+        "pages": -(-frame.height // most),
+        **table_of(frame.slice(page * most, most), state.metrics[metric]),
+    }
 
 
 def plan_of(plan: ImprovementPlan, said: str, metrics: Mapping[str, Metric]) -> dict[str, Any]:

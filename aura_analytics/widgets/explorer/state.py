@@ -111,7 +111,7 @@ class ExplorerState:
         self._as_of = None if as_of is None else parse_as_of(as_of)
         self._asked: dict[str, Any] = {"sla": sla, "calendar": calendar}
         self.timing: Timing = count_of(self.policy, **self._asked).timing
-        self._roles = as_roles(roles) or self.policy.roles
+        self.roles = as_roles(roles) or self.policy.roles
         self._lock = threading.RLock()
         self._said: pl.DataFrame | None = None
         self._first: datetime | None = None
@@ -142,7 +142,7 @@ class ExplorerState:
 
     @property
     def _options(self) -> dict[str, Any]:
-        return {**self.timing, "metrics": tuple(self.metrics.values()), "roles": self._roles}
+        return {**self.timing, "metrics": tuple(self.metrics.values()), "roles": self.roles}
 
     def counted_at(self, end: datetime, metrics: tuple[Metric, ...] | None = None) -> pl.DataFrame:
         """The open one's row of the dossiers of another moment, counted the same way; empty where nothing lies in that window."""
@@ -155,7 +155,7 @@ class ExplorerState:
         options = self._options
         if self._state is not None:
             self.as_of = self._state.last
-            judgement = self._state.judged(policy=self.policy, roles=self._roles)
+            judgement = self._state.judged(policy=self.policy, roles=self.roles)
         else:
             self.as_of = self._as_of or last_work(self.events)
             judgement = count_of(self.policy, **options).judged(self.events, self.as_of)
@@ -361,11 +361,17 @@ class ExplorerState:
     @property
     def series_window(self) -> tuple[str, str]:
         """Step of the rolling series, and the window that each of its readings looks back on."""
+        if self.as_of is None:
+            return step_and_window(now(), now(), self.window)
+        return step_and_window(self.first, self.as_of, self.window)
+
+    @property
+    def first(self) -> datetime:
+        """When the log begins, or the moment of the dossiers where that is earlier."""
+        assert self.as_of is not None
         if self._first is None:
             self._first = collect(self.events.select(pl.col("ts").min())).item()
-        if self._first is None or self.as_of is None:
-            return step_and_window(now(), now(), self.window)
-        return step_and_window(min(self._first, self.as_of), self.as_of, self.window)
+        return min(self._first or self.as_of, self.as_of)
 
     @property
     def series(self) -> dict[str, pl.DataFrame]:
@@ -472,7 +478,7 @@ class ExplorerState:
     def sentence(self) -> str:
         """What is open, in words."""
         if self.actor is None:
-            return "nobody in the log yet"
+            return "nobody in the log yet" if self.as_of is None else f"no events in the window up to {self.as_of:%Y-%m-%d}"
         over = span_of_time(self.window)
         row = self.row
         return (

@@ -29,6 +29,7 @@ from aura_analytics.widgets.explorer.counted_series import counted_series
 from aura_analytics.widgets.explorer.download import as_file, seen
 from aura_analytics.widgets.explorer.payload import (
     audits_of,
+    behind_of,
     card_of,
     detail_of,
     foot_of,
@@ -37,7 +38,6 @@ from aura_analytics.widgets.explorer.payload import (
     plan_of,
     reliance_of,
     sparks_of,
-    table_of,
 )
 from aura_analytics.widgets.explorer.picture import picture_of
 from aura_analytics.widgets.explorer.state import ExplorerState
@@ -175,18 +175,8 @@ class DossierExplorer(View):
             reasons=state.reasons,
         )
 
-    def _behind(self, metric: str, most: int = _ROWS, page: int = 0) -> dict[str, Any]:
-        frame = self.state.cases(metric)
-        page = min(max(page, 0), max(frame.height - 1, 0) // most)
-        return {
-            "actor": self.state.actor,
-            "metric": metric,
-            "total": frame.height,
-            "first": page * most,
-            "page": page,
-            "pages": -(-frame.height // most),
-            **table_of(frame.slice(page * most, most), self.state.metrics[metric]),
-        }
+    def _behind(self, metric: str, most: int = _ROWS, page: int = 0, *, hits: bool = False) -> dict[str, Any]:
+        return behind_of(self.state, metric, most, page, hits=hits)
 
     def _show(self) -> None:
         """Everything anew, at once."""
@@ -195,7 +185,7 @@ class DossierExplorer(View):
         with self.hold_sync():
             self.people, self.said = people, said
             if metric is not None and metric in {card["metric"] for card in detail.get("cards", [])}:
-                self.behind = self._behind(metric, page=self.behind.get("page", 0))
+                self.behind = self._behind(metric, page=self.behind.get("page", 0), hits=bool(self.behind.get("hits")))
             self.detail = detail
             self.beside, self.sparks, self.line, self.looks = {}, {}, {}, looks_of(self.state)
 
@@ -228,7 +218,7 @@ class DossierExplorer(View):
                 self.detail = detail
         elif "behind" in asked:
             self._mine(asked)
-            self.behind = self._behind(asked["behind"], page=asked.get("page", 0))
+            self.behind = self._behind(asked["behind"], page=asked.get("page", 0), hits=bool(asked.get("hits")))
         elif "plan" in asked:
             self._mine({"of": asked["plan"]})
             self._start(asked.get("by", ""), asked.get("days", 60))
@@ -298,13 +288,16 @@ class DossierExplorer(View):
         path
             File to write.
         most
-            Actors with their whole dossier in it, the gravest verdicts first; the page says how many there are besides. Each takes
-            about 20 kB.
+            Actors with their whole dossier in it, at least 1, the gravest verdicts first; the page says how many there are besides.
+            Each takes about 20 kB.
         rows
-            Observations behind every number, the latest ones.
+            Observations behind every number, at least 1, the latest ones.
         progress
             Called with how many dossiers are written, and how many there will be.
         """
+        for name, given in (("most", most), ("rows", rows)):
+            if isinstance(given, bool) or not isinstance(given, int) or given < 1:
+                raise ParameterError(Problem(f"{name} is out of range", got=given, expected="a whole number from 1"))
         with self._busy:
             people = self._people(most)
             for arrays in people["arrays"].values():

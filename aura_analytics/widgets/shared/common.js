@@ -69,18 +69,25 @@ const shown = (x, unit) =>
         ? x.toLocaleString("en")
         : x.toFixed((UNITS[unit] || { decimals: 2 }).decimals);
 
+const many = (n, word) => `${n.toLocaleString("en")} ${word}${n === 1 ? "" : "s"}`;
+
+// rounded as Python rounds: a half goes to the even digit
+function fixed(x, digits) {
+  const scaled = x * 10 ** digits,
+    low = Math.floor(scaled);
+  return (scaled - low === 0.5 ? (low % 2 ? low + 1 : low) / 10 ** digits : x).toFixed(digits);
+}
+
 // the same in a table or a sentence, always with the decimals of its unit
 const exact = (x, unit) =>
   x === null || x === undefined || Number.isNaN(x)
     ? "–"
     : UNITS[unit]?.percent
-      ? `${(100 * x).toFixed(UNITS[unit].decimals)} %`
-      : unit === "cases"
-        ? Math.round(x).toLocaleString("en")
-        : x.toLocaleString("en", {
-            minimumFractionDigits: (UNITS[unit] || { decimals: 2 }).decimals,
-            maximumFractionDigits: (UNITS[unit] || { decimals: 2 }).decimals,
-          });
+      ? `${fixed(100 * x, UNITS[unit].decimals)} %`
+      : Number(fixed(x, (UNITS[unit] || { decimals: 2 }).decimals)).toLocaleString("en", {
+          minimumFractionDigits: (UNITS[unit] || { decimals: 2 }).decimals,
+          maximumFractionDigits: (UNITS[unit] || { decimals: 2 }).decimals,
+        });
 
 // Marks of an axis from 0 that reaches a number: round ones, at most six.
 function marks(most) {

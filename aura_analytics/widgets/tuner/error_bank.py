@@ -13,7 +13,7 @@ from aura_analytics.simulation.readings import readings
 from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.subjects import subjects_of
 from aura_analytics.simulation.world import World
-from aura_analytics.statistics.intervals import poisson_rate, wilson
+from aura_analytics.statistics.intervals import exact_rate, poisson_rate, wilson
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -79,13 +79,17 @@ class ErrorBank:
         good = self._person & ~self._bad
         people, exposed = int(self._person.sum()), float(good.sum() * self._years)
         wrongly, never, of = int(ever[good].sum()), int((~ever[self._bad]).sum()), int(self._bad.sum())
-        nan = float("nan")
+        nan, well = float("nan"), int(good.sum())
+        share = exact_rate(wrongly, well) if well else (nan, nan)
         false = poisson_rate(wrongly, exposed) if exposed else (nan, nan)
         missed = tuple(float(side[0]) for side in wilson([never], [of])) if of else (nan, nan)
         return {
             "false_flags": wrongly / exposed if exposed else nan,
             "false_flags_lo": false[0],
             "false_flags_hi": false[1],
+            "falsely": wrongly / well if well else nan,
+            "falsely_lo": share[0],
+            "falsely_hi": share[1],
             "missed": never / of if of else nan,
             "missed_lo": missed[0],
             "missed_hi": missed[1],

@@ -51,22 +51,24 @@ function heatmap(model, find, { ask, set, waiting, stands }) {
     const said = model.get("heat"),
       box = find(".heat figure"),
       [x, y] = pair();
-    if (!said.x || said.x.key !== x || said.y.key !== y || !stands(said)) {
+    const other = !said.x || said.x.key !== x || said.y.key !== y;
+    if (other || !stands(said)) {
       box.replaceChildren();
       find(".heat-said").textContent =
         x === y
           ? "Choose two different thresholds."
-          : said.x && (said.x.key !== x || said.y.key !== y || !stands(said))
-            ? alone
-              ? "This page does not hold that map."
-              : "The map is of other settings: draw it again."
-            : "";
+          : alone
+            ? "This page does not hold that map; the notebook draws it."
+            : said.x
+              ? "The map is of other settings: draw it again."
+              : "";
       return;
     }
     const known = said.false_per_100.some((v) => v !== null),
       measure = known ? find(".heat-of").value : "flagged",
       values = said[measure],
-      top = Math.max(...values.filter((v) => v !== null), 1e-9),
+      most = Math.max(...values.filter((v) => v !== null), 0),
+      top = most || 1,
       columns = said.x.values.length,
       rows = said.y.values.length,
       width = 620,
@@ -76,8 +78,9 @@ function heatmap(model, find, { ask, set, waiting, stands }) {
       h = (height - pad.top - pad.bottom) / rows;
     find(".heat-of").parentElement.hidden = !known;
     const best = values.reduce((m, v) => (v !== null && v < m ? v : m), Infinity);
-    const text = `${said.x.label} from ${exact(said.x.values[0], said.x.unit)} to ${exact(said.x.values[columns - 1], said.x.unit)}, ${said.y.label} from ${exact(said.y.values[0], said.y.unit)} to ${exact(said.y.values[rows - 1], said.y.unit)}: ${MEASURES[measure]} from ${round(best)} to ${round(top)}.`;
-    find(".heat-said").textContent = `${text} Darker is more. A click sets both thresholds.`;
+    const text = `${said.x.label} from ${exact(said.x.values[0], said.x.unit)} to ${exact(said.x.values[columns - 1], said.x.unit)}, ${said.y.label} from ${exact(said.y.values[0], said.y.unit)} to ${exact(said.y.values[rows - 1], said.y.unit)}: ${MEASURES[measure]} from ${round(best)} to ${round(most)}.`;
+    find(".heat-said").textContent =
+      `${text} Darker is more. A click sets both thresholds.${alone ? " The other thresholds are as they were exported." : ""}`;
     const svg = drawn("svg", { viewBox: `0 0 ${width} ${height}`, role: "img", "aria-label": text });
     for (let i = 0; i < columns; i++)
       for (let k = 0; k < rows; k++) {
@@ -193,7 +196,7 @@ function heatmap(model, find, { ask, set, waiting, stands }) {
     );
   }
 
-  for (const selector of [".heat-x", ".heat-y"]) find(selector).addEventListener("change", draw);
+  for (const selector of [".heat-x", ".heat-y"]) find(selector).addEventListener("change", alone ? wonder : draw);
   find(".heat-of").addEventListener("change", draw);
   find(".draw-heat").addEventListener("click", wonder);
   find(".keep-view").addEventListener("click", () => {

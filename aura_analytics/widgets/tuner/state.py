@@ -160,6 +160,7 @@ class TunerState:
         for key, leaf in self._leaves():
             kind = leaf.kind
             title = (f"{key.split('.')[0]}: " if len(self._rules) > 1 else "") + (kind.title or leaf.metric)
+            title += f" ({key.split('#')[1]})" if "#" in key else ""  # another comparison of the same rule with the same number
             found += _thresholds(key, title, leaf, saved[key])
             found.append(
                 Setting(f"{key}.min_n", f"{title}, observations at least", "", 0, max(100, 2 * saved[key].min_n), 1, leaf.min_n)
@@ -423,10 +424,11 @@ class TunerState:
     def errors(self) -> dict[str, float] | None:
         """In the worlds of the scenario, read every step of the policy's persistence (30 days without): `false_flags` (officers who
         do well and are ever flagged) and `flags` (new ones) per officer-year, `missed` (share of those made to underperform who are
-        never flagged), `detected`, with limits at 95 % (`_lo`, `_hi`; exact for the count, Wilson's for the share), NaN where there
-        is nobody to count; and of 100 officers over all the days of the scenario, how many are flagged wrongly (`false_per_100`)
-        and how many should be flagged and never are (`missed_per_100`). None without a scenario, and of policies that look at
-        others or at metrics that need the log.
+        never flagged), `detected`, `falsely` (share of those who do well who are ever flagged over all the days of the scenario),
+        with limits at 95 % (`_lo`, `_hi`; exact for counts and for `falsely`, Wilson's for `missed`), NaN where there is nobody to
+        count; and of 100 officers over all these days, how many are flagged wrongly (`false_per_100`) and how many should be
+        flagged and never are (`missed_per_100`). None without a scenario, and of policies that look at others or at metrics that
+        need the log.
 
         `flags` is the case load of HR: how many officers come to be flagged, per officer and year.
         """

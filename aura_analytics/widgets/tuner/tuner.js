@@ -242,7 +242,7 @@ function render({ model, el }) {
       best.length > 1
         ? `from ${shown(best[0], curve.unit)} to ${shown(best[best.length - 1], curve.unit)}`
         : `at ${shown(best[0], curve.unit)}`;
-    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers over ${curve.days} days. That is the least of ${curve.value.length} values in the same ${curve.worlds} worlds whose truth is known: a neighbour may be as good${alone ? " (the other thresholds as they were exported)" : ""}.`;
+    const text = `${curve.label}: least cost ${range}, ${least.toFixed(1)} false flags' worth among 100 officers over ${curve.days} days. That is the least of ${curve.value.length} values in the same ${many(curve.worlds, "world")} whose truth is known: a neighbour may be as good${alone ? " (the other thresholds as they were exported)" : ""}.`;
     find(".cost-said").textContent = text;
     const width = 540,
       height = 220,
@@ -519,7 +519,7 @@ function render({ model, el }) {
     }
     if (stale) for (const card of cards.slice(4)) card.splice(1, 3, "…");
     find(".counted").textContent = wrong
-      ? `Errors in ${result.played[1]} worlds of ${result.played[0]} days, read every ${result.played[2]} days, with 95 % limits.`
+      ? `Errors in ${many(result.played[1], "world")} of ${result.played[0]} days, read every ${result.played[2]} days, with 95 % limits.`
       : "";
     if (result.confusion)
       for (const [name, label] of [
