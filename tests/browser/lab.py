@@ -62,7 +62,11 @@ def serving(folder: Path) -> Iterator[str]:
         yield address
     finally:
         running.terminate()
-        running.wait(20)
+        try:
+            running.wait(20)
+        except subprocess.TimeoutExpired:  # it waits for its kernels
+            running.kill()
+            running.wait(20)
 
 
 def run_first(page: Page, server: str, name: str, ready: str) -> None:

@@ -70,7 +70,8 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
 
 
 def second(page: Page) -> None:
-    page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").nth(1).click()
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").nth(1).locator(".cm-content").click()
     page.keyboard.press("Shift+Enter")
 
 
@@ -147,7 +148,7 @@ def test_saving_keys_reach_the_notebook_and_a_reopened_one_shows_a_picture(page:
     mark = page.get_attribute(".aura-tuner .costs svg line.now", "x1")
     second(page)
     page.wait_for_function(
-        f"document.querySelector('.aura-tuner .costs svg line.now').getAttribute('x1') !== '{mark}'", timeout=20_000
+        f"document.querySelector('.aura-tuner .costs svg line.now').getAttribute('x1') !== '{mark}'", timeout=60_000
     )
     assert page.locator(".jp-OutputArea img:visible").count() == 0  # the widget is there: no second picture
     page.focus('.aura-tuner input[data-key="pip.override_rate.threshold"]')
