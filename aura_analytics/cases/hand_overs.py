@@ -26,13 +26,15 @@ class HandOvers(Fact):
 
     def _cut(self, window: Window) -> pl.DataFrame:
         table = spells.log_of(window.past, queue=False).table.lazy()
-        moves = table.filter(pl.col("type").is_in(["ASSIGNED", "RESOLVED"]))
+        twice = table.filter(pl.col("type") == "ASSIGNED").group_by("h").len().filter(pl.col("len") > 1)
+        moves = table.filter(pl.col("type").is_in(["ASSIGNED", "RESOLVED"])).join(twice, on="h", how="semi", maintain_order="left")
         # of two at one instant the resolution comes last: whoever is given a case as it is resolved was given it first
-        case = ["h", "g"]
+        case = ("h", "g")
         ordered = moves.with_columns(over=pl.col("type") == "RESOLVED").sort(*case, "ts", "over", "actor", maintain_order=True)
-        following = [pl.col(name).shift(-1).over(case).alias(f"next_{name}") for name in ("actor", "ts", "over")]
+        following = [pl.col(name).shift(-1).alias(f"next_{name}") for name in (*case, "actor", "ts", "over")]  # in the case or not
         handed = ordered.with_columns(following).filter(
-            ~pl.col("over") & ~pl.col("next_over").fill_null(value=True) & pl.col("actor").ne_missing(pl.col("next_actor"))
+            *(pl.col(name).eq_missing(pl.col(f"next_{name}")) for name in case),
+            ~pl.col("over") & ~pl.col("next_over").fill_null(value=True) & pl.col("actor").ne_missing(pl.col("next_actor")),
         )
         when = handed.select("actor", "actor_kind", "h", ts="next_ts").filter(pl.col("actor").is_not_null())
         return (when if window.since is None else when.filter(pl.col("ts") > window.since)).collect()

@@ -68,7 +68,7 @@ def one_sided_at(confidence: float) -> str:
 
 def sentences(one: Answer) -> pl.Series:
     """What a comparison found about every row: met, not met or cannot be told, by how much, and with one kind of limit."""
-    leaf, unit = one.leaf, one.leaf.kind.unit
+    leaf, unit, counted_in = one.leaf, one.leaf.kind.unit, one.leaf.kind.counted_in
     peers = leaf.threshold if isinstance(leaf.threshold, PeerRate) else None
     margin = "" if peers is None else f" (peers' rate plus {100 * peers.role_rate_plus:.0f} points)"
     default = "" if leaf.missing_as is None else f", counted as {figure(leaf.missing_as, unit)}"
@@ -81,7 +81,7 @@ def sentences(one: Answer) -> pl.Series:
         state = _STATES[code]
         if limit == UNDEFINED:
             return f"{state}: {name} (no role declared, or too few peers to compare with)"
-        asked, counted = f"{word} {limit}{margin}", observations(n, leaf.kind.counted_in)
+        asked, counted = f"{word} {limit}{margin}", observations(n, counted_in)
         if value == UNDEFINED:
             return f"{state}: {name} has no data{default} ({asked} is asked)"
         if code == UNKNOWN:
