@@ -2,6 +2,7 @@
 
 const SOON = 700; // milliseconds after which it is said that the kernel is waited for
 const LONG = 10000; // after which it is said that it may be gone
+const AGAIN = ["beside", "line", "column", "look"]; // questions that no other question replaces
 
 // a key with a modifier is the notebook's (Ctrl+S saves), but for what edits a text
 const EDITS = ["a", "c", "v", "x", "z", "y", "ArrowLeft", "ArrowRight", "Backspace", "Delete", "Home", "End"];
@@ -103,13 +104,25 @@ function frame({ model, el }, name, label, style, html, { retheme = () => {}, pr
   }
   model.on("change:answered", tell);
   model.on("change:heard", tell);
+  // of several questions to a busy kernel only the last one is sent: one that changes nothing and was passed over is asked again
+  const asked = new Map();
   const ask = (message) => {
     at = Math.max(Date.now(), at + 1);
+    if (AGAIN.some((name) => name in message)) asked.set(at, message);
     model.set("asked", { ...message, at });
     model.save_changes();
     wait();
     return at;
   };
+  model.on("change:answered", () => {
+    const answered = model.get("answered");
+    asked.delete(answered);
+    for (const [when, message] of asked) {
+      if (when > answered) break;
+      asked.delete(when);
+      if (!pending()) ask(message);
+    }
+  });
   // is anybody there? asked again and again where what is shown claims to be of now
   const beat = () => {
     model.set("here", Date.now());
