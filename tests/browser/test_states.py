@@ -151,6 +151,8 @@ def test_two_periods_and_two_people_side_by_side(page: Page, server: str) -> Non
 def test_saving_keys_reach_the_notebook_and_a_reopened_one_shows_a_picture(page: Page, server: str, folder: Path) -> None:
     run_first(page, server, "tuner", ".aura-tuner[data-painted]")
     page.wait_for_function("/least cost/.test(document.querySelector('.aura-tuner .cost-said').textContent)", timeout=30_000)
+    page.wait_for_selector('.aura-tuner[data-kernel=""]')
+    page.wait_for_timeout(2_000)  # the kernel has played its worlds, and nothing is under way
     # what a cell sets moves the curve's mark too
     mark = page.get_attribute(".aura-tuner .costs svg line.now", "x1")
     second(page)
