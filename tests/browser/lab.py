@@ -47,6 +47,7 @@ def serving(folder: Path) -> Iterator[str]:
         "HOME": str(folder / "home"),
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_RUNTIME_DIR": str(folder / "run"),
+        "PYTHONHASHSEED": "5",  # of the parts of one update the tuner's result comes before its settings
     }
     running = subprocess.Popen(
         [sys.executable, "-m", "jupyterlab", *options], env=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -69,11 +70,35 @@ def serving(folder: Path) -> Iterator[str]:
             running.wait(20)
 
 
+_RUNS = """(before) => {
+  const prompt = document.querySelector(".jp-Notebook .jp-Cell .jp-InputPrompt").innerText;
+  return prompt === "[*]:" || prompt !== before;
+}"""
+
+
 def run_first(page: Page, server: str, name: str, ready: str) -> None:
     """Open a notebook and run its first cell, until something is there."""
     page.goto(f"{server}/lab/tree/{name}.ipynb?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
-    page.locator(".jp-Notebook .jp-Cell").first.click()
+    cell = page.locator(".jp-Notebook .jp-Cell").first
+    cell.locator(".cm-content").click()  # its text: what it shows below takes keys itself
+    before = cell.locator(".jp-InputPrompt").inner_text()
     page.keyboard.press("Shift+Enter")
+    # what a kernel that still runs had shown before comes back by itself, and is gone once the cell runs again
+    page.wait_for_function(_RUNS, arg=before, timeout=60_000)
     page.wait_for_selector(ready, timeout=90_000)
+
+
+def run_second(page: Page) -> None:
+    """Run the second cell of the notebook that is open."""
+    page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
+    cell = page.locator(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell").nth(1)
+    before = cell.locator(".jp-InputPrompt").inner_text()
+    cell.locator(".cm-content").click()
+    page.keyboard.press("Shift+Enter")
+    page.wait_for_function(
+        """(before) => [...document.querySelectorAll(".jp-NotebookPanel:not(.lm-mod-hidden) .jp-CodeCell")][1]
+             .querySelector(".jp-InputPrompt").innerText !== before""",
+        arg=before,
+    )

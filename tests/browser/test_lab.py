@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 
 import aura_analytics as aura
-from tests.browser.lab import run_first, serving, write_notebook
+from tests.browser.lab import run_first, run_second, serving, write_notebook
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -71,11 +71,6 @@ def page(browser: Browser, server: str) -> Iterator[Page]:
     yield opened
     opened.close()
     assert not outside
-
-
-def run_second(page: Page) -> None:
-    page.locator(".jp-Notebook .jp-CodeCell").nth(1).click()
-    page.keyboard.press("Shift+Enter")
 
 
 def test_the_tuner(page: Page, server: str, tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 const SOON = 700; // milliseconds after which it is said that the kernel is waited for
 const LONG = 10000; // after which it is said that it may be gone
-const AGAIN = ["beside", "line", "column", "look"]; // questions that no other question replaces
+// questions that only a later one of the same name replaces
+const AGAIN = ["look", "pick", "beside", "line", "behind", "column", "plan", "audits", "file", "heat", "keep", "author"];
+const ABOUT = ["beside", "line", "behind", "audits"]; // of these, what is about the open dossier: a pick of another ends them
 
 // a key with a modifier is the notebook's (Ctrl+S saves), but for what edits a text
 const EDITS = ["a", "c", "v", "x", "z", "y", "ArrowLeft", "ArrowRight", "Backspace", "Delete", "Home", "End"];
@@ -104,24 +106,24 @@ function frame({ model, el }, name, label, style, html, { retheme = () => {}, pr
   }
   model.on("change:answered", tell);
   model.on("change:heard", tell);
-  // of several questions to a busy kernel only the last one is sent: one that changes nothing and was passed over is asked again
-  const asked = new Map();
+  // of several questions to a busy kernel only the last one is sent: the last of each name that was passed over is asked again, in turn
+  const unheard = new Map();
   const ask = (message) => {
     at = Math.max(Date.now(), at + 1);
-    if (AGAIN.some((name) => name in message)) asked.set(at, message);
-    model.set("asked", { ...message, at });
+    const question = { ...message, at },
+      name = AGAIN.find((one) => one in message);
+    if (name === "pick") for (const one of ABOUT) unheard.delete(one);
+    if (name) unheard.set(name, question);
+    model.set("asked", question);
     model.save_changes();
     wait();
     return at;
   };
   model.on("change:answered", () => {
     const answered = model.get("answered");
-    asked.delete(answered);
-    for (const [when, message] of asked) {
-      if (when > answered) break;
-      asked.delete(when);
-      if (!pending()) ask(message);
-    }
+    for (const [name, message] of unheard) if (message.at === answered) unheard.delete(name);
+    const next = [...unheard.values()].find((message) => message.at < answered);
+    if (next && !pending()) ask(next);
   });
   // is anybody there? asked again and again where what is shown claims to be of now
   const beat = () => {

@@ -566,6 +566,7 @@ function render({ model, el }) {
 
   function taken() {
     const result = model.get("result");
+    again(); // the sliders first: the settings of this very result may be told after it, and the curve's mark stands where its slider does
     load();
     verdicts = still() || !result.verdicts ? verdictsOf(model.get("data"), leaves, held) : bytes(result.verdicts);
     root.dataset.answered = String(result.at || 0);
