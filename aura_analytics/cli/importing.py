@@ -16,7 +16,12 @@ __all__ = ["import_"]
 
 def import_(
     log: Annotated[
-        str, typer.Argument(help="Foreign log: .parquet, .csv, .jsonl, .xes or .xes.gz, a folder or a glob.", show_default=False)
+        list[str],
+        typer.Argument(
+            help="Foreign log: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .xes (.csv and .xes also as .gz), a folder, a glob; "
+            "several are one log.",
+            show_default=False,
+        ),
     ],
     mapping: Annotated[Path, typer.Option(help="Mapping file (YAML).", show_default=False)],
     out: Annotated[Path, typer.Option(help="Events to write: .parquet, .jsonl or .csv.", show_default=False)],
@@ -32,28 +37,16 @@ def import_(
     readers().of(out, events=True)
     free_to_write(out, overwrite=force)
     with progress(quiet=as_json) as bar:
-        task = bar.add_task(f"importing {Path(log).name}", total=2)
-        table, report = import_log_report(log, mapping)
-        report.set_aside(log, quarantine)
+        task = bar.add_task(f"importing {Path(log[0]).name}" + (f" and {len(log) - 1} more" if len(log) > 1 else ""), total=2)
+        source = log[0] if len(log) == 1 else log
+        table, report = import_log_report(source, mapping)
+        report.set_aside(source, quarantine)
         bar.update(task, advance=1, description=f"writing {out.name}")
         write_events(table, out, overwrite=force)
         bar.update(task, advance=1)
     if as_json:
-        print_json(
-            {
-                "out": str(out),
-                "rows": report.rows,
-                "events": report.events,
-                "by_type": report.by_type,
-                "unused": report.unused,
-                "undecided": report.undecided,
-                "unanswered": report.unanswered,
-                "refused": len(report.refused),
-                "unreadable": len(report.unreadable),
-                "repeats": report.refused.duplicates,
-                "quarantine": str(quarantine) if report.refused or report.unreadable else None,
-            }
-        )
+        aside = str(quarantine) if report.aside else None
+        print_json({"out": str(out), **report.to_dict(), "quarantine": aside})
         return
     typer.echo(str(report))
-    typer.echo(f"Events: {out}" + (f"\nSet aside: {quarantine}" if report.refused or report.unreadable else ""))
+    typer.echo(f"Events: {out}" + (f"\nSet aside: {quarantine}" if report.aside else ""))

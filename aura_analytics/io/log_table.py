@@ -3,38 +3,109 @@
 from __future__ import annotations
 
 import itertools
+import json
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import polars as pl
 
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.io.files import resolve
-from aura_analytics.io.readers.base import Item, Unreadable
+from aura_analytics.io.mapping_parts import FileMap
+from aura_analytics.io.readers.base import KEPT_CHARACTERS, Item, Unreadable
 from aura_analytics.io.readers.parquet import whole
 from aura_analytics.io.readers.registry import readers
 
-__all__ = ["log_table"]
+__all__ = ["LogRows", "log_rows", "log_table"]
 
 _BATCH = 100_000
 _CELLS = 20_000_000  # of a batch
 _KEYS, _EMPTY = 5_000, 50_000_000  # what records may have together: an empty cell takes 16 bytes
 
 
+@dataclass
+class Part:
+    """The rows of one file: the first one's place in the log, and the line of each (None where lines say nothing)."""
+
+    file: Path
+    first: int
+    lines: Sequence[int] | None
+    text: bool = True
+
+
+@dataclass
+class LogRows:
+    """A foreign log as one table.
+
+    Attributes
+    ----------
+    frame
+        Text columns (a format of typed columns keeps its types); a column that a record lacks is null.
+    unreadable
+        Lines that are no records.
+    parts
+        Which rows stand in which file, and where.
+    nested
+        Text columns all of whose values are JSON objects or lists.
+    """
+
+    frame: pl.DataFrame
+    unreadable: list[Unreadable] = field(default_factory=list)
+    parts: list[Part] = field(default_factory=list)
+    nested: frozenset[str] = frozenset()
+
+    def place(self, row: int) -> tuple[str, int]:
+        """File and line of a row; of a format without lines its number, from 1."""
+        part = self.parts[bisect_right([one.first for one in self.parts], row) - 1]
+        within = row - part.first
+        return str(part.file), part.lines[within] if part.lines is not None else within + 1
+
+    def files(self) -> pl.Series:
+        """The number of the file of each row."""
+        ends = [part.first for part in self.parts[1:]] + [self.frame.height]
+        counts = [end - part.first for part, end in zip(self.parts, ends, strict=True)]
+        return (
+            pl.concat([pl.repeat(i, n, dtype=pl.UInt32, eager=True) for i, n in enumerate(counts)])
+            if counts
+            else pl.Series([], dtype=pl.UInt32)
+        )
+
+    def raw(self, rows: list[int]) -> dict[int, str]:
+        """The text of rows as it stands in their files, where these are plain text; a row may go over several lines."""
+        found: dict[int, str] = {}
+        wanted: dict[str, dict[int, int]] = {}
+        for row in rows:
+            part = self.parts[bisect_right([one.first for one in self.parts], row) - 1]
+            if part.text and part.lines is not None:
+                wanted.setdefault(str(part.file), {})[part.lines[row - part.first]] = row
+        for file, lines in wanted.items():
+            with Path(file).open(encoding="utf-8", errors="replace", newline="\n") as text:
+                for number, line in enumerate(text, 1):
+                    if number in lines:
+                        found[lines[number]] = line.rstrip("\r\n")[:KEPT_CHARACTERS]
+        return found
+
+
 def log_table(path: str | Path | Sequence[str | Path]) -> tuple[pl.DataFrame, list[Unreadable]]:
+    """The table of `log_rows`, and the lines that are no records."""
+    log = log_rows(path)
+    return log.frame, log.unreadable
+
+
+def log_rows(path: str | Path | Sequence[str | Path], how: FileMap | None = None, stars: Sequence[str] = ()) -> LogRows:
     """The rows of a log.
 
     Parameters
     ----------
     path
         A file of any kind that is read, a folder, a glob, or a list of these: several files are one log.
-
-    Returns
-    -------
-    tuple
-        `(table, unreadable)`: text columns (a format of typed columns keeps its types), a column that a record lacks being null;
-        and the lines that are no records.
+    how
+        How the files are written, where they do not tell themselves.
+    stars
+        Paths into nested data with `[*]`: a record is read as many times as there are elements, with the element under the path's
+        name (`annotations[*]`); one without elements is read once.
 
     Raises
     ------
@@ -42,31 +113,82 @@ def log_table(path: str | Path | Sequence[str | Path]) -> tuple[pl.DataFrame, li
         If there is no log or it cannot be read; if its records have more than 5,000 keys together, or so many different ones that
         the table would be 50,000,000 empty cells.
     """
+    log = LogRows(pl.DataFrame())
     tables: list[pl.DataFrame] = []
-    unreadable: list[Unreadable] = []
+    rows = 0
+    nested, plain = set[str](), set[str]()
     for file in resolve(path, events=False):
         reader = readers().of(file)
+        reader = reader.told(how) if how is not None else reader
         scanned = reader.scan(file)
+        lines: list[int] | None = None
         if scanned is not None:
             with whole(file):
-                tables.append(scanned.collect())
-            continue
-        aside: list[Unreadable] = []
-        tables.append(_text_columns(_records(reader.items(file), aside), file))
-        unreadable += [replace(item, file=str(file)) for item in aside]
-    return (tables[0] if len(tables) == 1 else pl.concat(tables, how="diagonal_relaxed")), unreadable
+                table = _with_elements(scanned.collect(), stars)
+        else:
+            aside: list[Unreadable] = []
+            lines = []
+            table = _text_columns(_records(reader.items(file), aside, lines, stars), file, nested, plain)
+            log.unreadable += [replace(item, file=str(file)) for item in aside]
+        log.parts.append(Part(file, rows, lines, reader.lines))
+        rows += table.height
+        tables.append(table)
+    log.nested = frozenset(nested - plain)
+    log.frame = tables[0] if len(tables) == 1 else pl.concat(tables, how="diagonal_relaxed")
+    return log
 
 
-def _records(items: Iterator[Item], unreadable: list[Unreadable]) -> Iterator[dict[str, object]]:
+def _records(
+    items: Iterator[Item], unreadable: list[Unreadable], lines: list[int], stars: Sequence[str]
+) -> Iterator[dict[str, object]]:
     for item in items:
         if isinstance(item, Unreadable):
             unreadable.append(item)
-        else:
-            yield item[1]
+            continue
+        line, record = item
+        for one in _elements(record, stars) if stars else (record,):
+            lines.append(line)
+            yield one
 
 
-def _text_columns(records: Iterator[dict[str, object]], file: Path) -> pl.DataFrame:
-    """Text columns of any records, batch by batch; a key that a record lacks is null there."""
+def _elements(record: dict[str, object], stars: Sequence[str]) -> Iterator[dict[str, object]]:
+    """A record once for each element of its lists at `stars`, which follow each other from the outside in."""
+    made = [record]
+    for star in stars:
+        head = star.removesuffix("[*]")
+        made = [{**one, star: element} for one in made for element in (_at(one, head) or [None])]
+    for one in made:
+        yield {key: value for key, value in one.items() if value is not None}
+
+
+def _at(record: dict[str, object], path: str) -> list[object]:
+    """The list that a path leads to in a record; nothing where there is none."""
+    named = max((key for key in record if path == key or path.startswith(key + ".")), key=len, default=None)
+    if named is None:
+        return []
+    value: object = record[named]
+    for key in path[len(named) + 1 :].split(".") if path != named else ():
+        value = value.get(key) if isinstance(value, dict) else None
+    if isinstance(value, str) and value.lstrip()[:1] == "[":
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return []
+    return value if isinstance(value, list) else []
+
+
+def _with_elements(table: pl.DataFrame, stars: Sequence[str]) -> pl.DataFrame:
+    for star in stars:
+        head = star.removesuffix("[*]")
+        if head in table.columns and isinstance(table.schema[head], pl.List):
+            table = table.with_columns(pl.col(head).alias(star)).explode(star)
+    return table
+
+
+def _text_columns(records: Iterator[dict[str, object]], file: Path, nested: set[str], plain: set[str]) -> pl.DataFrame:
+    """Text columns of any records, batch by batch; a key that a record lacks is null there. Keys of objects and lists are put into
+    `nested`, those of other values into `plain`.
+    """
     frames = []
     known: dict[str, None] = {}
     filled = rows = 0
@@ -74,6 +196,11 @@ def _text_columns(records: Iterator[dict[str, object]], file: Path) -> pl.DataFr
         keys: dict[str, None] = {}
         for record in batch:
             keys |= dict.fromkeys(record)
+            for key, value in record.items():
+                if isinstance(value, (dict, list)):
+                    nested.add(key)
+                elif value is not None and key not in plain:
+                    plain.add(key)
             filled += len(record)
             if len(keys) > _KEYS:
                 break
@@ -96,4 +223,8 @@ def _text_columns(records: Iterator[dict[str, object]], file: Path) -> pl.DataFr
 
 
 def _text(value: object) -> str | None:
-    return value if value is None or isinstance(value, str) else str(value)
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, (bool, dict, list)):
+        return json.dumps(value, ensure_ascii=False, default=str)
+    return str(value)

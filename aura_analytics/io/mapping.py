@@ -2,98 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
-from aura_analytics.clock import times
 from aura_analytics.errors import MappingError
 from aura_analytics.events import ACTOR_KINDS
-from aura_analytics.yaml_models import load_yaml, problems_of
+from aura_analytics.io.mapping_parts import (
+    Act,
+    ActorKind,
+    Columns,
+    EventMap,
+    FileMap,
+    Given,
+    Matching,
+    Milestone,
+    OneOrMany,
+    Pairs,
+    RatingMap,
+    Source,
+    TimeMap,
+    WordMap,
+)
+from aura_analytics.yaml_models import Strict, load_yaml, problems_of
 
 __all__ = ["Act", "Columns", "LogMapping", "Matching", "RatingMap", "TimeMap", "WordMap"]
 
-ActorKind = Literal["officer", "agent", "component", "citizen", "system"]
-OneOrMany = str | list[str]
+NOBODY = ("null", "none", "nan", "n/a", "na", "-", "--", "?", "unknown", "unassigned", "nobody", "(none)", "(empty)", "\\n")
 
 
-class _Strict(BaseModel):
-    model_config: ClassVar[ConfigDict] = ConfigDict(extra="forbid", frozen=True)
-
-
-class Columns(_Strict):
-    """Which column of the log holds what."""
-
-    case: str
-    activity: str
-    time: str
-    actor: str | None = None
-    queue: str | None = None
-    confidence: str | None = Field(None, description="0-1, of a recommendation")
-    event_id: str | None = None
-
-
-class TimeMap(_Strict):
-    """How the log writes time."""
-
-    zone: str = Field("UTC", description="zone of times that carry no offset")
-    ambiguous: times.Ambiguous = "reject"
-    format: Literal["iso", "epoch_seconds", "epoch_milliseconds"] | str = Field(
-        "iso", description="iso, epoch_seconds, epoch_milliseconds, or a strftime pattern"
-    )
-
-    @field_validator("zone")
-    @classmethod
-    def _known_zone(cls, zone: str) -> str:
-        try:
-            return times.check_zone(zone)
-        except ValueError as error:
-            raise ValueError(str(error)) from None
-
-
-class Matching(_Strict):
-    """Which rows: an activity (or several), optionally of given actors, or of all but some."""
-
-    activity: OneOrMany
-    actor: OneOrMany | None = None
-    not_actor: OneOrMany | None = None
-
-    @model_validator(mode="after")
-    def _one_side(self) -> Matching:
-        if self.actor is not None and self.not_actor is not None:
-            raise ValueError("give actor or not_actor, not both")
-        return self
-
-    @property
-    def activities(self) -> list[str]:
-        """The activities, as a list."""
-        return _listed(self.activity)
-
-
-class Act(Matching):
-    """A recommendation or a verdict, and the word it stands for."""
-
-    says: str = Field(description="the word compared between recommendation and verdict: APPROVE, REJECT, ...")
-
-
-class RatingMap(Matching):
-    """Rows that carry a satisfaction rating."""
-
-    value: str = Field(description="column of the stars")
-
-
-class WordMap(Matching):
-    """Rows that say what turned out true of a case."""
-
-    outcome: str
-
-
-def _listed(value: OneOrMany | None) -> list[str]:
-    return [] if value is None else [value] if isinstance(value, str) else list(value)
-
-
-class LogMapping(_Strict):
+class LogMapping(Strict):
     """How to read a foreign log as events.
 
     Examples
@@ -104,38 +44,70 @@ class LogMapping(_Strict):
     ...     "open": ["filed"], "resolve": ["closed"],
     ...     "recommendations": [{"activity": "suggest-pay", "says": "APPROVE"}],
     ...     "verdicts": [{"activity": "pay", "says": "APPROVE"}, {"activity": "refuse", "says": "REJECT"}]})
-    >>> mapping.resolve
-    ['closed']
+    >>> mapping.resolve[0].activity
+    'closed'
     """
 
     name: str
     description: str = ""
+    file: FileMap = FileMap()
     columns: Columns
     time: TimeMap = TimeMap()
+    decimal: Literal[".", ","] = Field(".", description="the sign before the fraction of a number")
+    nobody: list[str] = Field(default=list(NOBODY), description="names, in any case, that mean that nobody is named")
     keep: dict[str, OneOrMany] = Field(default_factory=dict, description="only rows whose column has one of these values")
-    actor_kinds: dict[str, ActorKind] = Field(default_factory=dict, description="kind of single actors, by name")
+    optional: bool | list[str] = Field(
+        default=False, description="names that need not occur in the log (true: any of them; a log of one month may lack some)"
+    )
+    actor_kinds: dict[str, ActorKind] = Field(default_factory=dict, description="kind of actors, by name or pattern: citizen-*")
+    kinds: dict[str, ActorKind] = Field(default_factory=dict, description="words of the column `actor_kind`, and what they mean")
     default_kind: ActorKind = "officer"
-    open: list[str] = Field(default_factory=list)
-    assign: list[str] = Field(default_factory=list)
-    pause: list[str] = Field(default_factory=list)
-    resume: list[str] = Field(default_factory=list)
-    resolve: list[str] = Field(default_factory=list)
+    id_from: list[str] = Field(
+        default_factory=list, description="columns that say which event it is, whatever else changes from export to export"
+    )
+    states: bool = Field(
+        default=False, description="rows repeat the state of a case: only a change of it is something that happened"
+    )
+    words: dict[str, str] = Field(
+        default_factory=dict, description="words of verdicts and recommendations that mean the same: Pay: PAY"
+    )
+    open: list[Matching] = Field(default_factory=list)
+    assign: list[Matching] = Field(default_factory=list)
+    pause: list[Matching] = Field(default_factory=list)
+    resume: list[Matching] = Field(default_factory=list)
+    resolve: list[Matching] = Field(default_factory=list)
     recommendations: list[Act] = Field(default_factory=list)
     verdicts: list[Act] = Field(default_factory=list)
     ratings: list[RatingMap] = Field(default_factory=list)
     outcomes: list[WordMap] = Field(default_factory=list)
+    events: list[EventMap] = Field(default_factory=list)
+    milestones: dict[Literal["OPENED", "ASSIGNED", "PAUSED", "RESUMED", "RESOLVED"], Milestone] = Field(
+        default_factory=dict, description="columns that say when something happened to the case of a row"
+    )
+    pairs: Pairs | None = Field(None, description="a row holds what was recommended and what was decided")
 
     @model_validator(mode="after")
     def _not_empty(self) -> LogMapping:
-        if not self.clock and not (self.recommendations or self.verdicts or self.ratings or self.outcomes):
-            raise ValueError("the mapping names no activity: nothing would be imported (open, resolve, verdicts, ...)")
+        rules = [rule for _, rule in self.rules()]
+        if not rules and not self.milestones and self.pairs is None:
+            raise ValueError(
+                "the mapping names no activity: nothing would be imported (open, resolve, verdicts, milestones, pairs, ...)"
+            )
         if self.verdicts and not self.recommendations:
             raise ValueError("there are verdicts but no recommendations: nothing could be a DECISION or an OVERRIDE")
+        if any(rule.activities for rule in rules) and self.columns.activity is None:
+            raise ValueError("rules name activities, and columns.activity is not given")
+        if rules and self.columns.time is None:
+            raise ValueError("columns.time is not given: nothing says when something happened")
+        if self.pairs is not None and self.pairs.decided_at is None and self.columns.time is None:
+            raise ValueError("pairs.decided_at is not given, nor columns.time: nothing says when a verdict was given")
+        if self.states and self.columns.activity is None:
+            raise ValueError("states are those of columns.activity, which is not given")
         return self
 
     @property
-    def clock(self) -> dict[str, list[str]]:
-        """Event type -> activities that mean it, for the types of the SLA clock that the mapping names."""
+    def clock(self) -> dict[str, list[Matching]]:
+        """Event type -> rules that mean it, for the types of the SLA clock that the mapping names."""
         named = {
             "OPENED": self.open,
             "ASSIGNED": self.assign,
@@ -143,14 +115,33 @@ class LogMapping(_Strict):
             "RESUMED": self.resume,
             "RESOLVED": self.resolve,
         }
-        return {kind: activities for kind, activities in named.items() if activities}
+        return {kind: rules for kind, rules in named.items() if rules}
 
-    @property
-    def activities(self) -> list[str]:
-        """Every activity that the mapping names, each once."""
-        acts: list[Matching] = [*self.recommendations, *self.verdicts, *self.ratings, *self.outcomes]
-        named = [name for names in self.clock.values() for name in names] + [n for act in acts for n in act.activities]
-        return list(dict.fromkeys(named))
+    def rules(self) -> Iterator[tuple[str, Matching]]:
+        """Every rule with its place in the mapping: `verdicts[0]`."""
+        for key in ("open", "assign", "pause", "resume", "resolve", "recommendations", "verdicts", "ratings", "outcomes", "events"):
+            for place, rule in enumerate(getattr(self, key)):
+                yield f"{key}[{place}]", rule
+
+    def sources(self) -> Iterator[tuple[str, Source]]:
+        """Every value that is taken from columns, with its place in the mapping."""
+        for part, model in (("columns", self.columns), ("pairs", self.pairs)):
+            for key in type(model).model_fields if model is not None else ():
+                if getattr(model, key) is not None:
+                    yield f"{part}.{key}", getattr(model, key)
+        for kind, milestone in self.milestones.items():
+            yield f"milestones.{kind}", milestone.column
+            if milestone.actor is not None:
+                yield f"milestones.{kind}.actor", milestone.actor
+            yield from ((f"milestones.{kind}.expected", name) for name in milestone.expected)
+        yield from (("keep", name) for name in self.keep)
+        yield from (("id_from", name) for name in self.id_from)
+        for place, rule in self.rules():
+            yield from ((f"{place}.where", name) for name in rule.where)
+            for key in type(rule).model_fields.keys() - Matching.model_fields.keys():
+                given = getattr(rule, key)
+                if isinstance(given, Given) or (key in ("value", "audit_chance", "by") and given is not None):
+                    yield f"{place}.{key}", given
 
     @classmethod
     def from_yaml(cls, path: str | Path) -> LogMapping:
@@ -176,5 +167,17 @@ class LogMapping(_Strict):
 
 
 def _field_names() -> set[str]:
-    models: list[type[BaseModel]] = [LogMapping, Columns, TimeMap, Act, RatingMap, WordMap]
+    models: list[type[BaseModel]] = [
+        LogMapping,
+        Columns,
+        FileMap,
+        TimeMap,
+        Act,
+        RatingMap,
+        WordMap,
+        EventMap,
+        Milestone,
+        Pairs,
+        Given,
+    ]
     return {name for model in models for name in model.model_fields} | set(ACTOR_KINDS)

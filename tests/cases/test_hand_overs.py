@@ -47,7 +47,7 @@ def by_hand(events: pl.DataFrame, since: datetime | None) -> list[tuple[str, dat
 
 @pytest.mark.parametrize("since", [None, BASE + timedelta(hours=20)])
 @pytest.mark.parametrize("seed", range(5))
-def test_every_case_by_itself(seed, since):
+def test_every_case_by_itself(seed: int, since: datetime | None) -> None:
     """Neighbours in the table are of one case only where they are; cases given once hand nothing on."""
     events = drawn(seed)
     table = HAND_OVERS.build(Window(events.lazy(), BASE + timedelta(hours=60), since, {HAND_OVERS: set()}, Options()), set())

@@ -73,7 +73,11 @@ def test_long_cells_and_rows_after_them(tmp_path: Path) -> None:
 def test_places_are_bytes(tmp_path: Path) -> None:
     whole = b"\xef\xbb\xbfcase,note\nC1,Gr\xc3\xb6\xc3\x9fe\nC2,\xff\xfe,x\nC3,\xffy\n"
     found, bad = read(tmp_path / "a.csv", whole)
-    assert [each["note"] for each in found] == ["Größe", "\N{REPLACEMENT CHARACTER}y"]
+    assert [each["note"] for each in found] == ["Größe"] and [each.line for each in bad] == [
+        3,
+        4,
+    ]  # bytes that are no text are not guessed
+    assert "expected UTF-8; read as Windows-1252 it is 'C3,ÿy'" in bad[1].reason
     assert whole[bad[0].offset : (bad[0].offset or 0) + (bad[0].length or 0)] == b"C2,\xff\xfe,x\n"
 
 

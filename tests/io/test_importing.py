@@ -15,6 +15,8 @@ import aura_analytics as aura
 from aura_analytics.errors import EventError, FileFormatError, FileMissingError, MappingError
 from aura_analytics.io.readers.xes import xes_records
 
+pytestmark = pytest.mark.filterwarnings("ignore::aura_analytics.io.foreign.ImportNote")
+
 
 def test_small_bank_log_worked_by_hand(fixtures: Path) -> None:
     """The log and its numbers are explained in fixtures/README.md."""
@@ -50,6 +52,7 @@ def _mapping(**more: Any) -> aura.LogMapping:
         "columns": {"case": "case", "activity": "step", "time": "at", "actor": "who"},
         "recommendations": [{"activity": "suggest", "says": "PAY"}],
         "verdicts": [{"activity": "refuse", "says": "REFUSE"}],
+        "optional": True,
     }
     return aura.LogMapping.model_validate({**base, **more})
 

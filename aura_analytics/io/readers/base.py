@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
 from aura_analytics.errors import FileFormatError, Problem
+
+if TYPE_CHECKING:
+    from aura_analytics.io.mapping_parts import FileMap
 
 __all__ = ["KEPT_CHARACTERS", "MAX_LINE_BYTES", "Item", "Reader", "Unreadable"]
 
@@ -58,11 +61,24 @@ class Reader:
         Ends of its files' names, in small letters, with the dot.
     holds_events
         Whether its files may be on the event contract. Those of a foreign log only come in through a mapping.
+    lines
+        Whether its files are plain text in which the number of a record is that of its line.
     """
 
     name: ClassVar[str]
     suffixes: ClassVar[tuple[str, ...]]
     holds_events: ClassVar[bool] = True
+    lines: ClassVar[bool] = False
+
+    def told(self, how: FileMap) -> Reader:
+        """The reader for files that are written in another way than usual; itself, where that says nothing to it.
+
+        Parameters
+        ----------
+        how
+            The part `file` of a mapping.
+        """
+        return self
 
     def items(self, path: Path) -> Iterator[Item]:
         """The records of a file, in order, in bounded memory. A format of columns gives `scan` instead.

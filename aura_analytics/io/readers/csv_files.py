@@ -1,47 +1,78 @@
-"""CSV: comma, header line, UTF-8."""
+"""CSV: a header line, UTF-8 unless told otherwise; the sign between cells is that of the header."""
 
 from __future__ import annotations
 
 import csv
+import gzip
 import json
 import re
-from codecs import BOM_UTF8
+import zlib
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
-from typing import ClassVar, TextIO
+from typing import TYPE_CHECKING, ClassVar
 
 import polars as pl
 
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.events import ADDED, SCHEMA
 from aura_analytics.io.readers.base import KEPT_CHARACTERS, MAX_LINE_BYTES, Item, Reader, Unreadable
+from aura_analytics.io.readers.packed import Bounded
+
+if TYPE_CHECKING:
+    from aura_analytics.io.mapping_parts import FileMap
 
 __all__ = ["Csv"]
 
 _FORMULA = r"^'*[=+\-@\t\r]"
 _GUARDED = re.compile(r"'+[=+\-@\t\r]")
 _SWALLOWED = "a quote opens a cell that would take in the rows after it"
-_QUOTED = re.compile(r'(?:(?<=,)|^)"(?:[^"]|"")*"(?=,|\r?\n?$)')
+_SIGNS = (",", ";", "\t", "|")
+_NO_TEXT = re.compile("[\udc80-\udcff]")
+_LOOKED_AT = 20  # lines, for the sign between cells
 
 
 class Csv(Reader):
-    """`.csv`: an empty cell is null; a row with more or fewer cells than the header is unreadable."""
+    """`.csv`, `.tsv`, also gzipped: an empty cell is null; a row with more or fewer cells than the header is unreadable.
+
+    Parameters
+    ----------
+    encoding
+        Of the file; without it UTF-8 (or UTF-16, where the file begins with its mark). A row with bytes that are no text in it is
+        unreadable.
+    delimiter
+        The sign between cells; without it the one of comma, semicolon, tab and bar that makes most cells of the header.
+    """
 
     name = "csv"
-    suffixes: ClassVar[tuple[str, ...]] = (".csv",)
+    suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+    lines: ClassVar[bool] = True
+
+    def __init__(self, encoding: str | None = None, delimiter: str | None = None) -> None:
+        self.encoding = encoding
+        self.delimiter = delimiter
+
+    def told(self, how: FileMap) -> Csv:
+        """With the encoding and the delimiter of a mapping."""
+        return Csv(how.encoding, how.delimiter) if how.encoding or how.delimiter else self
 
     def items(self, path: Path) -> Iterator[Item]:
         """Records with their line numbers."""
-        with _opened(path) as text:
+        with _opened(path, self.encoding, self.delimiter) as text:
             rows = _rows(text)
             header = next(rows, None)
             if header is None:
                 return
             if isinstance(header.cells, csv.Error):
                 raise FileFormatError(Problem("this is not CSV", got=str(header.cells), where=f"{path}:1"))
+            if _NO_TEXT.search(header.raw):
+                raise FileFormatError(
+                    Problem("the header is no text", got=_shown(header.raw)[:80], where=f"{path}:1", next=_guess(header.raw))
+                )
             doubled = [column for column, count in Counter(header.cells).items() if count > 1]
             if doubled:
                 twice = Problem("column names appear twice", got=doubled, where=f"{path}:1", next="rename one of each")
@@ -51,6 +82,8 @@ class Csv(Reader):
             for row in rows:
                 if isinstance(row.cells, csv.Error):
                     yield row.unreadable(str(row.cells))
+                elif not row.raw.isascii() and _NO_TEXT.search(row.raw):
+                    yield row.no_text(text.encoding)
                 elif len(row.cells) == len(names):
                     if ours:
                         row.cells = [cell[1:] if cell[:1] == "'" and _GUARDED.match(cell) else cell for cell in row.cells]
@@ -60,7 +93,7 @@ class Csv(Reader):
 
     def head(self, path: Path) -> list[str]:
         """Names in the header line."""
-        with _opened(path) as text:
+        with _opened(path, self.encoding, self.delimiter) as text:
             first = next(_rows(text), None)
         return [] if first is None or isinstance(first.cells, csv.Error) else list(dict.fromkeys(first.cells))
 
@@ -79,12 +112,26 @@ class Csv(Reader):
 class _Lines:
     """The lines of a file, some of which may be put back; bytes that are no text stay what they are."""
 
-    def __init__(self, text: TextIO, offset: int) -> None:
-        self._text = text
+    def __init__(self, text: Iterable[str], offset: int, encoding: str, delimiter: str | None) -> None:
+        self._text = iter(text)
+        self.encoding = encoding
         self._back: list[str] = []  # the next one last
         self.taken: list[str] = []
         self.offset = offset  # of the first line that was taken, in bytes
         self.number = 1
+        head: list[str] = []
+        if delimiter is None:
+            for line in self._text:
+                head.append(line)
+                if len(head) == _LOOKED_AT:
+                    break
+            self._back = head[::-1]
+        self.sign = delimiter or _sign(head)
+        self.quoted = re.compile(rf'(?:(?<={re.escape(self.sign)})|^)"(?:[^"]|"")*"(?={re.escape(self.sign)}|\r?\n?$)')
+
+    def width(self, line: str) -> int:
+        """Cells of a line, quotes that are not closed on it taken as text."""
+        return self.quoted.sub("", line).count(self.sign) + 1
 
     def __iter__(self) -> Iterator[str]:
         take, back, text = self.taken.append, self._back, self._text
@@ -112,9 +159,7 @@ class _Lines:
             found = _Row(self.number, cells, taken[0], self.offset, len(taken[0]))
         else:
             raw = "".join(taken)
-            found = _Row(self.number, cells, raw, self.offset, len(raw.encode(errors="surrogateescape")))
-            if isinstance(cells, list) and not raw.isascii():
-                found.cells = [_shown(cell) for cell in cells]
+            found = _Row(self.number, cells, raw, self.offset, len(raw.encode(self.encoding, errors="surrogateescape")))
         self.number += len(taken)
         self.offset += found.length
         taken.clear()
@@ -134,13 +179,55 @@ class _Row:
         text = _shown(self.raw.rstrip("\r\n"))
         return Unreadable(self.line, f"csv_unreadable: {why}", text[:KEPT_CHARACTERS], self.offset, self.length)
 
+    def no_text(self, encoding: str) -> Unreadable:
+        """As what is no text in the encoding of its file."""
+        text = _shown(self.raw.rstrip("\r\n"))
+        reason = f"encoding_wrong: got {text[:80]!r}, expected {encoding.upper()}; {_guess(self.raw)}"
+        return Unreadable(self.line, reason, text[:KEPT_CHARACTERS], self.offset, self.length)
+
 
 @contextmanager
-def _opened(path: Path) -> Iterator[_Lines]:
-    with path.open("rb") as file:
-        offset = len(BOM_UTF8) if file.read(len(BOM_UTF8)) == BOM_UTF8 else 0
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as text:
-        yield _Lines(text, offset)
+def _opened(path: Path, encoding: str | None, delimiter: str | None) -> Iterator[_Lines]:
+    packed = path.suffix == ".gz"
+    with path.open("rb") as plain, gzip.GzipFile(fileobj=plain) if packed else plain as file:
+        try:
+            head = file.read(len(BOM_UTF8))
+            if encoding is None and head[:2] in (BOM_UTF16_LE, BOM_UTF16_BE):
+                encoding = "utf-16"
+            offset = len(BOM_UTF8) if head == BOM_UTF8 else 0
+            file.seek(offset)
+            source = Bounded(file, path) if packed else file
+            text = TextIOWrapper(source, encoding=encoding or "utf-8", errors="surrogateescape", newline="")  # type: ignore[type-var]
+            yield _Lines(text, offset, encoding or "utf-8", delimiter)
+        except (EOFError, zlib.error, gzip.BadGzipFile) as error:
+            raise FileFormatError(Problem("the compressed file is broken or cut off", got=str(error), where=str(path))) from None
+        except UnicodeError as error:
+            what = Problem(
+                "the file is not in the encoding it should be in", got=str(error), expected=encoding or "utf-8", where=str(path)
+            )
+            raise FileFormatError(what) from None
+
+
+def _sign(lines: list[str]) -> str:
+    """The sign between cells: the one that cuts the header into most cells, and the lines after it into as many."""
+    if not lines:
+        return ","
+    counts = {sign: lines[0].count(sign) for sign in _SIGNS}
+    best = max(_SIGNS, key=lambda sign: counts[sign])
+    if not counts[best] or counts[","] == counts[best]:
+        return ","
+    whole = sum(line.count(best) >= counts[best] for line in lines[1:] if line.strip())
+    return best if counts[","] == 0 or whole * 2 > len(lines) - 1 else ","
+
+
+def _guess(raw: str) -> str:
+    """How a line that is no UTF-8 may be read, as a hint."""
+    held = raw.encode(errors="surrogateescape")
+    try:
+        read = held.decode("cp1252").rstrip("\r\n")
+    except UnicodeDecodeError:
+        return "save the file as UTF-8"
+    return f"read as Windows-1252 it is {read[:80]!r}: if so, save it as UTF-8, or say file: {{encoding: cp1252}} in a mapping"
 
 
 def _shown(text: str) -> str:
@@ -157,11 +244,11 @@ def _rows(lines: _Lines) -> Iterator[_Row]:
     """
     columns = 0
     while True:
-        reader = csv.reader(lines, strict=True)
+        reader = csv.reader(lines, strict=True, delimiter=lines.sign)
         try:
             while True:
                 cells = next(reader)
-                if len(lines.taken) > 1 and _swallowed(lines.taken, columns):
+                if len(lines.taken) > 1 and _swallowed(lines, columns):
                     yield lines.row(csv.Error(_SWALLOWED), 1)
                     continue
                 columns = columns or len(cells)
@@ -172,7 +259,7 @@ def _rows(lines: _Lines) -> Iterator[_Row]:
             found: list[str] | csv.Error = error
             if sum(map(len, lines.taken)) > csv.field_size_limit():
                 found = _long_row(lines)
-                if isinstance(found, list) and not _swallowed(lines.taken, columns):
+                if isinstance(found, list) and not _swallowed(lines, columns):
                     yield lines.row(found)
                     continue
                 found = found if isinstance(found, csv.Error) else csv.Error(_SWALLOWED)
@@ -181,19 +268,15 @@ def _rows(lines: _Lines) -> Iterator[_Row]:
             yield lines.row(found, 1)
 
 
-def _swallowed(taken: list[str], columns: int) -> bool:
+def _swallowed(lines: _Lines, columns: int) -> bool:
     """Whether the lines of one row look like rows themselves: its first one, and most of the others."""
-    if columns < 2 or _width(taken[0]) != columns:
+    taken = lines.taken
+    if columns < 2 or lines.width(taken[0]) != columns:
         return False
     others = taken[1:]
-    whole = sum(_width(line) == columns for line in others)
+    whole = sum(lines.width(line) == columns for line in others)
     # with two columns one comma makes a row, which any text may have
     return whole * 2 >= len(others) if columns > 2 else len(others) >= 3 and whole >= 0.8 * len(others)
-
-
-def _width(line: str) -> int:
-    """Cells of a line, quotes that are not closed on it taken as text."""
-    return _QUOTED.sub("", line).count(",") + 1
 
 
 def _long_row(lines: _Lines) -> list[str] | csv.Error:
@@ -210,7 +293,7 @@ def _long_row(lines: _Lines) -> list[str] | csv.Error:
     rest, cells = "".join(taken).removesuffix("\n").removesuffix("\r"), []
     while True:
         if not rest.startswith('"'):
-            cell, comma, rest = rest.partition(",")
+            cell, comma, rest = rest.partition(lines.sign)
             cells.append(cell)
         else:
             end = 1
@@ -220,7 +303,7 @@ def _long_row(lines: _Lines) -> list[str] | csv.Error:
                 return csv.Error("a quoted cell is not closed")
             cells.append(rest[1:end].replace('""', '"'))
             comma, rest = rest[end + 1 : end + 2], rest[end + 2 :]
-            if comma not in ("", ","):
-                return csv.Error("',' expected after '\"'")
+            if comma not in ("", lines.sign):
+                return csv.Error(f"{lines.sign!r} expected after '\"'")
         if not comma:
             return cells

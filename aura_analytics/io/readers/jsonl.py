@@ -19,6 +19,7 @@ class JsonLines(Reader):
 
     name = "jsonl"
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
+    lines: ClassVar[bool] = True
 
     def items(self, path: Path) -> Iterator[Item]:
         """Records with their line numbers."""

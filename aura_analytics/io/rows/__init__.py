@@ -1,0 +1,1 @@
+"""From the rows of a foreign log to events: one step a file."""

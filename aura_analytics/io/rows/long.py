@@ -1,0 +1,159 @@
+"""Logs with a row for everything that happened: clocks, ratings, outcomes, other events; and states that rows repeat."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from aura_analytics.errors import MappingError, Problem
+from aura_analytics.io.mapping import LogMapping
+from aura_analytics.io.mapping_parts import EventMap, Given, Matching, Source
+from aura_analytics.io.rows.base import kind_of, named
+from aura_analytics.io.rows.matching import matched
+from aura_analytics.io.rows.sources import columns_of, number, text_of
+
+__all__ = ["changes_of_state", "clock_events", "masked", "other_events"]
+
+STARS, SCORE = (1.0, 5.0), (0.0, 100.0)
+
+
+def masked(rows: pl.DataFrame, rule: Matching) -> pl.DataFrame:
+    """The rows of a rule."""
+    found = rows.filter(matched(rule))
+    if rule.first or rule.last:
+        order = found.sort("ts", "row", nulls_last=True, maintain_order=True)
+        found = order.unique("case_id", keep="first" if rule.first else "last", maintain_order=True)
+    return found
+
+
+def changes_of_state(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows at which the state of a case became another one."""
+    order = rows.sort("case_id", "ts", "row", nulls_last=True)
+    same = (pl.col("activity") == pl.col("activity").shift(1)) & (pl.col("case_id") == pl.col("case_id").shift(1))
+    return order.filter(~same.fill_null(value=False)).sort("row")
+
+
+def clock_events(rows: pl.DataFrame, mapping: LogMapping) -> tuple[list[pl.DataFrame], dict[str, pl.Series]]:
+    """Events of the clock; and rows that say nothing new, by reason: a case given to whom it was with already."""
+    events, idle = [], {}
+    for kind, rules in mapping.clock.items():
+        found = pl.concat([masked(rows, rule) for rule in rules]).unique("row", maintain_order=True)
+        events.append(found.with_columns(type=pl.lit(kind)))
+    if mapping.assign:
+        given = pl.concat([one for one in events if one.height and one["type"][0] in ("ASSIGNED", "RESOLVED")] or [rows.head(0)])
+        if given.height:
+            before = given.sort("case_id", "ts", "row", nulls_last=True)
+            again = (pl.col("type") == "ASSIGNED") & (pl.col("type").shift(1) == "ASSIGNED")
+            again &= (pl.col("case_id") == pl.col("case_id").shift(1)) & (pl.col("actor") == pl.col("actor").shift(1))
+            repeated = before.filter(again.fill_null(value=False))["row"]
+            if len(repeated):
+                idle["given to whom it was with already"] = repeated
+                events = [
+                    one.filter(~pl.col("row").is_in(repeated.implode())) if one.height and one["type"][0] == "ASSIGNED" else one
+                    for one in events
+                ]
+    return events, idle
+
+
+def _word(log: pl.DataFrame, given: str | Given | None, mapping: LogMapping) -> pl.Expr:
+    said = text_of(log, given) if isinstance(given, Given) else pl.lit(given, dtype=pl.String)
+    return said.replace(mapping.words) if mapping.words else said
+
+
+def author_of(found: pl.DataFrame) -> pl.DataFrame:
+    """Rows whose actor is their author: a citizen who rates; of systems and machines nothing is said."""
+    machine = pl.col("actor_kind").is_in(["system", "agent", "component"])
+    kept = pl.when(~machine).then(pl.col("actor"))
+    return found.with_columns(
+        actor=kept,
+        actor_kind=pl.when(kept.is_not_null()).then(pl.lit("citizen")),
+        attributes=_with("author", pl.when(machine).then(pl.col("actor"))),
+    )
+
+
+def without_actor(found: pl.DataFrame, *, keep: bool = True) -> pl.DataFrame:
+    """Rows whose actor only wrote them down, and (with `keep`) is named in the attributes."""
+    none = pl.lit(None, dtype=pl.String)
+    said = _with("author", pl.col("actor")) if keep else pl.col("attributes")
+    return found.with_columns(attributes=said, actor=none, actor_kind=none)
+
+
+def _with(key: str, value: pl.Expr) -> pl.Expr:
+    """The attributes with one more text."""
+    more = pl.struct(value.alias(key)).struct.json_encode()
+    both = pl.concat_str(pl.col("attributes").str.head(-1), pl.lit(", "), more.str.slice(1))
+    return pl.when(value.is_null()).then(pl.col("attributes")).otherwise(pl.coalesce(both, more))
+
+
+def other_events(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, where: str) -> list[pl.DataFrame]:
+    """Ratings, outcomes and the events of `events`."""
+    parts = []
+    for place, rating in enumerate(mapping.ratings):
+        found = _numbered(log, masked(rows, rating), "value", rating.value, mapping, STARS)
+        check_scale(found, rating.value, f"ratings[{place}]", where)
+        found = author_of(found) if rating.about == "case" else found
+        parts.append(found.with_columns(type=pl.lit("SAT_SCORE")))
+    for word in mapping.outcomes:
+        found = masked(rows, word)
+        found = _picked(log, found, outcome=_word(log, word.outcome, mapping))
+        found = without_actor(found) if word.about == "case" else found
+        parts.append(found.with_columns(type=pl.lit("OUTCOME")))
+    for place, event in enumerate(mapping.events):
+        parts.append(_event(log, rows, event, mapping, f"events[{place}]", where))
+    return parts
+
+
+def _event(log: pl.DataFrame, rows: pl.DataFrame, event: EventMap, mapping: LogMapping, place: str, where: str) -> pl.DataFrame:
+    fields = ("agent", "ai_recommendation", "human_verdict", "initial_verdict", "outcome", "severity")
+    words = {name: _word(log, getattr(event, name), mapping) for name in fields if getattr(event, name) is not None}
+    found = _picked(log, masked(rows, event), **words)
+    if event.by is not None:
+        found = _picked(log, found, actor=named(text_of(log, event.by), mapping))
+        found = found.with_columns(
+            actor_kind=kind_of(pl.col("actor"), pl.col("said_kind"), mapping, found["actor"].drop_nulls().to_list())
+        )
+    if event.value is not None:
+        found = _numbered(log, found, "value", event.value, mapping, STARS if event.type == "SAT_SCORE" else SCORE)
+        if event.type == "SAT_SCORE":
+            check_scale(found, event.value, place, where)
+    if event.audit_chance is not None:
+        found = _numbered(log, found, "audit_chance", event.audit_chance, mapping, (0.0, 1.0))
+    return found.with_columns(type=pl.lit(event.type))
+
+
+def _picked(log: pl.DataFrame, rows: pl.DataFrame, **more: pl.Expr) -> pl.DataFrame:
+    """Rows with values of the log beside them."""
+    constant = not any(value.meta.root_names() for value in more.values())
+    return rows.with_columns(**more) if constant else rows.with_columns(log[rows["row"]].select(**more).get_columns())
+
+
+def _numbered(
+    log: pl.DataFrame, rows: pl.DataFrame, name: str, source: Source, mapping: LogMapping, onto: tuple[float, float]
+) -> pl.DataFrame:
+    value, raw = number(log, source, mapping.decimal, onto)
+    return _picked(log, rows, **{name: value, f"raw_{name}": raw})
+
+
+def check_scale(found: pl.DataFrame, source: Source, place: str, where: str) -> None:
+    """A rating that is on another scale than stars is refused: thumbs would be read as one star each."""
+    if isinstance(source, Given) and source.scale is not None:
+        return
+    texts = found["raw_value"].drop_nulls().str.to_lowercase()
+    if texts.is_empty():
+        return
+    values = found["value"].drop_nulls()
+    kinds = set(values.unique().to_list()) | {word for word in ("true", "false") if (texts == word).any()}
+    thumbs = bool(kinds) and kinds <= {-1.0, 0.0, 1.0, "true", "false"} and (kinds != {1.0} or len(values) >= 3)
+    outside = (~values.is_between(*STARS)).sum() + len(texts) - len(values)
+    if thumbs or outside * 10 > len(texts):
+        shown = ", ".join(texts.unique(maintain_order=True).head(5).to_list())
+        low, high = (
+            (0, 1) if thumbs and -1.0 not in kinds else (-1, 1) if thumbs else (0, max(10, int(float(str(values.max() or 10)))))
+        )
+        next_ = f"say what its lowest and highest value are: value: {{column: {columns_of_one(source)}, scale: [{low}, {high}]}}"
+        problem = Problem(f"{place}.value: this is not a scale of 1 to 5", shown, "stars from 1 to 5", where, next_)
+        raise MappingError("ratings cannot be read", problems=[problem])
+
+
+def columns_of_one(source: Source) -> str:
+    """The name of a source, as a hint shows it."""
+    return ", ".join(columns_of(source)) or "..."
