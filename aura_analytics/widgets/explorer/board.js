@@ -305,7 +305,7 @@ function board(model, find, { pick, ask, changed }) {
     if (lacking.length && !alone && said.asked !== `${metric} ${lacking.join()}`)
       sparking = setTimeout(() => {
         said.asked = `${metric} ${lacking.join()}`; // who has no series is not asked for again
-        ask({ sparks: metric, actors: [...body.rows].map((each) => each.dataset.actor).filter(Boolean) });
+        ask({ by_itself: true, sparks: metric, actors: [...body.rows].map((each) => each.dataset.actor).filter(Boolean) });
       }, 250);
   }
 

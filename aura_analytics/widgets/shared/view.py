@@ -83,7 +83,7 @@ class View(anywidget.AnyWidget):
         try:
             with self._busy:
                 self._answer(asked)
-            if self.failed:
+            if self.failed and not asked.get("by_itself"):  # what went wrong for somebody stays until they do something else
                 self.failed = {}
         except AuraError as error:
             self.failed = {"text": str(error), "at": asked.get("at", 0)}
