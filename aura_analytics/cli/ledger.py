@@ -92,10 +92,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _account(store: Ledger, done: Recorded, ids: list[str], *, as_json: bool) -> None:
     if as_json:
         conflicts = [str(problem) for problem in done.conflicts]
-        counts = {"stored": done.stored, "duplicates": done.duplicates, "told": done.told, "ahead": done.ahead}
+        counts = {"stored": done.stored, "duplicates": done.duplicates, "retold": done.retold, "told": done.told, "ahead": done.ahead}
         print_json({"ledger": store.url, **counts, "conflicts": conflicts, "ids": ids})
         return
     known = f", {done.duplicates:,} known already" if done.duplicates else ""
+    known += f", {done.retold:,} known already with other attributes (the first stand)" if done.retold else ""
     name = f" (id {ids[0]})" if len(ids) == 1 else ""
     typer.echo(f"{done.stored:,} recorded{name}{known} in {store.url}")
     if done.told:

@@ -25,7 +25,7 @@ from aura_analytics.errors import EventError, ParameterError, Problem
 from aura_analytics.events.conforming import assign_ids, conform
 from aura_analytics.events.records import frame_of_records
 from aura_analytics.events.rules import row_is_bad, row_reasons
-from aura_analytics.events.schema import SCHEMA, empty
+from aura_analytics.events.schema import IMPORTED, SCHEMA, empty
 from aura_analytics.outputs import written
 
 __all__ = ["FailureReport", "filter", "from_records", "validate"]
@@ -92,7 +92,11 @@ class FailureReport:
 
 
 def _content() -> pl.Expr:
-    return pl.struct([pl.col(name).cast(pl.String) if name == "ts" else pl.col(name) for name in SCHEMA if name != "event_id"])
+    """What makes two events of one id the same; of an imported one its attributes may differ from export to export."""
+    own = {name: pl.col(name) for name in SCHEMA if name != "event_id"}
+    own["ts"] = pl.col("ts").cast(pl.String)
+    own["attributes"] = pl.when(~pl.col("event_id").str.starts_with(IMPORTED)).then(pl.col("attributes"))
+    return pl.struct(**own)
 
 
 def _id_reasons(frame: pl.DataFrame) -> pl.DataFrame:

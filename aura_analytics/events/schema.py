@@ -11,6 +11,7 @@ __all__ = [
     "ADDED",
     "CLOCK_TYPES",
     "EVENT_TYPES",
+    "IMPORTED",
     "MACHINE_KINDS",
     "RECORD_TYPES",
     "SCHEMA",
@@ -82,6 +83,9 @@ VOCABULARIES: dict[str, Sequence[str]] = {"type": EVENT_TYPES, "actor_kind": ACT
 
 
 REQUIRED = ("ts", "type")
+
+
+IMPORTED = "i-"  # how ids begin that importing made of what identifies an event: another export may tell it with other attributes
 
 
 PASSED_ON = ("__row", "__line")  # the place of a row in its source, carried along by the doors

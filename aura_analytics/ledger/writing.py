@@ -18,7 +18,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from typing_extensions import TypedDict
 
 from aura_analytics.errors import ConflictError, LedgerSchemaError, Problem
-from aura_analytics.events import RECORD_TYPES
+from aura_analytics.events import IMPORTED, RECORD_TYPES
 from aura_analytics.ledger import schema, tables
 from aura_analytics.ledger.beside import link
 from aura_analytics.ledger.engines import Engines, compiled
@@ -54,6 +54,9 @@ class Recorded:
         Events newly stored.
     duplicates
         Events that were there already, with the same content.
+    retold
+        Events of an imported log that were there already, and whose attributes differ: a later export says more or other things
+        beside the same event. What was recorded first stands.
     conflicts
         Events whose id is taken by other content: where in the input, the id, the columns that differ.
     last_seq
@@ -66,6 +69,7 @@ class Recorded:
 
     stored: int = 0
     duplicates: int = 0
+    retold: int = 0
     conflicts: list[Problem] = field(default_factory=list)
     last_seq: int = 0
     told: int = 0
@@ -269,6 +273,8 @@ class _Append:
                 kept.append(row)
             elif content == there[0] or self._same_but_for_the_stamp(i, row, there):
                 self._done.duplicates += 1
+            elif row[_ID].startswith(IMPORTED) and _different(row, there[1]) == ["attributes"]:
+                self._done.retold += 1
             else:
                 self._done.conflicts.append(_conflict(i, row, there[1]))
         return kept
@@ -291,8 +297,13 @@ class _Append:
         return tables.content_hash([*row[:_TS], there[1][_TS], *row[_TS + 1 :]]) == there[0]
 
 
+def _different(row: Row, stored: Row) -> list[str]:
+    """The columns that differ."""
+    return [name for name, new, old in zip(tables.COLUMNS, row, stored, strict=True) if new != old]
+
+
 def _conflict(i: int, row: Row, stored: Row) -> Problem:
-    different = [name for name, new, old in zip(tables.COLUMNS, row, stored, strict=True) if new != old]
+    different = _different(row, stored)
     name = different[0] if different else "content"
     at = tables.COLUMNS.index(name) if different else _ID
     return Problem(

@@ -395,6 +395,21 @@ def test_a_second_export_tells_the_same_events(tmp_path: Path) -> None:
     assert set(aura.import_log(written(tmp_path / "turned.csv", turned), rules)["event_id"]) == set(june["event_id"])
 
 
+def test_a_second_export_in_the_ledger(tmp_path: Path) -> None:
+    rules = mapping(**PAY, verdicts=VERDICTS, resolve=["pay", "refuse"])
+    may, june = (aura.import_log(written(tmp_path / f"{n}.csv", text), rules) for n, text in enumerate((MAY, JUNE)))
+    with aura.Ledger(f"sqlite:///{tmp_path}/a.db", mirror=False) as ledger:
+        ledger.record_events(may)
+        done = ledger.record_events_report(june)
+        assert (done.stored, done.duplicates, done.retold, done.conflicts) == (2, 2, 2, [])
+        table = ledger.events().collect()
+    assert (board(table)["anne"]["override_rate_n"], round(board(table)["anne"]["override_rate"], 4)) == (3, 0.3333)
+    assert aura.events.validate(pl.concat([may, june])).height == 6
+    changed = june.with_columns(human_verdict=pl.lit("PAY"))
+    with pytest.raises(aura.errors.ConflictError), aura.Ledger(f"sqlite:///{tmp_path}/a.db", mirror=False) as ledger:
+        ledger.record_events(changed)
+
+
 def test_ids_from_columns_and_what_is_told_twice(tmp_path: Path) -> None:
     log = written(tmp_path / "l.csv", "case,step,at,who,no\nC1,open,2024-01-01,anne,1\nC1,open,2024-01-01,anne,2\n")
     first = aura.import_log(log, mapping(open=["open"], id_from=["no"]))
@@ -563,3 +578,26 @@ def test_whatever_is_in_the_rows_they_add_up(tmp_path: Path, seed: int) -> None:
     aside = [json.loads(line) for line in (tmp_path / "q.jsonl").read_text().splitlines()]
     assert len(aside) == report.aside and all(one["reasons"] and one["line"] > 1 for one in aside)
     assert len({one["line"] for one in aside}) == len(aside)
+
+
+def test_a_waiting_recommendation_opens_only_what_nothing_else_opened(tmp_path: Path) -> None:
+    log = written(
+        tmp_path / "l.csv",
+        "case,step,at,who\nC1,file,2024-01-01,p\nC1,suggest-pay,2024-01-02,bot\nC2,suggest-pay,2024-01-02,bot\nC3,suggest-pay,2024-01-02,bot\n"
+        "C3,pay,2024-01-03,anne\nC3,suggest-pay,2024-01-04,bot\nC4,suggest-pay,2024-01-01,bot\nC4,suggest-pay,2024-01-02,bot2\n",
+    )
+    table, report = aura.import_log_report(log, mapping(**PAY, verdicts=VERDICTS[:1], open=["file"]))
+    adds_up(report)
+    opened = table.filter(type="OPENED").select("case_id", "actor").rows()
+    assert sorted(opened) == [("C1", "p"), ("C2", "bot"), ("C4", "bot2")]
+    assert report.undecided == 5 and sum(report.passed_over.values()) == 3
+
+
+def test_events_that_only_differ_in_what_they_say_keep_their_ids_in_any_order(tmp_path: Path) -> None:
+    rows = [f"C1,survey,2024-01-01,,{stars}\n" for stars in (5, 1, 3)]
+    rules = mapping(ratings=[{"activity": "survey", "value": "stars"}])
+    ids = []
+    for turned in (rows, rows[::-1], [rows[1], rows[0], rows[2]]):
+        log = written(tmp_path / "l.csv", "case,step,at,who,stars\n" + "".join(turned))
+        ids.append({row[0]: row[1] for row in aura.import_log(log, rules).select("value", "event_id").rows()})
+    assert ids[0] == ids[1] == ids[2] and len(set(ids[0].values())) == 3

@@ -194,7 +194,12 @@ def test_what_the_front_end_asks_and_what_fails_is_said() -> None:
     assert {row[2] for row in shown["rows"]} <= {"yes", "no"}
     explorer.asked = {"pick": "nobody", "at": 3}
     assert "nobody has this name" in explorer.failed["text"] and explorer.detail["actor"] == agent
-    explorer.asked = {"by_itself": True, "sparks": "override_rate", "actors": [agent], "at": 2.5}  # asked by nobody: the error stays
+    explorer.asked = {
+        "by_itself": True,
+        "sparks": "override_rate",
+        "actors": [agent],
+        "at": 2.5,
+    }  # asked by nobody: the error stays
     assert "nobody has this name" in explorer.failed["text"] and explorer.sparks["metric"] == "override_rate"
     explorer.asked = {"pick": ANNE, "at": 4}
     assert explorer.failed == {} and explorer.detail["actor"] == ANNE

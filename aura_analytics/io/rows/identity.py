@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from aura_analytics.events import IMPORTED
 from aura_analytics.io.mapping import LogMapping
 
 __all__ = ["Named", "told_before", "with_ids"]
@@ -105,5 +106,5 @@ def _made(table: pl.DataFrame, files: pl.Series, mapping: LogMapping) -> Named:
             .then(pl.concat_str("key", pl.lit("\x1f#"), pl.col("ordinal").cast(pl.String)))
             .otherwise("key")
         ).drop("ordinal")
-    ids = [f"i-{hashlib.blake2b(key.encode(), digest_size=14).hexdigest()}" for key in keys["key"].to_list()]
+    ids = [f"{IMPORTED}{hashlib.blake2b(key.encode(), digest_size=14).hexdigest()}" for key in keys["key"].to_list()]
     return Named(keys.drop("key", "file").with_columns(pl.Series("event_id", ids, dtype=pl.String)), before, twice)
