@@ -92,7 +92,7 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _account(store: Ledger, done: Recorded, ids: list[str], *, as_json: bool) -> None:
     if as_json:
         conflicts = [str(problem) for problem in done.conflicts]
-        counts = {"stored": done.stored, "duplicates": done.duplicates, "retold": done.retold, "told": done.told, "ahead": done.ahead}
+        counts = {name: getattr(done, name) for name in ("stored", "duplicates", "retold", "told", "ahead")}
         print_json({"ledger": store.url, **counts, "conflicts": conflicts, "ids": ids})
         return
     known = f", {done.duplicates:,} known already" if done.duplicates else ""

@@ -96,7 +96,7 @@ def _content() -> pl.Expr:
     own = {name: pl.col(name) for name in SCHEMA if name != "event_id"}
     own["ts"] = pl.col("ts").cast(pl.String)
     own["attributes"] = pl.when(~pl.col("event_id").str.starts_with(IMPORTED)).then(pl.col("attributes"))
-    return pl.struct(**own)
+    return pl.struct([value.alias(name) for name, value in own.items()])
 
 
 def _id_reasons(frame: pl.DataFrame) -> pl.DataFrame:
