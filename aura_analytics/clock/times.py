@@ -74,7 +74,31 @@ def to_utc(column: pl.Expr, dtype: pl.DataType, zone: str = "UTC", ambiguous: Am
         return micro.dt.convert_time_zone("UTC") if dtype.time_zone else _localize(micro, zone, ambiguous)
     if dtype == pl.Date:
         return _localize(column.cast(pl.Datetime("us")), zone, ambiguous)
-    text = column.cast(pl.String).str.strip_chars()
+
+    def read(texts: pl.Series) -> pl.Series:
+        return _plain_texts(texts, zone, ambiguous)
+
+    return column.cast(pl.String).map_batches(read, return_dtype=UTC, is_elementwise=True)
+
+
+_FORMS = ("%Y-%m-%dT%H:%M:%S%.fZ", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M", "%Y-%m-%d %H:%M")
+
+
+def _plain_texts(texts: pl.Series, zone: str, ambiguous: Ambiguous) -> pl.Series:
+    """Texts as times: of one form all of them, mostly, which is read several times faster than each for itself."""
+    sample = texts.drop_nulls().head(50)
+    for form in _FORMS if len(sample) else ():
+        if sample.str.to_datetime(form, time_unit="us", strict=False).null_count():
+            continue
+        read = texts.str.to_datetime(form, time_unit="us", strict=False)
+        if read.null_count() == texts.null_count():
+            local = _localize(pl.col("x"), "UTC" if form.endswith("Z") else zone, ambiguous)
+            return pl.DataFrame({"x": read}).select(local).to_series().alias(texts.name)
+    return pl.DataFrame({"x": texts}).select(_each_text(pl.col("x"), zone, ambiguous)).to_series().alias(texts.name)
+
+
+def _each_text(column: pl.Expr, zone: str, ambiguous: Ambiguous) -> pl.Expr:
+    text = column.str.strip_chars()
     offset = text.str.extract(_OFFSET, 1)
     body = (
         pl.when(offset.is_null())

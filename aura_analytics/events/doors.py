@@ -175,11 +175,12 @@ EVALUATION, OUTCOME, ADJUDICATION, HR_ACTION, ROUTED, DRILL; did you mean 'OVERR
     table = assign_ids(table)
     bad = table.filter(row_is_bad(table.columns))
     reasons = bad.select("__row", __why=row_reasons(bad.columns)).explode("__why")
-    reasons = pl.concat([reasons, _id_reasons(table), _time_travel(table)])
+    doubled = bool(table["event_id"].is_duplicated().any())
+    reasons = pl.concat([reasons, *([_id_reasons(table)] if doubled else []), _time_travel(table)])
     good = table
     if not reasons.is_empty():
         good = good.join(reasons.select("__row").unique(), on="__row", how="anti", maintain_order="left")
-    kept = good.unique("event_id", keep="first", maintain_order=True)
+    kept = good.unique("event_id", keep="first", maintain_order=True) if doubled else good
     repeats, good = good.height - kept.height, kept
     refused = reasons.group_by("__row", maintain_order=True).agg(reasons=pl.col("__why")).sort("__row")
     source = source.rename({name: f"{name} (input)" for name in ("row", "reasons") if name in source.columns})

@@ -25,6 +25,7 @@ from aura_analytics.io.readers.registry import readers
 __all__ = ["has_columns", "read_events", "resolve"]
 
 _BATCH = 50_000
+_AT_ONCE = 1 << 28  # bytes of a text file that are read at once, when it has no fault
 
 
 def resolve(path: str | Path | Sequence[str | Path], *, events: bool = True) -> list[Path]:
@@ -81,6 +82,35 @@ def _batches(
     path: Path, reader: Reader, zone: str, ambiguous: times.Ambiguous, quarantine: Quarantine, given: dict[str, str]
 ) -> Iterator[pl.DataFrame]:
     seen: Counter[str] = Counter()
+    for loose, unreadable in _clean(path, reader, given) or _careful(path, reader, zone, given):
+        table = events.conform(loose, zone=zone, ambiguous=ambiguous, keep_raw=True).collect()
+        is_bad = table.select(events.row_is_bad(table.columns)).to_series()
+        bad_lines = table.filter(is_bad).select("__line", __reasons=events.row_reasons(table.columns))
+        quarantine.refuse(path, unreadable, loose.join(bad_lines, on="__line"))
+        yield events.assign_ids(table.filter(~is_bad), seen).select(events.SCHEMA.names())
+
+
+_Loose = tuple[pl.DataFrame, list[Unreadable]]
+
+
+def _clean(path: Path, reader: Reader, given: dict[str, str]) -> Iterator[_Loose] | None:
+    """The rows of a file without a fault, read at once, with `__line`; None where it has to be read carefully."""
+    if path.stat().st_size > _AT_ONCE:
+        return None
+    table = reader.clean(path)
+    if table is None or not table.height or not {"type", "ts"} <= set(table.columns) <= set(events.SCHEMA):
+        return None
+    table = table.with_columns(
+        pl.coalesce(*([pl.col(name)] if name in table.columns else []), pl.lit(value)).alias(name) for name, value in given.items()
+    )
+    if not set(table.columns) <= set(events.SCHEMA):
+        return None
+    lines = pl.int_range(reader.begins, reader.begins + table.height, dtype=pl.Int64, eager=True)
+    return ((piece, []) for piece in table.with_columns(__line=lines).iter_slices(_BATCH * 4))
+
+
+def _careful(path: Path, reader: Reader, zone: str, given: dict[str, str]) -> Iterator[_Loose]:
+    """The rows of a file, some at a time, with `__line`, and the lines that are none."""
     items = reader.items(path)
     while True:
         records: list[dict[str, Any]] = []
@@ -100,12 +130,7 @@ def _batches(
             return
         if records and lines[0] <= 2 and not any(key in record for record in records for key in ("type", "ts")):
             events.conform(pl.DataFrame({key: [None] for key in records[0]}), zone=zone)  # raises: these are no events
-        loose = events.frame_of_records(records).with_columns(__line=pl.Series(lines, dtype=pl.Int64))
-        table = events.conform(loose, zone=zone, ambiguous=ambiguous, keep_raw=True).collect()
-        is_bad = table.select(events.row_is_bad(table.columns)).to_series()
-        bad_lines = table.filter(is_bad).select("__line", __reasons=events.row_reasons(table.columns))
-        quarantine.refuse(path, unreadable, loose.join(bad_lines, on="__line"))
-        yield events.assign_ids(table.filter(~is_bad), seen).select(events.SCHEMA.names())
+        yield events.frame_of_records(records).with_columns(__line=pl.Series(lines, dtype=pl.Int64)), unreadable
 
 
 def _scan_records(

@@ -7,6 +7,8 @@ import json
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from math import isfinite
 from pathlib import Path
 
 import polars as pl
@@ -121,14 +123,21 @@ def log_rows(path: str | Path | Sequence[str | Path], how: FileMap | None = None
         reader = readers().of(file)
         reader = reader.told(how) if how is not None else reader
         scanned = reader.scan(file)
-        lines: list[int] | None = None
+        lines: Sequence[int] | None = None
+        clean = reader.clean(file) if scanned is None and not stars else None
+        if clean is not None and reader.sparse and sum(column.null_count() for column in clean) > _EMPTY:
+            clean = None  # read carefully, it is refused
         if scanned is not None:
             with whole(file):
                 table = _with_elements(scanned.collect(), stars)
+        elif clean is not None:
+            table, lines = clean, range(reader.begins, reader.begins + clean.height)
+            plain.update(clean.columns)
         else:
             aside: list[Unreadable] = []
-            lines = []
-            table = _text_columns(_records(reader.items(file), aside, lines, stars), file, nested, plain)
+            found: list[int] = []
+            lines = found
+            table = _text_columns(_records(reader.items(file), aside, found, stars), file, nested, plain)
             log.unreadable += [replace(item, file=str(file)) for item in aside]
         log.parts.append(Part(file, rows, lines, reader.lines))
         rows += table.height
@@ -227,4 +236,4 @@ def _text(value: object) -> str | None:
         return value
     if isinstance(value, (bool, dict, list)):
         return json.dumps(value, ensure_ascii=False, default=str)
-    return str(value)
+    return format(Decimal(repr(value)), "f").removesuffix(".0") if isinstance(value, float) and isfinite(value) else str(value)

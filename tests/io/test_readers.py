@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 import aura_analytics as aura
@@ -116,3 +119,89 @@ def test_an_unknown_suffix_names_what_is_read() -> None:
         readers().of("a.docx")
     with pytest.raises(FileFormatError, match=r"unknown kind of event file.*import_log"):
         readers().of("a.xes", events=True)
+
+
+CLEAN = {
+    "plain": b"a,b\n1,2\n3,\n",
+    "no end": b"a,b\n1,2",
+    "windows": b"a,b\r\n1,2\r\n,x\r\n",
+    "quoted": b'a,b\n"x, ""y""",2\n"",3\n',
+    "words": "a;b\nä;ß\n".encode(),
+    "json": b'{"a":1,"b":null}\n{"b":"x","a":1.50}\n',
+    "spaced": b'{"a": true, "b": 1e3}\n{"a": 123456789012345678901234567890, "b": 1e-7}\n',
+}
+FAULTS = {
+    "short": b"a,b\n1\n1,2,3\n",
+    "blank": b"a,b\n\n1,2\n",
+    "stray": b'a,b\n1,"x\n1,2\n',
+    "inside": b'a,b\n1,x"y"\n',
+    "two lines": b'a,b\n1,"x\ny"\n',
+    "lone return": b"a,b\n1,x\ry\n",
+    "latin": b"a,b\n1,M\xfcller\n",
+    "nothing": b"a,b\n1,\x00\n",
+    "doubled": b"a,a\n1,2\n",
+    "json": b'{"a":1}\n{"a":\n',
+    "nested": b'{"a":{"b":1}}\n',
+    "twice": b'{"a":1,"a":2}\n',
+    "late": b'{"a":1}\n' * 1_001 + b'{"b":1}\n',
+    "half": b'{"a":"\\ud83d"}\n',
+    "empty line": b'{"a":1}\n\n{"a":2}\n',
+    "list": b'{"a":1}\n[1]\n',
+}
+
+
+def careful(path: Path) -> tuple[pl.DataFrame, list[int]]:
+    from aura_analytics.io import log_table as table
+
+    aside: list[Unreadable] = []
+    lines: list[int] = []
+    reader = readers().of(path)
+    return table._text_columns(table._records(reader.items(path), aside, lines, ()), path, set(), set()), lines
+
+
+@pytest.mark.parametrize("name", CLEAN)
+def test_a_file_without_a_fault_is_read_at_once_and_the_same(tmp_path: Path, name: str) -> None:
+    path = tmp_path / ("l.jsonl" if CLEAN[name][:1] == b"{" else "l.csv")
+    path.write_bytes(CLEAN[name])
+    found = readers().of(path).clean(path)
+    slow, lines = careful(path)
+    assert found is not None and found.equals(slow.select(found.columns))
+    assert lines == list(range(readers().of(path).begins, readers().of(path).begins + found.height))
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_a_file_with_a_fault_is_read_with_care(tmp_path: Path, name: str) -> None:
+    path = tmp_path / ("l.jsonl" if FAULTS[name][:1] == b"{" else "l.csv")
+    path.write_bytes(FAULTS[name])
+    assert readers().of(path).clean(path) is None
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+@pytest.mark.parametrize("seed", range(20))
+def test_what_is_read_at_once_is_what_care_reads(tmp_path: Path, kind: str, seed: int) -> None:
+    """Random files, some with a changed byte: where the fast way says anything, it says the same."""
+    draw = random.Random(seed)
+    words = ["", "x", "a b", "ü", "1.0", "-3", "null", "true", 'q"q', "a,b", " s "]
+    rows = [{name: draw.choice(words) for name in "abc"} for _ in range(30)]
+    if kind == "csv":
+        out = io.StringIO()
+        writer = csv.DictWriter(out, ["a", "b", "c"], lineterminator=draw.choice(["\n", "\r\n"]))
+        writer.writeheader()
+        writer.writerows(rows)
+        data = bytearray(out.getvalue().encode())
+    else:
+        numbers: list[dict[str, object]] = [{**row, "d": draw.choice([None, 1, 2.5, 1.0, 1e21, True])} for row in rows]
+        data = bytearray("".join(json.dumps(row, ensure_ascii=draw.random() < 0.5) + "\n" for row in numbers).encode())
+    path = tmp_path / f"l.{kind}"
+    for _ in range(40):
+        changed = bytearray(data)
+        if draw.random() < 0.7:
+            changed[draw.randrange(6, len(data))] = draw.choice(b'",\n\r{}:x\\ \xff')
+        path.write_bytes(changed)
+        try:
+            found = readers().of(path).clean(path)
+        except FileFormatError:
+            continue
+        if found is not None:
+            slow, _ = careful(path)
+            assert found.equals(slow.select(found.columns)), bytes(changed)

@@ -21,6 +21,7 @@ import polars as pl
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.events import ADDED, SCHEMA
 from aura_analytics.io.readers.base import KEPT_CHARACTERS, MAX_LINE_BYTES, Item, Reader, Unreadable
+from aura_analytics.io.readers.clean import clean_csv
 from aura_analytics.io.readers.packed import Bounded
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["Csv"]
 
 _FORMULA = r"^'*[=+\-@\t\r]"
-_GUARDED = re.compile(r"'+[=+\-@\t\r]")
+_GUARDED = re.compile(r"^'+[=+\-@\t\r]")
 _SWALLOWED = "a quote opens a cell that would take in the rows after it"
 _SIGNS = (",", ";", "\t", "|")
 _NO_TEXT = re.compile("[\udc80-\udcff]")
@@ -51,6 +52,7 @@ class Csv(Reader):
     name = "csv"
     suffixes: ClassVar[tuple[str, ...]] = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
     lines: ClassVar[bool] = True
+    begins: ClassVar[int] = 2
 
     def __init__(self, encoding: str | None = None, delimiter: str | None = None) -> None:
         self.encoding = encoding
@@ -90,6 +92,21 @@ class Csv(Reader):
                     yield row.line, {key: cell or None for key, cell in zip(names, row.cells, strict=True)}
                 elif row.cells:
                     yield row.unreadable(f"got {len(row.cells)} cells, expected {len(names)}, one per column of the header")
+
+    def clean(self, path: Path) -> pl.DataFrame | None:
+        """The table of a UTF-8 file without a fault; it begins at line 2."""
+        if path.suffix == ".gz" or (self.encoding or "utf-8").lower() not in ("utf-8", "utf8", "ascii", "us-ascii"):
+            return None
+        with _opened(path, self.encoding, self.delimiter) as text:
+            first = next(_rows(text), None)
+            sign = text.sign
+        if first is None or isinstance(first.cells, csv.Error):
+            return None
+        table = clean_csv(path, first.cells, sign)
+        if table is None or first.cells not in (SCHEMA.names(), SCHEMA.names()[: -len(ADDED)]):
+            return table
+        cell = pl.all()
+        return table.with_columns(pl.when(cell.str.contains(_GUARDED.pattern)).then(cell.str.slice(1)).otherwise(cell).name.keep())
 
     def head(self, path: Path) -> list[str]:
         """Names in the header line."""

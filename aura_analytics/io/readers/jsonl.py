@@ -9,7 +9,9 @@ from typing import IO, ClassVar
 
 import polars as pl
 
+from aura_analytics.events import SCHEMA
 from aura_analytics.io.readers.base import KEPT_CHARACTERS, MAX_LINE_BYTES, Item, Reader, Unreadable
+from aura_analytics.io.readers.clean import clean_json_lines
 
 __all__ = ["JsonLines"]
 
@@ -20,6 +22,7 @@ class JsonLines(Reader):
     name = "jsonl"
     suffixes: ClassVar[tuple[str, ...]] = (".jsonl", ".ndjson")
     lines: ClassVar[bool] = True
+    sparse: ClassVar[bool] = True
 
     def items(self, path: Path) -> Iterator[Item]:
         """Records with their line numbers."""
@@ -53,6 +56,10 @@ class JsonLines(Reader):
                     reason = f"json_unreadable: got a {type(record).__name__}, expected one object per line"
                     text = raw.decode("utf-8", "replace").strip()[:KEPT_CHARACTERS]
                     yield Unreadable(line, reason, text, start, len(raw))
+
+    def clean(self, path: Path) -> pl.DataFrame | None:
+        """The table of a file of flat records without a fault; it begins at line 1."""
+        return clean_json_lines(path, MAX_LINE_BYTES, SCHEMA.names())
 
     def write(self, events: pl.LazyFrame, path: Path) -> None:
         """One event a line; what is null is left out."""

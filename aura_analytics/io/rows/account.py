@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import polars as pl
 
 from aura_analytics.events import FailureReport
@@ -29,21 +32,32 @@ def account(
     """Every row once: used, unused or passed over with a reason, or set aside."""
     undecided = [row for one in found for row in one.undecided]
     unanswered = [row for one in found for row in one.unanswered]
-    counted = pl.Series("row", range(log.frame.height), dtype=pl.UInt32).to_frame()
-    bad = set(refused.bad["row"].to_list())
-    compared = {row for one in found for row in one.advised} - set(undecided)
-    used = (set(table["row"].unique().to_list()) | compared) - bad
-    state = dict[int, str]()
-    for reason, rows in passed.items():
-        state |= dict.fromkeys(rows.to_list(), reason)
-    state |= dict.fromkeys(unanswered, "a verdict without a recommendation")
-    state |= dict.fromkeys(undecided, "a recommendation without a verdict, in a case that others opened or decided")
-    state |= dict.fromkeys(told_before, "an earlier file tells the same")
+    rows = log.frame.height
+    bad, used = np.zeros(rows, bool), np.zeros(rows, bool)
+    bad[refused.bad["row"].to_numpy()] = True
+    used[table["row"].to_numpy()] = True
+    for one in found:
+        used[one.advised] = True
+    loose: list[tuple[Sequence[int] | pl.Series, str]] = [(rows_, reason) for reason, rows_ in passed.items()]
+    loose += [
+        (unanswered, "a verdict without a recommendation"),
+        (undecided, "a recommendation without a verdict, in a case that others opened or decided"),
+        (told_before, "an earlier file tells the same"),
+    ]
+    events_of = np.zeros(rows, bool)
+    events_of[table["row"].to_numpy()] = True
+    used[undecided] = events_of[undecided]
+    used &= ~bad
+    free = ~(used | bad)
     over: dict[str, int] = {}
-    for row, reason in state.items():
-        if row not in bad and row not in used:
-            over[reason] = over.get(reason, 0) + 1
-    rest = counted.filter(~pl.col("row").is_in(list(used | bad | set(state))))["row"]
+    for which, reason in loose:
+        mine = np.zeros(rows, bool)
+        mine[np.asarray(which, dtype=np.int64)] = True
+        mine &= free
+        free &= ~mine
+        if mine.any():
+            over[reason] = int(mine.sum())
+    rest = pl.Series(np.flatnonzero(free), dtype=pl.UInt32)
     activities = whole["activity"][rest].fill_null("(no activity)" if mapping.columns.activity is not None else "(nothing in it)")
     unused = activities.value_counts(sort=True, name="n")
     counts = good["type"].value_counts().sort("type")
@@ -57,7 +71,7 @@ def account(
         unanswered=len(unanswered),
         refused=refused,
         unreadable=log.unreadable,
-        used=len(used),
+        used=int(used.sum()),
         passed_over=dict(sorted(over.items())),
         cases=cases,
         warnings=_warnings(mapping, good, cases, found, twice),

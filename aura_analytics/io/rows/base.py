@@ -18,10 +18,14 @@ __all__ = ["attributes", "conditions", "kind_of", "moment", "named", "rows_of"]
 _PER_SECOND = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
 
 
-def named(value: pl.Expr, mapping: LogMapping) -> pl.Expr:
+def named(log: pl.DataFrame, source: Source | None, mapping: LogMapping) -> pl.Expr:
     """Names of actors: null where they mean nobody; one way to write each sign."""
+    value = text_of(log, source)
     nobody = value.str.to_lowercase().is_in([word.lower() for word in mapping.nobody])
-    return pl.when(~nobody).then(value.str.normalize("NFC"))
+    told = log.select(x=value)["x"]
+    if (told.str.len_bytes() != told.str.len_chars()).any():
+        value = value.str.normalize("NFC")
+    return pl.when(~nobody).then(value)
 
 
 def moment(log: pl.DataFrame, source: Source | None, mapping: LogMapping) -> tuple[pl.Expr, pl.Expr]:
@@ -111,11 +115,11 @@ def rows_of(log: pl.DataFrame, mapping: LogMapping, nested: frozenset[str] = fro
         ts=ts,
         raw_ts=raw_ts,
         case_id=text_of(log, columns.case),
-        actor=named(text_of(log, columns.actor), mapping),
+        actor=named(log, columns.actor, mapping),
         said_kind=text_of(log, columns.actor_kind),
         queue=text_of(log, columns.queue),
         own_id=text_of(log, columns.event_id),
-        owner=named(text_of(log, columns.owner), mapping),
+        owner=named(log, columns.owner, mapping),
         attributes=attributes(log, mapping, nested),
         identity=pl.concat_str([text_of(log, name) for name in mapping.id_from], separator="\x1f", ignore_nulls=False)
         if mapping.id_from

@@ -107,7 +107,7 @@ def _event(log: pl.DataFrame, rows: pl.DataFrame, event: EventMap, mapping: LogM
     words = {name: _word(log, getattr(event, name), mapping) for name in fields if getattr(event, name) is not None}
     found = _picked(log, masked(rows, event), **words)
     if event.by is not None:
-        found = _picked(log, found, actor=named(text_of(log, event.by), mapping))
+        found = _picked(log, found, actor=named(log, event.by, mapping))
         found = found.with_columns(
             actor_kind=kind_of(pl.col("actor"), pl.col("said_kind"), mapping, found["actor"].drop_nulls().to_list())
         )

@@ -18,7 +18,7 @@ def _acted(log: pl.DataFrame, rows: pl.DataFrame, source: Source | None, mapping
     """Rows whose actor stands in another column."""
     if source is None:
         return rows
-    actor = log[rows["row"]].select(actor=named(text_of(log, source), mapping))
+    actor = log[rows["row"]].select(actor=named(log, source, mapping))
     kind = kind_of(pl.col("actor"), pl.lit(None, dtype=pl.String), mapping, actor["actor"].drop_nulls().unique().to_list())
     return rows.with_columns(actor["actor"]).with_columns(actor_kind=kind)
 
@@ -28,7 +28,7 @@ def _timed(log: pl.DataFrame, rows: pl.DataFrame, source: Source | None, mapping
     if source is None:
         return rows
     ts, raw = moment(log, source, mapping)
-    told = log[rows["row"]].select(at=ts, raw_at=raw)
+    told = log.select(at=ts, raw_at=raw)[rows["row"]]
     there = told["raw_at"].is_not_null()
     both = rows.with_columns(told.get_columns())
     return both.with_columns(
@@ -44,7 +44,7 @@ def milestone_events(
     events, refused = [], []
     for kind, milestone in mapping.milestones.items():
         ts, raw = moment(log, milestone.column, mapping)
-        told = rows.with_columns(log[rows["row"]].select(ts=ts, raw_ts=raw).get_columns())
+        told = rows.with_columns(log.select(ts=ts, raw_ts=raw)[rows["row"]].get_columns())
         refused += _lacking(log, told, kind, milestone)
         there = _acted(log, told.filter(pl.col("raw_ts").is_not_null()), milestone.actor, mapping)
         if kind == "OPENED" and milestone.actor is None:  # whom the row names decides the case; who began it is not said
@@ -81,7 +81,7 @@ def pair_events(
     chance, raw_chance = number(log, pairs.audit_chance, mapping.decimal, (0.0, 1.0))
     said = log[rows["row"]].select(
         **words,
-        agent=named(text_of(log, pairs.recommended_by), mapping),
+        agent=named(log, pairs.recommended_by, mapping),
         confidence=confidence,
         raw_confidence=raw,
         truth_chance=chance,
