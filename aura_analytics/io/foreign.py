@@ -125,7 +125,8 @@ def import_log_report(
     log = log_rows(path, chosen.file, _stars(chosen))
     if log.frame.height == 0 and not log.frame.columns:
         refused = FailureReport(pl.DataFrame(schema={"row": pl.UInt32, "reasons": pl.List(pl.String)}))
-        return events.empty(), ImportReport(0, 0, {}, {}, 0, 0, refused, log.unreadable, log=log)
+        nothing = ["the log holds no rows"]
+        return events.empty(), ImportReport(0, 0, {}, {}, 0, 0, refused, log.unreadable, warnings=nothing, log=log)
     return _imported(log, chosen, str(path))
 
 

@@ -601,3 +601,42 @@ def test_events_that_only_differ_in_what_they_say_keep_their_ids_in_any_order(tm
         log = written(tmp_path / "l.csv", "case,step,at,who,stars\n" + "".join(turned))
         ids.append({row[0]: row[1] for row in aura.import_log(log, rules).select("value", "event_id").rows()})
     assert ids[0] == ids[1] == ids[2] and len(set(ids[0].values())) == 3
+
+
+def test_json_documents_and_workbooks(tmp_path: Path) -> None:
+    import xlsxwriter
+
+    rules = {"open": ["file"], "resolve": ["close"]}
+    rows = [
+        {"case": 7, "step": "file", "at": "2024-05-01T09:00:00", "who": "anne"},
+        {"case": 7, "step": "close", "at": "2024-05-02T09:30:00", "who": "bob"},
+    ]
+    same = aura.import_log(written(tmp_path / "l.jsonl", "".join(json.dumps(row) + "\n" for row in rows)), mapping(**rules))
+    for name, text in {
+        "list": json.dumps(rows),
+        "wrapped": json.dumps({"count": 2, "rows": rows}, indent=1),
+        "lines": "".join(json.dumps(row) + "\n" for row in rows),
+    }.items():
+        assert aura.import_log(written(tmp_path / f"{name}.json", text), mapping(**rules)).equals(same)
+    two = written(tmp_path / "two.json", json.dumps({"data": {"a": rows, "b": rows}, "x": rows, "y": rows}))
+    with pytest.raises(aura.errors.FileFormatError, match=r"several lists could be the records.*records: x or y"):
+        aura.import_log(two, mapping(**rules))
+    assert aura.import_log(two, mapping(**rules, file={"records": "data.a"})).equals(same)
+    book = xlsxwriter.Workbook(tmp_path / "l.xlsx")
+    for name in ("notes", "log"):
+        sheet = book.add_worksheet(name)
+        sheet.write_row(0, 0, ["case", "step", "at", "who"] if name == "log" else ["nothing"])
+    sheet.write_row(2, 0, [7, "file", "2024-05-01T09:00:00", "anne"])  # row 2 is empty
+    from datetime import datetime
+
+    sheet.write_row(3, 0, [7, "close", "", "bob"])
+    sheet.write_datetime(3, 2, datetime(2024, 5, 2, 9, 30), book.add_format({"num_format": "yyyy-mm-dd hh:mm"}))
+    book.close()
+    with pytest.warns(ImportNote, match="the log holds no rows"):
+        assert aura.import_log(tmp_path / "l.xlsx", mapping(**rules)).is_empty()
+    assert aura.import_log(tmp_path / "l.xlsx", mapping(**rules, file={"sheet": "log"})).equals(same)
+    with pytest.raises(aura.errors.FileFormatError, match=r"no such sheet: got 'logs', expected notes, log; did you mean 'log'"):
+        aura.import_log(tmp_path / "l.xlsx", mapping(**rules, file={"sheet": "logs"}))
+    (tmp_path / "bad.xlsx").write_bytes(b"PK\x03\x04 nothing")
+    with pytest.raises(aura.errors.FileFormatError, match="the workbook cannot be read"):
+        aura.import_log(tmp_path / "bad.xlsx", mapping(**rules))

@@ -10,6 +10,8 @@ from aura_analytics.errors import FileFormatError, ParameterError, Problem
 from aura_analytics.extensions import extensions, refuse
 from aura_analytics.io.readers.base import Reader
 from aura_analytics.io.readers.csv_files import Csv
+from aura_analytics.io.readers.excel import Excel
+from aura_analytics.io.readers.json_files import Json
 from aura_analytics.io.readers.jsonl import JsonLines
 from aura_analytics.io.readers.parquet import Parquet
 from aura_analytics.io.readers.xes import Xes
@@ -114,8 +116,8 @@ class Readers:
 
 @cache
 def readers() -> Readers:
-    """The readers there are: Parquet, JSON Lines, CSV, XES, and those of entry points `aura_analytics.readers`."""
-    known = Readers([Parquet(), JsonLines(), Csv(), Xes()])
+    """The readers there are: Parquet, JSON Lines, CSV, JSON, workbooks, XES, and those of entry points `aura_analytics.readers`."""
+    known = Readers([Parquet(), JsonLines(), Csv(), Json(), Excel(), Xes()])
     for name, offered in extensions("readers"):
         try:
             known.add(offered() if isinstance(offered, type) else offered)
