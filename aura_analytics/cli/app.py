@@ -24,6 +24,7 @@ from aura_analytics.cli.importing import import_
 from aura_analytics.cli.lab import export, lab
 from aura_analytics.cli.learning import learn_app
 from aura_analytics.cli.ledger import ledger_app, record
+from aura_analytics.cli.mapping import mapping_app, start
 from aura_analytics.cli.reliance import reliance_
 from aura_analytics.cli.routing import route_app
 from aura_analytics.cli.rules import rules_app
@@ -52,6 +53,7 @@ for _name, _group in (
     ("hr", hr_app),
     ("route", route_app),
     ("audits", audits_app),
+    ("mapping", mapping_app),
 ):
     app.add_typer(_group, name=_name)
 _named: tuple[tuple[str, Callable[..., None]], ...] = (
@@ -61,7 +63,21 @@ _named: tuple[tuple[str, Callable[..., None]], ...] = (
     ("reliance", reliance_),
     ("import", import_),
 )
-_plain: tuple[Callable[..., None], ...] = (demo, office, report, brief, record, stats, query, explain, score, plan, lab, export)
+_plain: tuple[Callable[..., None], ...] = (
+    demo,
+    start,
+    office,
+    report,
+    brief,
+    record,
+    stats,
+    query,
+    explain,
+    score,
+    plan,
+    lab,
+    export,
+)
 for _called, _command in (*_named, *((each.__name__, each) for each in _plain)):
     app.command(_called)(_command)
 

@@ -13,8 +13,8 @@ class Sections(TyperGroup):
     """Commands listed under headings, each with its whole first sentence."""
 
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
-        "Begin": ("demo", "lab"),
-        "Bring events in": ("import", "record"),
+        "Begin": ("demo", "start", "lab"),
+        "Bring events in": ("mapping", "import", "record"),
         "Read what they say": ("dossiers", "office", "correlations", "report", "brief", "metrics", "stats", "query", "explain"),
         "Decide and act": ("rules", "plan", "hr", "score", "route", "learn"),
         "Try rules out": ("simulate", "export"),

@@ -99,10 +99,9 @@ class ImportReport:
             return
         if quarantine is None:
             hint = "import with quarantine= (command line: --quarantine FILE) to set them aside"
-            problems = [Problem(item.reason, where=f"{item.file or log}:{item.line}") for item in self.unreadable]
-            problems += [Problem(reason, where=where) for where, reason in islice(self._reasons(), _SHOWN)]
-            hidden = len(self.refused) - _SHOWN
-            problems += [Problem(f"{hidden:,} more bad rows")] if hidden > 0 else []
+            problems = [Problem(reason, where=where) for where, reason in self.reasons(_SHOWN)]
+            hidden = self.aside - len(problems)
+            problems += [Problem(f"{hidden:,} more rows")] if hidden > 0 else []
             lines = f"{len(self.unreadable):,} unreadable lines; " if self.unreadable else ""
             raise EventError(f"{log} cannot be imported whole: {lines}{self.refused}; {hint}", problems=problems)
         if any(Path(quarantine).resolve() == file.resolve() for file in resolve(log, events=False)):
@@ -114,7 +113,19 @@ class ImportReport:
             for entry in self._refused_rows():
                 out.write(json.dumps(entry, ensure_ascii=False, default=str) + "\n")
 
+    def reasons(self, most: int) -> list[tuple[str, str]]:
+        """The first rows that could not be used: where each stands, and why.
+
+        Parameters
+        ----------
+        most
+            How many at most.
+        """
+        return list(islice(self._reasons(), most))
+
     def _reasons(self) -> Iterator[tuple[str, str]]:
+        for item in self.unreadable:
+            yield f"{item.file or ''}:{item.line}", item.reason
         for row, reasons in self.refused.bad.select("row", "reasons").iter_rows():
             file, line = self._place(row)
             for reason in reasons:

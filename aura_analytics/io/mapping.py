@@ -48,11 +48,11 @@ class LogMapping(Strict):
     'closed'
     """
 
-    name: str
-    description: str = ""
-    file: FileMap = FileMap()
-    columns: Columns
-    time: TimeMap = TimeMap()
+    name: str = Field(description="what errors call it")
+    description: str = Field("", description="for people")
+    file: FileMap = Field(FileMap(), description="how the file is written")
+    columns: Columns = Field(description="which column holds what")
+    time: TimeMap = Field(TimeMap(), description="how the log writes time")
     decimal: Literal[".", ","] = Field(".", description="the sign before the fraction of a number")
     nobody: list[str] = Field(default=list(NOBODY), description="names, in any case, that mean that nobody is named")
     keep: dict[str, OneOrMany] = Field(default_factory=dict, description="only rows whose column has one of these values")
@@ -61,7 +61,7 @@ class LogMapping(Strict):
     )
     actor_kinds: dict[str, ActorKind] = Field(default_factory=dict, description="kind of actors, by name or pattern: citizen-*")
     kinds: dict[str, ActorKind] = Field(default_factory=dict, description="words of the column `actor_kind`, and what they mean")
-    default_kind: ActorKind = "officer"
+    default_kind: ActorKind = Field("officer", description="kind of everybody else")
     id_from: list[str] = Field(
         default_factory=list, description="columns that say which event it is, whatever else changes from export to export"
     )
@@ -71,16 +71,18 @@ class LogMapping(Strict):
     words: dict[str, str] = Field(
         default_factory=dict, description="words of verdicts and recommendations that mean the same: Pay: PAY"
     )
-    open: list[Matching] = Field(default_factory=list)
-    assign: list[Matching] = Field(default_factory=list)
-    pause: list[Matching] = Field(default_factory=list)
-    resume: list[Matching] = Field(default_factory=list)
-    resolve: list[Matching] = Field(default_factory=list)
-    recommendations: list[Act] = Field(default_factory=list)
-    verdicts: list[Act] = Field(default_factory=list)
-    ratings: list[RatingMap] = Field(default_factory=list)
-    outcomes: list[WordMap] = Field(default_factory=list)
-    events: list[EventMap] = Field(default_factory=list)
+    open: list[Matching] = Field(default_factory=list, description="rows that begin a case: OPENED")
+    assign: list[Matching] = Field(default_factory=list, description="rows that give a case to their actor: ASSIGNED")
+    pause: list[Matching] = Field(default_factory=list, description="rows that stop its clock: PAUSED")
+    resume: list[Matching] = Field(default_factory=list, description="rows that start it again: RESUMED")
+    resolve: list[Matching] = Field(default_factory=list, description="rows that end a case: RESOLVED")
+    recommendations: list[Act] = Field(default_factory=list, description="rows in which somebody, mostly a machine, recommends")
+    verdicts: list[Act] = Field(
+        default_factory=list, description="rows that decide: DECISION where they agree with the last recommendation, else OVERRIDE"
+    )
+    ratings: list[RatingMap] = Field(default_factory=list, description="rows with stars: SAT_SCORE")
+    outcomes: list[WordMap] = Field(default_factory=list, description="rows that say what turned out: OUTCOME")
+    events: list[EventMap] = Field(default_factory=list, description="rows that are events of any other type")
     milestones: dict[Literal["OPENED", "ASSIGNED", "PAUSED", "RESUMED", "RESOLVED"], Milestone] = Field(
         default_factory=dict, description="columns that say when something happened to the case of a row"
     )

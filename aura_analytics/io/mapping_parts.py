@@ -63,22 +63,22 @@ def listed(value: OneOrMany | None) -> list[str]:
 class Columns(Strict):
     """Which column of the log holds what."""
 
-    case: Source
+    case: Source = Field(description="which case; several columns are joined by /")
     activity: Source | None = Field(None, description="what happened: needed where rules name activities")
     time: Source | None = Field(None, description="when: needed for all but milestones and pairs that have times of their own")
-    actor: Source | None = None
+    actor: Source | None = Field(None, description="who did it")
     actor_kind: Source | None = Field(None, description="what the actor is; other words than ours are translated by `kinds`")
     owner: Source | None = Field(None, description="whose case it is: who is to decide on a recommendation")
-    queue: Source | None = None
+    queue: Source | None = Field(None, description="the queue of the case")
     confidence: Source | None = Field(None, description="0-1, of a recommendation; another scale is given with `scale`")
-    event_id: Source | None = None
+    event_id: Source | None = Field(None, description="the log's own name of an event")
 
 
 class TimeMap(Strict):
     """How the log writes time."""
 
     zone: str = Field("UTC", description="zone of times that carry no offset")
-    ambiguous: times.Ambiguous = "reject"
+    ambiguous: times.Ambiguous = Field("reject", description="a local time that was twice, when clocks went back")
     format: str = Field(
         "iso",
         description="iso, epoch_seconds, epoch_milliseconds, epoch_microseconds, epoch_nanoseconds, or a strftime pattern",
@@ -136,9 +136,11 @@ class FileMap(Strict):
 class Matching(Strict):
     """Which rows: an activity (or several), of given actors or of all but some, where columns have given values."""
 
-    activity: OneOrMany | None = None
-    actor: OneOrMany | None = None
-    not_actor: OneOrMany | None = None
+    activity: OneOrMany | None = Field(
+        None, description="what happened, as the log writes it; a rule that says nothing else may be just this text"
+    )
+    actor: OneOrMany | None = Field(None, description="only rows of these actors")
+    not_actor: OneOrMany | None = Field(None, description="all rows but of these actors")
     where: dict[str, OneOrMany] = Field(default_factory=dict, description="column: value, or several of which it has one")
     first: bool = Field(default=False, description="of each case only the first such row")
     last: bool = Field(default=False, description="of each case only the last such row")
@@ -189,7 +191,9 @@ class RatingMap(Matching):
 class WordMap(Matching):
     """Rows that say what turned out true of a case."""
 
-    outcome: str | Given
+    outcome: str | Given = Field(
+        description="success, failure, partial, cancelled, or which verdict was right; {column: ...} takes it from the row"
+    )
     about: About = Field("case", description="as of a rating")
 
 
@@ -198,22 +202,24 @@ class EventMap(Matching):
     column.
     """
 
-    type: Literal["SAT_SCORE", "EVALUATION", "OUTCOME", "ADJUDICATION", "HR_ACTION", "ROUTED", "DRILL", "DECISION", "OVERRIDE"]
-    value: Source | None = None
-    audit_chance: Source | None = None
+    type: Literal["SAT_SCORE", "EVALUATION", "OUTCOME", "ADJUDICATION", "HR_ACTION", "ROUTED", "DRILL", "DECISION", "OVERRIDE"] = (
+        Field(description="the event type")
+    )
+    value: Source | None = Field(None, description="column of stars, or of a score from 0 to 100")
+    audit_chance: Source | None = Field(None, description="of an audit: column of the chance with which its case was drawn")
     by: Source | None = Field(None, description="column of the actor, where it is not `columns.actor`")
-    agent: str | Given | None = None
-    ai_recommendation: str | Given | None = None
-    human_verdict: str | Given | None = None
-    initial_verdict: str | Given | None = None
-    outcome: str | Given | None = None
-    severity: str | Given | None = None
+    agent: str | Given | None = Field(None, description="who recommended")
+    ai_recommendation: str | Given | None = Field(None, description="what was recommended")
+    human_verdict: str | Given | None = Field(None, description="what was decided")
+    initial_verdict: str | Given | None = Field(None, description="the verdict before the recommendation was seen")
+    outcome: str | Given | None = Field(None, description="what turned out")
+    severity: str | Given | None = Field(None, description="low, medium, high or critical")
 
 
 class Milestone(Strict):
     """A column that says when something happened to the row's case."""
 
-    column: Source
+    column: Source = Field(description="the column of the time; a milestone that says nothing else may be just its name")
     actor: Source | None = Field(None, description="column of who did it, where it is not `columns.actor`")
     expected: dict[str, OneOrMany] = Field(
         default_factory=dict, description="where a column has one of these values, the time must be there: status: Closed"
@@ -228,16 +234,16 @@ class Milestone(Strict):
 class Pairs(Strict):
     """A row that holds what was recommended and what was decided."""
 
-    recommendation: Source
-    verdict: Source
-    recommended_by: Source | None = None
-    recommended_at: Source | None = None
+    recommendation: Source = Field(description="column of what was recommended")
+    verdict: Source = Field(description="column of what was decided; a row without it waits")
+    recommended_by: Source | None = Field(None, description="who recommended")
+    recommended_at: Source | None = Field(None, description="when: of a row that waits")
     decided_by: Source | None = Field(None, description="without it `columns.actor`")
     decided_at: Source | None = Field(None, description="without it `columns.time`")
-    confidence: Source | None = None
+    confidence: Source | None = Field(None, description="0-1, of the recommendation")
     initial: Source | None = Field(None, description="the verdict before the recommendation was seen")
     truth: Source | None = Field(None, description="which verdict turned out right: an ADJUDICATION")
-    truth_at: Source | None = None
-    audit_chance: Source | None = None
-    stars: Source | None = None
-    stars_at: Source | None = None
+    truth_at: Source | None = Field(None, description="when that was known; without it `decided_at`")
+    audit_chance: Source | None = Field(None, description="the chance with which the case was drawn for the audit")
+    stars: Source | None = Field(None, description="1-5, about who decided: a SAT_SCORE")
+    stars_at: Source | None = Field(None, description="when they were given; without it `decided_at`")

@@ -18,11 +18,12 @@ import aura_analytics as aura
 ROOT = Path(__file__).parent.parent.parent
 
 
-def run(*arguments: str | Path, cwd: Path, code: int = 0) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, cwd: Path, code: int = 0, stdin: str = "") -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
         [sys.executable, "-m", "aura_analytics.cli.app", *map(str, arguments)],
         capture_output=True,
         text=True,
+        input=stdin,
         cwd=cwd,
         check=False,
         env={"PATH": "/usr/bin:/bin", "COLUMNS": "80", "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "utf-8"},

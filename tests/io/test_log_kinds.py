@@ -604,7 +604,7 @@ def test_events_that_only_differ_in_what_they_say_keep_their_ids_in_any_order(tm
 
 
 def test_json_documents_and_workbooks(tmp_path: Path) -> None:
-    import xlsxwriter
+    import xlsxwriter  # type: ignore[import-untyped]
 
     rules = {"open": ["file"], "resolve": ["close"]}
     rows = [

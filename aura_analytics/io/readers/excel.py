@@ -56,6 +56,8 @@ class Excel(Reader):
                     Problem("there is no such sheet", self.sheet, known, str(path), close_match(str(self.sheet), names))
                 )
             rows = book.get_sheet_by_name(chosen).to_python(skip_empty_area=False)
+        except FileFormatError:
+            raise
         except (CalamineError, OSError, ValueError) as error:
             raise FileFormatError(Problem("the workbook cannot be read", str(error), where=str(path))) from None
         if not rows:

@@ -47,6 +47,8 @@ def milestone_events(
         told = rows.with_columns(log.select(ts=ts, raw_ts=raw)[rows["row"]].get_columns())
         refused += _lacking(log, told, kind, milestone)
         there = _acted(log, told.filter(pl.col("raw_ts").is_not_null()), milestone.actor, mapping)
+        if kind == "ASSIGNED":  # a case that names nobody was given to nobody
+            there = there.filter(pl.col("actor").is_not_null())
         if kind == "OPENED" and milestone.actor is None:  # whom the row names decides the case; who began it is not said
             there = without_actor(there, keep=False)
         events.append(there.with_columns(type=pl.lit(kind)))
