@@ -24,6 +24,7 @@ import aura_analytics as aura
 from tests.benchmarks.accountant import evaluate, hr, routing, scoring
 from tests.benchmarks.decisions import decisions
 from tests.benchmarks.explorer import explorer
+from tests.benchmarks.importing import importing
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
 from tests.benchmarks.simulation import large, sweeps, worlds
@@ -274,6 +275,7 @@ BENCHMARKS = {
         tuner,
         slider,
         explorer,
+        importing,
     )
 }
 

@@ -137,11 +137,17 @@ def clean_json_lines(path: Path, longest: int, known: list[str]) -> pl.DataFrame
     if not keys or any(not key.isascii() or '"' in key or "\\" in key for key in keys):
         return None
     learned = list(keys)
-    keys |= dict.fromkeys(known)
-    inside = [b'\\":', b'\\":null', b'\\": null']  # the same within a text
-    counts = _counted(path, [b"\n", b'":', b'" :', b"\\ud", b"\\uD", b":null", b": null", *inside], longest)
-    if counts is None or counts[b"\\ud"] or counts[b"\\uD"] or counts[b'" :']:
+    if set(keys) <= set(known):
+        keys |= dict.fromkeys(known)
+    counts = _counted(path, [b"\n", b'":', b'" :', b"\\", b":null", b": null"], longest)
+    if counts is None or counts[b'" :']:
         return None
+    inside = [b'\\":', b'\\":null', b'\\": null']  # the same within a text
+    if counts[b"\\"]:
+        escaped = _counted(path, [b"\\ud", b"\\uD", *inside], longest)
+        if escaped is None or escaped[b"\\ud"] or escaped[b"\\uD"]:
+            return None
+        counts |= escaped
     try:
         table = pl.read_ndjson(path, schema=dict.fromkeys(keys, pl.String))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
