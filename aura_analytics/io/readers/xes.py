@@ -20,6 +20,7 @@ from aura_analytics.io.readers.base import MAX_LINE_BYTES, Item, Reader
 __all__ = ["Xes", "xes_records"]
 
 _VALUES = {"string", "date", "int", "float", "boolean", "id"}
+_HOLDERS = {"list", "values", "container"}
 _CHUNK = 1 << 18
 _DEEPEST = 1_000
 _UNPACKED, _TIMES_UNPACKED = 1 << 30, 100
@@ -36,6 +37,7 @@ class _Traces:
         self._size = 0  # of this trace's attributes
         self.done: list[dict[str, Any]] = []
         self._stack: list[str] = []
+        self._keys: list[str | None] = []  # of the elements of the stack that are attributes
         self._trace: dict[str, str] = {}
         self._events: list[dict[str, str]] = []
         self._event: dict[str, str] = {}
@@ -44,8 +46,9 @@ class _Traces:
         tag = tag.rsplit(":", 1)[-1]
         if not self._stack and tag != "log":
             raise FileFormatError(Problem("this is not an XES log", got=f"<{tag}>", expected="<log>", where=str(self.path)))
-        parent = self._stack[-1] if self._stack else ""
+        attribute = tag in _VALUES or tag in _HOLDERS
         self._stack.append(tag)
+        self._keys.append(attributes.get("key") if attribute else None)
         if len(self._stack) > _DEEPEST:
             raise _too_much(self.path, "an element lies too deep", f"more than {_DEEPEST:,} around it")
         if tag == "trace":
@@ -53,17 +56,39 @@ class _Traces:
         elif tag == "event":
             self._event = {}
         elif tag in _VALUES and "key" in attributes:
-            # only direct attributes: what is nested in lists, globals or extensions describes the log, not the event
-            if parent == "event":
-                self._event[attributes["key"]] = attributes.get("value", "")
-            elif parent == "trace":
-                key, value = "case:" + attributes["key"], attributes.get("value", "")
-                self._trace[key] = value
+            owner, key = self._of()
+            if owner == "event":
+                self._put(self._event, key, attributes.get("value", ""))
+            elif owner == "trace":
+                key, value = "case:" + key, attributes.get("value", "")
+                self._put(self._trace, key, value)
                 self._size += len(key) + len(value)
+
+    def _of(self) -> tuple[str, str]:
+        """Whose attribute is begun, and its key; one within another is named after both. What lies in globals or extensions describes
+        the log, no event.
+        """
+        depth = len(self._stack) - 1
+        keys = []
+        while depth >= 0 and (self._stack[depth] in _VALUES or self._stack[depth] in _HOLDERS):
+            keys.append(self._keys[depth])
+            depth -= 1
+        return (self._stack[depth] if depth >= 0 else ""), ".".join(key for key in reversed(keys) if key)
+
+    @staticmethod
+    def _put(record: dict[str, str], key: str, value: str) -> None:
+        """A value under its key; of several under one key the others are numbered."""
+        if key in record:
+            place = 2
+            while f"{key}#{place}" in record:
+                place += 1
+            key = f"{key}#{place}"
+        record[key] = value
 
     def end(self, tag: str) -> None:
         tag = tag.rsplit(":", 1)[-1]
         self._stack.pop()
+        self._keys.pop()
         if tag == "event":
             self._events.append(self._event)
             if "trace" not in self._stack:

@@ -49,9 +49,10 @@ def column(log: pl.DataFrame, name: str) -> tuple[str, pl.Expr] | None:
 
 def json_text(log: pl.DataFrame, name: str) -> pl.Expr:
     """A column's values as JSON; null where there is none."""
-    dtype, value = log.schema[name], pl.col(name)
+    values, value = log.get_column(name), pl.col(name)  # asked for one by one, a schema of very many columns is slow
+    dtype = values.dtype
     if dtype == pl.String:
-        if not log[name].str.contains(_NEEDS_ESCAPE).any():
+        if not values.str.contains(_NEEDS_ESCAPE).any():
             return pl.lit('"') + value + pl.lit('"')
     elif dtype.is_integer() or dtype == pl.Boolean:
         return value.cast(pl.String)
