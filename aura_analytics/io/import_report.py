@@ -136,7 +136,8 @@ class ImportReport:
         return self.log.place(row)
 
     def _refused_rows(self) -> Iterator[dict[str, Any]]:
-        assert self.log is not None
+        if self.log is None:
+            return
         why: dict[int, list[str]] = {}
         for row, reasons in self.refused.bad.select("row", "reasons").iter_rows():
             known = why.setdefault(row, [])

@@ -75,7 +75,7 @@ def account(
         passed_over=dict(sorted(over.items())),
         cases=cases,
         warnings=_warnings(mapping, good, cases, found, twice),
-        log=log,
+        log=log if refused else None,  # what could not be used is told from it
     )
 
 
