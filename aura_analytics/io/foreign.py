@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
@@ -19,7 +20,7 @@ from aura_analytics.io.mapping_parts import listed
 from aura_analytics.io.rows.account import account
 from aura_analytics.io.rows.base import rows_of
 from aura_analytics.io.rows.identity import told_before, with_ids
-from aura_analytics.io.rows.long import changes_of_state, clock_events, other_events
+from aura_analytics.io.rows.long import changes_of_state, clock_events, not_chosen, other_events
 from aura_analytics.io.rows.matching import check_columns, check_names
 from aura_analytics.io.rows.sources import columns_of, text
 from aura_analytics.io.rows.verdicts import Verdicts, verdicts_of
@@ -133,8 +134,24 @@ def import_log_report(
 def _stars(mapping: LogMapping) -> list[str]:
     """The lists in nested data of which each element is a row, from the outside in."""
     names = [name for _, source in mapping.sources() for name in columns_of(source)]
-    found = {name[: at + 3] for name in names for at in range(len(name)) if name.startswith("[*]", at)}
-    return sorted(found, key=len)
+    found = sorted({name[: at + 3] for name in names for at in range(len(name)) if name.startswith("[*]", at)}, key=len)
+    beside = next((inner for outer, inner in pairwise(found) if not inner.startswith(outer)), None)
+    if beside is not None:
+        what = "the mapping takes elements of lists that do not lie within each other: each would be set beside each"
+        next_ = "name one element of one of them, such as predictions.0.result, or write a mapping for each"
+        raise MappingError(Problem(what, ", ".join(found), "lists within each other", next=next_))
+    return found
+
+
+def _said_of(frame: pl.DataFrame, mapping: LogMapping) -> pl.Series:
+    """What rules read of each row beside case, activity, time and actor, as one text."""
+    rules = {place for place, _ in mapping.rules()}
+    names = {name for place, source in mapping.sources() if place.rpartition(".")[0] in rules for name in columns_of(source)}
+    if not names:
+        return pl.repeat("", frame.height, dtype=pl.String, eager=True)
+    return frame.select(said=pl.concat_str([text(frame, name).fill_null("\x1e") for name in sorted(names)], separator="\x1f"))[
+        "said"
+    ]
 
 
 def _imported(log: LogRows, mapping: LogMapping, where: str) -> tuple[pl.DataFrame, ImportReport]:
@@ -156,17 +173,19 @@ def _imported(log: LogRows, mapping: LogMapping, where: str) -> tuple[pl.DataFra
     passed: dict[str, pl.Series] = {}
     rows, files = kept, log.files()
     if mapping.columns.activity is not None and len(log.parts) > 1 and mapping.columns.event_id is None and not mapping.id_from:
-        passed["an earlier file tells the same"] = told_before(kept, files)
+        passed["an earlier file tells the same"] = told_before(kept, _said_of(frame, mapping), files)
         rows = rows.filter(~pl.col("row").is_in(passed["an earlier file tells the same"].implode()))
+    every = rows
     if mapping.states:
-        rows = changes_of_state(rows)
-        named = kept.filter(pl.col("activity").is_in([name for _, rule in mapping.rules() for name in rule.activities]))
+        rows = changes_of_state(every)
+        named = every.filter(pl.col("activity").is_in([name for _, rule in mapping.rules() for name in rule.activities]))
         passed["the state of the case is what it was"] = named.filter(~pl.col("row").is_in(rows["row"].implode()))["row"]
-    parts, idle = clock_events(rows, mapping)
+    passed["neither the first nor the last of its case"] = not_chosen(rows, mapping)
+    parts, idle = clock_events(rows, every, mapping)
     passed |= idle
-    told, lacking = milestone_events(frame, rows, mapping)
+    told, lacking = milestone_events(frame, every, mapping)
     parts += told
-    parts += other_events(frame, rows, mapping, where)
+    parts += other_events(frame, every, mapping, where)
     begun = pl.concat(
         [part["case_id"] for part in parts if part.height and part["type"][0] in ("OPENED", "RESOLVED")]
         or [rows["case_id"].head(0)]
@@ -176,7 +195,7 @@ def _imported(log: LogRows, mapping: LogMapping, where: str) -> tuple[pl.DataFra
     if mapping.recommendations:
         found.append(verdicts_of(frame, rows, mapping, begun, where))
     if mapping.pairs is not None:
-        pairs, beside = pair_events(frame, rows, mapping, begun, where)
+        pairs, beside = pair_events(frame, every, mapping, begun, where)
         found.append(pairs)
         parts += beside
     for one in found:

@@ -19,6 +19,7 @@ from aura_analytics.io.mapping_parts import FileMap
 from aura_analytics.io.readers.base import KEPT_CHARACTERS, Item, Unreadable
 from aura_analytics.io.readers.parquet import whole
 from aura_analytics.io.readers.registry import readers
+from aura_analytics.io.rows.sources import text
 
 __all__ = ["LogRows", "log_rows", "log_table"]
 
@@ -129,7 +130,7 @@ def log_rows(path: str | Path | Sequence[str | Path], how: FileMap | None = None
             clean = None  # read carefully, it is refused
         if scanned is not None:
             with whole(file):
-                table = _with_elements(scanned.collect(), stars)
+                table, lines = _with_elements(scanned.collect(), stars)
         elif clean is not None:
             table, lines = clean, range(reader.begins, reader.begins + clean.height)
             plain.update(clean.columns)
@@ -143,7 +144,7 @@ def log_rows(path: str | Path | Sequence[str | Path], how: FileMap | None = None
         rows += table.height
         tables.append(table)
     log.nested = frozenset(nested - plain)
-    log.frame = tables[0] if len(tables) == 1 else pl.concat(tables, how="diagonal_relaxed")
+    log.frame = tables[0] if len(tables) == 1 else pl.concat(_alike(tables), how="diagonal")
     return log
 
 
@@ -186,12 +187,32 @@ def _at(record: dict[str, object], path: str) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _with_elements(table: pl.DataFrame, stars: Sequence[str]) -> pl.DataFrame:
+def _alike(tables: list[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Tables whose columns of one name are of one type: where they differ, all are texts."""
+    kinds: dict[str, set[pl.DataType]] = {}
+    for table in tables:
+        for name, dtype in table.schema.items():
+            kinds.setdefault(name, set()).add(dtype)
+    mixed = {name for name, found in kinds.items() if len(found - {pl.Null()}) > 1}
+    return [table.with_columns(_as_text(table, name).alias(name) for name in table.columns if name in mixed) for table in tables]
+
+
+def _as_text(table: pl.DataFrame, name: str) -> pl.Expr:
+    dtype = table.schema[name]
+    if isinstance(dtype, pl.Datetime):
+        return pl.col(name).dt.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z" if dtype.time_zone else "%Y-%m-%dT%H:%M:%S%.6f")
+    return text(table, name)
+
+
+def _with_elements(table: pl.DataFrame, stars: Sequence[str]) -> tuple[pl.DataFrame, list[int] | None]:
+    """The table with a row for each element; and the number of the row that each came from."""
+    place = "\x00place"
+    found = table.with_columns(pl.int_range(1, pl.len() + 1).alias(place))
     for star in stars:
         head = star.removesuffix("[*]")
-        if head in table.columns and isinstance(table.schema[head], pl.List):
-            table = table.with_columns(pl.col(head).alias(star)).explode(star)
-    return table
+        if head in found.columns and isinstance(found.schema[head], pl.List):
+            found = found.with_columns(pl.col(head).alias(star)).explode(star)
+    return found.drop(place), found[place].to_list() if found.width > table.width + 1 else None
 
 
 def _text_columns(records: Iterator[dict[str, object]], file: Path, nested: set[str], plain: set[str]) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal, TypeAlias
 
 from pydantic import Field, field_validator, model_validator
@@ -27,6 +28,33 @@ __all__ = [
     "listed",
 ]
 
+_SIGNS = (
+    *(
+        "%Y",
+        "%y",
+        "%m",
+        "%d",
+        "%e",
+        "%b",
+        "%B",
+        "%a",
+        "%A",
+        "%j",
+        "%F",
+        "%D",
+        "%H",
+        "%k",
+        "%I",
+        "%l",
+        "%M",
+        "%S",
+        "%p",
+        "%P",
+        "%T",
+        "%R",
+    ),
+    *("%f", "%.f", "%.3f", "%.6f", "%.9f", "%z", "%:z", "%%"),
+)
 ActorKind: TypeAlias = Literal["officer", "agent", "component", "citizen", "system"]
 OneOrMany: TypeAlias = str | list[str]
 Constant: TypeAlias = str | int | float | bool
@@ -101,6 +129,10 @@ class TimeMap(Strict):
             raise ValueError(
                 f"{form!r} is no way to write time: expected one of {', '.join(known)}, or a pattern such as %d.%m.%Y %H:%M"
             )
+        unknown = [sign for sign in re.findall(r"%[.:#]?\d?[A-Za-z+%]", form) if sign not in _SIGNS] if form not in known else []
+        if unknown:
+            expected = " ".join(_SIGNS)
+            raise ValueError(f"{form!r} holds {', '.join(unknown)}, which cannot be read for sure: expected of {expected}")
         return form
 
 

@@ -15,6 +15,7 @@ import polars as pl
 
 from aura_analytics.errors import MappingError, Problem
 from aura_analytics.io.log_table import log_rows
+from aura_analytics.io.log_words import moment_of, says_of, step_of
 from aura_analytics.io.looked_at import Looked, looked_at, paths
 from aura_analytics.io.mapping import LogMapping
 
@@ -28,22 +29,6 @@ _STANDARD = {
     "actor": "org:resource",
     "time": "time:timestamp",
 }  # IEEE 1849
-_MOMENTS = (
-    ("OPENED", r"creat|open|receiv|submit|filed|report|start|request(ed)?_?(at|date)|^date$"),
-    ("ASSIGNED", r"assign|accepted_at|picked|taken"),
-    ("RESOLVED", r"clos|resolv|complet|decid|finish|end|done|answered"),
-)
-_STEPS = (
-    ("recommendations", r"suggest|recommend|advi[sc]e|predict|pre-?_?check|pre-?_?accept|proposal by"),
-    ("ratings", r"survey|rating|feedback|satisf"),
-    ("resume", r"resum|continu|unpause|reactivat"),
-    ("pause", r"paus|wait|pending|hold|suspend"),
-    ("assign", r"assign|accepted by|taken over|handover"),
-    ("verdicts", r"approv|accept|grant|^pay$|paid|allow|refus|reject|declin|den(y|ied)"),
-    ("resolve", r"clos|resolv|complet|done|finish|cancel|archiv|end\b"),
-    ("open", r"^(file|open|new|start|receiv|regist|creat|submit)|submitted|filed|received|registered|opened"),
-)
-_YES, _NO = r"approv|accept|grant|pay|paid|allow|eligible", r"refus|reject|declin|den(y|ied)|warn"
 
 
 @dataclass
@@ -218,10 +203,9 @@ class _Guess:
             }
         )
         moments: dict[str, Looked] = {}
-        for kind, pattern in _MOMENTS:
-            fitting = [one for one in self.times if re.search(pattern, one.name, re.IGNORECASE) and one not in moments.values()]
-            if fitting:
-                moments[kind] = fitting[0]
+        for one in self.times:
+            if moment_of(one.name):
+                moments.setdefault(moment_of(one.name), one)
         lines += self._time(list(moments.values()) or self.times)
         if moments:
             lines.append("milestones:  # times that stand in columns of their own")
@@ -293,8 +277,7 @@ class _Guess:
         stars = self._first("stars", numbers)
         of: dict[str, list[str]] = {}
         for word in activity.words:
-            kind = next((kind for kind, pattern in _STEPS if re.search(pattern, word, re.IGNORECASE)), "")
-            of.setdefault(kind, []).append(word)
+            of.setdefault(step_of(word), []).append(word)
         advice, verdicts = of.pop("recommendations", []), of.pop("verdicts", [])
         rated = of.pop("ratings", [])
         if verdicts and "resolve" not in of:
@@ -331,9 +314,7 @@ def _shown(words: Sequence[str] | pl.Series) -> str:
 
 
 def _word(activity: str) -> str:
-    if re.search(_NO, activity, re.IGNORECASE):
-        return "REJECT"
-    return "APPROVE" if re.search(_YES, activity, re.IGNORECASE) else _quoted(activity.upper())
+    return says_of(activity) or _quoted(activity.upper())
 
 
 def _quoted(word: str) -> str:

@@ -213,8 +213,9 @@ def test_any_bytes_as_xes(tmp_path_factory: pytest.TempPathFactory, data: bytes)
 def test_xes_keeps_what_is_nested_and_what_is_told_twice(tmp_path: Path) -> None:
     path = tmp_path / "log.xes"
     path.write_text(
-        '<log><global scope="event"><string key="concept:name" value="none"/></global><trace><string key="concept:name" value="C1"/>'
-        '<event><string key="concept:name" value="refuse"><string key="why" value="late"><int key="by" value="3"/></string></string>'
+        '<log><global scope="event"><string key="concept:name" value="none"/></global>'
+        '<trace><string key="concept:name" value="C1"/><event>'
+        '<string key="concept:name" value="refuse"><string key="why" value="late"><int key="by" value="3"/></string></string>'
         '<string key="tag" value="a"/><string key="tag" value="b"/><string key="tag" value="c"/>'
         '<list key="docs"><values><string key="one" value="x"/></values></list>'
         '<date key="time:timestamp" value="2026-01-05T12:00:00+01:00"/></event></trace></log>'

@@ -112,3 +112,14 @@ def test_the_reference_knows_every_key_and_is_the_page() -> None:
     properties = mapping_schema()["properties"]
     assert set(properties) == set(aura.LogMapping.model_fields)
     json.dumps(mapping_schema())
+
+
+def test_a_time_that_was_planned_is_no_end_and_a_negation_no_approval(tmp_path: Path) -> None:
+    head = "ticket,created_at,due_date,requested_completion_date,completed_at,officer\n"
+    log = written(tmp_path / "l.csv", head + "".join(f"T{i},2026-01-05,2026-01-09,2026-01-08,2026-01-07,anne\n" for i in range(3)))
+    assert suggest_mapping(log).mapping.milestones["RESOLVED"].column == "completed_at"
+    steps = ["opened", "unassigned", "suggest-pay", "not approved", "unresolved", "approved", "closed"]
+    rows = "".join(f"C{i % 2},{step},2026-01-{i + 1:02},anne\n" for i, step in enumerate(steps))
+    found = suggest_mapping(written(tmp_path / "m.csv", "case,step,at,who\n" + rows))
+    named = {name for _, rule in found.mapping.rules() for name in rule.activities}
+    assert named == {"opened", "suggest-pay", "approved", "closed"} and '"not approved"' not in found.text.split("# not used")[0]

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ def clean_csv(path: Path, names: list[str], sign: str) -> pl.DataFrame | None:
 def _whole_lines(path: Path, width: int, sign: str) -> bool:
     """Whether every line is a row by itself: quotes around whole cells only, as many cells as the header."""
     line = pl.col("line")
-    cut = "\\|" if sign == "|" else sign
+    cut = re.escape(sign)
     try:
         lines = pl.read_lines(path, name="line").with_columns(line.str.strip_suffix("\r"))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):

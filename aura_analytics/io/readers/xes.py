@@ -65,8 +65,9 @@ class _Traces:
                 self._size += len(key) + len(value)
 
     def _of(self) -> tuple[str, str]:
-        """Whose attribute is begun, and its key; one within another is named after both. What lies in globals or extensions describes
-        the log, no event.
+        """Whose attribute is begun, and its key; one within another is named after both.
+
+        What lies in globals or extensions describes the log, no event.
         """
         depth = len(self._stack) - 1
         keys = []

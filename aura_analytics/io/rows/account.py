@@ -56,7 +56,7 @@ def account(
         mine &= free
         free &= ~mine
         if mine.any():
-            over[reason] = int(mine.sum())
+            over[reason] = over.get(reason, 0) + int(mine.sum())
     rest = pl.Series(np.flatnonzero(free), dtype=pl.UInt32)
     activities = whole["activity"][rest].fill_null("(no activity)" if mapping.columns.activity is not None else "(nothing in it)")
     unused = activities.value_counts(sort=True, name="n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+from unicodedata import normalize
 
 import polars as pl
 
@@ -48,20 +49,21 @@ def moment(log: pl.DataFrame, source: Source | None, mapping: LogMapping) -> tup
     if how.format in _PER_SECOND:
         count = raw.cast(pl.Float64, strict=False) * _PER_SECOND[how.format]
         return count.round().cast(pl.Int64, strict=False).cast(times.UTC), raw
-    if "%z" in how.format or "%:z" in how.format:
-        return raw.str.to_datetime(how.format, time_unit="us", strict=False).dt.convert_time_zone("UTC"), raw
-    naive = raw.str.to_datetime(how.format, time_unit="us", strict=False)
-    if not any(sign in how.format for sign in ("%H", "%I", "%T", "%R", "%X", "%c")):
-        naive = raw.str.to_date(how.format, strict=False).cast(pl.Datetime("us"))
+    form = how.format.replace(".%f", "%.f")  # Python's way to say a fraction
+    if "%z" in form or "%:z" in form:
+        return raw.str.to_datetime(form, time_unit="us", strict=False).dt.convert_time_zone("UTC"), raw
+    naive = raw.str.to_datetime(form, time_unit="us", strict=False)
+    if not any(sign in form for sign in ("%H", "%k", "%I", "%l", "%T", "%R")):
+        naive = raw.str.to_date(form, strict=False).cast(pl.Datetime("us"))
     return times.to_utc(naive, pl.Datetime("us"), how.zone, how.ambiguous), raw
 
 
 def kind_of(actor: pl.Expr, said: pl.Expr, mapping: LogMapping, actors: list[str]) -> pl.Expr:
     """The kind of an actor: by its name, by a pattern of names, by what its row says, else the default."""
-    exact = {name: kind for name, kind in mapping.actor_kinds.items() if not is_pattern(name)}
+    exact = {normalize("NFC", name): kind for name, kind in mapping.actor_kinds.items()}  # a name may look like a pattern
     for pattern, kind in mapping.actor_kinds.items():
         if is_pattern(pattern):
-            exact |= {name: kind for name in fnmatch.filter(actors, pattern) if name not in exact}
+            exact |= {name: kind for name in fnmatch.filter(actors, normalize("NFC", pattern)) if name not in exact}
     by_name = actor.replace_strict(exact, default=None, return_dtype=pl.String) if exact else pl.lit(None, dtype=pl.String)
     ours = said.replace(mapping.kinds) if mapping.kinds else said.str.to_lowercase()
     return pl.when(actor.is_not_null()).then(pl.coalesce(by_name, ours, pl.lit(mapping.default_kind)))
@@ -130,4 +132,6 @@ def rows_of(log: pl.DataFrame, mapping: LogMapping, nested: frozenset[str] = fro
         first = pl.concat([first] * log.height) if log.height else first.clear()
     actors = first["actor"].drop_nulls().unique().to_list() if any(map(is_pattern, mapping.actor_kinds)) else []
     kind = kind_of(pl.col("actor"), pl.col("said_kind"), mapping, actors)
-    return first.with_row_index("row").with_columns(actor_kind=kind)
+    owners = first["owner"].drop_nulls().unique().to_list() if any(map(is_pattern, mapping.actor_kinds)) else []
+    owner_kind = kind_of(pl.col("owner"), pl.lit(None, dtype=pl.String), mapping, owners)
+    return first.with_row_index("row").with_columns(actor_kind=kind, owner_kind=owner_kind)

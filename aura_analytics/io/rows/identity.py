@@ -32,10 +32,13 @@ class Named:
     twice: int
 
 
-def told_before(rows: pl.DataFrame, files: pl.Series) -> pl.Series:
-    """Rows of a log with one row an activity that an earlier file holds too: exports overlap, whatever their other columns say."""
-    key = ["case_id", "activity", "ts", "actor"]
-    told = rows.select("row", *key).with_columns(file=files[rows["row"]])
+def told_before(rows: pl.DataFrame, said: pl.Series, files: pl.Series) -> pl.Series:
+    """Rows of a log with one row an activity that an earlier file holds too: exports overlap, and columns no rule reads change.
+
+    `said` is what rules read of every row of the log beside `case_id`, `activity`, `ts` and `actor`.
+    """
+    key = ["case_id", "activity", "ts", "actor", "said"]
+    told = rows.select("row", *key[:-1]).with_columns(file=files[rows["row"]], said=said[rows["row"]])
     told = told.filter(pl.col("ts").is_not_null() & pl.col("case_id").is_not_null())
     told = told.with_columns(ordinal=pl.int_range(pl.len()).over("file", *key))
     again = pl.col("file") > pl.col("file").min().over(*key, "ordinal")
@@ -46,8 +49,8 @@ def with_ids(table: pl.DataFrame, files: pl.Series, mapping: LogMapping) -> Name
     """Ids for events (`row`, `type`, `case_id`, `ts`, `actor`, `own_id`, `identity`).
 
     The log's own ids are used where it has them (with the type, where one row gives several events). Else an id is a hash of type,
-    case, moment and actor, or of type and the columns of `id_from`; of several such events in one file each has its own, by what
-    they say. An event that several files tell is one.
+    case, moment, actor and what was said (value, verdict, outcome), or of type and the columns of `id_from` where these hold
+    something; of several such events in one file each has its own. An event that several files tell is one.
 
     Parameters
     ----------
@@ -76,25 +79,24 @@ def with_ids(table: pl.DataFrame, files: pl.Series, mapping: LogMapping) -> Name
         if missing.any():
             made = _made(named.filter(missing), files, mapping)
             named = pl.concat([named.filter(~missing), made.events], how="diagonal")
+            return Named(named, made.told_before, int(kinds - same) + made.twice)
         return Named(named, [], int(kinds - same))
     return _made(table, files, mapping)
 
 
 def _made(table: pl.DataFrame, files: pl.Series, mapping: LogMapping) -> Named:
-    told = [
-        pl.col("ts").dt.epoch("us").cast(pl.String) if name == "ts" else pl.col(name) for name in ("type", "case_id", "ts", "actor")
-    ]
-    parts = [pl.col("type"), pl.col("identity")] if mapping.id_from else told
-    keys = table.with_columns(
-        key=pl.concat_str([part.fill_null("\x1e") for part in parts], separator="\x1f"), file=files[table["row"]]
-    )
+    gap = pl.lit("\x1e")
+    names = ["type", "case_id", "ts", "actor", *(name for name in ("value", "human_verdict", "outcome") if name in table.columns)]
+    said = [pl.col("ts").dt.epoch("us") if name == "ts" else pl.col(name) for name in names]
+    key = pl.concat_str([part.cast(pl.String).fill_null(gap) for part in said], separator="\x1f")
+    if mapping.id_from:
+        own = pl.concat_str(["type", pl.lit("\x1d"), "identity"])
+        key = pl.when(pl.col("identity").is_not_null()).then(own).otherwise(key)
+    keys = table.with_columns(key=key, file=files[table["row"]])
     before: list[int] = []
     twice = 0
     if keys["key"].hash().n_unique() < keys.height:
-        says = [
-            name for name in ("value", "human_verdict", "ai_recommendation", "outcome", "agent", "raw_ts") if name in keys.columns
-        ]
-        order = keys.sort("file", "key", *says, "row", nulls_last=True)
+        order = keys.sort("file", "key", "row")
         order = order.with_columns(ordinal=pl.int_range(1, pl.len() + 1).over("file", "key"))
         first = order.unique(["key", "ordinal"], keep="first", maintain_order=True)
         if first.height < order.height:

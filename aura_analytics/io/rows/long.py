@@ -11,7 +11,7 @@ from aura_analytics.io.rows.base import kind_of, named
 from aura_analytics.io.rows.matching import matched
 from aura_analytics.io.rows.sources import columns_of, number, text_of
 
-__all__ = ["changes_of_state", "clock_events", "masked", "other_events"]
+__all__ = ["changes_of_state", "clock_events", "masked", "not_chosen", "other_events"]
 
 STARS, SCORE = (1.0, 5.0), (0.0, 100.0)
 
@@ -20,23 +20,38 @@ def masked(rows: pl.DataFrame, rule: Matching) -> pl.DataFrame:
     """The rows of a rule."""
     found = rows.filter(matched(rule))
     if rule.first or rule.last:
-        order = found.sort("ts", "row", nulls_last=True, maintain_order=True)
-        found = order.unique("case_id", keep="first" if rule.first else "last", maintain_order=True)
+        whole = pl.col("case_id").is_not_null() & pl.col("ts").is_not_null()
+        order = found.filter(whole).sort("ts", "row", maintain_order=True)
+        chosen = order.unique("case_id", keep="first" if rule.first else "last", maintain_order=True)
+        found = pl.concat([chosen, found.filter(~whole)])  # what lacks its case or its time is refused, not passed over
     return found
+
+
+def not_chosen(rows: pl.DataFrame, mapping: LogMapping) -> pl.Series:
+    """Rows that a rule means, but for being neither the first nor the last of their case."""
+    chosen = [rule for _, rule in mapping.rules() if rule.first or rule.last]
+    if not chosen:
+        return rows["row"].head(0)
+    return pl.concat([rows.filter(matched(rule))["row"] for rule in chosen]).unique()
 
 
 def changes_of_state(rows: pl.DataFrame) -> pl.DataFrame:
     """The rows at which the state of a case became another one."""
-    order = rows.sort("case_id", "ts", "row", nulls_last=True)
+    order = rows.filter(pl.col("activity").is_not_null()).sort("case_id", "ts", "row", nulls_last=True)
     same = (pl.col("activity") == pl.col("activity").shift(1)) & (pl.col("case_id") == pl.col("case_id").shift(1))
     return order.filter(~same.fill_null(value=False)).sort("row")
 
 
-def clock_events(rows: pl.DataFrame, mapping: LogMapping) -> tuple[list[pl.DataFrame], dict[str, pl.Series]]:
-    """Events of the clock; and rows that say nothing new, by reason: a case given to whom it was with already."""
+def clock_events(rows: pl.DataFrame, every: pl.DataFrame, mapping: LogMapping) -> tuple[list[pl.DataFrame], dict[str, pl.Series]]:
+    """Events of the clock; and rows that say nothing new, by reason: a case given to whom it was with already.
+
+    `every` row may give a case to somebody else, also one whose state did not change.
+    """
     events, idle = [], {}
     for kind, rules in mapping.clock.items():
-        found = pl.concat([masked(rows, rule) for rule in rules]).unique("row", maintain_order=True)
+        found = pl.concat([masked(every if kind == "ASSIGNED" else rows, rule) for rule in rules]).unique(
+            "row", maintain_order=True
+        )
         events.append(found.with_columns(type=pl.lit(kind)))
     if mapping.assign:
         given = pl.concat([one for one in events if one.height and one["type"][0] in ("ASSIGNED", "RESOLVED")] or [rows.head(0)])

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Iterable, Iterator
+from unicodedata import normalize
 
 import polars as pl
 
 from aura_analytics.errors import MappingError, Problem, close_match
 from aura_analytics.io.mapping import LogMapping
-from aura_analytics.io.mapping_parts import Given, Matching, listed
+from aura_analytics.io.mapping_parts import Given, Matching, OneOrMany, listed
 from aura_analytics.io.rows.sources import column, columns_of, text, text_of
 
 __all__ = ["check_columns", "check_names", "is_pattern", "matched"]
@@ -22,15 +23,20 @@ def is_pattern(name: str) -> bool:
     return any(sign in name for sign in "*?[")
 
 
+def _names(given: OneOrMany | None) -> list[str]:
+    """Names of actors in the one writing of each sign that rows have."""
+    return [normalize("NFC", name) for name in listed(given)]
+
+
 def matched(rule: Matching) -> pl.Expr:
     """Whether a row is one of a rule, by the columns `activity` and `actor`; `first` and `last` are not looked at here."""
     found = pl.lit(True)  # noqa: FBT003
     if rule.activity is not None:
         found = pl.col("activity").is_in(rule.activities)
     if rule.actor is not None:
-        found &= pl.col("actor").is_in(listed(rule.actor)).fill_null(value=False)
+        found &= pl.col("actor").is_in(_names(rule.actor)).fill_null(value=False)
     if rule.not_actor is not None:
-        found &= ~pl.col("actor").is_in(listed(rule.not_actor)).fill_null(value=False)
+        found &= ~pl.col("actor").is_in(_names(rule.not_actor)).fill_null(value=False)
     for name, values in rule.where.items():
         found &= pl.col(f"where {name}").is_in(listed(values)).fill_null(value=False)
     return found.fill_null(value=False)
@@ -102,7 +108,7 @@ def check_names(rows: pl.DataFrame, whole: pl.DataFrame, mapping: LogMapping, wh
                 values = whole.select(x=text(whole, column_[5:]).str.strip_chars())["x"]
             else:
                 values = rows[column_]
-            seen[column_] = sorted(values.drop_nulls().unique().to_list())
+            seen[column_] = sorted({normalize("NFC", one) for one in values.drop_nulls().unique().to_list()})
         return seen[column_]
 
     problems = []
@@ -111,7 +117,7 @@ def check_names(rows: pl.DataFrame, whole: pl.DataFrame, mapping: LogMapping, wh
         for name in names:
             if (
                 name in spared
-                or name in there
+                or normalize("NFC", name) in there
                 or (what.startswith("actor_kinds") and is_pattern(name) and fnmatch.filter(there, name))
             ):
                 continue

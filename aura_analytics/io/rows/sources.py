@@ -56,6 +56,8 @@ def json_text(log: pl.DataFrame, name: str) -> pl.Expr:
             return pl.lit('"') + value + pl.lit('"')
     elif dtype.is_integer() or dtype == pl.Boolean:
         return value.cast(pl.String)
+    elif dtype == pl.Binary:
+        return pl.lit('"') + value.bin.encode("base64") + pl.lit('"')
     elif dtype.is_temporal():
         return pl.lit('"') + value.cast(pl.String) + pl.lit('"')
     encoded = pl.struct(value.alias("x")).struct.json_encode()  # {"x":...}
@@ -67,6 +69,11 @@ def _plain(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype.is_nested():
         encoded = pl.struct(value.alias("x")).struct.json_encode()
         return pl.when(value.is_not_null()).then(encoded.str.slice(5).str.head(-1))
+    if dtype == pl.Binary:
+        return value.bin.encode("base64")
+    if dtype.is_float():  # a whole number is one, whatever type its column got: 7, not 7.0
+        whole = (value == value.round(0)) & (value.abs() < 1e15)
+        return pl.when(whole).then(value.cast(pl.Int64, strict=False).cast(pl.String)).otherwise(value.cast(pl.String))
     return value.cast(pl.String)
 
 

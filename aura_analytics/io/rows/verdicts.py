@@ -41,8 +41,10 @@ class Verdicts:
     refused: list[tuple[int, str]] = field(default_factory=list)
 
 
-def _acts(log: pl.DataFrame, rows: pl.DataFrame, acts: list[Act], mapping: LogMapping) -> pl.DataFrame:
-    """Rows of the first act that they match, with its word in `says`."""
+def _acts(
+    log: pl.DataFrame, rows: pl.DataFrame, acts: list[Act], mapping: LogMapping, what: str
+) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
+    """Rows of the first act that they match, with its word in `says`; and those without a word, a case or a time."""
     parts = []
     for act in acts:
         found = masked(rows, act)
@@ -52,7 +54,19 @@ def _acts(log: pl.DataFrame, rows: pl.DataFrame, acts: list[Act], mapping: LogMa
             word = pl.Series("says", [act.says] * found.height, dtype=pl.String)
         parts.append(found.with_columns(word))
     every = pl.concat(parts).unique("row", keep="first", maintain_order=True)
-    return every.with_columns(pl.col("says").replace(mapping.words)) if mapping.words else every
+    every = every.with_columns(pl.col("says").replace(mapping.words)) if mapping.words else every
+    lost = pl.any_horizontal(pl.col(name).is_null() for name in ("says", "case_id", "ts"))
+    reasons = []
+    for row, word, case, at, raw in every.filter(lost).select("row", "says", "case_id", "ts", "raw_ts").iter_rows():
+        if word is None:
+            reasons.append((row, f"word_missing: got nothing, expected what was {what}"))
+        if case is None:
+            reasons.append((row, "case_missing: got nothing, expected the case"))
+        if at is None and raw is None:
+            reasons.append((row, "ts_missing: got nothing, expected a time"))
+        elif at is None:
+            reasons.append((row, f"ts_unreadable: got «{raw}», expected a time that the clock of its zone showed exactly once"))
+    return every.filter(~lost), reasons
 
 
 def verdicts_of(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begun: pl.Series, where: str) -> Verdicts:
@@ -60,17 +74,19 @@ def verdicts_of(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begu
 
     `begun` are cases that other rows open or resolve.
     """
-    advice = _acts(log, rows, mapping.recommendations, mapping)
+    advice, lost = _acts(log, rows, mapping.recommendations, mapping, "recommended")
     value, raw = number(log, mapping.columns.confidence, mapping.decimal, (0.0, 1.0))
     if mapping.columns.confidence is not None:
         advice = advice.with_columns(log[advice["row"]].select(confidence=value, raw_confidence=raw).get_columns())
     else:
         advice = advice.with_columns(confidence=value, raw_confidence=raw)
-    advice, refused = sure(advice)
+    advice, unsure = sure(advice)
+    refused = lost + unsure
     if not mapping.verdicts:
         nothing = rows.head(0).with_columns(type=pl.lit(None, dtype=pl.String))
         return Verdicts(nothing, advised=advice["row"].to_list(), refused=refused)
-    said = _acts(log, rows, mapping.verdicts, mapping)
+    said, lost = _acts(log, rows, mapping.verdicts, mapping, "decided")
+    refused += lost
     both = said.filter(pl.col("row").is_in(advice["row"].implode()))
     if both.height:
         row = both.row(0, named=True)
@@ -87,8 +103,7 @@ def verdicts_of(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begu
             ],
         )
     check_words(advice["says"], said["says"], where)
-    sound = advice.filter(pl.col("case_id").is_not_null() & pl.col("ts").is_not_null())
-    given = sound.select(
+    given = advice.select(
         "case_id",
         "ts",
         agent="actor",
@@ -97,14 +112,13 @@ def verdicts_of(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begu
         advice_row="row",
         advice_attributes="attributes",
     ).sort("ts", "advice_row")
-    joined = said.rename({"says": "human_verdict"}).sort("ts", "row")
-    joined = joined.join_asof(given, on="ts", by="case_id", strategy="backward", check_sortedness=False)
+    joined = _joined(said.rename({"says": "human_verdict"}).sort("ts", "row"), given)
     answered = joined.filter(pl.col("ai_recommendation").is_not_null())
     agree = pl.col("ai_recommendation") == pl.col("human_verdict")
     decided = answered.with_columns(
         type=pl.when(agree).then(pl.lit("DECISION")).otherwise(pl.lit("OVERRIDE")), attributes=with_advice()
     )
-    left = sound.filter(~pl.col("row").is_in(answered["advice_row"].implode()))
+    left = advice.filter(~pl.col("row").is_in(answered["advice_row"].implode()))
     return Verdicts(
         decided.drop("advice_row", "advice_attributes"),
         _waiting(left, answered, begun),
@@ -113,6 +127,27 @@ def verdicts_of(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begu
         advice["row"].to_list(),
         refused,
     )
+
+
+def _joined(said: pl.DataFrame, given: pl.DataFrame) -> pl.DataFrame:
+    """Verdicts, each with the last recommendation on its case before it.
+
+    Of one moment, as dates without a clock are, the order of the log tells; where none stands before the verdict, one that stands
+    after it there is taken.
+    """
+    moments = pl.concat([said.select("ts", "row"), given.select("ts", row="advice_row")]).unique().sort("ts", "row")
+    places = moments.with_columns(place=pl.int_range(pl.len()))
+    here = said.join(places, on=["ts", "row"], how="left", maintain_order="left").sort("place")
+    told = given.join(places.rename({"row": "advice_row"}), on=["ts", "advice_row"], how="left", maintain_order="left").sort(
+        "place"
+    )
+    before = here.join_asof(told.drop("ts"), on="place", by="case_id", strategy="backward", check_sortedness=False).drop("place")
+    none = before["ai_recommendation"].is_null()
+    if not none.any():
+        return before
+    alone = before.filter(none).select(said.columns).sort("ts", "row")
+    beside = alone.join_asof(given, on="ts", by="case_id", strategy="backward", check_sortedness=False)
+    return pl.concat([before.filter(~none), beside.select(before.columns)]).sort("ts", "row")
 
 
 def sure(advice: pl.DataFrame) -> tuple[pl.DataFrame, list[tuple[int, str]]]:
@@ -149,25 +184,22 @@ def _waiting(left: pl.DataFrame, answered: pl.DataFrame, begun: pl.Series) -> li
         )
     owned = owned.filter(~pl.col("case_id").is_in(answered["case_id"].implode()))
     if owned.height:
-        kind = pl.lit("officer")
-        parts.append(owned.with_columns(type=pl.lit("ASSIGNED"), actor=pl.col("owner"), actor_kind=kind).drop("says"))
+        parts.append(
+            owned.with_columns(type=pl.lit("ASSIGNED"), actor=pl.col("owner"), actor_kind=pl.col("owner_kind")).drop("says")
+        )
     return [part.sort("row") for part in parts]
 
 
 def check_words(advised: pl.Series, said: pl.Series, where: str) -> None:
     """A word of a verdict that is written in another way than a recommendation's would be an override each time."""
-    theirs = advised.drop_nulls().unique().to_list()
-    plain = {_bare(word): word for word in theirs}
+    theirs = sorted(advised.drop_nulls().unique().to_list())
+    plain: dict[str, str] = {}
     problems = []
-    for word in sorted(said.drop_nulls().unique().to_list()):
-        if word in theirs:
-            continue
-        twin = plain.get(_bare(word))
-        if twin is not None:
+    for word in [*theirs, *sorted(set(said.drop_nulls().unique().to_list()) - set(theirs))]:
+        twin = plain.setdefault(_bare(word), word)
+        if twin != word:
             next_ = f"write them alike, or say words: {{{word}: {twin}}}"
-            problems.append(
-                Problem("a verdict's word is written in another way than the recommendation's", word, repr(twin), where, next_)
-            )
+            problems.append(Problem("a word is written in another way than elsewhere", word, repr(twin), where, next_))
     if problems:
         raise MappingError("verdicts and recommendations do not speak of the same", problems=problems)
 
@@ -184,4 +216,4 @@ def near_words(advised: pl.Series, said: pl.Series) -> list[str]:
 
 
 def _bare(word: str) -> str:
-    return "".join(sign for sign in word.casefold() if sign.isalnum())
+    return " ".join(word.casefold().split())

@@ -102,7 +102,7 @@ def pair_events(
         type=pl.lit("OPENED"), actor=pl.col("agent"), actor_kind=pl.when(pl.col("agent").is_not_null()).then(pl.lit("agent"))
     )
     owned = waiting.filter(pl.col("owner").is_not_null()).with_columns(
-        type=pl.lit("ASSIGNED"), actor=pl.col("owner"), actor_kind=pl.lit("officer")
+        type=pl.lit("ASSIGNED"), actor=pl.col("owner"), actor_kind=pl.col("owner_kind")
     )
     waiting = waiting.filter(~pl.col("case_id").is_in(begun.implode()))
     result = Verdicts(
