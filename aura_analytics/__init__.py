@@ -59,6 +59,8 @@ _LAZY: dict[str, str | None] = {
     "fit_scenario": "aura_analytics.simulation.fitting",
     "get_dossier": "aura_analytics.operations.client",
     "hr": None,
+    "import_from": "aura_analytics.io.systems.importing",
+    "import_from_report": "aura_analytics.io.systems.importing",
     "import_log": "aura_analytics.io.foreign",
     "import_log_report": "aura_analytics.io.foreign",
     "io": None,
@@ -147,6 +149,7 @@ if TYPE_CHECKING:
     from aura_analytics.io.foreign import import_log, import_log_report
     from aura_analytics.io.front_door import EventsLike, as_events
     from aura_analytics.io.mapping import LogMapping
+    from aura_analytics.io.systems.importing import import_from, import_from_report
     from aura_analytics.io.writing import write_events
     from aura_analytics.ledger.store import Ledger
     from aura_analytics.metrics.catalogue import Catalogue
@@ -215,6 +218,8 @@ __all__ = [
     "fit_scenario",
     "get_dossier",
     "hr",
+    "import_from",
+    "import_from_report",
     "import_log",
     "import_log_report",
     "io",

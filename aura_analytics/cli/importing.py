@@ -9,6 +9,7 @@ import typer
 
 from aura_analytics.cli.inputs import Force, Quarantine
 from aura_analytics.cli.output import Json, print_json, progress
+from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.outputs import free_to_write
 
 __all__ = ["import_"]
@@ -23,23 +24,32 @@ def import_(
             show_default=False,
         ),
     ],
-    mapping: Annotated[Path, typer.Option(help="Mapping file (YAML).", show_default=False)],
     out: Annotated[Path, typer.Option(help="Events to write: .parquet, .jsonl or .csv.", show_default=False)],
+    mapping: Annotated[Path | None, typer.Option(help="Mapping file (YAML).", show_default=False)] = None,
+    system: Annotated[
+        str | None,
+        typer.Option("--from", help="Instead of a mapping: the system that wrote it: mlflow, label-studio.", show_default=False),
+    ] = None,
     quarantine: Quarantine = None,
     force: Force = False,
     as_json: Json = False,
 ) -> None:
-    """Turn a foreign log into events, by a mapping."""
+    """Turn a foreign log into events, by a mapping or by the rules of the system that wrote it."""
     from aura_analytics.io.foreign import import_log_report
     from aura_analytics.io.readers.registry import readers
+    from aura_analytics.io.systems.importing import SYSTEMS, import_from_report
     from aura_analytics.io.writing import write_events
 
+    if (mapping is None) == (system is None):
+        got = "both" if mapping is not None else "neither"
+        expected = f"--mapping FILE, or --from with one of {', '.join(SYSTEMS)}"
+        raise ParameterError(Problem("it has to be said what the log means", got, expected))
     readers().of(out, events=True)
     free_to_write(out, overwrite=force)
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"importing {Path(log[0]).name}" + (f" and {len(log) - 1} more" if len(log) > 1 else ""), total=2)
         source = log[0] if len(log) == 1 else log
-        table, report = import_log_report(source, mapping)
+        table, report = import_log_report(source, mapping) if mapping is not None else import_from_report(source, str(system))
         report.set_aside(source, quarantine)
         bar.update(task, advance=1, description=f"writing {out.name}")
         write_events(table, out, overwrite=force)

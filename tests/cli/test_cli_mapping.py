@@ -54,3 +54,11 @@ def test_start_with_events_and_with_a_later_export(tmp_path: Path) -> None:
     run("start", "l.csv", "--yes", cwd=tmp_path)
     (tmp_path / "l.csv").write_text(JUNE)
     assert "2 events recorded in aura-start/aura.db, 4 known already" in run("start", "l.csv", "--yes", cwd=tmp_path).stdout
+
+
+def test_import_from_a_system(tmp_path: Path, fixtures: Path) -> None:
+    export = str(fixtures / "systems/label_studio.json")
+    done = run("import", export, "--from", "label-studio", "--out", "e.parquet", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout)["by_type"]["OVERRIDE"] == 2
+    assert "--mapping FILE, or --from" in run("import", export, "--out", "f.parquet", cwd=tmp_path, code=2).stderr
+    assert "did you mean 'mlflow'" in run("import", export, "--from", "mlflo", "--out", "f.parquet", cwd=tmp_path, code=2).stderr

@@ -1,0 +1,171 @@
+"""Import of another system's export."""
+
+from __future__ import annotations
+
+import json
+import warnings
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from aura_analytics import events
+from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.events import FailureReport
+from aura_analytics.io.files import resolve
+from aura_analytics.io.foreign import ImportNote
+from aura_analytics.io.import_report import ImportReport
+from aura_analytics.io.log_table import LogRows, Part
+from aura_analytics.io.readers.base import Unreadable
+from aura_analytics.io.readers.registry import readers
+from aura_analytics.io.systems.base import System, Unusable
+from aura_analytics.io.systems.label_studio import LabelStudio
+from aura_analytics.io.systems.mlflow import MLflow
+
+__all__ = ["SYSTEMS", "import_from", "import_from_report"]
+
+SYSTEMS: dict[str, System] = {system.name: system for system in (MLflow(), LabelStudio())}
+
+
+def import_from(path: str | Path | Sequence[str | Path], system: str, *, quarantine: str | Path | None = None) -> pl.DataFrame:
+    """Read another system's export as events: `import_from_report` without the report.
+
+    Parameters
+    ----------
+    path, system
+        As in `import_from_report`.
+    quarantine
+        File that takes what cannot be used, with reasons. Without it that raises.
+
+    Raises
+    ------
+    EventError
+        If something cannot be used and there is no `quarantine`.
+    ParameterError, FileMissingError, FileFormatError
+        As `import_from_report`.
+    """
+    table, report = import_from_report(path, system)
+    report.set_aside(path, quarantine)
+    for warning in report.warnings:
+        warnings.warn(warning, ImportNote, stacklevel=2)
+    return table
+
+
+def import_from_report(path: str | Path | Sequence[str | Path], system: str) -> tuple[pl.DataFrame, ImportReport]:
+    """Read another system's export as events, with an account of every part of it.
+
+    Parameters
+    ----------
+    path
+        The export: JSON or JSON Lines, a folder or a glob of such files, or a list of these.
+    system
+        `mlflow` or `label-studio`.
+
+    Returns
+    -------
+    tuple
+        `(events, report)`. The rows of the report are the parts of the records: assessments, annotations. Ids are made of the
+        system's own, so that importing twice changes nothing.
+
+    Raises
+    ------
+    ParameterError
+        If no such system is known.
+    FileMissingError, FileFormatError
+        If the export is not there or cannot be read.
+
+    Examples
+    --------
+    >>> import json, pathlib, tempfile
+    >>> task = {"id": 7, "predictions": [{"id": 1, "model_version": "m-1", "score": 0.9, "created_at": "2026-01-05T09:00:00Z",
+    ...         "result": [{"from_name": "claim", "type": "choices", "value": {"choices": ["PAY"]}}]}],
+    ...         "annotations": [{"id": 2, "completed_by": {"email": "anne@agency.gov"}, "created_at": "2026-01-05T10:00:00Z",
+    ...         "result": [{"from_name": "claim", "type": "choices", "value": {"choices": ["REFUSE"]}}]}]}
+    >>> export = pathlib.Path(tempfile.mkdtemp()) / "export.json"
+    >>> _ = export.write_text(json.dumps([task]))
+    >>> found, report = import_from_report(export, "label-studio")
+    >>> found.select("type", "actor", "agent", "ai_recommendation", "human_verdict").row(0)
+    ('OVERRIDE', 'anne@agency.gov', 'm-1', 'PAY', 'REFUSE')
+    """
+    if system not in SYSTEMS:
+        near = close_match(str(system), list(SYSTEMS))
+        raise ParameterError(Problem("exports of that system are not read", system, ", ".join(SYSTEMS), next=near))
+    chosen = SYSTEMS[system]
+    log, made, aside, unused = LogRows(pl.DataFrame()), [], [], Counter[str]()
+    items: list[str] = []
+    places: list[int] = []
+    for file in resolve(path, events=False):
+        first, lines = len(items), list[int]()
+        for item in readers().of(file).items(file):
+            if isinstance(item, Unreadable):
+                log.unreadable.append(replace(item, file=str(file)))
+                continue
+            line, record = item
+            for piece, found in _pieces(chosen, record):
+                place = len(items)
+                items.append(json.dumps(piece, ensure_ascii=False, default=str))
+                lines.append(line)
+                if isinstance(found, str):
+                    unused[found] += 1
+                elif isinstance(found, Unusable):
+                    aside.append((place, str(found)))
+                else:
+                    made += found
+                    places += [place] * len(found)
+        log.parts.append(Part(file, first, lines, text=False))
+    log.frame = pl.DataFrame({"part": items}, schema={"part": pl.String})
+    table, refused = _through_the_door(made, places, aside)
+    return table, _account(log, table, refused, unused)
+
+
+def _pieces(system: System, record: dict[str, Any]) -> list[tuple[Any, Any]]:
+    """The parts of a record; of one that is not as its system writes it nothing is used."""
+    try:
+        return list(system.pieces(record))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        return [(record, Unusable(f"record_unreadable: {type(error).__name__}: {error}, expected a record of {system.title}"))]
+
+
+def _through_the_door(
+    made: list[dict[str, Any]], places: list[int], aside: list[tuple[int, str]]
+) -> tuple[pl.DataFrame, FailureReport]:
+    reasons = list(aside)
+    table, report = events.empty(), FailureReport(pl.DataFrame())
+    if made:
+        loose = events.frame_of_records(made).with_columns(__line=pl.Series(places, dtype=pl.Int64))
+        table, report = events.filter(loose)
+        if report:
+            reasons += [(row, why) for row, whys in report.bad.select("__line", "reasons").iter_rows() for why in whys]
+    bad = pl.DataFrame(reasons, schema={"row": pl.UInt32, "why": pl.String}, orient="row")
+    bad = bad.group_by("row").agg(reasons=pl.col("why").unique(maintain_order=True)).sort("row")
+    counts = Counter(report.counts) + Counter(why.split(":", 1)[0] for _, why in aside)
+    gone = set(bad["row"].to_list())
+    lost = {one.get("event_id") for one, place in zip(made, places, strict=True) if place in gone} - {None}
+    kept = table.filter(~pl.col("event_id").is_in(list(lost))) if lost else table
+    return kept.sort("ts", maintain_order=True), FailureReport(bad, dict(counts), report.duplicates)
+
+
+def _account(log: LogRows, table: pl.DataFrame, refused: FailureReport, unused: Counter[str]) -> ImportReport:
+    counts = table["type"].value_counts().sort("type")
+    rows = log.frame.height
+    said = [] if rows else ["the export holds no records"]
+    verdicts = table.filter(pl.col("type").is_in(["DECISION", "OVERRIDE"])).height
+    if rows and not verdicts:
+        said.append("no part of the export is a verdict of a human on what a machine said: nobody has an override rate")
+    return ImportReport(
+        rows=rows,
+        events=table.height,
+        by_type={str(kind): int(n) for kind, n in counts.iter_rows()},
+        unused={},
+        undecided=0,
+        unanswered=0,
+        refused=refused,
+        unreadable=log.unreadable,
+        used=rows - sum(unused.values()) - refused.bad["row"].n_unique(),
+        passed_over=dict(sorted(unused.items())),
+        warnings=said,
+        log=log,
+    )
