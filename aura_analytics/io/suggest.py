@@ -113,7 +113,7 @@ class _Guess:
         standard = [one for one in self.columns if one.name == _STANDARD["case"]]
         if standard:
             return standard[0]
-        named = [one for one in self.rest if one.called("case") and len(one.texts) > 0.9 * rows and one.texts.n_unique() > 1]
+        named = [one for one in self.rest if one.called("case") and len(one.texts) > 0.9 * rows]
         others = [one for one in self.rest if len(one.texts) > 0.9 * rows and one.texts.n_unique() > rows / 20]
         found = named or others or [one for one in self.rest if one.called("case")]
         if not found:
