@@ -41,28 +41,38 @@ class _Traces:
         self._trace: dict[str, str] = {}
         self._events: list[dict[str, str]] = []
         self._event: dict[str, str] = {}
+        self._times: dict[str, int] = {}  # how often a key was told in what is read now
 
     def start(self, tag: str, attributes: dict[str, str]) -> None:
         tag = tag.rsplit(":", 1)[-1]
         if not self._stack and tag != "log":
             raise FileFormatError(Problem("this is not an XES log", got=f"<{tag}>", expected="<log>", where=str(self.path)))
-        attribute = tag in _VALUES or tag in _HOLDERS
+        parent = self._stack[-1] if self._stack else ""
         self._stack.append(tag)
-        self._keys.append(attributes.get("key") if attribute else None)
+        self._keys.append(attributes.get("key"))
         if len(self._stack) > _DEEPEST:
             raise _too_much(self.path, "an element lies too deep", f"more than {_DEEPEST:,} around it")
         if tag == "trace":
-            self._trace, self._events, self._size = {}, [], 0
+            self._trace, self._events, self._size, self._times = {}, [], 0, {}
         elif tag == "event":
-            self._event = {}
+            self._event, self._times = {}, {}
         elif tag in _VALUES and "key" in attributes:
-            owner, key = self._of()
+            owner, key = (parent, attributes["key"]) if parent in ("event", "trace") else self._of()
+            value = attributes.get("value", "")
             if owner == "event":
-                self._put(self._event, key, attributes.get("value", ""))
+                event = self._event
+                event[key if key not in event else self._free(event, key)] = value
             elif owner == "trace":
-                key, value = "case:" + key, attributes.get("value", "")
-                self._put(self._trace, key, value)
+                key = "case:" + key
+                self._trace[key if key not in self._trace else self._free(self._trace, key)] = value
                 self._size += len(key) + len(value)
+
+    def _free(self, record: dict[str, str], key: str) -> str:
+        """A key that is not taken: of several values under one key the others are numbered."""
+        while True:
+            self._times[key] = self._times.get(key, 1) + 1
+            if f"{key}#{self._times[key]}" not in record:
+                return f"{key}#{self._times[key]}"
 
     def _of(self) -> tuple[str, str]:
         """Whose attribute is begun, and its key; one within another is named after both.
@@ -75,16 +85,6 @@ class _Traces:
             keys.append(self._keys[depth])
             depth -= 1
         return (self._stack[depth] if depth >= 0 else ""), ".".join(key for key in reversed(keys) if key)
-
-    @staticmethod
-    def _put(record: dict[str, str], key: str, value: str) -> None:
-        """A value under its key; of several under one key the others are numbered."""
-        if key in record:
-            place = 2
-            while f"{key}#{place}" in record:
-                place += 1
-            key = f"{key}#{place}"
-        record[key] = value
 
     def end(self, tag: str) -> None:
         tag = tag.rsplit(":", 1)[-1]
