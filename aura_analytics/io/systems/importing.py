@@ -46,6 +46,18 @@ def import_from(path: str | Path | Sequence[str | Path], system: str, *, quarant
         If something cannot be used and there is no `quarantine`.
     ParameterError, FileMissingError, FileFormatError
         As `import_from_report`.
+
+    Examples
+    --------
+    >>> import json, pathlib, tempfile
+    >>> def said(number, kind, who, value, **more):
+    ...     return {"assessment_id": number, "assessment_name": "eligible", "source": {"source_type": kind, "source_id": who},
+    ...             "create_time": "2026-01-05T10:00:00Z", "feedback": {"value": value}, **more}
+    >>> judge, human = said("a", "LLM_JUDGE", "judge-1", "PAY"), said("b", "HUMAN", "anne@agency.gov", "PAY", overrides="a")
+    >>> export = pathlib.Path(tempfile.mkdtemp()) / "traces.jsonl"
+    >>> _ = export.write_text(json.dumps({"info": {"trace_id": "tr-1", "assessments": [judge, human]}}))
+    >>> import_from(export, "mlflow").select("type", "actor", "agent").row(0)
+    ('DECISION', 'anne@agency.gov', 'judge-1')
     """
     table, report = import_from_report(path, system)
     report.set_aside(path, quarantine)
