@@ -53,6 +53,7 @@ def serving(folder: Path) -> Iterator[str]:
         [sys.executable, "-m", "jupyterlab", *options], env=home, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
     address = f"http://127.0.0.1:{port}"
+    _FOLDERS[address] = folder
     for _ in range(240):
         try:
             urllib.request.urlopen(f"{address}/api/status", timeout=1)
@@ -76,8 +77,25 @@ _RUNS = """(before) => {
 }"""
 
 
+_FOLDERS: dict[str, Path] = {}  # of the servers that run
+
+
+def _without_outputs(path: Path) -> None:
+    """The notebook as it was before anything ran.
+
+    JupyterLab saves by itself every two minutes, and what it saved comes back when the notebook is opened: a widget of an earlier
+    test, which a kernel that still runs answers for.
+    """
+    book = json.loads(path.read_text())
+    for cell in book["cells"]:
+        if cell["cell_type"] == "code":
+            cell["outputs"], cell["execution_count"] = [], None
+    path.write_text(json.dumps(book))
+
+
 def run_first(page: Page, server: str, name: str, ready: str) -> None:
     """Open a notebook and run its first cell, until something is there."""
+    _without_outputs(_FOLDERS[server] / f"{name}.ipynb")
     page.goto(f"{server}/lab/tree/{name}.ipynb?reset")
     page.wait_for_selector(".jp-Notebook .jp-Cell", timeout=60_000)
     page.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=60_000)
@@ -88,6 +106,22 @@ def run_first(page: Page, server: str, name: str, ready: str) -> None:
     # what a kernel that still runs had shown before comes back by itself, and is gone once the cell runs again
     page.wait_for_function(_RUNS, arg=before, timeout=60_000)
     page.wait_for_selector(ready, timeout=90_000)
+    # a click in the moment in which JupyterLab lays a new output out does not reach the page at all: no mousedown, on no element
+    page.wait_for_timeout(1_000)
+
+
+def click_until(page: Page, selector: str, shown: str) -> None:
+    """Click until something is there: the browser may drop a click while the page is laid out anew."""
+    from playwright.sync_api import TimeoutError as TimedOutError
+
+    for _ in range(5):
+        page.locator(selector).click()
+        try:
+            page.wait_for_selector(shown, timeout=6_000)
+        except TimedOutError:
+            continue
+        return
+    page.wait_for_selector(shown)
 
 
 def run_second(page: Page) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import aura_analytics as aura
-from tests.browser.lab import run_first, run_second, serving, write_notebook
+from tests.browser.lab import click_until, run_first, run_second, serving, write_notebook
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -135,8 +135,7 @@ def test_what_is_asked_of_a_busy_kernel_is_answered_though_more_was_asked_after_
 
 def test_two_periods_and_two_people_side_by_side(page: Page, server: str) -> None:
     run_first(page, server, "explorer", ".aura-explorer[data-opened]")
-    page.locator(".aura-explorer .before").click()
-    page.wait_for_selector(".aura-explorer .beside:visible")
+    click_until(page, ".aura-explorer .before", ".aura-explorer .beside:visible")
     assert "before, up to" in page.inner_text(".aura-explorer .beside")
     page.fill(".aura-explorer .other", "officer_bob@sba.gov")
     page.locator(".aura-explorer .set-beside").click()
