@@ -847,3 +847,16 @@ def test_an_element_of_a_parquet_file_is_named_by_its_record(tmp_path: Path) -> 
     rules = {"name": "m", "columns": {"case": "id"}, "milestones": {"OPENED": "e[*].at"}}
     _, report = aura.import_log_report(tmp_path / "l.parquet", aura.LogMapping.model_validate(rules))
     assert report.reasons(1)[0][0] == f"{tmp_path}/l.parquet:2"
+
+
+def test_a_rule_that_is_added_to_a_mapping_renames_no_event(tmp_path: Path) -> None:
+    log = written(tmp_path / "l.csv", RATED)
+    bare = aura.import_log(log, mapping(resolve=["pay", "refuse"]))
+    more = mapping(
+        **PAY,
+        verdicts=VERDICTS,
+        resolve=["pay", "refuse"],
+        ratings=[{"activity": "survey", "value": "stars"}],
+        outcomes=[{"activity": "survey", "outcome": "PAY"}],
+    )
+    assert set(bare["event_id"]) < set(aura.import_log(log, more)["event_id"])

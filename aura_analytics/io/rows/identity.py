@@ -86,9 +86,10 @@ def with_ids(table: pl.DataFrame, files: pl.Series, mapping: LogMapping) -> Name
 
 def _made(table: pl.DataFrame, files: pl.Series, mapping: LogMapping) -> Named:
     gap = pl.lit("\x1e")
-    names = ["type", "case_id", "ts", "actor", *(name for name in ("value", "human_verdict", "outcome") if name in table.columns)]
-    said = [pl.col("ts").dt.epoch("us") if name == "ts" else pl.col(name) for name in names]
-    key = pl.concat_str([part.cast(pl.String).fill_null(gap) for part in said], separator="\x1f")
+    # always all of them: a rule that is added to a mapping must not rename the events of the others
+    names = ("type", "case_id", "ts", "actor", "value", "human_verdict", "outcome")
+    said = {name: pl.col(name) if name in table.columns else pl.lit(None) for name in names} | {"ts": pl.col("ts").dt.epoch("us")}
+    key = pl.concat_str([part.cast(pl.String).fill_null(gap) for part in said.values()], separator="\x1f")
     if mapping.id_from:
         own = pl.concat_str(["type", pl.lit("\x1d"), "identity"])
         key = pl.when(pl.col("identity").is_not_null()).then(own).otherwise(key)
