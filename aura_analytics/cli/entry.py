@@ -17,6 +17,7 @@ __all__ = ["main"]
 
 _ENDS = {"SIGINT": "interrupted", "SIGTERM": "ended", "SIGHUP": "the terminal is gone"}
 _met: list[int] = []  # signals, once one came
+_again: list[int] = []  # those that came where nothing can be raised, and come a second time
 
 
 class Interrupted(KeyboardInterrupt):
@@ -37,6 +38,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 def _later(number: int) -> None:
     """The same signal once more, a moment later, when what could not be interrupted has ended."""
+    _again.append(number)
     if hasattr(signal, "setitimer"):
         signal.signal(signal.SIGALRM, lambda _, frame: _end(number, frame))
         signal.setitimer(signal.ITIMER_REAL, 0.02)
@@ -59,9 +61,9 @@ def _leave(code: int) -> NoReturn:
             signal.signal(getattr(signal, name), lambda number, _: os._exit(128 + number))
     if hasattr(signal, "setitimer"):
         signal.setitimer(signal.ITIMER_REAL, 0)
-    if _met:
-        code = 128 + _met[0]
-        said = _ENDS[signal.Signals(_met[0]).name]
+    for number in [*_met, *_again][:1]:
+        code = 128 + number
+        said = _ENDS[signal.Signals(number).name]
         with suppress(OSError, ValueError):
             sys.stderr.write(f"aura: {said}; nothing is half written, and the command can be run again\n")
             sys.stderr.flush()
@@ -81,6 +83,6 @@ def main() -> NoReturn:
     except SystemExit as end:
         _leave(end.code if isinstance(end.code, int) else int(end.code is not None))
     except BaseException:
-        if not _met:  # an error of ours, or of whatever an interrupt was turned into on its way
+        if not _met and not _again:  # an error of ours, and not what an interrupt was turned into on its way
             raise
     _leave(0)

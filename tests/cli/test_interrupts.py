@@ -241,6 +241,27 @@ def test_a_signal_that_comes_where_python_raises_nothing() -> None:
     assert done.stderr.startswith("aura: ended; ") and done.stderr.count("\n") == 1
 
 
+TURNED = """
+import os, signal
+import aura_analytics.cli.app as app
+from aura_analytics.cli import entry
+class Closing:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+def run():
+    Closing()
+    raise TypeError("what a library made of the interrupt it could not raise")
+app.main = run
+entry.main()
+"""
+
+
+def test_an_interrupt_that_a_library_turns_into_an_error_of_its_own() -> None:
+    done = subprocess.run([sys.executable, "-c", TURNED], capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 128 + signal.SIGINT
+    assert done.stderr.startswith("aura: interrupted; ") and done.stderr.count("\n") == 1
+
+
 @pytest.mark.parametrize("place", [0, 3, 10])
 def test_a_command_that_is_interrupted(place: int, base: Path, folders: Callable[[], Path]) -> None:
     strike(COMMANDS[place], base, folders, 3, seed=place)
