@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,14 +25,17 @@ class Json(Reader):
     ----------
     records
         Path of the list of records, such as `data.traces`; without it the document itself, or the only list of objects in it.
+    lists
+        Names of lists of the document, where several of them may hold records.
     """
 
     name = "json"
     suffixes: ClassVar[tuple[str, ...]] = (".json",)
     holds_events = False
 
-    def __init__(self, records: str | None = None) -> None:
+    def __init__(self, records: str | None = None, lists: Sequence[str] = ()) -> None:
         self.records = records
+        self.lists = lists
 
     def told(self, how: FileMap) -> Json:
         """With the path of a mapping."""
@@ -81,6 +84,8 @@ class Json(Reader):
             return document
         if isinstance(document, list):
             return document
+        if isinstance(document, dict) and any(isinstance(document.get(name), list) for name in self.lists):
+            return [one for name in self.lists if isinstance(document.get(name), list) for one in document[name]]
         if isinstance(document, dict):
             lists = {
                 key: value for key, value in document.items() if isinstance(value, list) and value and isinstance(value[0], dict)

@@ -29,7 +29,7 @@ class LabelStudio(System):
         "annotation over a prediction: DECISION or OVERRIDE, ASSIGNED and RESOLVED by its lead_time; ground truth: ADJUDICATION"
     )
 
-    def pieces(self, record: dict[str, Any]) -> Iterator[Piece | tuple[Any, Unusable]]:
+    def pieces(self, record: dict[str, Any]) -> Iterator[Piece]:
         """The annotations of a task, and its beginning."""
         if record.get("id") is None or not isinstance(record.get("annotations"), list):
             yield record, Unusable("task_unreadable: got no id or no annotations, expected a task of a JSON export")
@@ -49,7 +49,7 @@ class LabelStudio(System):
             raise Unusable("annotation_unreadable: got no object, expected an annotation")
         if one.get("was_cancelled"):
             return "cancelled: no verdict"
-        who, at = _named(one.get("completed_by")), one.get("created_at")
+        who, at = _named(one.get("completed_by")) or self.reviewer, one.get("created_at")
         if who is None:
             return "an annotation that names nobody"
         said = _chosen(one.get("result"))

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 from aura_analytics.events import IMPORTED
-from aura_analytics.io.systems.base import Events, Piece, System, Unusable, moment_of, word_of
+from aura_analytics.io.systems.base import Events, Piece, System, Unusable, moment_of, word_of, words_of
 
 __all__ = ["MLflow"]
 
@@ -19,7 +19,8 @@ class MLflow(System):
 
     The judge's assessment is the one that the human's `overrides` names, else the last one of the same name before it. The case is
     the trace and the name of the assessment, since a trace is judged in several respects. An assessment that was superseded
-    (`valid: false`) counts only as what was overridden. `default` is nobody.
+    (`valid: false`) counts only as what was overridden. `default` is nobody. A judge's number is an evaluation of the agent where
+    its scale is declared.
     """
 
     name: ClassVar[str] = "mlflow"
@@ -28,7 +29,7 @@ class MLflow(System):
         "human assessment over a judge's: DECISION or OVERRIDE; expectation: ADJUDICATION; state of the trace: OUTCOME of its agent"
     )
 
-    def pieces(self, record: dict[str, Any]) -> Iterator[Piece | tuple[Any, Unusable]]:
+    def pieces(self, record: dict[str, Any]) -> Iterator[Piece]:
         """The assessments of a trace, and its state."""
         info = record.get("info", record)
         trace = info.get("trace_id") or info.get("request_id")
@@ -40,7 +41,7 @@ class MLflow(System):
         judged = [one for one in every if "feedback" in one and _source(one)[0] in _MACHINES]
         for one in info.get("assessments") or []:
             try:
-                yield one, self._piece(one, judged, trace)
+                yield one, self._piece(one, judged, trace, _agent(info))
             except Unusable as error:
                 yield one, error
 
@@ -48,13 +49,13 @@ class MLflow(System):
         result = {"OK": "success", "ERROR": "failure"}.get(str(info.get("state")))
         if result is None:
             return "a trace that has not ended"
-        agent = (info.get("tags") or {}).get("mlflow.traceName")
+        agent = _agent(info)
         if not agent:
             return "the state of a trace that names no agent"
         event = {"type": "OUTCOME", "ts": info.get("request_time"), "case_id": trace, "actor": agent, "actor_kind": "agent"}
         return [{**event, "outcome": result, "event_id": f"{IMPORTED}mlflow-{trace}"}]
 
-    def _piece(self, one: Any, judged: list[dict[str, Any]], trace: str) -> Events | str:
+    def _piece(self, one: Any, judged: list[dict[str, Any]], trace: str, agent: str | None) -> Events | str:
         if not isinstance(one, dict) or not ("feedback" in one or "expectation" in one):
             raise Unusable("assessment_unreadable: got neither feedback nor expectation, expected one of them")
         kind, who = _source(one)
@@ -71,12 +72,25 @@ class MLflow(System):
             truth = word_of((one["expectation"] or {}).get("value"))
             return [{**event, "type": "ADJUDICATION", "outcome": truth}]
         if kind in _MACHINES:
-            return "what a judge said: it is compared with what humans said"
+            return self._scored(one, name, trace, agent)
         if one.get("valid") is False:
             return "superseded by a later assessment"
+        event["actor"] = who = who or self.reviewer
         if who is None:
             return "a human assessment that names nobody"
         return self._verdict(one, event, judged)
+
+    def _scored(self, one: dict[str, Any], name: Any, trace: str, agent: str | None) -> Events | str:
+        """A number of a judge, on its declared scale: what it says of the agent whose trace it is."""
+        value = (one.get("feedback") or {}).get("value")
+        score = None if one.get("valid") is False else self.score(name, value)
+        if score is None:
+            return "what a judge said: it is compared with what humans said"
+        if not agent:
+            return "a judge's score of a trace that names no agent"
+        event = {"type": "EVALUATION", "ts": one.get("create_time"), "case_id": trace, "actor": agent, "actor_kind": "agent"}
+        more = {"name": name, "judge": _source(one)[1], "score": value}
+        return [{**event, "value": score, "attributes": more, "event_id": f"{IMPORTED}mlflow-{one.get('assessment_id')}"}]
 
     def _verdict(self, one: dict[str, Any], event: dict[str, Any], judged: list[dict[str, Any]]) -> Events | str:
         over, at = one.get("overrides"), moment_of(one.get("create_time"))
@@ -91,11 +105,17 @@ class MLflow(System):
             raise Unusable(f"overridden_missing: got overrides {over!r}, expected an assessment of the same trace")
         if advice is None:
             return "a human assessment with no judge's before it"
-        said, verdict = (word_of((each.get("feedback") or {}).get("value")) for each in (advice, one))
-        if said is None or verdict is None:
-            raise Unusable("value_missing: got an assessment without a value, expected what was judged")
+        words = words_of(*((each.get("feedback") or {}).get("value") for each in (advice, one)))
+        if isinstance(words, str):
+            return words
+        said, verdict = words
         kind = "DECISION" if said == verdict else "OVERRIDE"
         return [{**event, "type": kind, "agent": _source(advice)[1], "ai_recommendation": said, "human_verdict": verdict}]
+
+
+def _agent(info: dict[str, Any]) -> str | None:
+    name = (info.get("tags") or {}).get("mlflow.traceName")
+    return name if isinstance(name, str) and name.strip() else None
 
 
 def _source(one: dict[str, Any]) -> tuple[str, str | None]:
