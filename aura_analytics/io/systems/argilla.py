@@ -33,7 +33,8 @@ class Argilla(PairedSystem):
             return
         at, case = record.get("updated_at"), str(record.get("id") or own)
         for question, one in record["suggestions"].items():
-            yield {question: one}, Said(f"{case}:{question}", "", str(one.get("agent") or "an agent without a name"), True, one["value"], None)
+            agent = str(one.get("agent") or "an agent without a name")
+            yield {question: one}, Said(f"{case}:{question}", "", agent, True, one["value"], None, confidence=one.get("score"))
         for question, responses in record["responses"].items():
             for one in responses:
                 who = one.get("user_id")

@@ -35,6 +35,8 @@ class Said:
         When it was said, and when it was last changed (ISO 8601, as written).
     corrects
         Whether it sets something else in the place of what the machine did: an override, whatever was said before.
+    confidence
+        How sure a machine was, from 0 to 1; what is no such number is not used.
     more
         What else is kept.
     """
@@ -47,6 +49,7 @@ class Said:
     at: Any
     changed: Any = None
     corrects: bool = False
+    confidence: Any = None
     more: dict[str, Any] = field(default_factory=dict)
 
 
@@ -119,4 +122,6 @@ class PairedSystem(System):
         if isinstance(words, str):
             return words
         kind = "DECISION" if words[0] == words[1] else "OVERRIDE"
-        return [{**event, "type": kind, "agent": advice.who, "ai_recommendation": words[0], "human_verdict": words[1]}]
+        sure = advice.confidence if type(advice.confidence) in (int, float) and 0 <= advice.confidence <= 1 else None
+        verdict = {"agent": advice.who, "ai_recommendation": words[0], "human_verdict": words[1], "confidence": sure}
+        return [{**event, **verdict, "type": kind}]

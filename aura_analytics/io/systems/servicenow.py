@@ -1,0 +1,76 @@
+"""ServiceNow: records of a task table and rows of its audit table, as its interface and its exports write them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any, ClassVar
+
+from aura_analytics.io.systems.base import Unusable
+from aura_analytics.io.systems.tickets import Change, TicketSystem, needed, person
+
+__all__ = ["ServiceNow"]
+
+_STATES = {
+    **dict.fromkeys(("1", "2", "new", "in progress", "active", "work in progress", "open", "assigned"), "working"),
+    **dict.fromkeys(("3", "4", "5", "on hold", "pending", "awaiting user info", "awaiting problem", "awaiting vendor"), "waiting"),
+    **dict.fromkeys(("6", "7", "8", "resolved", "closed", "canceled", "cancelled"), "ended"),
+}
+_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
+
+
+class ServiceNow(TicketSystem):
+    """The clock of an incident: opened, assigned to, state, by the rows of `sys_audit`.
+
+    A record of the table itself tells when it was opened. States are those of incidents (3 to 5 wait, 6 to 8 are an end), by number
+    or by name; times are UTC, as the interface writes them. `?` is nobody.
+    """
+
+    name: ClassVar[str] = "servicenow"
+    title: ClassVar[str] = "ServiceNow"
+    about: ClassVar[str] = "record: OPENED; audit of assigned_to: ASSIGNED; audit of state: PAUSED, RESUMED, RESOLVED"
+    lists: ClassVar[tuple[str, ...]] = ("result", "records")
+
+    def pieces(self, record: dict[str, Any]) -> Iterator[Any]:
+        """A record of the table, or a row of its audit."""
+        row = {key: _plain(value) for key, value in record.items()}
+        try:
+            yield record, self._audit(row) if "fieldname" in row else self._opened(row)
+        except Unusable as error:
+            yield record, error
+
+    def _opened(self, row: dict[str, Any]) -> Change:
+        number, opened = needed(row, "sys_id", "opened_at")
+        more = (("number", row.get("number")),)
+        return Change(str(number), f"{number}-opened", _time(opened), "opened", None, None, row.get("category"), more)
+
+    def _audit(self, row: dict[str, Any]) -> Change | str:
+        number, case, at = needed(row, "sys_id", "documentkey", "sys_created_on")
+        field, value, by = row["fieldname"], row.get("newvalue"), person(row.get("user"))
+        more = (("from", row.get("oldvalue")), ("to", value))
+        if field == "assigned_to":
+            return Change(str(case), str(number), _time(at), "holder", person(value), by, more=more)
+        if field not in ("state", "incident_state"):
+            return "a change of another field"
+        if field == "incident_state":
+            return "the state told again under its old name"
+        status = _STATES.get(str(value).strip().casefold())
+        if status is None:
+            raise Unusable(f"state_unknown: got {value!r}, expected a state of an incident: {', '.join(_STATES)}")
+        return Change(str(case), str(number), _time(at), "status", status, by, more=more)
+
+
+def _plain(value: Any) -> Any:
+    """The value of a field, which may come with what is shown for it; `?` is nothing."""
+    if isinstance(value, dict):
+        value = value.get("value", value.get("display_value"))
+    return None if isinstance(value, str) and value.strip() in ("", "?") else value
+
+
+def _time(text: Any) -> Any:
+    for form in _FORMS:
+        try:
+            return datetime.strptime(str(text), form).strftime("%Y-%m-%dT%H:%M:%SZ")
+        except ValueError:
+            continue
+    return text

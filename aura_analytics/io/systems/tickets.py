@@ -1,0 +1,130 @@
+"""Ticket systems: changes of status and of the person in charge, as the clock of a case."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from aura_analytics.events import IMPORTED
+from aura_analytics.io.systems.base import Events, Found, Place, System, Unusable, moment_of
+
+__all__ = ["Change", "TicketSystem"]
+
+_NOBODY = ("", "null", "none", "-1", "?", "unassigned")
+
+
+@dataclass(frozen=True)
+class Change:
+    """Something that happened to a ticket.
+
+    Attributes
+    ----------
+    case, number, at
+        The ticket, the change's own id in the system, and when (ISO 8601).
+    what
+        `opened`, `status`, `holder`.
+    to
+        The new status as `working`, `waiting` or `ended`, or the new person in charge.
+    by
+        Who made the change; None where it is not said.
+    queue
+        Of `opened`: the queue.
+    more
+        What else is kept.
+    """
+
+    case: str
+    number: str
+    at: Any
+    what: str
+    to: str | None
+    by: str | None
+    queue: str | None = None
+    more: tuple[tuple[str, Any], ...] = ()
+
+
+class TicketSystem(System):
+    """Tickets whose history is read in the order of time.
+
+    A waiting status stops the clock (`PAUSED`), another one after it starts it (`RESUMED`); an end (`RESOLVED`) is by who is in
+    charge then, or else by who made the change. A ticket that is worked on after its end is opened again, and given again to who is
+    in charge.
+    """
+
+    def everything(self, records: Iterable[tuple[Place, Any]]) -> Iterator[Found]:
+        """As of any system; a ticket's changes are put in order when all have been read."""
+        every = [(place, *one) for place, record in records for one in self.safely(record)]
+        changes = [(moment_of(one.at), i, one) for i, (_, _, one) in enumerate(every) if isinstance(one, Change)]
+        changes.sort(key=lambda one: (one[0], one[2].what != "opened", one[1]))
+        status: dict[str, str] = {}
+        holder: dict[str, str | None] = {}
+        made: dict[int, Events | str] = {i: self._event(one, status, holder) for _, i, one in changes}
+        for i, (place, piece, one) in enumerate(every):
+            yield place, piece, made[i] if isinstance(one, Change) else one
+
+    def _event(self, one: Change, status: dict[str, str], holder: dict[str, str | None]) -> Events | str:
+        event: dict[str, Any] = {
+            "ts": one.at,
+            "case_id": one.case,
+            "event_id": f"{IMPORTED}{self.name}-{one.number}",
+            "attributes": dict(one.more),
+        }
+        if one.what == "opened":
+            status[one.case] = "working"
+            return [{**event, "type": "OPENED", "queue": one.queue}]
+        if one.what == "holder":
+            if one.to is not None and one.to == holder.get(one.case):
+                return "given to who has it"
+            holder[one.case] = one.to
+            if one.to is None:
+                return "taken from somebody and given to nobody"
+            return [{**event, "type": "ASSIGNED", "actor": one.to, "actor_kind": "officer"}]
+        before, now = status.get(one.case, "working"), str(one.to)
+        status[one.case] = now
+        has = holder.get(one.case)
+        if now == before:
+            return "a change between two statuses that are the same to the clock"
+        if now == "ended":
+            who = has or one.by
+            return [{**event, "type": "RESOLVED", "actor": who, "actor_kind": "officer" if who else None}]
+        if before == "ended":
+            again = [{**event, "type": "OPENED"}]
+            if has:
+                own = f"{event['event_id']}-again"
+                again.append({**event, "type": "ASSIGNED", "actor": has, "actor_kind": "officer", "event_id": own})
+            return [*again, {**event, "type": "PAUSED", "event_id": f"{event['event_id']}-waits"}] if now == "waiting" else again
+        return [{**event, "type": "PAUSED" if now == "waiting" else "RESUMED"}]
+
+
+def person(value: Any) -> str | None:
+    """Who is meant; None where it is nobody.
+
+    Examples
+    --------
+    >>> person(" 17 "), person("?"), person({"accountId": "a1"}), person(None)
+    ('17', None, 'a1', None)
+    """
+    if isinstance(value, dict):
+        value = value.get("accountId") or value.get("name") or value.get("value") or value.get("id")
+    word = "" if value is None or isinstance(value, (bool, list)) else str(value).strip()
+    return None if word.casefold() in _NOBODY else word
+
+
+def needed(record: dict[str, Any], *names: str) -> list[Any]:
+    """Values that a record must have.
+
+    Raises
+    ------
+    Unusable
+        If one is missing.
+
+    Examples
+    --------
+    >>> needed({"id": 7, "at": "2026-01-05"}, "id", "at")
+    [7, '2026-01-05']
+    """
+    lacks = [name for name in names if record.get(name) in (None, "")]
+    if lacks:
+        raise Unusable(f"{lacks[0]}_missing: got {sorted(record)[:8]}, expected {', '.join(names)}")
+    return [record[name] for name in names]
