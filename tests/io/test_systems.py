@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import random
+import zipfile
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,34 @@ import polars as pl
 import pytest
 
 import aura_analytics as aura
-from aura_analytics.errors import AuraError, EventError, ParameterError
+from aura_analytics.errors import AuraError, EventError, FileFormatError, ParameterError
 from aura_analytics.io.systems.importing import SYSTEMS, import_from, import_from_report
 from tests.io.test_log_kinds import adds_up, board
 
-FILES = {"mlflow": "mlflow_traces.jsonl", "label-studio": "label_studio.json"}
+FILES = {
+    "mlflow": "mlflow_traces.jsonl",
+    "label-studio": "label_studio.json",
+    "langfuse": "langfuse_scores.json",
+    "inspect-ai": "inspect_log.json",
+    "otel": "otel_traces.jsonl",
+    "phoenix": "phoenix_annotations.json",
+    "langsmith": "langsmith_feedback.jsonl",
+    "argilla": "argilla_records.json",
+    "servicenow": "servicenow.json",
+    "jira": "jira_issues.json",
+    "zendesk": "zendesk.json",
+}
+HOW: dict[str, Any] = {"reviewer": "carl@agency.gov", "scales": {"relevance": (1, 5)}}
+
+
+def read(fixtures: Path, name: str) -> pl.DataFrame:
+    """The events of a fixture, with what cannot be used left out."""
+    return import_from_report(fixtures / "systems" / FILES[name], name, **HOW)[0]
+
+
+def clock(table: pl.DataFrame, case: str) -> list[tuple[Any, ...]]:
+    found = table.filter(pl.col("case_id") == case)
+    return found.select(pl.col("ts").dt.strftime("%d %H:%M"), "type", "actor").rows()
 
 
 def verdicts(table: pl.DataFrame) -> list[tuple[Any, ...]]:
@@ -65,12 +90,183 @@ def test_label_studio_worked_by_hand(fixtures: Path) -> None:
     assert hours == pytest.approx(90.5 / 3_600)
 
 
+def test_langfuse_worked_by_hand(fixtures: Path) -> None:
+    files = [fixtures / "systems" / name for name in ("langfuse_scores.json", "langfuse_queue.json")]
+    table, report = import_from_report(files, "langfuse")
+    adds_up(report)
+    assert verdicts(table) == [
+        ("OVERRIDE", "tr-1:eligible", "user-anne", "eligible", "PAY", "REFUSE"),
+        ("DECISION", "tr-1:complete", "user-anne", "complete", "true", "true"),  # 1 of a number, True of a boolean
+        ("OVERRIDE", "tr-2:output", "user-bob", None, None, "Refuse: no receipt"),
+    ]
+    assert clock(table, "tr-1") == [("05 09:06", "ASSIGNED", "user-anne"), ("05 10:06", "RESOLVED", "user-anne")]
+    assert clock(table, "tr-9") == [("05 09:07", "OPENED", None)]
+    assert report.passed_over == {
+        "a score that came through the interface: machine or human is not known": 1,
+        "numbers with fractions: not compared": 1,
+        "what a human said where no machine had said anything before": 1,
+        "what a human said, who is not named": 1,
+        "what a machine said: it is compared with what humans said": 5,
+        "what the machine said was changed after the human spoke: what the human saw is not known": 1,
+    }
+    named, _ = import_from_report(files, "langfuse", reviewer="carl@agency.gov")
+    assert named.filter(actor="carl@agency.gov").select("type", "case_id").rows() == [("DECISION", "tr-5:eligible")]
+
+
+def test_phoenix_worked_by_hand(fixtures: Path) -> None:
+    table, report = import_from_report(fixtures / "systems" / FILES["phoenix"], "phoenix")
+    adds_up(report)
+    assert verdicts(table) == [
+        ("OVERRIDE", "sp-1:eligible", "VXNlcjox", "eligible", "PAY", "REFUSE"),
+        ("DECISION", "sp-2:complete", "VXNlcjoy", "check-2", "1", "1"),
+    ]
+    assert sum(report.passed_over.values()) == 6 and not report.aside
+
+
+def test_langsmith_worked_by_hand(fixtures: Path) -> None:
+    table, report = import_from_report(fixtures / "systems" / FILES["langsmith"], "langsmith")
+    adds_up(report)
+    number = "00000000-0000-4000-8000-000000000{}".format
+    assert verdicts(table) == [
+        ("OVERRIDE", f"{number(101)}:eligible", number(501), "eligible", "1", "0"),
+        ("DECISION", f"{number(102)}:eligible", number(501), "eligible", "PAY", "PAY"),  # PAY and Pay
+        ("OVERRIDE", f"{number(103)}:answer", number(502), None, None, '{"answer": "REFUSE"}'),
+    ]
+    assert report.passed_over["numbers with fractions: not compared"] == 1
+
+
+def test_argilla_worked_by_hand(fixtures: Path) -> None:
+    table, report = import_from_report(fixtures / "systems" / FILES["argilla"], "argilla")
+    adds_up(report)
+    number = "00000000-0000-4000-8000-000000000{}".format
+    assert verdicts(table) == [
+        ("OVERRIDE", "claim-1:eligible", number(601), "m-1", "PAY", "REFUSE"),
+        ("DECISION", "claim-2:eligible", number(602), "m-1", "PAY", "PAY"),
+        ("DECISION", "claim-2:tags", number(602), "m-1", '["a", "b"]', '["a", "b"]'),  # in another order
+    ]
+    assert table.sort("case_id")["confidence"].to_list() == [0.9, 0.9, None]
+    assert report.refused.counts == {"time_missing": 1}
+
+
+def test_opentelemetry_worked_by_hand(fixtures: Path) -> None:
+    table, report = import_from_report(fixtures / "systems" / FILES["otel"], "otel", scales={"relevance": (1, 5)})
+    adds_up(report)
+    assert table.select("type", "actor", "value", "outcome").rows() == [
+        ("EVALUATION", "triage", 75.0, None),  # 4 of 1 to 5, on a call of the model within the agent's run
+        ("OUTCOME", "triage", None, "success"),
+        ("OUTCOME", "triage", None, "failure"),
+        ("EVALUATION", "triage", 25.0, None),  # in a log record, on the span of another line
+        ("EVALUATION", "gpt-x", 100.0, None),
+    ]
+    assert report.passed_over["an evaluation on a scale that is not declared: tone"] == 1
+    _, beyond = import_from_report(fixtures / "systems" / FILES["otel"], "otel", scales={"relevance": (0, 1)})
+    assert beyond.refused.counts == {"score_out_of_scale": 3}
+
+
+@pytest.mark.parametrize("file", ["inspect_log.json", "inspect_log.eval"])
+def test_inspect_worked_by_hand(fixtures: Path, file: str) -> None:
+    table, report = import_from_report(fixtures / "systems" / file, "inspect-ai", reviewer="carl@agency.gov")
+    adds_up(report)
+    model = "openai/gpt-x"
+    assert verdicts(table) == [
+        ("DECISION", "run-1:1:1:c1", "carl@agency.gov", model, "approve", "approve"),
+        ("OVERRIDE", "run-1:1:1:c2", "carl@agency.gov", model, "approve", "reject"),
+        ("OVERRIDE", "run-1:2:1:c5", "carl@agency.gov", model, "approve", "modify"),
+        ("OVERRIDE", "run-1:1:1:judge", "anne@agency.gov", "judge", "C", "I"),
+    ]
+    scored = table.filter(pl.col("type").is_in(["EVALUATION", "OUTCOME"])).sort("case_id", "type")
+    assert scored.select("case_id", "value", "outcome").rows() == [
+        ("run-1:1:1", 0.0, None),  # as it was edited
+        ("run-1:1:1", None, "failure"),
+        ("run-1:2:1", 100.0, None),
+        ("run-1:2:1", None, "success"),
+        ("run-1:3:1", 50.0, None),
+    ]
+    assert table.filter(type="ROUTED").select("case_id", "actor").rows() == [("run-1:1:1:c3", "carl@agency.gov")]
+    _, nobody = import_from_report(fixtures / "systems" / file, "inspect-ai")
+    assert sum(n for why, n in nobody.passed_over.items() if "whom the log does not name" in why) == 4
+
+
+def test_inspect_logs_that_are_none(tmp_path: Path) -> None:
+    (tmp_path / "cut.eval").write_bytes(b"PK\x03\x04 and no more")
+    with pytest.raises(FileFormatError, match=r"cut\.eval: the log cannot be read"):
+        import_from(tmp_path / "cut.eval", "inspect-ai")
+    with zipfile.ZipFile(tmp_path / "other.eval", "w") as held:
+        held.writestr("a.txt", "x")
+    with pytest.raises(FileFormatError, match=r"other\.eval: that is no log of Inspect"):
+        import_from(tmp_path / "other.eval", "inspect-ai")
+    with zipfile.ZipFile(tmp_path / "large.eval", "w", zipfile.ZIP_DEFLATED) as held:
+        held.writestr("header.json", '{"eval": {"model": "m", "run_id": "r"}}')
+        with held.open("samples/1_epoch_1.json", "w", force_zip64=True) as opened:
+            for _ in range(257):
+                opened.write(b" " * (1 << 20))
+    with pytest.raises(EventError, match="sample_unreadable: got more than 268,435,456 bytes"):
+        import_from(tmp_path / "large.eval", "inspect-ai")
+
+
+def test_tickets_worked_by_hand(fixtures: Path) -> None:
+    begun_to_end = [
+        ("05 09:00", "OPENED", None),
+        ("05 10:00", "ASSIGNED", "{}"),
+        ("05 11:00", "PAUSED", None),
+        ("05 15:00", "RESUMED", None),
+        ("05 16:00", "RESOLVED", "{}"),
+    ]
+    for name, case, who in (("servicenow", "inc1", "user-anne"), ("jira", "CL-1", "acc-1"), ("zendesk", "35", "901")):
+        table, report = import_from_report(fixtures / "systems" / FILES[name], name)
+        adds_up(report)
+        assert not report.warnings and not report.aside
+        assert clock(table, case)[:5] == [(at, kind, actor and actor.format(who)) for at, kind, actor in begun_to_end]
+        hours = board(table.filter(pl.col("ts") < datetime(2026, 1, 6, tzinfo=UTC)))[who]["avg_processing_hours"]
+        assert hours == pytest.approx(2)  # given at 10, 4 hours of 6 waiting
+
+
+def test_tickets_that_are_opened_again_or_taken_away(fixtures: Path) -> None:
+    again = [("06 16:00", "OPENED", None), ("06 16:00", "ASSIGNED", "acc-1"), ("06 18:00", "RESOLVED", "acc-1")]
+    assert clock(read(fixtures, "jira"), "CL-1")[5:] == again
+    taken = [("05 10:30", "ASSIGNED", "user-bob"), ("05 12:30", "ASSIGNED", "unassigned")]
+    assert clock(read(fixtures, "servicenow"), "inc2")[1:] == taken
+    table = read(fixtures, "zendesk")  # by its metric events, where there are no audits
+    kinds = [("05 09:00", "OPENED"), ("05 10:00", "PAUSED"), ("05 12:00", "RESUMED"), ("05 13:00", "RESOLVED")]
+    assert [one[:2] for one in clock(table, "36")] == kinds
+
+
+def test_a_history_that_is_cut_is_set_aside(fixtures: Path, tmp_path: Path) -> None:
+    issues = json.loads((fixtures / "systems" / FILES["jira"]).read_text())
+    issues["issues"][0]["changelog"]["total"] = 40
+    (tmp_path / "l.json").write_text(json.dumps(issues))
+    table, report = import_from_report(tmp_path / "l.json", "jira")
+    assert report.refused.counts == {"changelog_cut": 1} and table["case_id"].unique().to_list() == ["CL-2"]
+
+
+def test_scores_of_mlflow_on_a_scale(tmp_path: Path) -> None:
+    def said(number: str, kind: str, who: str, value: Any, hour: int) -> dict[str, Any]:
+        source = {"source_type": kind, "source_id": who}
+        at = f"2026-01-05T{hour}:00:00Z"
+        return {
+            "assessment_id": number,
+            "assessment_name": "tone",
+            "source": source,
+            "create_time": at,
+            "feedback": {"value": value},
+        }
+
+    judged = [said("a", "LLM_JUDGE", "judge-1", 0.75, 10), said("b", "HUMAN", "default", 0.5, 11)]
+    trace = {"info": {"trace_id": "tr-1", "tags": {"mlflow.traceName": "triage"}, "assessments": judged}}
+    (tmp_path / "l.jsonl").write_text(json.dumps(trace))
+    table, report = import_from_report(tmp_path / "l.jsonl", "mlflow", reviewer="carl@agency.gov", scales={"*": (0, 1)})
+    assert table.select("type", "actor", "value").rows() == [("EVALUATION", "triage", 75.0)]
+    assert report.passed_over["numbers with fractions: not compared"] == 1
+    with pytest.raises(ParameterError, match=r"the scale of 'tone'.*expected the lowest and the highest value"):
+        import_from(tmp_path / "l.jsonl", "mlflow", scales={"tone": (1, 1)})
+
+
 @pytest.mark.parametrize("name", FILES)
 def test_importing_twice_changes_nothing(tmp_path: Path, fixtures: Path, name: str) -> None:
-    table = import_from(fixtures / "systems" / FILES[name], name)
+    table = read(fixtures, name)
     with aura.Ledger(f"sqlite:///{tmp_path}/a.db", mirror=False) as ledger:
-        assert ledger.record_events(table) == table.height
-        again = ledger.record_events_report(import_from(fixtures / "systems" / FILES[name], name))
+        assert table.height and ledger.record_events(table) == table.height
+        again = ledger.record_events_report(read(fixtures, name))
     assert (again.stored, again.duplicates, again.conflicts) == (0, table.height, [])
 
 
@@ -80,13 +276,14 @@ def test_a_damaged_export_is_set_aside_or_said(tmp_path: Path, fixtures: Path, n
     """Any value of a record is taken away or made another one: no traceback, and the account adds up."""
     draw = random.Random(seed)
     text = (fixtures / "systems" / FILES[name]).read_text()
-    records = json.loads(text) if text.startswith("[") else [json.loads(line) for line in text.splitlines()]
+    lines = FILES[name].endswith(".jsonl")
+    document = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)
     for _ in range(draw.randrange(1, 6)):
-        _damage(draw.choice(records), draw)
+        _damage(document, draw)
     path = tmp_path / "l.json"
-    path.write_text(json.dumps(records))
+    path.write_text("\n".join(json.dumps(one) for one in document) if lines else json.dumps(document))
     try:
-        table, report = import_from_report(path, name)
+        table, report = import_from_report(path, name, **HOW)
     except AuraError as error:
         assert str(path) in str(error)
         return

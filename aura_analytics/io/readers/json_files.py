@@ -43,6 +43,25 @@ class Json(Reader):
 
     def items(self, path: Path) -> Iterator[Item]:
         """Records, numbered from 1."""
+        document = self.document(path)
+        if document is None:
+            yield from JsonLines().items(path)
+            return
+        for place, record in enumerate(self._list(document, path), 1):
+            if isinstance(record, dict):
+                yield place, record
+            else:
+                reason = f"json_unreadable: got a {type(record).__name__}, expected an object"
+                yield Unreadable(place, reason, str(record)[:2_000])
+
+    def document(self, path: Path) -> Any:
+        """What the file holds; None where it holds JSON Lines.
+
+        Raises
+        ------
+        FileFormatError
+            If it is neither, or larger than 1 GiB.
+        """
         from pydantic_core import from_json
 
         if path.stat().st_size > _LARGEST:
@@ -57,7 +76,7 @@ class Json(Reader):
             )
         raw = path.read_bytes().removeprefix(b"\xef\xbb\xbf")
         try:
-            document = from_json(raw)
+            return from_json(raw)
         except ValueError as error:
             first = raw.lstrip().partition(b"\n")[0]
             try:
@@ -66,14 +85,7 @@ class Json(Reader):
                 lines = False
             if not lines:
                 raise FileFormatError(Problem("this is not JSON", got=str(error), where=str(path))) from None
-            yield from JsonLines().items(path)
-            return
-        for place, record in enumerate(self._list(document, path), 1):
-            if isinstance(record, dict):
-                yield place, record
-            else:
-                reason = f"json_unreadable: got a {type(record).__name__}, expected an object"
-                yield Unreadable(place, reason, str(record)[:2_000])
+            return None
 
     def _list(self, document: Any, path: Path) -> list[Any]:
         if self.records is not None:

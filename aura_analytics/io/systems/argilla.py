@@ -34,7 +34,10 @@ class Argilla(PairedSystem):
         at, case = record.get("updated_at"), str(record.get("id") or own)
         for question, one in record["suggestions"].items():
             agent = str(one.get("agent") or "an agent without a name")
-            yield {question: one}, Said(f"{case}:{question}", "", agent, True, one["value"], None, confidence=one.get("score"))
+            yield (
+                {question: one},
+                Said(f"{case}:{question}", "", agent, machine=True, value=one["value"], at=None, confidence=one.get("score")),
+            )
         for question, responses in record["responses"].items():
             for one in responses:
                 who = one.get("user_id")
@@ -48,4 +51,7 @@ class Argilla(PairedSystem):
                 else:
                     more = {"record": own, "question": question}
                     known = str(who) if who and who != "None" else None
-                    yield {question: one}, Said(f"{case}:{question}", number, known, False, one["value"], at, more=more)
+                    yield (
+                        {question: one},
+                        Said(f"{case}:{question}", number, known, machine=False, value=one["value"], at=at, more=more),
+                    )

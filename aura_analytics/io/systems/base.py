@@ -12,7 +12,7 @@ from aura_analytics.io.readers.base import Item
 from aura_analytics.io.readers.json_files import Json
 from aura_analytics.io.readers.registry import readers
 
-__all__ = ["Events", "Found", "Piece", "Place", "System", "Unusable", "moment_of", "nanoseconds", "word_of", "words_of"]
+__all__ = ["Events", "Found", "Piece", "Place", "System", "Unusable", "either", "moment_of", "nanoseconds", "word_of", "words_of"]
 
 
 class Unusable(ValueError):
@@ -38,10 +38,12 @@ class System:
         Its own name.
     about
         What means what, in a sentence.
-    """
-
     lists
         In a document of its interface, the names of the lists that hold the records.
+    suffixes
+        Of files that it alone writes.
+    judges
+        Whether humans decide there on what machines say; else it tells of cases only.
 
     Parameters
     ----------
@@ -55,6 +57,8 @@ class System:
     title: ClassVar[str]
     about: ClassVar[str]
     lists: ClassVar[tuple[str, ...]] = ()
+    suffixes: ClassVar[tuple[str, ...]] = ()
+    judges: ClassVar[bool] = True
 
     def __init__(self, reviewer: str | None = None, scales: Mapping[str, tuple[float, float]] | None = None) -> None:
         self.reviewer = reviewer
@@ -97,6 +101,8 @@ class System:
         """The parts of a record; of one that is not as its system writes it one part, which cannot be used."""
         try:
             return list(self.pieces(record))
+        except Unusable as error:
+            return [(record, error)]
         except (AttributeError, KeyError, TypeError, ValueError, OverflowError) as error:
             said = f"record_unreadable: {type(error).__name__}: {error}, expected a record of {self.title}"
             return [(record, Unusable(said))]
@@ -110,6 +116,17 @@ class System:
         if not low <= value <= high:
             raise Unusable(f"score_out_of_scale: got {value} of {name}, expected {low} to {high}")
         return 100 * (value - low) / (high - low)
+
+
+def either(data: dict[str, Any], key: str) -> Any:
+    """A field by its name in JSON, or by the one that it has in Python and in definitions of protocols.
+
+    Examples
+    --------
+    >>> either({"queueId": 7}, "queueId"), either({"queue_id": 7}, "queueId")
+    (7, 7)
+    """
+    return data.get(key, data.get("".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in key)))
 
 
 def nanoseconds(text: Any) -> str:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -20,22 +21,50 @@ from aura_analytics.io.foreign import ImportNote
 from aura_analytics.io.import_report import ImportReport
 from aura_analytics.io.log_table import LogRows, Part
 from aura_analytics.io.readers.base import Unreadable
-from aura_analytics.io.readers.registry import readers
-from aura_analytics.io.systems.base import System, Unusable
+from aura_analytics.io.systems.argilla import Argilla
+from aura_analytics.io.systems.base import Place, System, Unusable
+from aura_analytics.io.systems.inspect_logs import Inspect
+from aura_analytics.io.systems.jira import Jira
 from aura_analytics.io.systems.label_studio import LabelStudio
+from aura_analytics.io.systems.langfuse import Langfuse
+from aura_analytics.io.systems.langsmith import LangSmith
 from aura_analytics.io.systems.mlflow import MLflow
+from aura_analytics.io.systems.otel import OpenTelemetry
+from aura_analytics.io.systems.phoenix import Phoenix
+from aura_analytics.io.systems.servicenow import ServiceNow
+from aura_analytics.io.systems.zendesk import Zendesk
 
 __all__ = ["SYSTEMS", "import_from", "import_from_report"]
 
-SYSTEMS: dict[str, System] = {system.name: system for system in (MLflow(), LabelStudio())}
+_KNOWN: tuple[type[System], ...] = (
+    MLflow,
+    Langfuse,
+    LabelStudio,
+    Inspect,
+    OpenTelemetry,
+    Phoenix,
+    LangSmith,
+    Argilla,
+    ServiceNow,
+    Jira,
+    Zendesk,
+)
+SYSTEMS: dict[str, type[System]] = {system.name: system for system in _KNOWN}
 
 
-def import_from(path: str | Path | Sequence[str | Path], system: str, *, quarantine: str | Path | None = None) -> pl.DataFrame:
+def import_from(
+    path: str | Path | Sequence[str | Path],
+    system: str,
+    *,
+    reviewer: str | None = None,
+    scales: Mapping[str, tuple[float, float]] | None = None,
+    quarantine: str | Path | None = None,
+) -> pl.DataFrame:
     """Read another system's export as events: `import_from_report` without the report.
 
     Parameters
     ----------
-    path, system
+    path, system, reviewer, scales
         As in `import_from_report`.
     quarantine
         File that takes what cannot be used, with reasons. Without it that raises.
@@ -59,22 +88,34 @@ def import_from(path: str | Path | Sequence[str | Path], system: str, *, quarant
     >>> import_from(export, "mlflow").select("type", "actor", "agent").row(0)
     ('DECISION', 'anne@agency.gov', 'judge-1')
     """
-    table, report = import_from_report(path, system)
+    table, report = import_from_report(path, system, reviewer=reviewer, scales=scales)
     report.set_aside(path, quarantine)
     for warning in report.warnings:
         warnings.warn(warning, ImportNote, stacklevel=2)
     return table
 
 
-def import_from_report(path: str | Path | Sequence[str | Path], system: str) -> tuple[pl.DataFrame, ImportReport]:
+def import_from_report(
+    path: str | Path | Sequence[str | Path],
+    system: str,
+    *,
+    reviewer: str | None = None,
+    scales: Mapping[str, tuple[float, float]] | None = None,
+) -> tuple[pl.DataFrame, ImportReport]:
     """Read another system's export as events, with an account of every part of it.
 
     Parameters
     ----------
     path
-        The export: JSON or JSON Lines, a folder or a glob of such files, or a list of these.
+        The export: JSON or JSON Lines (of Inspect also `.eval`), a folder or a glob of such files, or a list of these.
     system
-        `mlflow` or `label-studio`.
+        `mlflow`, `langfuse`, `label-studio`, `inspect-ai`, `otel`, `phoenix`, `langsmith`, `argilla`, `servicenow`, `jira` or
+        `zendesk`.
+    reviewer
+        Who the human was where the export names nobody; without it what such a human said is not used, and counted.
+    scales
+        The lowest and the highest value of scores by their names, `*` for all others. A number of a judge becomes an `EVALUATION`
+        from 0 to 100 only where its scale is given.
 
     Returns
     -------
@@ -85,7 +126,7 @@ def import_from_report(path: str | Path | Sequence[str | Path], system: str) -> 
     Raises
     ------
     ParameterError
-        If no such system is known.
+        If no such system is known, or a scale is none.
     FileMissingError, FileFormatError
         If the export is not there or cannot be read.
 
@@ -105,40 +146,52 @@ def import_from_report(path: str | Path | Sequence[str | Path], system: str) -> 
     if system not in SYSTEMS:
         near = close_match(str(system), list(SYSTEMS))
         raise ParameterError(Problem("exports of that system are not read", system, ", ".join(SYSTEMS), next=near))
-    chosen = SYSTEMS[system]
+    for name, scale in (scales or {}).items():
+        if len(scale) != 2 or not isfinite(scale[0]) or not isfinite(scale[1]) or not scale[0] < scale[1]:
+            raise ParameterError(Problem(f"the scale of {name!r}", scale, "the lowest and the highest value, as 0 and 1"))
+    chosen = SYSTEMS[system](reviewer, scales)
     log, made, aside, unused = LogRows(pl.DataFrame()), [], [], Counter[str]()
     items: list[str] = []
     places: list[int] = []
-    for file in resolve(path, events=False):
-        first, lines = len(items), list[int]()
-        for item in readers().of(file).items(file):
-            if isinstance(item, Unreadable):
-                log.unreadable.append(replace(item, file=str(file)))
-                continue
-            line, record = item
-            for piece, found in _pieces(chosen, record):
-                place = len(items)
-                items.append(json.dumps(piece, ensure_ascii=False, default=str))
-                lines.append(line)
-                if isinstance(found, str):
-                    unused[found] += 1
-                elif isinstance(found, Unusable):
-                    aside.append((place, str(found)))
-                else:
-                    made += found
-                    places += [place] * len(found)
-        log.parts.append(Part(file, first, lines, text=False))
+    lines: list[int] = []
+    part: Part | None = None
+    for (file, line), piece, found in chosen.everything(_records(_files(path, chosen), chosen, log)):
+        place = len(items)
+        if part is None or part.file != file:
+            lines = []
+            part = Part(file, place, lines, text=False)
+            log.parts.append(part)
+        items.append(json.dumps(piece, ensure_ascii=False, default=str))
+        lines.append(line)
+        if isinstance(found, str):
+            unused[found] += 1
+        elif isinstance(found, Unusable):
+            aside.append((place, str(found)))
+        else:
+            made += found
+            places += [place] * len(found)
     log.frame = pl.DataFrame({"part": items}, schema={"part": pl.String})
     table, refused = _through_the_door(made, places, aside)
-    return table, _account(log, table, refused, unused)
+    return table, _account(log, table, refused, unused, chosen)
 
 
-def _pieces(system: System, record: dict[str, Any]) -> list[tuple[Any, Any]]:
-    """The parts of a record; of one that is not as its system writes it nothing is used."""
-    try:
-        return list(system.pieces(record))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        return [(record, Unusable(f"record_unreadable: {type(error).__name__}: {error}, expected a record of {system.title}"))]
+def _files(path: str | Path | Sequence[str | Path], system: System) -> list[Path]:
+    """The files of an export; a folder may hold files of a kind that only this system writes."""
+    if isinstance(path, (str, Path)) and Path(path).is_dir() and system.suffixes:
+        own = sorted(file for file in Path(path).rglob("*") if file.is_file() and file.suffix in system.suffixes)
+        if own:
+            return own
+    return resolve(path, events=False)
+
+
+def _records(files: list[Path], system: System, log: LogRows) -> Iterator[tuple[Place, Any]]:
+    """The records of all files; what is none goes to the log's unreadable lines."""
+    for file in files:
+        for item in system.items(file):
+            if isinstance(item, Unreadable):
+                log.unreadable.append(replace(item, file=str(file)))
+            else:
+                yield (file, item[0]), item[1]
 
 
 def _through_the_door(
@@ -160,13 +213,15 @@ def _through_the_door(
     return kept.sort("ts", maintain_order=True), FailureReport(bad, dict(counts), report.duplicates)
 
 
-def _account(log: LogRows, table: pl.DataFrame, refused: FailureReport, unused: Counter[str]) -> ImportReport:
+def _account(log: LogRows, table: pl.DataFrame, refused: FailureReport, unused: Counter[str], system: System) -> ImportReport:
     counts = table["type"].value_counts().sort("type")
     rows = log.frame.height
     said = [] if rows else ["the export holds no records"]
     verdicts = table.filter(pl.col("type").is_in(["DECISION", "OVERRIDE"])).height
-    if rows and not verdicts:
+    if rows and system.judges and not verdicts:
         said.append("no part of the export is a verdict of a human on what a machine said: nobody has an override rate")
+    if rows and not table.height:
+        said.append(f"not one part of the export is an event: is it an export of {system.title}, with all that it can hold?")
     return ImportReport(
         rows=rows,
         events=table.height,

@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.events import IMPORTED
 from aura_analytics.io.readers.base import Item, Unreadable
+from aura_analytics.io.readers.json_files import Json
 from aura_analytics.io.systems.base import Events, Piece, System, Unusable, words_of
 
 __all__ = ["Inspect"]
 
-_LARGEST = 1 << 30
+_LARGEST = 1 << 28  # bytes of a sample
 _WORTH = {"C": 100.0, "P": 50.0, "I": 0.0, "N": 0.0}  # what the values of its scorers count there
 _ZSTANDARD = 93
 
@@ -34,18 +35,19 @@ class Inspect(System):
         "approval by a human, edit of a score: DECISION or OVERRIDE; escalation: ROUTED; score: EVALUATION; right or wrong: OUTCOME"
     )
 
+    suffixes: ClassVar[tuple[str, ...]] = (".eval",)
+
     def items(self, file: Path) -> Iterator[Item]:
         """The samples of a log, each with the model that was tried."""
         if file.suffix == ".eval" or zipfile.is_zipfile(file):
             yield from _zipped(file)
             return
-        document = next((one for one in super().items(file)), (1, {}))
-        for number, log in [document] if not isinstance(document, Unreadable) else []:
-            samples = log.get("samples")
-            if not isinstance(samples, list):
-                raise FileFormatError(Problem("that is no log of Inspect", sorted(log)[:6], "an object with eval and samples", str(file)))
-            for place, sample in enumerate(samples, number):
-                yield place, {"eval": log.get("eval"), "sample": sample}
+        log = Json().document(file)
+        if not isinstance(log, dict) or not isinstance(log.get("samples"), list):
+            got = sorted(log)[:6] if isinstance(log, dict) else type(log).__name__
+            raise FileFormatError(Problem("that is no log of Inspect", got, "an object with eval and samples", str(file)))
+        for place, sample in enumerate(log["samples"], 1):
+            yield place, {"eval": log.get("eval"), "sample": sample}
 
     def pieces(self, record: dict[str, Any]) -> Iterator[Piece]:
         """The approvals and the scores of a sample."""
@@ -83,7 +85,8 @@ class Inspect(System):
         return [{**event, "type": kind, "ai_recommendation": "approve", "human_verdict": decision}]
 
     def _score(self, name: str, score: dict[str, Any], sample: dict[str, Any], case: str, model: str) -> Events | str | Unusable:
-        edits = [edit["provenance"]["timestamp"] for edit in score.get("history") or [] if edit.get("provenance")]
+        made = [edit for edit in score.get("history") or [] if edit.get("provenance") and edit.get("value") != "UNCHANGED"]
+        edits = [edit["provenance"]["timestamp"] for edit in made]
         at = edits[-1] if edits else _scored_at(sample, name) or sample.get("completed_at")
         value = score.get("value")
         try:
@@ -141,13 +144,17 @@ def _zipped(file: Path) -> Iterator[Item]:
             names = [name for name in held.namelist() if name.startswith("samples/") and name.endswith(".json")]
             head = next((name for name in ("header.json", "_journal/start.json") if name in held.namelist()), None)
             if head is None:
-                raise FileFormatError(Problem("that is no log of Inspect", held.namelist()[:5], "a zip with header.json", str(file)))
-            header = from_json(_member(held, head, file))
+                raise FileFormatError(
+                    Problem("that is no log of Inspect", held.namelist()[:5], "a zip with header.json", str(file))
+                )
+            header = from_json(_member(held, head))
             for place, name in enumerate(names, 1):
                 try:
-                    yield place, {"eval": header.get("eval"), "sample": from_json(_member(held, name, file))}
+                    yield place, {"eval": header.get("eval"), "sample": from_json(_member(held, name))}
                 except (ValueError, zipfile.BadZipFile) as error:
                     yield Unreadable(place, f"sample_unreadable: got {error}, expected a sample in JSON", name)
+    except FileFormatError:
+        raise
     except (zipfile.BadZipFile, EOFError, AttributeError, ValueError) as error:
         raise FileFormatError(Problem("the log cannot be read", str(error), "a whole .eval file of Inspect", str(file))) from None
 
@@ -165,10 +172,10 @@ def _zipfile(file: Path) -> ModuleType:
         raise FileFormatError(Problem(said, where=str(file), next="install aura-analytics[inspect]")) from None
 
 
-def _member(held: zipfile.ZipFile, name: str, file: Path) -> bytes:
+def _member(held: zipfile.ZipFile, name: str) -> bytes:
     """A file of a zip, which may not grow without end."""
     with held.open(name) as opened:
         found = opened.read(_LARGEST + 1)
     if len(found) > _LARGEST:
-        raise FileFormatError(Problem("a sample of the log is too large", name, f"at most {_LARGEST:,} bytes", str(file)))
+        raise ValueError(f"more than {_LARGEST:,} bytes")
     return found

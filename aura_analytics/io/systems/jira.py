@@ -30,6 +30,7 @@ class Jira(TicketSystem):
         """The beginning of an issue, and its changes."""
         try:
             key, fields = needed(record, "key", "fields")
+            key = str(key)
             (created,) = needed(fields, "created")
         except Unusable as error:
             yield record, error
@@ -47,8 +48,8 @@ class Jira(TicketSystem):
         yield {"key": key, "created": created}, Change(key, f"{number}-opened", _iso(created), "opened", None, None, queue)
         first = self._first_holder(fields, histories)
         if first:
-            more = (("said", "who was in charge when it was created"),)
-            yield {"key": key, "assignee": first}, Change(key, f"{number}-first", _iso(created), "holder", first, None, more=more)
+            began = (("said", "who was in charge when it was created"),)
+            yield {"key": key, "assignee": first}, Change(key, f"{number}-first", _iso(created), "holder", first, None, more=began)
         waits = ended = False
         for one in sorted(histories, key=lambda each: str(each.get("created"))):
             by = person(one.get("author"))
@@ -63,7 +64,10 @@ class Jira(TicketSystem):
                         waits = _waits(item.get("toString"))
                     else:
                         ended = person(item.get("to")) is not None
-                    yield item, Change(key, own, at, "status", "ended" if ended else "waiting" if waits else "working", by, more=more)
+                    yield (
+                        item,
+                        Change(key, own, at, "status", "ended" if ended else "waiting" if waits else "working", by, more=more),
+                    )
                 else:
                     yield item, "a change of another field"
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any, ClassVar
 
 from aura_analytics.events import IMPORTED
-from aura_analytics.io.systems.base import Events, Found, Place, Unusable
+from aura_analytics.io.systems.base import Events, Found, Place, Unusable, either
 from aura_analytics.io.systems.paired import PairedSystem, Said
 
 __all__ = ["Langfuse"]
@@ -23,7 +23,9 @@ class Langfuse(PairedSystem):
 
     name: ClassVar[str] = "langfuse"
     title: ClassVar[str] = "Langfuse"
-    about: ClassVar[str] = "annotation over an evaluation: DECISION or OVERRIDE; correction: OVERRIDE; queue item: ASSIGNED and RESOLVED"
+    about: ClassVar[str] = (
+        "annotation over an evaluation: DECISION or OVERRIDE; correction: OVERRIDE; queue item: ASSIGNED and RESOLVED"
+    )
     lists: ClassVar[tuple[str, ...]] = ("data", "scores", "items")
 
     def everything(self, records: Iterable[tuple[Place, Any]]) -> Iterator[Found]:
@@ -32,14 +34,14 @@ class Langfuse(PairedSystem):
         self._annotators: dict[tuple[str, str], set[str]] = {}
         for _, record in kept:
             if isinstance(record, dict) and record.get("source") == "ANNOTATION":
-                who, queue = _author(record) or self.reviewer, record.get("queueId")
+                who, queue = _author(record) or self.reviewer, either(record, "queueId")
                 if who and queue:
                     self._annotators.setdefault((str(queue), _subject(record)), set()).add(who)
         yield from super().everything(kept)
 
     def said(self, record: dict[str, Any]) -> Iterator[tuple[Any, Said | Events | str | Unusable]]:
         """A score, or an item of a queue."""
-        if "objectId" in record:
+        if either(record, "objectId") is not None:
             yield record, self._item(record)
         elif record.get("source") not in ("ANNOTATION", "EVAL", "API") or not record.get("id"):
             yield record, Unusable("score_unreadable: got no id or no source, expected a score or an item of a queue")
@@ -52,8 +54,8 @@ class Langfuse(PairedSystem):
 
     def _score(self, record: dict[str, Any]) -> Said:
         machine = record["source"] == "EVAL"
-        kind, name = record.get("dataType"), str(record.get("name"))
-        value = record.get("value") if record.get("stringValue") is None else record["stringValue"]
+        kind, name = either(record, "dataType"), str(record.get("name"))
+        value = record.get("value") if either(record, "stringValue") is None else either(record, "stringValue")
         if kind == "BOOLEAN" and value in (0, 1, "True", "False"):
             value = value in (1, "True")
         return Said(
@@ -63,27 +65,27 @@ class Langfuse(PairedSystem):
             machine=machine,
             value=value,
             at=record.get("timestamp"),
-            changed=record.get("updatedAt"),
+            changed=either(record, "updatedAt"),
             corrects=kind == "CORRECTION",
-            more={"subject": _subject(record), "name": name, "comment": record.get("comment"), "queue": record.get("queueId")},
+            more={"subject": _subject(record), "name": name, "comment": record.get("comment"), "queue": either(record, "queueId")},
         )
 
     def _item(self, record: dict[str, Any]) -> Events | str | Unusable:
-        subject, queue = str(record["objectId"]), str(record.get("queueId"))
+        subject, queue = str(either(record, "objectId")), str(either(record, "queueId"))
         if not record.get("id"):
             return Unusable("item_unreadable: got no id, expected an item of a queue")
         who = self._annotators.get((queue, subject), set())
         one = next(iter(who)) if len(who) == 1 else None
         own = f"{IMPORTED}langfuse-item-{record['id']}"
         event = {"case_id": subject, "queue": queue, "actor": one, "actor_kind": "officer" if one else None}
-        begun = {**event, "type": "ASSIGNED" if one else "OPENED", "ts": record.get("createdAt"), "event_id": f"{own}-begun"}
-        if record.get("status") != "COMPLETED" or not record.get("completedAt"):
+        begun = {**event, "type": "ASSIGNED" if one else "OPENED", "ts": either(record, "createdAt"), "event_id": f"{own}-begun"}
+        if record.get("status") != "COMPLETED" or not either(record, "completedAt"):
             return [begun]
-        return [begun, {**event, "type": "RESOLVED", "ts": record["completedAt"], "event_id": f"{own}-ended"}]
+        return [begun, {**event, "type": "RESOLVED", "ts": either(record, "completedAt"), "event_id": f"{own}-ended"}]
 
 
 def _author(record: dict[str, Any]) -> str | None:
-    who = record.get("authorUserId")
+    who = either(record, "authorUserId")
     return who.strip() if isinstance(who, str) and who.strip() else None
 
 
@@ -92,4 +94,4 @@ def _subject(record: dict[str, Any]) -> str:
     subject = record.get("subject")
     if isinstance(subject, dict):
         return str(subject.get("id") or "")
-    return str(next((record[key] for key in ("observationId", "traceId", "sessionId", "datasetRunId") if record.get(key)), ""))
+    return str(next((one for key in ("observationId", "traceId", "sessionId", "datasetRunId") if (one := either(record, key))), ""))

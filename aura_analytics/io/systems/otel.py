@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from aura_analytics.events import IMPORTED
-from aura_analytics.io.systems.base import Events, Found, Piece, Place, System, Unusable, nanoseconds
+from aura_analytics.io.systems.base import Events, Found, Piece, Place, System, Unusable, either, nanoseconds
 
 __all__ = ["OpenTelemetry"]
 
@@ -23,15 +23,15 @@ class _Told:
     data: dict[str, Any]
     trace: str
     span: str
-    ends: bool  # a span
-    attributes: dict[str, Any] = field(default_factory=dict)
+    attributes: dict[str, Any]
+    ends: bool = False  # a span
 
 
 class OpenTelemetry(System):
     """An evaluation is one of the agent whose span it is on, and the end of an agent's span is its outcome.
 
-    The agent is the one that the event names, its span, or a span around that; else the model. By the conventions a span that failed
-    says so (`STATUS_CODE_ERROR`), and says nothing otherwise. An evaluation whose scale is not declared is not used. There is no
+    The agent is the one that the event names, its span, or a span around that; else the model. By the conventions a span that
+    failed says so (`STATUS_CODE_ERROR`), and says nothing otherwise. An evaluation on no declared scale is not used. There is no
     event for the approval of a human in the conventions: a mapping reads such events.
     """
 
@@ -39,6 +39,7 @@ class OpenTelemetry(System):
     title: ClassVar[str] = "OpenTelemetry"
     about: ClassVar[str] = "gen_ai.evaluation.result: EVALUATION on a declared scale; end of an agent's span: OUTCOME"
     lists: ClassVar[tuple[str, ...]] = _KINDS
+    judges: ClassVar[bool] = False
 
     def everything(self, records: Iterable[tuple[Place, Any]]) -> Iterator[Found]:
         """As of any system; which agent a span belongs to is known when all of them have been read."""
@@ -61,16 +62,16 @@ class OpenTelemetry(System):
                 for span in scope.get("spans") or []:
                     yield from self._of_span(span)
                 for event in scope.get("logRecords") or scope.get("log_records") or []:
-                    yield event, _Told(event, *_ids(event), False, _attributes(event))
+                    yield event, _Told(event, *_ids(event), _attributes(event))
 
     def _of_span(self, span: dict[str, Any]) -> Iterator[Piece | tuple[Any, _Told]]:
         ids, events = _ids(span), span.get("events") or []
         if not all(ids):
             yield span, Unusable("span_unreadable: got no traceId or no spanId, expected both")
             return
-        yield {key: value for key, value in span.items() if key != "events"}, _Told(span, *ids, True, _attributes(span))
+        yield {key: value for key, value in span.items() if key != "events"}, _Told(span, *ids, _attributes(span), ends=True)
         for event in events:
-            yield event, _Told(event, *ids, False, _attributes(event))
+            yield event, _Told(event, *ids, _attributes(event))
 
     def _events(self, one: _Told) -> Events | str:
         return self._ended(one) if one.ends else self._evaluation(one)
@@ -82,14 +83,22 @@ class OpenTelemetry(System):
         if not agent:
             return "an agent's run that does not name the agent"
         failed = (span.data.get("status") or {}).get("code") in _FAILED
+        case = f"{span.trace}:{span.span}" if self._within(span) else span.trace
         more = {"error": span.attributes.get("error.type"), "model": span.attributes.get("gen_ai.request.model")}
-        event = {"type": "OUTCOME", "ts": nanoseconds(_of(span.data, "endTimeUnixNano")), "case_id": self._case(span), "actor": agent}
+        event = {
+            "type": "OUTCOME",
+            "ts": nanoseconds(either(span.data, "endTimeUnixNano")),
+            "case_id": case,
+            "actor": agent,
+        }
         own = f"{IMPORTED}otel-{span.trace}-{span.span}"
-        return [{**event, "actor_kind": "agent", "outcome": "failure" if failed else "success", "event_id": own, "attributes": more}]
+        return [
+            {**event, "actor_kind": "agent", "outcome": "failure" if failed else "success", "event_id": own, "attributes": more}
+        ]
 
     def _evaluation(self, event: _Told) -> Events | str:
         said = event.attributes
-        if _RESULT not in (event.data.get("name"), _of(event.data, "eventName"), said.get("event.name")):
+        if _RESULT not in (event.data.get("name"), either(event.data, "eventName"), said.get("event.name")):
             return "an event that is no evaluation"
         name, value = said.get("gen_ai.evaluation.name"), said.get("gen_ai.evaluation.score.value")
         if not isinstance(value, (int, float)):
@@ -100,7 +109,7 @@ class OpenTelemetry(System):
         agent, model = self._around(event, "gen_ai.agent.name"), self._around(event, "gen_ai.request.model")
         if not agent and not model:
             return "an evaluation that names neither agent nor model"
-        at = nanoseconds(_of(event.data, "timeUnixNano"))
+        at = nanoseconds(either(event.data, "timeUnixNano"))
         label, response = said.get("gen_ai.evaluation.score.label"), said.get("gen_ai.response.id")
         return [
             {
@@ -125,20 +134,26 @@ class OpenTelemetry(System):
             if at.attributes.get(key):
                 return at.attributes[key]
             seen.add(at.span)
-            at = self._spans.get((at.trace, str(_of(at.data, "parentSpanId"))))
+            at = self._spans.get((at.trace, str(either(at.data, "parentSpanId"))))
         return None
+
+    def _within(self, span: _Told) -> bool:
+        """Whether an agent's run is a part of another one."""
+        seen = {span.span}
+        at = self._spans.get((span.trace, str(either(span.data, "parentSpanId"))))
+        while at is not None and at.span not in seen:
+            if at.attributes.get("gen_ai.operation.name") == "invoke_agent":
+                return True
+            seen.add(at.span)
+            at = self._spans.get((at.trace, str(either(at.data, "parentSpanId"))))
+        return False
 
     def _case(self, one: _Told) -> Any:
         return self._around(one, "gen_ai.conversation.id") or one.trace or None
 
 
-def _of(data: dict[str, Any], key: str) -> Any:
-    """A field by its name in JSON, or by the one that the protocol's definition has (`end_time_unix_nano`)."""
-    return data.get(key, data.get("".join(f"_{sign.lower()}" if sign.isupper() else sign for sign in key)))
-
-
 def _ids(data: dict[str, Any]) -> tuple[str, str]:
-    return str(_of(data, "traceId") or ""), str(_of(data, "spanId") or "")
+    return str(either(data, "traceId") or ""), str(either(data, "spanId") or "")
 
 
 def _attributes(data: dict[str, Any]) -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, ClassVar
 
 from aura_analytics.io.systems.base import Unusable
@@ -16,7 +15,6 @@ _STATES = {
     **dict.fromkeys(("3", "4", "5", "on hold", "pending", "awaiting user info", "awaiting problem", "awaiting vendor"), "waiting"),
     **dict.fromkeys(("6", "7", "8", "resolved", "closed", "canceled", "cancelled"), "ended"),
 }
-_FORMS = ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%SZ")
 
 
 class ServiceNow(TicketSystem):
@@ -42,14 +40,14 @@ class ServiceNow(TicketSystem):
     def _opened(self, row: dict[str, Any]) -> Change:
         number, opened = needed(row, "sys_id", "opened_at")
         more = (("number", row.get("number")),)
-        return Change(str(number), f"{number}-opened", _time(opened), "opened", None, None, row.get("category"), more)
+        return Change(str(number), f"{number}-opened", opened, "opened", None, None, row.get("category"), more)
 
     def _audit(self, row: dict[str, Any]) -> Change | str:
         number, case, at = needed(row, "sys_id", "documentkey", "sys_created_on")
         field, value, by = row["fieldname"], row.get("newvalue"), person(row.get("user"))
         more = (("from", row.get("oldvalue")), ("to", value))
         if field == "assigned_to":
-            return Change(str(case), str(number), _time(at), "holder", person(value), by, more=more)
+            return Change(str(case), str(number), at, "holder", person(value), by, more=more)
         if field not in ("state", "incident_state"):
             return "a change of another field"
         if field == "incident_state":
@@ -57,7 +55,7 @@ class ServiceNow(TicketSystem):
         status = _STATES.get(str(value).strip().casefold())
         if status is None:
             raise Unusable(f"state_unknown: got {value!r}, expected a state of an incident: {', '.join(_STATES)}")
-        return Change(str(case), str(number), _time(at), "status", status, by, more=more)
+        return Change(str(case), str(number), at, "status", status, by, more=more)
 
 
 def _plain(value: Any) -> Any:
@@ -65,12 +63,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, dict):
         value = value.get("value", value.get("display_value"))
     return None if isinstance(value, str) and value.strip() in ("", "?") else value
-
-
-def _time(text: Any) -> Any:
-    for form in _FORMS:
-        try:
-            return datetime.strptime(str(text), form).strftime("%Y-%m-%dT%H:%M:%SZ")
-        except ValueError:
-            continue
-    return text

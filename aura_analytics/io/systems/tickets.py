@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from aura_analytics.events import IMPORTED
 from aura_analytics.io.systems.base import Events, Found, Place, System, Unusable, moment_of
 
-__all__ = ["Change", "TicketSystem"]
+__all__ = ["Change", "TicketSystem", "needed", "person"]
 
+UNASSIGNED = "unassigned"
 _NOBODY = ("", "null", "none", "-1", "?", "unassigned")
 
 
@@ -48,9 +49,11 @@ class TicketSystem(System):
     """Tickets whose history is read in the order of time.
 
     A waiting status stops the clock (`PAUSED`), another one after it starts it (`RESUMED`); an end (`RESOLVED`) is by who is in
-    charge then, or else by who made the change. A ticket that is worked on after its end is opened again, and given again to who is
-    in charge.
+    charge then, or else by who made the change. A ticket that is worked on after its end is opened again, and given again to who
+    is in charge. One that is taken from somebody and given to nobody is given to `unassigned`: whose it was is not charged with it.
     """
+
+    judges: ClassVar[bool] = False
 
     def everything(self, records: Iterable[tuple[Place, Any]]) -> Iterator[Found]:
         """As of any system; a ticket's changes are put in order when all have been read."""
@@ -70,17 +73,18 @@ class TicketSystem(System):
             "event_id": f"{IMPORTED}{self.name}-{one.number}",
             "attributes": dict(one.more),
         }
-        if one.what == "opened":
+        if one.what == "opened" and one.case not in status:
             status[one.case] = "working"
             return [{**event, "type": "OPENED", "queue": one.queue}]
         if one.what == "holder":
             if one.to is not None and one.to == holder.get(one.case):
                 return "given to who has it"
+            if one.to is None and holder.get(one.case) is None:
+                return "given to nobody, as before"
             holder[one.case] = one.to
-            if one.to is None:
-                return "taken from somebody and given to nobody"
-            return [{**event, "type": "ASSIGNED", "actor": one.to, "actor_kind": "officer"}]
-        before, now = status.get(one.case, "working"), str(one.to)
+            given = {"actor": one.to or UNASSIGNED, "actor_kind": "officer" if one.to else "system"}
+            return [{**event, **given, "type": "ASSIGNED"}]
+        before, now = status.get(one.case, "working"), one.to or "working"
         status[one.case] = now
         has = holder.get(one.case)
         if now == before:

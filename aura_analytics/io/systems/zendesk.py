@@ -41,7 +41,10 @@ class Zendesk(TicketSystem):
             elif isinstance(record.get("events"), list):
                 yield from self._audit(record)
             else:
-                yield record, Unusable(f"record_unreadable: got {sorted(record)[:6]}, expected an audit, a metric event or a rating")
+                yield (
+                    record,
+                    Unusable(f"record_unreadable: got {sorted(record)[:6]}, expected an audit, a metric event or a rating"),
+                )
         except Unusable as error:
             yield record, error
 
