@@ -21,6 +21,7 @@ __all__ = [
     "every_span",
     "from_epoch_micros",
     "micros",
+    "moment_of",
     "parse_as_of",
     "parse_span",
     "parse_window",
@@ -259,3 +260,18 @@ def span_of_time(span: str | timedelta | None) -> str:
     unit = {"d": "day", "h": "hour", "w": "week", "m": "minute", "s": "second"}[span.strip()[-1]]
     count = span.strip()[:-1].strip()
     return f"{count} {unit}{'' if float(count) == 1 else 's'}"
+
+
+def moment_of(text: object) -> datetime:
+    """A time in a text, for comparing; without a zone it is UTC, and one that cannot be read is before all others.
+
+    Examples
+    --------
+    >>> moment_of("2026-01-05T10:00:00Z") < moment_of("2026-01-05T10:00:00.5Z")
+    True
+    """
+    try:
+        found = datetime.fromisoformat(str(text))
+    except ValueError:
+        return datetime.min.replace(tzinfo=timezone.utc)
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)

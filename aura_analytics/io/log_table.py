@@ -52,12 +52,15 @@ class LogRows:
         Which rows stand in which file, and where.
     nested
         Text columns all of whose values are JSON objects or lists.
+    notes
+        What has to be known of how the files were read.
     """
 
     frame: pl.DataFrame
     unreadable: list[Unreadable] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
     nested: frozenset[str] = frozenset()
+    notes: list[str] = field(default_factory=list)
 
     def place(self, row: int) -> tuple[str, int]:
         """File and line of a row; of a format without lines its number, from 1."""
@@ -140,6 +143,7 @@ def log_rows(path: str | Path | Sequence[str | Path], how: FileMap | None = None
             lines = found
             table = _text_columns(_records(reader.items(file), aside, found, stars), file, nested, plain)
             log.unreadable += [replace(item, file=str(file)) for item in aside]
+            log.notes += reader.notes()
         log.parts.append(Part(file, rows, lines, reader.lines))
         rows += table.height
         tables.append(table)

@@ -279,7 +279,7 @@ def test_a_damaged_export_is_set_aside_or_said(tmp_path: Path, fixtures: Path, n
     lines = FILES[name].endswith(".jsonl")
     document = [json.loads(line) for line in text.splitlines()] if lines else json.loads(text)
     for _ in range(draw.randrange(1, 6)):
-        _damage(document, draw)
+        damage(document, draw)
     path = tmp_path / "l.json"
     path.write_text("\n".join(json.dumps(one) for one in document) if lines else json.dumps(document))
     try:
@@ -294,7 +294,7 @@ def test_a_damaged_export_is_set_aside_or_said(tmp_path: Path, fixtures: Path, n
     assert (tmp_path / "q.jsonl").exists() == bool(report.aside)
 
 
-def _damage(value: Any, draw: random.Random) -> None:
+def damage(value: Any, draw: random.Random) -> None:
     """Change one thing, somewhere within."""
     while True:
         keys = list(value) if isinstance(value, dict) else list(range(len(value)))

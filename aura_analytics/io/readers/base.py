@@ -106,6 +106,10 @@ class Reader:
         """
         raise NotImplementedError
 
+    def notes(self) -> list[str]:
+        """What has to be known of the file that was read last, in sentences; most formats have nothing to say."""
+        return []
+
     def scan(self, path: Path) -> pl.LazyFrame | None:
         """The table of a file whose columns have types, lazily; None for a format of records.
 

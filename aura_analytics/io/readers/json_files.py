@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.io.readers.base import Item, Reader, Unreadable
 from aura_analytics.io.readers.jsonl import JsonLines
+from aura_analytics.io.readers.ocel import Ocel
 
 if TYPE_CHECKING:
     from aura_analytics.io.mapping_parts import FileMap
@@ -37,8 +38,10 @@ class Json(Reader):
         self.records = records
         self.lists = lists
 
-    def told(self, how: FileMap) -> Json:
-        """With the path of a mapping."""
+    def told(self, how: FileMap) -> Reader:
+        """With the path of a mapping; of an object-centric log its reader."""
+        if how.object_type is not None:
+            return Ocel(how.object_type)
         return Json(how.records) if how.records else self
 
     def items(self, path: Path) -> Iterator[Item]:

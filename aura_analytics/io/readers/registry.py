@@ -13,6 +13,7 @@ from aura_analytics.io.readers.csv_files import Csv
 from aura_analytics.io.readers.excel import Excel
 from aura_analytics.io.readers.json_files import Json
 from aura_analytics.io.readers.jsonl import JsonLines
+from aura_analytics.io.readers.ocel import Ocel
 from aura_analytics.io.readers.parquet import Parquet
 from aura_analytics.io.readers.xes import Xes
 
@@ -117,7 +118,7 @@ class Readers:
 @cache
 def readers() -> Readers:
     """The readers there are: Parquet, JSON Lines, CSV, JSON, workbooks, XES, and those of entry points `aura_analytics.readers`."""
-    known = Readers([Parquet(), JsonLines(), Csv(), Json(), Excel(), Xes()])
+    known = Readers([Parquet(), JsonLines(), Csv(), Json(), Excel(), Xes(), Ocel()])
     for name, offered in extensions("readers"):
         try:
             known.add(offered() if isinstance(offered, type) else offered)

@@ -74,7 +74,7 @@ def account(
         used=int(used.sum()),
         passed_over=dict(sorted(over.items())),
         cases=cases,
-        warnings=_warnings(mapping, good, cases, found, twice),
+        warnings=[*log.notes, *_warnings(mapping, good, cases, found, twice)],
         log=log if refused else None,  # what could not be used is told from it
     )
 

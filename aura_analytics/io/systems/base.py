@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
+from aura_analytics.clock.times import moment_of
 from aura_analytics.io.readers.base import Item
 from aura_analytics.io.readers.json_files import Json
 from aura_analytics.io.readers.registry import readers
@@ -146,21 +147,6 @@ def nanoseconds(text: Any) -> str:
         return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=int(text) // 1_000)).isoformat()
     except (ValueError, TypeError, OverflowError):
         raise Unusable(f"time_unreadable: got {text!r}, expected nanoseconds since 1970") from None
-
-
-def moment_of(text: Any) -> datetime:
-    """A time of an export, for comparing; one that cannot be read is before all others.
-
-    Examples
-    --------
-    >>> moment_of("2026-01-05T10:00:00Z") < moment_of("2026-01-05T10:00:00.5Z")
-    True
-    """
-    try:
-        found = datetime.fromisoformat(str(text))
-    except ValueError:
-        return datetime.min.replace(tzinfo=UTC)
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def word_of(value: Any) -> str | None:
