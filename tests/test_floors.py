@@ -16,7 +16,7 @@ FLOORS = (
     ("events", "learning"),
     ("cases", "io"),
     ("ledger", "metrics"),
-    ("rules",),
+    ("callbacks", "rules"),
     ("dossier",),
     ("decisions", "hr", "scoring"),
     ("routing",),

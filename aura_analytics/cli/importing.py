@@ -19,8 +19,8 @@ def import_(
     log: Annotated[
         list[str],
         typer.Argument(
-            help="Foreign log: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .xes (.csv and .xes also as .gz), a folder, a glob; "
-            "several are one log.",
+            help="Foreign log: .csv, .tsv, .jsonl, .json, .parquet, .xlsx, .xes (.csv and .xes also as .gz), .jsonocel, .xmlocel, "
+            ".sqlite, .eval, a folder, a glob; several are one log.",
             show_default=False,
         ),
     ],
@@ -28,7 +28,22 @@ def import_(
     mapping: Annotated[Path | None, typer.Option(help="Mapping file (YAML).", show_default=False)] = None,
     system: Annotated[
         str | None,
-        typer.Option("--from", help="Instead of a mapping: the system that wrote it: mlflow, label-studio.", show_default=False),
+        typer.Option(
+            "--from",
+            help="Instead of a mapping: the system that wrote it: mlflow, langfuse, label-studio, inspect-ai, otel, phoenix, "
+            "langsmith, argilla, servicenow, jira, zendesk. With one: ocel.",
+            show_default=False,
+        ),
+    ] = None,
+    reviewer: Annotated[
+        str | None, typer.Option(help="With --from: who the human was where the export names nobody.", show_default=False)
+    ] = None,
+    scale: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="With --from: the scale of a score, as relevance=1:5, or *=0:1 for all others; may be given several times.",
+            show_default=False,
+        ),
     ] = None,
     quarantine: Quarantine = None,
     force: Force = False,
@@ -40,16 +55,22 @@ def import_(
     from aura_analytics.io.systems.importing import SYSTEMS, import_from_report
     from aura_analytics.io.writing import write_events
 
-    if (mapping is None) == (system is None):
+    objects = system == "ocel"
+    if (mapping is None) == (system is None or objects):
         got = "both" if mapping is not None else "neither"
-        expected = f"--mapping FILE, or --from with one of {', '.join(SYSTEMS)}"
+        expected = f"--mapping FILE (--from ocel needs one too), or --from with one of {', '.join(SYSTEMS)}"
         raise ParameterError(Problem("it has to be said what the log means", got, expected))
+    if mapping is not None and (reviewer is not None or scale):
+        raise ParameterError(Problem("--reviewer and --scale belong to --from", "--mapping", "a mapping that says it itself"))
     readers().of(out, events=True)
     free_to_write(out, overwrite=force)
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"importing {Path(log[0]).name}" + (f" and {len(log) - 1} more" if len(log) > 1 else ""), total=2)
         source = log[0] if len(log) == 1 else log
-        table, report = import_log_report(source, mapping) if mapping is not None else import_from_report(source, str(system))
+        if mapping is not None:
+            table, report = import_log_report(source, mapping)
+        else:
+            table, report = import_from_report(source, str(system), reviewer=reviewer, scales=_scales(scale or []))
         report.set_aside(source, quarantine)
         bar.update(task, advance=1, description=f"writing {out.name}")
         write_events(table, out, overwrite=force)
@@ -60,3 +81,24 @@ def import_(
         return
     typer.echo(str(report))
     typer.echo(f"Events: {out}" + (f"\nSet aside: {quarantine}" if report.aside else ""))
+
+
+def _scales(said: list[str]) -> dict[str, tuple[float, float]]:
+    """Scales by the names of scores.
+
+    Examples
+    --------
+    >>> _scales(["relevance=1:5"])
+    {'relevance': (1.0, 5.0)}
+    """
+    found = {}
+    for one in said:
+        name, _, ends = one.rpartition("=")
+        low, _, high = ends.partition(":")
+        try:
+            found[name] = (float(low), float(high))
+        except ValueError:
+            name = ""
+        if not name:
+            raise ParameterError(Problem("--scale", one, "NAME=LOWEST:HIGHEST, as relevance=1:5"))
+    return found

@@ -57,7 +57,8 @@ def test_another_type_has_other_cases(fixtures: Path) -> None:
     with pytest.raises(MappingError):  # nothing is filed, suggested or decided in a batch
         aura.import_log(fixtures / "systems" / "ocel.json", mapping("batch"))
     whole = mapping("batch").model_copy(update={"open": [], "recommendations": [], "verdicts": [], "actor_kinds": {}})
-    table = aura.import_log(fixtures / "systems" / "ocel.json", whole)
+    table, report = aura.import_log_report(fixtures / "systems" / "ocel.json", whole)
+    assert "6 of 8 events concern no object of type 'batch'" in report.warnings[0]
     assert table.select("type", "case_id", "actor").rows() == [("RESOLVED", "b1", "anne")]
 
 
