@@ -39,6 +39,7 @@ _LAZY: dict[str, str | None] = {
     "SeverityTable": "aura_analytics.hr.severities",
     "SimulationRun": "aura_analytics.simulation.run",
     "as_events": "aura_analytics.io.front_door",
+    "callbacks": None,
     "cases": None,
     "charts": None,
     "checks": None,
@@ -104,6 +105,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from aura_analytics import (
+        callbacks,
         cases,
         charts,
         checks,
@@ -198,6 +200,7 @@ __all__ = [
     "SeverityTable",
     "SimulationRun",
     "as_events",
+    "callbacks",
     "cases",
     "charts",
     "checks",

@@ -58,7 +58,7 @@ def import_(
     objects = system == "ocel"
     if (mapping is None) == (system is None or objects):
         got = "both" if mapping is not None else "neither"
-        expected = f"--mapping FILE (--from ocel needs one too), or --from with one of {', '.join(SYSTEMS)}"
+        expected = f"--mapping FILE, or --from with one of {', '.join(SYSTEMS)}; --from ocel with a mapping"
         raise ParameterError(Problem("it has to be said what the log means", got, expected))
     if mapping is not None and (reviewer is not None or scale):
         raise ParameterError(Problem("--reviewer and --scale belong to --from", "--mapping", "a mapping that says it itself"))
