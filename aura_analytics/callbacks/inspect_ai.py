@@ -16,7 +16,7 @@ _KINDS = {"approve": "DECISION", "modify": "OVERRIDE", "reject": "OVERRIDE", "te
 
 def recorded(
     approver: Callable[..., Awaitable[Any]], ledger: Ledger, *, reviewer: str, agent: str
-) -> Callable[..., Awaitable[Any]]:
+) -> Callable[..., Coroutine[Any, Any, Any]]:
     """An approver that decides as another one does, and records it.
 
     Parameters
