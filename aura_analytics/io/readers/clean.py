@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import codecs
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +20,7 @@ __all__ = ["clean_csv", "clean_json_lines"]
 
 _BLOCK = 1 << 24
 _HEAD = 1_000  # lines of a JSON file from which its keys are learned
-_MARK = "\x02"
+_END, _RETURN, _QUOTE, _COLON, _SPACE, _ESCAPE = b'\n\r": \\'
 
 
 def _blocks(path: Path) -> Iterator[bytes]:
@@ -40,22 +39,47 @@ def _blocks(path: Path) -> Iterator[bytes]:
             yield rest
 
 
-def _counted(path: Path, marks: list[bytes], longest: int = _BLOCK) -> Counter[bytes] | None:
-    """How often each of some bytes is written in a UTF-8 file; None where it is none, or a line is longer than some bytes."""
-    found: Counter[bytes] = Counter()
+def _texts(path: Path, longest: int) -> Iterator[tuple[np.ndarray, np.ndarray] | None]:
+    """The bytes of a UTF-8 file in pieces, with the ends of lines; None, and no more, where it is none or a line is too long."""
     decoder = codecs.getincrementaldecoder("utf-8")()
     for block in _blocks(path):
-        ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
-        if np.diff(ends, prepend=-1, append=len(block)).max(initial=0) > longest:
-            return None
-        if not block.isascii():
+        text = np.frombuffer(block, dtype=np.uint8)
+        ends = np.flatnonzero(text == _END)
+        if ends.size == 0 or ends[-1] != text.size - 1:
+            ends = np.append(ends, text.size)  # the last line, without an end
+        whole = np.diff(ends, prepend=-1).max(initial=0) <= longest and b"\0" not in block
+        if whole and not block.isascii():
             try:
                 decoder.decode(block)
             except UnicodeDecodeError:
-                return None
-        for mark in marks:
-            found[mark] += block.count(mark)
-        found[b"last"] = int(block.endswith(b"\n"))
+                whole = False
+        yield (text, ends) if whole else None
+        if not whole:
+            return
+
+
+def _of_json(path: Path, longest: int) -> Counter[str] | None:
+    """What a file of JSON Lines has: lines, keys, nulls, keys with a space behind them, and halves of a sign of two."""
+    found: Counter[str] = Counter()
+    for piece in _texts(path, longest):
+        if piece is None:
+            return None
+        found["lines"] += piece[1].size
+        text = np.concatenate((piece[0], np.full(8, _END, np.uint8)))
+        colons = np.flatnonzero(text == _COLON)
+        before, second = text[colons - 1], text[colons - 2]
+        after_quote = before == _QUOTE
+        meant = ~(after_quote & (second == _ESCAPE))  # not within a text
+        found["keys"] += int(np.count_nonzero(after_quote & meant))
+        found["spaced"] += int(np.count_nonzero((before == _SPACE) & (second == _QUOTE)))
+        at = colons[meant] + 1
+        at = np.where(text[at] == _SPACE, at + 1, at)
+        for place, sign in enumerate(b"null"):
+            at = at[text[at + place] == sign]
+        found["nulls"] += at.size
+        at = np.flatnonzero(text == _ESCAPE)
+        at = at[text[at + 1] == ord("u")]
+        found["halves"] += int(np.count_nonzero(np.isin(text[at + 2], (ord("d"), ord("D")))))
     return found
 
 
@@ -71,45 +95,73 @@ def clean_csv(path: Path, names: list[str], sign: str) -> pl.DataFrame | None:
     sign
         The sign between cells.
     """
-    if len(names) < 2 or len(set(names)) < len(names) or "" in names:
+    if len(names) < 2 or len(set(names)) < len(names) or "" in names or not sign.isascii():
         return None
-    cut = sign.encode()
-    counts = _counted(path, [b"\n", b"\r", b"\r\n", b'"', b'""', cut, b"\0", _MARK.encode()])
-    if counts is None or counts[b"\0"] or counts[_MARK.encode()]:
+    shape = _shape(path, sign, len(names))
+    if shape is None:
         return None
-    lines = counts[b"\n"] + (1 - counts[b"last"])
-    if counts[b"\r"] != counts[b"\r\n"] or counts[b"\r"] not in (0, counts[b"\n"]):
-        return None
-    quoted = counts[b'"'] > 0
-    if quoted and not _whole_lines(path, len(names), sign):
-        return None
-    if not quoted and counts[cut] != lines * (len(names) - 1):
-        return None  # with none too long, which polars refuses, none is too short either
+    lines, quoted, doubled = shape
     try:
         table = pl.read_csv(path, separator=sign, infer_schema=False, quote_char='"' if quoted else None)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
     if table.columns != names or table.height != lines - 1:
         return None
-    if counts[b'""']:
+    if doubled:
         texts = pl.all()
         table = table.with_columns(pl.when(texts != "").then(texts).name.keep())
     return table
 
 
-def _whole_lines(path: Path, width: int, sign: str) -> bool:
-    """Whether every line is a row by itself: quotes around whole cells only, as many cells as the header."""
-    line = pl.col("line")
-    cut = re.escape(sign)
-    try:
-        lines = pl.read_lines(path, name="line").with_columns(line.str.strip_suffix("\r"))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return False
-    bare = pl.when(line.str.contains('"', literal=True)).then(line.str.replace_all(r'"(?:[^"]|"")*"', _MARK)).otherwise(line)
-    lines = lines.select(line=bare)
-    loose = line.str.contains('"', literal=True) | line.str.contains(f"[^{cut}]{_MARK}|{_MARK}[^{cut}]")
-    wrong = loose | (line.str.count_matches(cut) != width - 1)
-    return not lines.select(wrong.any()).item()
+def _shape(path: Path, sign: str, width: int) -> tuple[int, bool, bool] | None:
+    """Of a UTF-8 file in which every line is a row by itself: its lines, whether it has quotes, and two of them together.
+
+    None for any other file: where a line has more or fewer cells than the header, quotes do not stand around whole cells, an end of
+    a line lies within quotes, or lines end in two ways.
+    """
+    lines, quotes, doubled, returns = 0, 0, 0, 0
+    kind = np.uint8 if width <= 256 else np.int32  # counts of a line need no more
+    for piece in _texts(path, _BLOCK):
+        if piece is None:
+            return None
+        text, ends = piece
+        starts = np.concatenate(([0], ends[:-1] + 1))
+        cuts = (text == ord(sign)).view(np.uint8)
+        cells = np.add.reduceat(cuts, starts, dtype=kind)
+        at = np.flatnonzero(text == _QUOTE)
+        if at.size:
+            so_far = np.searchsorted(at, ends)
+            if (so_far % 2).any() or not _around_cells(text, at, ord(sign)):
+                return None
+            inside = np.add.reduceat(cuts, at, dtype=kind)[::2]  # from each opening quote up to its closing one
+            cells -= np.diff(np.concatenate(([0], np.cumsum(inside)))[so_far // 2], prepend=0).astype(kind)
+            quotes += at.size
+            doubled += int(np.count_nonzero(np.diff(at) == 1))
+        if (cells != width - 1).any():  # one of 256 too many is refused by polars
+            return None
+        at = np.flatnonzero(text == _RETURN)
+        if at.size and (at[-1] == text.size - 1 or (text[at + 1] != _END).any()):
+            return None
+        returns += at.size
+        lines += ends.size
+    if returns not in (0, lines) and not (returns == lines - 1 and not _ended(path)):
+        return None
+    return lines, quotes > 0, doubled > 0
+
+
+def _around_cells(text: np.ndarray, at: np.ndarray, cut: int) -> bool:
+    """Whether quotes open after an end of a cell, and close before one; two together within quotes are one that is meant."""
+    edge = np.zeros(256, bool)
+    edge[[_END, _RETURN, _QUOTE, cut]] = True
+    opens, closes = at[::2], at[1::2]
+    before, after = opens[1 if opens[0] == 0 else 0 :] - 1, closes[: -1 if closes[-1] == text.size - 1 else None] + 1
+    return bool(edge[text[before]].all() and edge[text[after]].all())
+
+
+def _ended(path: Path) -> bool:
+    with path.open("rb") as file:
+        file.seek(-1, 2)
+        return file.read() == b"\n"
 
 
 def clean_json_lines(path: Path, longest: int, known: list[str]) -> pl.DataFrame | None:
@@ -140,25 +192,17 @@ def clean_json_lines(path: Path, longest: int, known: list[str]) -> pl.DataFrame
     learned = list(keys)
     if set(keys) <= set(known):
         keys |= dict.fromkeys(known)
-    counts = _counted(path, [b"\n", b'":', b'" :', b"\\", b":null", b": null"], longest)
-    if counts is None or counts[b'" :']:
+    counts = _of_json(path, longest)
+    if counts is None or counts["spaced"] or counts["halves"]:
         return None
-    inside = [b'\\":', b'\\":null', b'\\": null']  # the same within a text
-    if counts[b"\\"]:
-        escaped = _counted(path, [b"\\ud", b"\\uD", *inside], longest)
-        if escaped is None or escaped[b"\\ud"] or escaped[b"\\uD"]:
-            return None
-        counts |= escaped
     try:
         table = pl.read_ndjson(path, schema=dict.fromkeys(keys, pl.String))
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
-    if table.height != counts[b"\n"] + (1 - counts[b"last"]):
+    if table.height != counts["lines"]:
         return None
     told = table.height * table.width - sum(column.null_count() for column in table)
     # a key that is not among these, or is written twice in one record, is written without a value in the table
-    keys_written = counts[b'":'] - counts[inside[0]]
-    nulls = counts[b":null"] + counts[b": null"] - counts[inside[1]] - counts[inside[2]]
-    if keys_written != told + nulls:
+    if counts["keys"] != told + counts["nulls"]:
         return None
     return table.select(name for name in table.columns if name in learned or table[name].null_count() < table.height)
