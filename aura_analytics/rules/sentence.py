@@ -10,7 +10,7 @@ __all__ = ["policy_sentence"]
 
 
 def policy_sentence(spec: PolicyFile) -> str:
-    """What a policy flags, and what it only has looked at, in words made from its rules.
+    """What a policy flags, and what it only watches, in words made from its rules.
 
     Examples
     --------
@@ -22,7 +22,7 @@ def policy_sentence(spec: PolicyFile) -> str:
     kinds = ", ".join([*(f"{kind}s" for kind in spec.kinds[:-2]), kinds])
     reads = f"{spec.name} (version {spec.version}) reads {span_of_time(spec.window)}"
     parts = []
-    for does, at_most in (("flags", "flag"), ("has looked at", "watch")):
+    for does, at_most in (("flags", "flag"), ("watches", "watch")):
         rules = [condition_words(rule.when) for rule in spec.rules if rule.at_most == at_most]
         if rules:
             parts.append(f"{does} {kinds} with {', or '.join(rules)}")
