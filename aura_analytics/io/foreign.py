@@ -202,11 +202,20 @@ def _imported(log: LogRows, mapping: LogMapping, where: str) -> tuple[pl.DataFra
         parts += [one.decided, *one.waiting]
         refused_rows += one.refused
     table = pl.concat(parts, how="diagonal_relaxed") if parts else rows.head(0)
+    refused_rows += _far_off(table, mapping)
     table = table.with_columns(__order=pl.int_range(pl.len()))
     named_ = with_ids(table, files, mapping)
     table = named_.events.sort("ts", "row", "__order", nulls_last=True)
     good, refused = _through_the_door(table, refused_rows)
     return good, account(log, mapping, whole, kept, table, good, refused, found, passed, named_.told_before, named_.twice)
+
+
+def _far_off(table: pl.DataFrame, mapping: LogMapping) -> list[tuple[int, str]]:
+    """Rows with a time that is read and cannot be meant, as an end of all times is."""
+    first, last = mapping.time.years
+    far = table.filter(~pl.col("ts").dt.year().is_between(first, last)).select("row", pl.col("ts").dt.strftime("%Y-%m-%d"))
+    expected = f"a year from {first} to {last} (time: {{years: ...}} allows others, never: says what means no time)"
+    return [(row, f"ts_far_off: got {at}, expected {expected}") for row, at in far.unique(maintain_order=True).iter_rows()]
 
 
 def _through_the_door(table: pl.DataFrame, lacking: list[tuple[int, str]]) -> tuple[pl.DataFrame, FailureReport]:

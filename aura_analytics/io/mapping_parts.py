@@ -112,6 +112,7 @@ class TimeMap(Strict):
         description="iso, epoch_seconds, epoch_milliseconds, epoch_microseconds, epoch_nanoseconds, or a strftime pattern",
     )
     never: list[str] = Field(default_factory=list, description="texts that mean that it did not happen: '9999-12-31'")
+    years: tuple[int, int] = Field((1900, 2100), description="the first and the last year that a time may be in")
 
     @field_validator("zone")
     @classmethod

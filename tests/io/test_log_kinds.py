@@ -860,3 +860,24 @@ def test_a_rule_that_is_added_to_a_mapping_renames_no_event(tmp_path: Path) -> N
         outcomes=[{"activity": "survey", "outcome": "PAY"}],
     )
     assert set(bare["event_id"]) < set(aura.import_log(log, more)["event_id"])
+
+
+def test_times_at_the_end_of_all_times(tmp_path: Path) -> None:
+    log = written(
+        tmp_path / "l.csv",
+        "case,step,at,who\nC1,file,2024-05-01 09:00,anne\nC1,close,2150-01-01 10:00,anne\nC2,file,2024-05-03 10:00,bob\n"
+        "C2,close,2024-05-04 10:00,bob\n",
+    )
+    said = {
+        "name": "l",
+        "columns": {"case": "case", "activity": "step", "time": "at", "actor": "who"},
+        "assign": ["file"],
+        "resolve": ["close"],
+    }
+    table, report = aura.import_log_report(log, aura.LogMapping.model_validate(said))
+    adds_up(report)
+    assert report.refused.counts == {"ts_far_off": 1} and table.height == 3
+    with pytest.raises(EventError, match=r"l\.csv:3: ts_far_off: got 2150-01-01, expected a year from 1900 to 2100"):
+        aura.import_log(log, aura.LogMapping.model_validate(said))
+    allowed = aura.LogMapping.model_validate({**said, "time": {"years": [1900, 2199]}})
+    assert aura.import_log(log, allowed).height == 4
