@@ -19,7 +19,7 @@ from aura_analytics.io.mapping import LogMapping
 from aura_analytics.io.mapping_parts import listed
 from aura_analytics.io.rows.account import account
 from aura_analytics.io.rows.base import rows_of
-from aura_analytics.io.rows.identity import told_before, with_ids
+from aura_analytics.io.rows.identity import once_a_record, told_before, with_ids
 from aura_analytics.io.rows.long import changes_of_state, clock_events, not_chosen, other_events
 from aura_analytics.io.rows.matching import check_columns, check_names
 from aura_analytics.io.rows.sources import columns_of, text
@@ -204,6 +204,8 @@ def _imported(log: LogRows, mapping: LogMapping, where: str) -> tuple[pl.DataFra
     table = pl.concat(parts, how="diagonal_relaxed") if parts else rows.head(0)
     refused_rows += _far_off(table, mapping)
     table = table.with_columns(__order=pl.int_range(pl.len()))
+    if _stars(mapping):
+        table = once_a_record(table, log.records())
     named_ = with_ids(table, files, mapping)
     table = named_.events.sort("ts", "row", "__order", nulls_last=True)
     good, refused = _through_the_door(table, refused_rows)

@@ -78,6 +78,16 @@ class LogRows:
             else pl.Series([], dtype=pl.UInt32)
         )
 
+    def records(self) -> pl.Series:
+        """A number for the record of each row: those of its elements have one."""
+        ends = [part.first for part in self.parts[1:]] + [self.frame.height]
+        places = [
+            pl.Series(part.lines, dtype=pl.Int64) if part.lines is not None else pl.int_range(end - part.first, eager=True)
+            for part, end in zip(self.parts, ends, strict=True)
+        ]
+        lines = pl.concat([pl.Series([], dtype=pl.Int64), *places])
+        return pl.select(pl.struct(file=self.files(), line=lines).rank("dense")).to_series()
+
     def raw(self, rows: list[int]) -> dict[int, str]:
         """The text of rows as it stands in their files, where these are plain text; a row may go over several lines."""
         found: dict[int, str] = {}

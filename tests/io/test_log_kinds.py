@@ -881,3 +881,30 @@ def test_times_at_the_end_of_all_times(tmp_path: Path) -> None:
         aura.import_log(log, aura.LogMapping.model_validate(said))
     allowed = aura.LogMapping.model_validate({**said, "time": {"years": [1900, 2199]}})
     assert aura.import_log(log, allowed).height == 4
+
+
+def test_what_is_said_of_a_record_is_told_once(tmp_path: Path) -> None:
+    notes = [{"who": "anne", "says": "PAY", "at": "2026-01-05T10:00:00Z"}, {"who": "bob", "says": "NO", "at": "2026-01-05T11:00:00Z"}]
+    records = [
+        {"id": f"C{i}", "made": "2026-01-05T08:00:00Z", "rated": "2026-01-09T08:00:00Z", "stars": 2 + i, "notes": notes}
+        for i in range(2)
+    ]
+    log = written(tmp_path / "l.json", json.dumps(records))
+    said = {
+        "name": "l",
+        "columns": {"case": "id", "actor": "notes[*].who"},
+        "milestones": {"OPENED": {"column": "made"}},
+        "pairs": {
+            "recommendation": {"constant": "PAY"},
+            "verdict": "notes[*].says",
+            "decided_at": "notes[*].at",
+            "recommended_by": {"constant": "bot"},
+            "stars": "stars",
+            "stars_at": "rated",
+        },
+    }
+    table, report = aura.import_log_report(log, aura.LogMapping.model_validate(said))
+    adds_up(report)
+    assert report.by_type == {"OPENED": 2, "DECISION": 2, "OVERRIDE": 2, "SAT_SCORE": 2}
+    assert table.filter(type="SAT_SCORE").sort("case_id")["value"].to_list() == [2.0, 3.0]
+    assert not any("told twice" in warning for warning in report.warnings)

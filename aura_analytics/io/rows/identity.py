@@ -10,7 +10,10 @@ import polars as pl
 from aura_analytics.events import IMPORTED
 from aura_analytics.io.mapping import LogMapping
 
-__all__ = ["Named", "told_before", "with_ids"]
+__all__ = ["Named", "once_a_record", "told_before", "with_ids"]
+
+# always all of them: a rule that is added to a mapping must not rename the events of the others
+_IDENTITY = ("type", "case_id", "ts", "actor", "value", "human_verdict", "outcome")
 
 
 @dataclass
@@ -30,6 +33,16 @@ class Named:
     events: pl.DataFrame
     told_before: list[int]
     twice: int
+
+
+def once_a_record(table: pl.DataFrame, records: pl.Series) -> pl.DataFrame:
+    """Events (`row` and more) of a log whose records are a row for each of their elements (`[*]`): what is said of the record is told
+    with each of them, and is one event.
+    """
+    named = [name for name in _IDENTITY if name in table.columns]
+    known = table.with_columns(__record=records[table["row"]])
+    first = pl.struct("__record", *named).is_first_distinct() | pl.col("ts").is_null()
+    return known.filter(first).drop("__record")
 
 
 def told_before(rows: pl.DataFrame, said: pl.Series, files: pl.Series) -> pl.Series:
@@ -86,9 +99,9 @@ def with_ids(table: pl.DataFrame, files: pl.Series, mapping: LogMapping) -> Name
 
 def _made(table: pl.DataFrame, files: pl.Series, mapping: LogMapping) -> Named:
     gap = pl.lit("\x1e")
-    # always all of them: a rule that is added to a mapping must not rename the events of the others
-    names = ("type", "case_id", "ts", "actor", "value", "human_verdict", "outcome")
-    said = {name: pl.col(name) if name in table.columns else pl.lit(None) for name in names} | {"ts": pl.col("ts").dt.epoch("us")}
+    said = {name: pl.col(name) if name in table.columns else pl.lit(None) for name in _IDENTITY} | {
+        "ts": pl.col("ts").dt.epoch("us")
+    }
     key = pl.concat_str([part.cast(pl.String).fill_null(gap) for part in said.values()], separator="\x1f")
     if mapping.id_from:
         own = pl.concat_str(["type", pl.lit("\x1d"), "identity"])
