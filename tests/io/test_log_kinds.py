@@ -884,7 +884,8 @@ def test_times_at_the_end_of_all_times(tmp_path: Path) -> None:
 
 
 def test_what_is_said_of_a_record_is_told_once(tmp_path: Path) -> None:
-    notes = [{"who": "anne", "says": "PAY", "at": "2026-01-05T10:00:00Z"}, {"who": "bob", "says": "NO", "at": "2026-01-05T11:00:00Z"}]
+    told = (("anne", "PAY", 10), ("bob", "NO", 11))
+    notes = [{"who": who, "says": says, "at": f"2026-01-05T{hour}:00:00Z"} for who, says, hour in told]
     records = [
         {"id": f"C{i}", "made": "2026-01-05T08:00:00Z", "rated": "2026-01-09T08:00:00Z", "stars": 2 + i, "notes": notes}
         for i in range(2)

@@ -36,8 +36,8 @@ class Named:
 
 
 def once_a_record(table: pl.DataFrame, records: pl.Series) -> pl.DataFrame:
-    """Events (`row` and more) of a log whose records are a row for each of their elements (`[*]`): what is said of the record is told
-    with each of them, and is one event.
+    """Events (`row` and more) of a log whose records are a row for each of their elements (`[*]`): what is said of the record is
+    told with each of them, and is one event.
     """
     named = [name for name in _IDENTITY if name in table.columns]
     known = table.with_columns(__record=records[table["row"]])
