@@ -231,6 +231,54 @@ def test_tickets_that_are_opened_again_or_taken_away(fixtures: Path) -> None:
     assert [one[:2] for one in clock(table, "36")] == kinds
 
 
+def test_tickets_whose_end_is_told_elsewhere(tmp_path: Path) -> None:
+    """No ticket counts as open because its end is not where it usually is."""
+
+    def read_as(document: Any, name: str) -> pl.DataFrame:
+        (tmp_path / "l.json").write_text(json.dumps(document))
+        table, report = import_from_report(tmp_path / "l.json", name)
+        adds_up(report)
+        assert not report.aside, report.refused.bad
+        return table
+
+    row = {
+        "sys_id": "i1",
+        "opened_at": "2026-01-05 09:00:00",
+        "state": "7",
+        "assigned_to": "anne",
+        "closed_at": "2026-01-05 11:00:00",
+    }
+    given = [("05 09:00", "OPENED", None), ("05 09:00", "ASSIGNED", "anne"), ("05 11:00", "RESOLVED", "anne")]
+    assert clock(read_as({"result": [row]}, "servicenow"), "i1") == given
+    (tmp_path / "l.json").write_text(json.dumps({"result": [{**row, "closed_at": ""}]}))
+    assert import_from_report(tmp_path / "l.json", "servicenow")[1].refused.counts == {"end_missing": 1}
+
+    fields = {
+        "created": "2026-01-05T09:00:00.000+0000",
+        "resolutiondate": "2026-01-05T11:00:00.000+0000",
+        "assignee": {"accountId": "anne"},
+    }
+    issue = {"id": "1", "key": "i1", "fields": fields, "changelog": {"histories": [], "total": 0}}
+    assert clock(read_as([issue], "jira"), "i1") == given
+
+    begun = [{"id": 1, "type": "Create", "field_name": "status", "value": "solved"}]
+    begun.append({"id": 2, "type": "Create", "field_name": "assignee_id", "value": "anne"})
+    audit = {"id": 1, "ticket_id": "i1", "created_at": "2026-01-05T09:00:00Z", "author_id": 5, "events": begun}
+    assert clock(read_as({"audits": [audit]}, "zendesk"), "i1") == [*given[:2], ("05 09:00", "RESOLVED", "anne")]
+
+
+def test_changes_by_the_system_itself_are_by_nobody(tmp_path: Path) -> None:
+    items = [{"field": "resolution", "fieldId": "resolution", "from": None, "to": "1"}]
+    robot = {"accountId": "r", "accountType": "app"}
+    histories = [{"id": "9", "author": robot, "created": "2026-01-05T11:00:00.000+0000", "items": items}]
+    fields = {"created": "2026-01-05T09:00:00.000+0000", "assignee": None}
+    (tmp_path / "l.json").write_text(
+        json.dumps([{"id": "1", "key": "i1", "fields": fields, "changelog": {"histories": histories}}])
+    )
+    table, _ = import_from_report(tmp_path / "l.json", "jira")
+    assert table.select("type", "actor").rows() == [("OPENED", None), ("RESOLVED", None)]
+
+
 def test_a_history_that_is_cut_is_set_aside(fixtures: Path, tmp_path: Path) -> None:
     issues = json.loads((fixtures / "systems" / FILES["jira"]).read_text())
     issues["issues"][0]["changelog"]["total"] = 40

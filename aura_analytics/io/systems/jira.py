@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any, ClassVar
 
-from aura_analytics.io.systems.base import Unusable
+from aura_analytics.io.systems.base import Unusable, moment_of
 from aura_analytics.io.systems.tickets import Change, TicketSystem, needed, person
 
 __all__ = ["Jira"]
@@ -50,13 +51,18 @@ class Jira(TicketSystem):
         if first:
             began = (("said", "who was in charge when it was created"),)
             yield {"key": key, "assignee": first}, Change(key, f"{number}-first", _iso(created), "holder", first, None, more=began)
+        if fields.get("resolutiondate") and not any(
+            _field(item) == "resolution" for one in histories for item in one.get("items") or []
+        ):
+            ended_at = _iso(fields["resolutiondate"])
+            yield {"key": key, "resolutiondate": ended_at}, Change(key, f"{number}-ended", ended_at, "status", "ended", None)
         waits = ended = False
-        for one in sorted(histories, key=lambda each: str(each.get("created"))):
-            by = person(one.get("author"))
+        for one in sorted(histories, key=_when):
+            by = None if (one.get("author") or {}).get("accountType") == "app" else person(one.get("author"))
             for place, item in enumerate(one.get("items") or []):
                 own, at = f"{one['id']}-{place}", _iso(one.get("created"))
                 more = (("from", item.get("fromString")), ("to", item.get("toString")))
-                field = item.get("fieldId") or item.get("field")
+                field = _field(item)
                 if field == "assignee":
                     yield item, Change(key, own, at, "holder", person(item.get("to")), by, more=more)
                 elif field in ("status", "resolution"):
@@ -73,11 +79,19 @@ class Jira(TicketSystem):
 
     def _first_holder(self, fields: dict[str, Any], histories: list[dict[str, Any]]) -> str | None:
         """Who was in charge at the beginning: whom the first change of the assignee took it from, or who still is."""
-        for one in sorted(histories, key=lambda each: str(each.get("created"))):
+        for one in sorted(histories, key=_when):
             for item in one.get("items") or []:
-                if (item.get("fieldId") or item.get("field")) == "assignee":
+                if _field(item) == "assignee":
                     return person(item.get("from"))
         return person(fields.get("assignee"))
+
+
+def _when(history: dict[str, Any]) -> datetime:
+    return moment_of(_iso(history.get("created")))
+
+
+def _field(item: dict[str, Any]) -> Any:
+    return item.get("fieldId") or item.get("field")
 
 
 def _waits(status: Any) -> bool:

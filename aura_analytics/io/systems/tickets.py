@@ -12,6 +12,7 @@ from aura_analytics.io.systems.base import Events, Found, Place, System, Unusabl
 __all__ = ["Change", "TicketSystem", "needed", "person"]
 
 UNASSIGNED = "unassigned"
+_ORDER = {"opened": 0, "holder": 1, "status": 2}
 _NOBODY = ("", "null", "none", "-1", "?", "unassigned")
 
 
@@ -59,12 +60,12 @@ class TicketSystem(System):
         """As of any system; a ticket's changes are put in order when all have been read."""
         every = [(place, *one) for place, record in records for one in self.safely(record)]
         changes = [(moment_of(one.at), i, one) for i, (_, _, one) in enumerate(every) if isinstance(one, Change)]
-        changes.sort(key=lambda one: (one[0], one[2].what != "opened", one[1]))
+        changes.sort(key=lambda one: (one[0], _ORDER[one[2].what], one[1]))  # who takes a ticket and ends it has it first
         status: dict[str, str] = {}
         holder: dict[str, str | None] = {}
-        made: dict[int, Events | str] = {i: self._event(one, status, holder) for _, i, one in changes}
-        for i, (place, piece, one) in enumerate(every):
-            yield place, piece, made[i] if isinstance(one, Change) else one
+        yield from ((place, piece, one) for place, piece, one in every if not isinstance(one, Change))
+        for _, i, one in changes:  # in this order, since events of one moment are read as they stand
+            yield every[i][0], every[i][1], self._event(one, status, holder)
 
     def _event(self, one: Change, status: dict[str, str], holder: dict[str, str | None]) -> Events | str:
         event: dict[str, Any] = {

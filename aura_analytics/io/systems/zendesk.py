@@ -71,6 +71,8 @@ class Zendesk(TicketSystem):
                 yield one, Change(case, own, at, "holder", person(value), by)
             elif kind == "Create":
                 yield one, Change(case, own, at, "opened", None, by)
+                if _STATES.get(value, "working") != "working":
+                    yield {"begins as": value}, Change(case, f"{own}-as", at, "status", _STATES[value], by)
             elif value in _STATES:
                 yield one, Change(case, own, at, "status", _STATES[value], by, more=(("status", value),))
             else:
