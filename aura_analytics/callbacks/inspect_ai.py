@@ -38,10 +38,11 @@ def recorded(
     --------
     >>> import asyncio
     >>> from types import SimpleNamespace as Made
+    >>> import tempfile
     >>> import aura_analytics as aura
     >>> async def refuses(message, call, view, history):
     ...     return Made(decision="reject", explanation="no receipt")
-    >>> ledger = aura.Ledger("sqlite://")
+    >>> ledger = aura.Ledger(f"sqlite:///{tempfile.mkdtemp()}/a.db")
     >>> approver = recorded(refuses, ledger, reviewer="anne", agent="gpt-x")
     >>> asyncio.run(approver("m", Made(id="c-1", function="pay"), None, [])).decision
     'reject'

@@ -53,9 +53,10 @@ def record_decisions(
 
     Examples
     --------
+    >>> import tempfile
     >>> import aura_analytics as aura
     >>> stopped = [{"id": "i-1", "value": {"action_requests": [{"name": "pay", "args": {"sum": 10}}], "review_configs": []}}]
-    >>> with aura.Ledger("sqlite://") as ledger:
+    >>> with aura.Ledger(f"sqlite:///{tempfile.mkdtemp()}/a.db") as ledger:
     ...     new = record_decisions(ledger, stopped, [{"type": "reject"}], reviewer="anne", agent="claims", thread="t-1")
     ...     ledger.events().select("type", "actor", "ai_recommendation", "human_verdict").collect().row(0)
     ('OVERRIDE', 'anne', 'pay {"sum": 10}', 'reject')

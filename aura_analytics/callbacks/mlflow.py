@@ -43,13 +43,14 @@ def record_trace(
 
     Examples
     --------
+    >>> import tempfile
     >>> import aura_analytics as aura
     >>> def said(number, kind, who, value):
     ...     return {"assessment_id": number, "assessment_name": "eligible", "source": {"source_type": kind, "source_id": who},
     ...             "create_time": "2026-01-05T10:00:00Z", "feedback": {"value": value}}
     >>> both = [said("a", "LLM_JUDGE", "judge-1", "PAY"), said("b", "HUMAN", "anne", "PAY")]
     >>> trace = {"info": {"trace_id": "tr-1", "assessments": both}}
-    >>> ledger = aura.Ledger("sqlite://")
+    >>> ledger = aura.Ledger(f"sqlite:///{tempfile.mkdtemp()}/a.db")
     >>> record_trace(ledger, trace), record_trace(ledger, trace)
     (1, 0)
     """

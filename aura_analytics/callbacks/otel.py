@@ -34,8 +34,9 @@ class LedgerExporter:
 
     Examples
     --------
+    >>> import tempfile
     >>> import aura_analytics as aura
-    >>> exporter = LedgerExporter(aura.Ledger("sqlite://"), {"relevance": (1, 5)})
+    >>> exporter = LedgerExporter(aura.Ledger(f"sqlite:///{tempfile.mkdtemp()}/a.db"), {"relevance": (1, 5)})
     >>> exporter.force_flush()
     True
     """
