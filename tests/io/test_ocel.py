@@ -75,7 +75,7 @@ def test_the_type_has_to_be_said(fixtures: Path, tmp_path: Path) -> None:
         aura.import_log(tmp_path / "b.sqlite", mapping())
 
 
-@pytest.mark.parametrize("seed", range(100))
+@pytest.mark.parametrize("seed", [*range(10), *(pytest.param(n, marks=pytest.mark.slow) for n in range(10, 100))])
 def test_a_damaged_log_is_said(fixtures: Path, tmp_path: Path, seed: int) -> None:
     draw = random.Random(seed)
     document = json.loads((fixtures / "systems" / "ocel.json").read_text())
@@ -91,7 +91,7 @@ def test_a_damaged_log_is_said(fixtures: Path, tmp_path: Path, seed: int) -> Non
     aura.events.validate(table)
 
 
-@pytest.mark.parametrize("seed", range(30))
+@pytest.mark.parametrize("seed", [*range(5), *(pytest.param(n, marks=pytest.mark.slow) for n in range(5, 30))])
 @pytest.mark.parametrize("file", FORMS[1:])
 def test_damaged_bytes_are_said(fixtures: Path, tmp_path: Path, seed: int, file: str) -> None:
     draw = random.Random(seed)
