@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Coroutine
+from hashlib import sha256
 from typing import Any
 
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.events import IMPORTED
 from aura_analytics.ledger import Ledger
 
 __all__ = ["recorded"]
@@ -32,7 +32,8 @@ def recorded(
     -------
     callable
         An approver. An approval is a `DECISION`, a change, a rejection or an end an `OVERRIDE`, an escalation `ROUTED`; the case is
-        the id of the call.
+        the id of the call, and a digest of what was asked, since ids of calls are not unique. Every decision is an event of its
+        own: import the log, or record by this, and not both.
 
     Examples
     --------
@@ -44,7 +45,7 @@ def recorded(
     ...     return Made(decision="reject", explanation="no receipt")
     >>> ledger = aura.Ledger(f"sqlite:///{tempfile.mkdtemp()}/a.db")
     >>> approver = recorded(refuses, ledger, reviewer="anne", agent="gpt-x")
-    >>> asyncio.run(approver("m", Made(id="c-1", function="pay"), None, [])).decision
+    >>> asyncio.run(approver("m", Made(id="c-1", function="pay", arguments={}), None, [])).decision
     'reject'
     >>> ledger.events().select("type", "actor", "agent", "human_verdict").collect().row(0)
     ('OVERRIDE', 'anne', 'gpt-x', 'reject')
@@ -55,12 +56,13 @@ def recorded(
     async def approve(message: str, call: Any, view: Any, history: list[Any]) -> Any:
         decided = await approver(message, call, view, history)
         kind = _KINDS.get(decided.decision)
+        # ids of calls are not unique among samples
+        asked = sha256(f"{message} {call.arguments} {len(history)}".encode()).hexdigest()[:12]
         event: dict[str, Any] = {
-            "event_id": f"{IMPORTED}inspect-call-{call.id}",
             "type": kind,
             "actor": reviewer,
             "actor_kind": "officer",
-            "case_id": str(call.id),
+            "case_id": f"{call.id}:{asked}",
             "agent": agent,
             "attributes": {"tool": call.function, "explanation": decided.explanation, "decision": decided.decision},
         }

@@ -79,7 +79,7 @@ def record_decisions(
         made.append(
             {
                 "event_id": f"{IMPORTED}langchain-{thread}-{number}-{sha256(verdict.encode()).hexdigest()[:12]}",
-                "type": _KINDS[kind],
+                "type": "DECISION" if verdict == asked else "OVERRIDE",
                 "actor": reviewer,
                 "actor_kind": "officer",
                 "case_id": f"{thread}:{number}",

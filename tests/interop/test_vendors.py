@@ -105,8 +105,9 @@ def test_argilla(tmp_path: Path) -> None:
 
     written = []
     for record in json.loads((FIXTURES / "argilla_records.json").read_text()):
-        beside = {key: record[key] for key in ("updated_at", "status") if key in record}  # of these the server knows
-        written.append(Record.from_dict({k: v for k, v in record.items() if k != "updated_at"}).to_dict() | beside)
+        beside = {key: record[key] for key in ("updated_at", "submitted", "status") if key in record}  # of these the server knows
+        own = {key: value for key, value in record.items() if key not in ("updated_at", "submitted")}
+        written.append(Record.from_dict(own).to_dict() | beside)
     (tmp_path / "a.json").write_text(json.dumps(written))
     same(tmp_path / "a.json", "argilla", "argilla_records.json")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import random
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -102,3 +103,23 @@ def test_damaged_bytes_are_said(fixtures: Path, tmp_path: Path, seed: int, file:
     path.write_bytes(raw)
     with contextlib.suppress(AuraError):
         adds_up(aura.import_log_report(path, mapping())[1])
+
+
+def test_views_and_several_people(fixtures: Path, tmp_path: Path) -> None:
+    """A view may have no end; and several objects in one place are nobody's name."""
+    path = tmp_path / "v.sqlite"
+    path.write_bytes((fixtures / "systems" / "ocel.sqlite").read_bytes())
+    with contextlib.closing(sqlite3.connect(path)) as base:
+        base.execute("DROP TABLE event_Decide")
+        endless = (
+            "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT 'e' || n AS ocel_id, '' AS ocel_time FROM r"
+        )
+        base.execute(f"CREATE VIEW event_Decide AS {endless}")
+        base.commit()
+    with pytest.raises(FileFormatError, match=r"v\.sqlite.*views, which may have no end"):
+        aura.import_log(path, mapping())
+    document = json.loads((fixtures / "systems" / "ocel.json").read_text())
+    document["events"][4]["relationships"].append({"objectId": "bot", "qualifier": "by"})
+    (tmp_path / "l.json").write_text(json.dumps(document))
+    _, report = aura.import_log_report(tmp_path / "l.json", mapping())
+    assert "1 of 8 values of column 'object:resource' hold several objects" in report.warnings[2]

@@ -169,20 +169,20 @@ def test_inspect_worked_by_hand(fixtures: Path, file: str) -> None:
     adds_up(report)
     model = "openai/gpt-x"
     assert verdicts(table) == [
-        ("DECISION", "run-1:1:1:c1", "carl@agency.gov", model, "approve", "approve"),
-        ("OVERRIDE", "run-1:1:1:c2", "carl@agency.gov", model, "approve", "reject"),
-        ("OVERRIDE", "run-1:2:1:c5", "carl@agency.gov", model, "approve", "modify"),
-        ("OVERRIDE", "run-1:1:1:judge", "anne@agency.gov", "judge", "C", "I"),
+        ("DECISION", "ev:1:1:c1", "carl@agency.gov", model, "approve", "approve"),
+        ("OVERRIDE", "ev:1:1:c2", "carl@agency.gov", model, "approve", "reject"),
+        ("OVERRIDE", "ev:2:1:c5", "carl@agency.gov", model, "approve", "modify"),
+        ("OVERRIDE", "ev:1:1:judge", "anne@agency.gov", "judge", "C", "I"),
     ]
     scored = table.filter(pl.col("type").is_in(["EVALUATION", "OUTCOME"])).sort("case_id", "type")
     assert scored.select("case_id", "value", "outcome").rows() == [
-        ("run-1:1:1", 0.0, None),  # as it was edited
-        ("run-1:1:1", None, "failure"),
-        ("run-1:2:1", 100.0, None),
-        ("run-1:2:1", None, "success"),
-        ("run-1:3:1", 50.0, None),
+        ("ev:1:1", 0.0, None),  # as it was edited
+        ("ev:1:1", None, "failure"),
+        ("ev:2:1", 100.0, None),
+        ("ev:2:1", None, "success"),
+        ("ev:3:1", 50.0, None),
     ]
-    assert table.filter(type="ROUTED").select("case_id", "actor").rows() == [("run-1:1:1:c3", "carl@agency.gov")]
+    assert table.filter(type="ROUTED").select("case_id", "actor").rows() == [("ev:1:1:c3", "carl@agency.gov")]
     _, nobody = import_from_report(fixtures / "systems" / file, "inspect-ai")
     assert sum(n for why, n in nobody.passed_over.items() if "whom the log does not name" in why) == 4
 
@@ -390,3 +390,214 @@ def test_bad_input_of_systems(tmp_path: Path, fixtures: Path) -> None:
     assert any("numbers of predictions only" in reason for reason in report.passed_over)
     assert any("nobody has an override rate" in warning for warning in report.warnings)
     assert all(system.title and system.about for system in SYSTEMS.values())
+
+
+def imported(folder: Path, name: str, *records: Any, **how: Any) -> tuple[pl.DataFrame, Any]:
+    (folder / "l.json").write_text(json.dumps(list(records)))
+    table, report = import_from_report(folder / "l.json", name, **how)
+    adds_up(report)
+    return table, report
+
+
+def row_of(number: str, field: str, old: str, new: str, at: str, table: str = "incident") -> dict[str, Any]:
+    at = f"2026-02-05 {at}"
+    return {
+        "sys_id": number,
+        "tablename": table,
+        "documentkey": "i1",
+        "fieldname": field,
+        "oldvalue": old,
+        "newvalue": new,
+        "user": "eve",
+        "sys_created_on": at,
+    }
+
+
+def test_a_part_of_a_history_is_read_by_what_was_before(tmp_path: Path) -> None:
+    """An export of what is new since the last one: the old values say where each ticket stood."""
+    table, _ = imported(
+        tmp_path, "servicenow", row_of("a", "state", "3", "2", "11:00:00"), row_of("b", "assigned_to", "anne", "", "12:00:00")
+    )
+    assert clock(table, "i1") == [("05 11:00", "RESUMED", None), ("05 12:00", "ASSIGNED", "unassigned")]
+    table, _ = imported(tmp_path, "servicenow", row_of("a", "state", "6", "2", "11:00:00"))
+    assert clock(table, "i1") == [("05 11:00", "OPENED", None)]
+
+
+def test_what_cannot_be_read_changes_no_ticket(tmp_path: Path) -> None:
+    bad = {**row_of("a", "assigned_to", "", "bob", ""), "sys_created_on": "05/02/2026 10:00"}
+    table, report = imported(tmp_path, "servicenow", bad, row_of("b", "assigned_to", "", "bob", "10:30:00"))
+    assert clock(table, "i1") == [("05 10:30", "ASSIGNED", "bob")] and report.refused.counts == {"time_unreadable": 1}
+    _, report = imported(tmp_path, "servicenow", row_of("a", "state", "1", "3", "11:00:00", "sc_task"))
+    assert report.refused.counts == {"state_unknown": 1}  # 3 is closed there, and on hold for an incident
+    table, _ = imported(tmp_path, "servicenow", row_of("a", "state", "2", "6", "11:00:00"))
+    assert clock(table, "i1") == [("05 11:00", "RESOLVED", None)]  # eve changed it, and nobody was in charge
+
+
+@pytest.mark.parametrize(
+    ("predicted", "chosen", "kind"),
+    [
+        ([("r", "rating", {"rating": 4.0})], [("r", "rating", {"rating": 4})], "DECISION"),
+        ([("r", "rating", {"rating": 4})], [("r", "rating", {"rating": 3})], "OVERRIDE"),
+        ([("x", "taxonomy", {"taxonomy": [["A"], ["B"]]})], [("x", "taxonomy", {"taxonomy": [["B"], ["A"]]})], "DECISION"),
+        ([("x", "choices", {"choices": ["a", "b"]})], [("x", "choices", {"choices": ["b", "a"]})], "DECISION"),
+        ([("x", "textarea", {"text": ["yes"]})], [("x", "textarea", {"text": ["no"]})], "OVERRIDE"),
+        ([("c", "choices", {"choices": ["PAY"]})], [("c", "choices", {"choices": ["pay "]})], "DECISION"),
+        (
+            [("c", "choices", {"choices": ["PAY"]})],
+            [("c", "choices", {"choices": ["PAY"]}), ("why", "textarea", {"text": ["a comment"]})],
+            "DECISION",
+        ),
+        ([("c", "choices", {"choices": ["PAY"]})], [("why", "textarea", {"text": ["a comment"]})], None),
+        ([("b", "rectanglelabels", {"x": 1})], [("b", "rectanglelabels", {"x": 1})], None),
+    ],
+)
+def test_what_is_compared_in_label_studio(tmp_path: Path, predicted: Any, chosen: Any, kind: str | None) -> None:
+    before, after = (
+        [{"from_name": name, "to_name": "t", "type": how, "value": value} for name, how, value in one]
+        for one in (predicted, chosen)
+    )
+    one = {"id": 21, "completed_by": 5, "created_at": "2026-01-05T10:00:00Z", "result": after}
+    advice = {"id": 11, "model_version": "m", "created_at": "2026-01-05T09:00:00Z", "result": before}
+    table, _ = imported(tmp_path, "label-studio", {"id": 1, "predictions": [advice], "annotations": [one]})
+    assert table["type"].to_list() == ([kind] if kind else [])
+
+
+def assessed(number: str, kind: str, value: Any, hour: int, **more: Any) -> dict[str, Any]:
+    source = {"source_type": kind, "source_id": {"HUMAN": "anne"}.get(kind, "judge")}
+    at = f"2026-01-05T{hour}:00:00Z"
+    return {
+        "assessment_id": number,
+        "assessment_name": "e",
+        "source": source,
+        "create_time": at,
+        "feedback": {"value": value},
+        **more,
+    }
+
+
+@pytest.mark.parametrize(
+    ("assessments", "found"),
+    [
+        # a human over a human is one over the same judge
+        (
+            [
+                assessed("j", "LLM_JUDGE", "PAY", 10, valid=False),
+                assessed("h1", "HUMAN", "NO", 11, overrides="j", valid=False),
+                assessed("h2", "HUMAN", "PAY", 12, overrides="h1"),
+            ],
+            [("DECISION", "PAY", "PAY")],
+        ),
+        # the judge spoke again after the human
+        (
+            [
+                assessed("j", "LLM_JUDGE", "PAY", 10, valid=False),
+                assessed("h", "HUMAN", "NO", 11),
+                assessed("j2", "LLM_JUDGE", "NO", 12, overrides="j"),
+            ],
+            [("OVERRIDE", "PAY", "NO")],
+        ),
+        # what the judge said was changed in place
+        ([assessed("j", "LLM_JUDGE", "NO", 10, last_update_time="2026-01-05T15:00:00Z"), assessed("h", "HUMAN", "PAY", 11)], []),
+    ],
+)
+def test_who_spoke_last_in_mlflow(tmp_path: Path, assessments: Any, found: Any) -> None:
+    table, report = imported(tmp_path, "mlflow", {"info": {"trace_id": "tr-1", "assessments": assessments}})
+    assert table.select("type", "ai_recommendation", "human_verdict").rows() == found and not report.aside
+
+
+def test_what_a_human_changed_later(tmp_path: Path) -> None:
+    def note(number: str, kind: str, label: str, at: str, changed: str, **more: Any) -> dict[str, Any]:
+        day = "2026-01-05T"
+        times = {"created_at": f"{day}{at}:00Z", "updated_at": f"{day}{changed}:00Z"}
+        own = {"id": number, "name": "e", "annotator_kind": kind, "span_id": "s1", "user_id": "anne"}
+        return {**own, **times, "result": {"label": label}, **more}
+
+    first, again = note("m", "LLM", "PAY", "09:00", "09:00"), note("m2", "LLM", "NO", "11:00", "11:00")
+    _, report = imported(tmp_path, "phoenix", first, again, note("h", "HUMAN", "NO", "10:00", "12:00"))
+    assert any("changed after a machine had spoken again" in why for why in report.passed_over)
+    table, _ = imported(tmp_path, "phoenix", first, again, note("h", "HUMAN", "NO", "10:00", "10:30"))
+    assert verdicts(table) == [("OVERRIDE", "s1:e", "anne", "e", "PAY", "NO")]
+    other = note("m2", "LLM", "NO", "09:30", "09:30", document_position=1)
+    human = note("h", "HUMAN", "PAY", "10:00", "10:00", document_position=0)
+    table, _ = imported(tmp_path, "phoenix", {**first, "document_position": 0}, other, human)
+    assert verdicts(table) == [("DECISION", "0 of s1:e", "anne", "e", "PAY", "PAY")]
+
+
+def test_a_correction_of_an_evaluator_itself(tmp_path: Path) -> None:
+    at = {"created_at": "2026-01-05T09:00:00Z", "modified_at": "2026-01-05T10:00:00Z"}
+    one = {"id": "m", "run_id": "r", "key": "e", "score": 1, **at, "feedback_source": {"type": "auto_eval"}}
+    table, _ = imported(tmp_path, "langsmith", {**one, "correction": {"score": 0}}, reviewer="anne")
+    assert table.select("ts", "type", "actor", "ai_recommendation", "human_verdict").rows()[0][1:] == ("OVERRIDE", "anne", "1", "0")
+    table, report = imported(tmp_path, "langsmith", {**one, "correction": {"score": 1.0}}, reviewer="anne")
+    assert not table.height and report.passed_over["a correction to what was said"] == 1
+
+
+def test_an_item_of_a_queue_ends_later(tmp_path: Path, fixtures: Path) -> None:
+    item = json.loads((fixtures / "systems" / "langfuse_queue.json").read_text())["data"][1]
+    said: dict[str, Any] = {
+        "id": "s",
+        "name": "e",
+        "source": "ANNOTATION",
+        "timestamp": "2026-01-06T09:00:00Z",
+        "value": "x",
+        "queueId": "q-1",
+    }
+    said |= {"authorUserId": "anne", "subject": {"kind": "trace", "id": "tr-9"}}
+    ended = {**item, "status": "COMPLETED", "completedAt": "2026-01-06T09:00:00Z"}
+    with aura.Ledger(f"sqlite:///{tmp_path}/a.db", mirror=False) as ledger:
+        assert ledger.record_events(imported(tmp_path, "langfuse", item)[0]) == 1
+        assert ledger.record_events(imported(tmp_path, "langfuse", ended, said)[0]) == 2
+
+
+def test_logs_of_inspect_have_samples_of_their_own(tmp_path: Path, fixtures: Path) -> None:
+    log = json.loads((fixtures / "systems" / FILES["inspect-ai"]).read_text())
+    for number in ("a", "b"):  # two tasks of one run, and a sample that was declared invalid
+        log["eval"]["eval_id"] = number
+        log["samples"][2]["invalidation"] = {"author": "anne"}
+        (tmp_path / f"{number}.json").write_text(json.dumps(log))
+    table, report = import_from_report(tmp_path, "inspect-ai")
+    adds_up(report)
+    assert report.by_type["EVALUATION"] == 4 and report.passed_over["a sample that was declared invalid"] == 2
+    assert table["event_id"].n_unique() == table.height and not report.aside
+
+
+@pytest.mark.parametrize("kind", ["damaged", "encrypted", "lzma", "zstandard"])
+def test_zips_that_cannot_be_read(tmp_path: Path, fixtures: Path, kind: str) -> None:
+    path = tmp_path / "l.eval"
+    if kind == "zstandard":
+        raw = bytearray((fixtures / "systems" / "inspect_log.eval").read_bytes())
+        raw[900:940] = b"x" * 40
+        path.write_bytes(raw)
+    else:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA if kind == "lzma" else zipfile.ZIP_DEFLATED) as held:
+            held.writestr("header.json", '{"eval": {"model": "m", "eval_id": "r"}}' + " " * 500)
+            held.writestr("samples/1.json", json.dumps({"text": [f"{n * n}" for n in range(2_000)]}))
+        raw = bytearray(path.read_bytes())
+        at = raw.index(b"samples/1.json") + 200
+        if kind == "damaged":
+            raw[at : at + 50] = b"\xff" * 50
+        if kind == "encrypted":
+            for mark, place in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+                raw[raw.index(mark) + place] |= 1
+        path.write_bytes(raw)
+    with pytest.raises((EventError, FileFormatError), match=r"l\.eval"):
+        import_from(path, "inspect-ai")
+
+
+def test_other_wrong_input(tmp_path: Path, fixtures: Path) -> None:
+    file = fixtures / "systems" / FILES["otel"]
+    for scale in (5, (None, 1), (1,), "ab"):
+        with pytest.raises(ParameterError, match="the scale of 'a'"):
+            import_from(file, "otel", scales={"a": scale})  # type: ignore[dict-item]
+    with pytest.raises(ParameterError, match="exports of that system are not read"):
+        import_from(file, ["otel"])  # type: ignore[arg-type]
+    pl.DataFrame({"a": [1]}).write_parquet(tmp_path / "a.parquet")
+    with pytest.raises(FileFormatError, match=r"read from records.*for a table write a mapping"):
+        import_from(tmp_path / "a.parquet", "jira")
+    span: dict[str, Any] = {"traceId": "a", "spanId": "b", "status": "OK", "attributes": []}
+    span["attributes"] = [
+        {"key": f"gen_ai.{key}", "value": {"stringValue": value}}
+        for key, value in (("operation.name", "invoke_agent"), ("agent.name", "x"))
+    ]
+    _, report = imported(tmp_path, "otel", {"scopeSpans": [{"spans": [span]}]})
+    assert report.refused.counts == {"status_unreadable": 1}

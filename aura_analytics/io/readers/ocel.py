@@ -87,13 +87,18 @@ class Ocel(Reader):
             what = "which objects are the cases is not said" if self.object_type is None else "no object is of that type"
             raise FileFormatError(Problem(what, self.object_type or "nothing", ", ".join(types) or "objects", str(path), near))
         place = doubled = without = 0
+        several: dict[str, int] = {}
         for event in log.events:
             cases = sorted({one for one in event.objects if log.kinds.get(one) == self.object_type})
             doubled += len(cases) > 1
             without += not cases
             for case in cases:
                 place += 1
-                yield place, _record(event, case, log)
+                record = _record(event, case, log)
+                for name, ids in record.items():
+                    if name.startswith("object:") and "; " in str(ids):
+                        several[name] = several.get(name, 0) + 1
+                yield place, record
         self._notes = [
             f"{count:,} of {len(log.events):,} events {said}"
             for count, said in (
@@ -102,6 +107,8 @@ class Ocel(Reader):
             )
             if count
         ]
+        said = "hold several objects, joined by '; ': nobody is called so"
+        self._notes += [f"{count:,} of {place:,} values of column {name!r} {said}" for name, count in several.items()]
 
 
 def _record(event: _Event, case: str, log: _Log) -> dict[str, Any]:
@@ -175,7 +182,9 @@ def _of_sqlite(path: Path) -> _Log:
     log = _Log()
     with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as base:
         base.row_factory = sqlite3.Row
-        tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type IN ('table', 'view')")}
+        if base.execute("SELECT count(*) FROM sqlite_master WHERE type = 'view'").fetchone()[0]:
+            raise ValueError("views, which may have no end, in place of tables")
+        tables = {row[0] for row in base.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
         kinds = {str(row["ocel_id"]): str(row["ocel_type"]) for row in base.execute("SELECT ocel_id, ocel_type FROM object")}
         told: dict[str, list[tuple[str, str, Any]]] = {}
         for kind in set(kinds.values()):

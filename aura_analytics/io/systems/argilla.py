@@ -14,8 +14,9 @@ __all__ = ["Argilla"]
 class Argilla(PairedSystem):
     """A response to a question is a verdict on the suggestion for it.
 
-    Neither has a time in what the client writes: the record's `updated_at` beside it is the time of its responses. In a record that
-    is not completed the responses may be drafts, and are not used. Marked places in a text are not compared.
+    Neither has a time in what the client writes: the record's `updated_at` beside it is the time of its responses. Nor does it say
+    which responses are drafts or discarded: `submitted` beside it lists who has submitted theirs. Marked places in a text are not
+    compared.
     """
 
     name: ClassVar[str] = "argilla"
@@ -42,8 +43,13 @@ class Argilla(PairedSystem):
             for one in responses:
                 who = one.get("user_id")
                 number = f"{own}-{question}-{who}"
-                if record.get("status") != "completed":
-                    yield {question: one}, "a response in a record that is not completed: it may be a draft"
+                if not isinstance(record.get("submitted"), list):
+                    yield (
+                        {question: one},
+                        Unusable("submitted_missing: got a response, expected who has submitted theirs: submitted"),
+                    )
+                elif who not in record["submitted"]:
+                    yield {question: one}, "a response that is not submitted: a draft, or discarded"
                 elif not at:
                     yield {question: one}, Unusable("time_missing: got a record without a time, expected its updated_at beside it")
                 elif isinstance(one["value"], list) and any(isinstance(part, dict) for part in one["value"]):

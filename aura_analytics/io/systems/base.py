@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
 
 from aura_analytics.clock.times import moment_of
-from aura_analytics.io.readers.base import Item
+from aura_analytics.errors import FileFormatError, Problem
+from aura_analytics.io.readers.base import Item, Reader
 from aura_analytics.io.readers.json_files import Json
 from aura_analytics.io.readers.registry import readers
 
@@ -74,6 +75,9 @@ class System:
             An existing file.
         """
         reader = readers().of(file)
+        if type(reader).items is Reader.items:
+            said = "exports of other systems are read from records"
+            raise FileFormatError(Problem(said, file.name, "JSON or JSON Lines", str(file), "for a table write a mapping"))
         yield from (Json(lists=self.lists) if isinstance(reader, Json) and self.lists else reader).items(file)
 
     def pieces(self, record: dict[str, Any]) -> Iterator[Piece]:
@@ -193,10 +197,16 @@ def words_of(said: Any, decided: Any) -> tuple[str, str] | str:
         return "numbers with fractions: not compared"
     if type(said) is not type(decided):
         return "values of two kinds: not compared"
-    if isinstance(said, list) and all(isinstance(one, str) for one in [*said, *decided]):
-        said, decided = sorted(said), sorted(decided)
+    if isinstance(said, list):
+        said, decided = _sorted(said), _sorted(decided)
     first, second = str(word_of(said)), str(word_of(decided))
     return (first, first) if first.casefold() == second.casefold() else (first, second)
+
+
+def _sorted(values: list[Any]) -> list[Any]:
+    """A list in an order of its own, whole numbers as such."""
+    plain = [int(one) if isinstance(one, float) and one.is_integer() else one for one in values]
+    return sorted(plain, key=lambda one: str(word_of(one)))
 
 
 def _whether(value: Any) -> Any:

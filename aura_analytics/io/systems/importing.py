@@ -143,11 +143,11 @@ def import_from_report(
     >>> found.select("type", "actor", "agent", "ai_recommendation", "human_verdict").row(0)
     ('OVERRIDE', 'anne@agency.gov', 'm-1', 'PAY', 'REFUSE')
     """
-    if system not in SYSTEMS:
+    if not isinstance(system, str) or system not in SYSTEMS:
         near = close_match(str(system), list(SYSTEMS))
         raise ParameterError(Problem("exports of that system are not read", system, ", ".join(SYSTEMS), next=near))
     for name, scale in (scales or {}).items():
-        if len(scale) != 2 or not isfinite(scale[0]) or not isfinite(scale[1]) or not scale[0] < scale[1]:
+        if not _is_scale(scale):
             raise ParameterError(Problem(f"the scale of {name!r}", scale, "the lowest and the highest value, as 0 and 1"))
     chosen = SYSTEMS[system](reviewer, scales)
     log, made, aside, unused = LogRows(pl.DataFrame()), [], [], Counter[str]()
@@ -173,6 +173,14 @@ def import_from_report(
     log.frame = pl.DataFrame({"part": items}, schema={"part": pl.String})
     table, refused = _through_the_door(made, places, aside)
     return table, _account(log, table, refused, unused, chosen)
+
+
+def _is_scale(scale: Any) -> bool:
+    try:
+        low, high = scale
+        return bool(isfinite(low) and isfinite(high) and low < high)
+    except (TypeError, ValueError):
+        return False
 
 
 def _files(path: str | Path | Sequence[str | Path], system: System) -> list[Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -52,19 +53,24 @@ class Inspect(System):
     def pieces(self, record: dict[str, Any]) -> Iterator[Piece]:
         """The approvals and the scores of a sample."""
         sample, model = record["sample"], str(record["eval"]["model"])
-        case = f"{record['eval'].get('run_id') or record['eval'].get('task')}:{sample['id']}:{sample['epoch']}"
+        log = sample.get("uuid") or record["eval"].get("eval_id") or record["eval"].get("run_id")
+        case = f"{log}:{sample['id']}:{sample['epoch']}"
+        if sample.get("invalidation"):
+            yield {"sample": sample["id"]}, "a sample that was declared invalid"
+            return
+        scorers = [one for one in (sample.get("scores") or {}).values() if one.get("value") in ("C", "I")]
         for one in sample.get("events") or []:
             if one.get("event") == "approval":
                 yield one, self._approval(one, case, model)
         for name, score in (sample.get("scores") or {}).items():
-            yield {name: score}, self._score(str(name), score, sample, case, model)
+            yield {name: score}, self._score(str(name), score, sample, case, model, alone=len(scorers) == 1)
             for place, edit in enumerate(score.get("history") or []):
                 if edit.get("provenance"):
                     yield edit, self._edit(str(name), score["history"], place, case)
 
     def _approval(self, one: dict[str, Any], case: str, model: str) -> Events | str | Unusable:
         decision, call = one.get("decision"), one["call"]
-        if one.get("approver") != "human":
+        if "human" not in str(one.get("approver")):
             return "decided by a policy, not by a person"
         if self.reviewer is None:
             return "decided at the console by somebody whom the log does not name: say who it was (reviewer)"
@@ -84,7 +90,9 @@ class Inspect(System):
         kind = "DECISION" if decision == "approve" else "OVERRIDE"
         return [{**event, "type": kind, "ai_recommendation": "approve", "human_verdict": decision}]
 
-    def _score(self, name: str, score: dict[str, Any], sample: dict[str, Any], case: str, model: str) -> Events | str | Unusable:
+    def _score(
+        self, name: str, score: dict[str, Any], sample: dict[str, Any], case: str, model: str, *, alone: bool
+    ) -> Events | str | Unusable:
         made = [edit for edit in score.get("history") or [] if edit.get("provenance") and edit.get("value") != "UNCHANGED"]
         edits = [edit["provenance"]["timestamp"] for edit in made]
         at = edits[-1] if edits else _scored_at(sample, name) or sample.get("completed_at")
@@ -98,7 +106,7 @@ class Inspect(System):
         event = {"ts": at, "case_id": case, "actor": model, "actor_kind": "agent", "attributes": {"scorer": name, "value": value}}
         own = f"{IMPORTED}inspect-{case}-{name}"
         found = [{**event, "type": "EVALUATION", "value": worth, "event_id": own}]
-        if value in ("C", "I") and sample.get("target"):
+        if alone and value in ("C", "I") and sample.get("target"):  # two scorers may disagree on what came out
             outcome = "success" if value == "C" else "failure"
             found.append({**event, "type": "OUTCOME", "outcome": outcome, "event_id": f"{own}-outcome"})
         return found
@@ -140,7 +148,8 @@ def _zipped(file: Path) -> Iterator[Item]:
     from pydantic_core import from_json
 
     try:
-        with _zipfile(file).ZipFile(file) as held:
+        reads, broken = _zipfile(file)
+        with reads.ZipFile(file) as held:
             names = [name for name in held.namelist() if name.startswith("samples/") and name.endswith(".json")]
             head = next((name for name in ("header.json", "_journal/start.json") if name in held.namelist()), None)
             if head is None:
@@ -151,22 +160,28 @@ def _zipped(file: Path) -> Iterator[Item]:
             for place, name in enumerate(names, 1):
                 try:
                     yield place, {"eval": header.get("eval"), "sample": from_json(_member(held, name))}
-                except (ValueError, zipfile.BadZipFile) as error:
+                except broken as error:
                     yield Unreadable(place, f"sample_unreadable: got {error}, expected a sample in JSON", name)
     except FileFormatError:
         raise
-    except (zipfile.BadZipFile, EOFError, AttributeError, ValueError) as error:
+    except (zipfile.BadZipFile, EOFError, AttributeError, ValueError, zlib.error, RuntimeError, OSError) as error:
         raise FileFormatError(Problem("the log cannot be read", str(error), "a whole .eval file of Inspect", str(file))) from None
 
 
-def _zipfile(file: Path) -> ModuleType:
-    """What reads zips; before Python 3.14 a package of its own reads those that are compressed with Zstandard."""
+def _zipfile(file: Path) -> tuple[ModuleType, tuple[type[Exception], ...]]:
+    """What reads zips, and what it raises for broken ones; before Python 3.14 a package reads those compressed with Zstandard."""
     with zipfile.ZipFile(file) as held:
-        plain = all(one.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED) for one in held.infolist())
-    if plain or hasattr(zipfile, "ZIP_ZSTANDARD"):
-        return zipfile
+        kinds = {one.compress_type for one in held.infolist()}
+        if any(one.flag_bits & 1 for one in held.infolist()) or not kinds <= {0, 8, _ZSTANDARD}:
+            raise ValueError("a zip that is encrypted or compressed in another way")
+    broken = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
+    if _ZSTANDARD not in kinds:
+        return zipfile, broken
     try:
-        return importlib.import_module("backports.zstd.zipfile")
+        if hasattr(zipfile, "ZIP_ZSTANDARD"):
+            return zipfile, (*broken, importlib.import_module("compression.zstd").ZstdError)
+        reads = importlib.import_module("backports.zstd.zipfile")
+        return reads, (*broken, reads.BadZipFile, importlib.import_module("backports.zstd").ZstdError)
     except ImportError:
         said = "the log is compressed with Zstandard, which this Python does not read"
         raise FileFormatError(Problem(said, where=str(file), next="install aura-analytics[inspect]")) from None

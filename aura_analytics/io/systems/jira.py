@@ -11,15 +11,24 @@ from aura_analytics.io.systems.tickets import Change, TicketSystem, needed, pers
 
 __all__ = ["Jira"]
 
-_WAITING = ("on hold", "hold", "pending", "blocked", "waiting")  # and whatever begins with waiting
+_WAITING = (
+    "on hold",
+    "hold",
+    "pending",
+    "blocked",
+    "waiting",
+    "waiting for customer",
+    "waiting on customer",
+    "waiting for reporter",
+)
 
 
 class Jira(TicketSystem):
     """The clock of an issue: created, assignee, status, resolution.
 
     An issue ends when it gets a resolution, whatever the last status of its workflow is called, and is opened again when that is
-    taken away. A status called waiting, pending, on hold or blocked stops the clock. People are known by their account, since two
-    may have one name.
+    taken away. A status called waiting, waiting for customer (or reporter), pending, on hold or blocked stops the clock. People are
+    known by their account, since two may have one name.
     """
 
     name: ClassVar[str] = "jira"
@@ -56,7 +65,13 @@ class Jira(TicketSystem):
         ):
             ended_at = _iso(fields["resolutiondate"])
             yield {"key": key, "resolutiondate": ended_at}, Change(key, f"{number}-ended", ended_at, "status", "ended", None)
-        waits = ended = False
+        yield from self._changes(key, number, _iso(created), histories)
+
+    def _changes(self, key: str, number: str, created: Any, histories: list[dict[str, Any]]) -> Iterator[Any]:
+        statuses = [item for one in sorted(histories, key=_when) for item in one.get("items") or [] if _field(item) == "status"]
+        waits, ended = bool(statuses) and _waits(statuses[0].get("fromString")), False
+        if waits:
+            yield {"begins as": statuses[0]["fromString"]}, Change(key, f"{number}-as", created, "status", "waiting", None)
         for one in sorted(histories, key=_when):
             by = None if (one.get("author") or {}).get("accountType") == "app" else person(one.get("author"))
             for place, item in enumerate(one.get("items") or []):
@@ -64,7 +79,7 @@ class Jira(TicketSystem):
                 more = (("from", item.get("fromString")), ("to", item.get("toString")))
                 field = _field(item)
                 if field == "assignee":
-                    yield item, Change(key, own, at, "holder", person(item.get("to")), by, more=more)
+                    yield item, Change(key, own, at, "holder", person(item.get("to")), by, more=more, was=person(item.get("from")))
                 elif field in ("status", "resolution"):
                     if field == "status":
                         waits = _waits(item.get("toString"))
@@ -95,8 +110,7 @@ def _field(item: dict[str, Any]) -> Any:
 
 
 def _waits(status: Any) -> bool:
-    word = str(status).strip().casefold()
-    return word in _WAITING or word.startswith("waiting")
+    return str(status).strip().casefold() in _WAITING
 
 
 def _iso(text: Any) -> Any:

@@ -7,20 +7,28 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
 from aura_analytics.events import IMPORTED
-from aura_analytics.io.systems.base import Events, Piece, System, Unusable, moment_of, word_of
+from aura_analytics.io.systems.base import Events, Piece, System, Unusable, moment_of, word_of, words_of
 
 __all__ = ["LabelStudio"]
 
-# of the others a region may differ a little
-_COMPARED = ("choices", "rating", "number", "taxonomy", "textarea", "pairwise", "datetime")
+# and under which key their value stands; of the others a region may differ a little
+_COMPARED = {
+    "choices": "choices",
+    "rating": "rating",
+    "number": "number",
+    "taxonomy": "taxonomy",
+    "textarea": "text",
+    "pairwise": "selected",
+    "datetime": "datetime",
+}
 
 
 class LabelStudio(System):
     """An annotation of a task that was predicted is a verdict.
 
     It is compared with the prediction that it began from (`parent_prediction`), else with the last one before it. What is compared
-    is what was chosen; regions differ by pixels, and are not compared. A cancelled annotation is no verdict, one of the ground
-    truth is an audit.
+    is what was chosen in the controls that the prediction fills; regions differ by pixels, and are not compared. A cancelled
+    annotation is no verdict, one of the ground truth is an audit.
     """
 
     name: ClassVar[str] = "label-studio"
@@ -53,25 +61,32 @@ class LabelStudio(System):
         if who is None:
             return "an annotation that names nobody"
         said = _chosen(one.get("result"))
-        if said is None:
+        if not said:
             return "regions, or nothing chosen: not compared"
         number = one.get("id")
         event: dict[str, Any] = {"ts": at, "case_id": task, "actor": who, "actor_kind": "officer"}
         own = f"{IMPORTED}label-studio-{number}"
         if one.get("ground_truth"):
-            return [{**event, "type": "ADJUDICATION", "outcome": said, "event_id": own}]
+            return [{**event, "type": "ADJUDICATION", "outcome": _words(said), "event_id": own}]
         advice = self._advice(one, record.get("predictions") or [], str(at))
         if isinstance(advice, str):
             return advice
-        word = _chosen(advice.get("result"))
-        if word is None:
+        predicted = _chosen(advice.get("result"))
+        if not predicted or any(value is None for value in predicted.values()):
             return "regions, or nothing chosen: not compared"
-        kind = "DECISION" if word == said else "OVERRIDE"
+        if not set(predicted) <= set(said):
+            return "nothing chosen in a control that was predicted: not compared"
+        pairs = [words_of(value, said[name]) for name, value in predicted.items()]
+        if any(isinstance(one, str) for one in pairs):
+            return "values of two kinds, or numbers with fractions: not compared"
+        word, chosen = _words(predicted), _words({name: said[name] for name in predicted})
+        kind = "DECISION" if all(one[0] == one[1] for one in pairs) else "OVERRIDE"
+        chosen = word if kind == "DECISION" else chosen
         score = advice.get("score")
         sure = score if isinstance(score, (int, float)) and not isinstance(score, bool) and 0 <= score <= 1 else None
         more = {"annotation": number, "lead_time": one.get("lead_time"), "score": None if sure == score else score}
         agent = str(advice.get("model_version") or "a model without a name")
-        verdict = {"agent": agent, "ai_recommendation": word, "human_verdict": said}
+        verdict = {"agent": agent, "ai_recommendation": word, "human_verdict": chosen}
         return [
             {**event, **verdict, "type": kind, "confidence": sure, "attributes": more, "event_id": own},
             *_handled(event, one.get("lead_time"), own),
@@ -98,23 +113,32 @@ def _named(who: Any) -> str | None:
     return who.strip() if isinstance(who, str) and who.strip() else None
 
 
-def _chosen(result: Any) -> str | None:
-    """What a result says, in one word for each control; None where it holds regions, or nothing."""
+def _chosen(result: Any) -> dict[str, Any] | None:
+    """What a result says in each control; None where it holds regions, or nothing."""
     if not isinstance(result, list) or not result:
         return None
-    words: dict[str, str] = {}
+    said: dict[str, Any] = {}
     for part in result:
         kind = part.get("type") if isinstance(part, dict) else None
         if kind == "relation":
             continue
-        value = (part.get("value") or {}).get(kind) if kind in _COMPARED else None
-        word = word_of(sorted(value) if isinstance(value, list) and all(isinstance(one, str) for one in value) else value)
-        if word is None:
+        value = (part.get("value") or {}).get(_COMPARED[kind]) if kind in _COMPARED else None
+        if word_of(value) is None:
             return None
-        words[str(part.get("from_name"))] = word_of(value[0]) or word if isinstance(value, list) and len(value) == 1 else word
-    if len(words) == 1:
-        return next(iter(words.values()))
-    return "; ".join(f"{name}: {word}" for name, word in sorted(words.items())) or None
+        said[str(part.get("from_name"))] = value[0] if isinstance(value, list) and len(value) == 1 else value
+    return said
+
+
+def _words(said: dict[str, Any]) -> str:
+    """What was said, in one word for each control."""
+    words = {name: str(word_of(_plain(value))) for name, value in said.items()}
+    return next(iter(words.values())) if len(words) == 1 else "; ".join(f"{name}: {word}" for name, word in sorted(words.items()))
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, list) and all(isinstance(one, str) for one in value):
+        return sorted(value)
+    return int(value) if isinstance(value, float) and value.is_integer() else value
 
 
 def _handled(event: dict[str, Any], lead: Any, own: str) -> Events:

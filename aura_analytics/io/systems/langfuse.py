@@ -78,10 +78,14 @@ class Langfuse(PairedSystem):
         one = next(iter(who)) if len(who) == 1 else None
         own = f"{IMPORTED}langfuse-item-{record['id']}"
         event = {"case_id": subject, "queue": queue, "actor": one, "actor_kind": "officer" if one else None}
-        begun = {**event, "type": "ASSIGNED" if one else "OPENED", "ts": either(record, "createdAt"), "event_id": f"{own}-begun"}
+        kind, name = ("ASSIGNED", "given") if one else ("OPENED", "begun")
+        begun = {**event, "type": kind, "ts": either(record, "createdAt"), "event_id": f"{own}-{name}"}
         if record.get("status") != "COMPLETED" or not either(record, "completedAt"):
             return [begun]
-        return [begun, {**event, "type": "RESOLVED", "ts": either(record, "completedAt"), "event_id": f"{own}-ended"}]
+        return [
+            begun,
+            {**event, "type": "RESOLVED", "ts": either(record, "completedAt"), "event_id": f"{own}-{'ended' if one else 'over'}"},
+        ]
 
 
 def _author(record: dict[str, Any]) -> str | None:

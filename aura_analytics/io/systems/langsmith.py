@@ -38,7 +38,12 @@ class LangSmith(PairedSystem):
             yield record, "feedback that came through the interface: machine or human is not known"
             return
         value = record.get("score") if record.get("value") is None else record["value"]
-        corrects = not machine and corrected not in (None, "", {})
+        corrects = corrected not in (None, "", {})
+        if machine and corrects:  # by a person, on the evaluator's own feedback
+            own = {**record, "id": f"{record['id']}-corrected", "value": None, "created_at": record.get("modified_at")}
+            person = {**own, "feedback_source": {"type": "app", "user_id": None}}
+            yield {"correction": corrected}, next(self.said(person))[1]
+            corrects = False
         who = (source.get("metadata") or {}).get("evaluator") or key if machine else source.get("user_id")
         yield (
             record,
@@ -47,10 +52,17 @@ class LangSmith(PairedSystem):
                 number=str(record["id"]),
                 who=str(who) if who else None,
                 machine=machine,
-                value=corrected if corrects else value,
+                value=_set(corrected) if corrects else value,
                 at=record.get("created_at"),
                 changed=record.get("modified_at"),
                 corrects=corrects,
                 more={"run": str(run), "key": key, "comment": record.get("comment"), "name": source.get("user_name")},
             ),
         )
+
+
+def _set(corrected: Any) -> Any:
+    """What a correction sets: its value or score, where it has no more than that."""
+    if isinstance(corrected, dict) and len(corrected) == 1 and set(corrected) <= {"value", "score"}:
+        return next(iter(corrected.values()))
+    return corrected

@@ -38,6 +38,7 @@ class MLflow(System):
             return
         yield info.get("state"), self._ended(info, trace)
         every = [one for one in info.get("assessments") or [] if isinstance(one, dict)]
+        self._over = {one.get("assessment_id"): one.get("overrides") for one in every if isinstance(one.get("assessment_id"), str)}
         judged = [one for one in every if "feedback" in one and _source(one)[0] in _MACHINES]
         for one in info.get("assessments") or []:
             try:
@@ -65,7 +66,7 @@ class MLflow(System):
             "case_id": f"{trace}:{name}",
             "actor": who,
             "actor_kind": "officer" if kind == "HUMAN" else "agent",
-            "event_id": f"{IMPORTED}mlflow-{one['assessment_id']}" if one.get("assessment_id") else None,
+            "event_id": _own(one),
             "attributes": {"trace": trace, "name": name, "rationale": one.get("rationale")},
         }
         if "expectation" in one:
@@ -90,14 +91,17 @@ class MLflow(System):
             return "a judge's score of a trace that names no agent"
         event = {"type": "EVALUATION", "ts": one.get("create_time"), "case_id": trace, "actor": agent, "actor_kind": "agent"}
         more = {"name": name, "judge": _source(one)[1], "score": value}
-        return [{**event, "value": score, "attributes": more, "event_id": f"{IMPORTED}mlflow-{one.get('assessment_id')}"}]
+        return [{**event, "value": score, "attributes": more, "event_id": _own(one)}]
 
     def _verdict(self, one: dict[str, Any], event: dict[str, Any], judged: list[dict[str, Any]]) -> Events | str:
         over, at = one.get("overrides"), moment_of(one.get("create_time"))
+        known = {each.get("assessment_id") for each in judged}
+        for _ in self._over:  # a human over a human is one over the same judge
+            over = self._over.get(over) or over if isinstance(over, str) and over not in known else over
         same = [each for each in judged if each.get("assessment_name") == one.get("assessment_name")]
         named = [each for each in judged if over and each.get("assessment_id") == over]
         before = sorted(
-            (each for each in same if moment_of(each.get("create_time")) <= at and each.get("valid") is not False),
+            (each for each in same if moment_of(each.get("create_time")) <= at),
             key=lambda each: moment_of(each.get("create_time")),
         )
         advice = named[-1] if named else before[-1] if before else None
@@ -105,12 +109,20 @@ class MLflow(System):
             raise Unusable(f"overridden_missing: got overrides {over!r}, expected an assessment of the same trace")
         if advice is None:
             return "a human assessment with no judge's before it"
+        if moment_of(advice.get("last_update_time")) > at and advice.get("valid") is not False:
+            return "what the judge said was changed after the human spoke: what the human saw is not known"
+        if (advice.get("feedback") or {}).get("error"):
+            return "a human assessment of what a judge failed to say"
         words = words_of(*((each.get("feedback") or {}).get("value") for each in (advice, one)))
         if isinstance(words, str):
             return words
         said, verdict = words
         kind = "DECISION" if said == verdict else "OVERRIDE"
         return [{**event, "type": kind, "agent": _source(advice)[1], "ai_recommendation": said, "human_verdict": verdict}]
+
+
+def _own(one: dict[str, Any]) -> str | None:
+    return f"{IMPORTED}mlflow-{one['assessment_id']}" if one.get("assessment_id") else None
 
 
 def _agent(info: dict[str, Any]) -> str | None:

@@ -82,7 +82,10 @@ class OpenTelemetry(System):
         agent = span.attributes.get("gen_ai.agent.name")
         if not agent:
             return "an agent's run that does not name the agent"
-        failed = (span.data.get("status") or {}).get("code") in _FAILED
+        status = span.data.get("status") or {}
+        if not isinstance(status, dict):
+            raise Unusable(f"status_unreadable: got {status!r}, expected an object with a code")
+        failed = status.get("code") in _FAILED
         case = f"{span.trace}:{span.span}" if self._within(span) else span.trace
         more = {"error": span.attributes.get("error.type"), "model": span.attributes.get("gen_ai.request.model")}
         event = {

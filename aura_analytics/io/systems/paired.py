@@ -104,10 +104,16 @@ class PairedSystem(System):
             "event_id": f"{IMPORTED}{self.name}-{one.number}",
             "attributes": one.more,
         }
+        spoken = [moment_of(one.at), moment_of(one.changed)]
+        if one.at is not None and any(spoken[0] + _AT_ONCE < moment_of(each.at) <= spoken[1] for each in machines):
+            return "what a human said was changed after a machine had spoken again: on what it is said is not known"
         if one.corrects:
             word = word_of(one.value)
             if word is None:
                 return "a correction in which nothing is set"
+            same = None if advice is None or word_of(advice.value) is None else words_of(advice.value, one.value)
+            if isinstance(same, tuple) and same[0] == same[1]:
+                return "a correction to what was said"
             said = None if advice is None else word_of(advice.value)
             agent = None if advice is None else advice.who
             return [{**event, "type": "OVERRIDE", "agent": agent, "ai_recommendation": said, "human_verdict": word}]

@@ -48,4 +48,7 @@ class Phoenix(PairedSystem):
 
 
 def _subject(record: dict[str, Any]) -> str:
-    return str(next((record[key] for key in ("span_id", "trace_id", "session_id") if record.get(key)), ""))
+    place = record.get("document_position")
+    return ("" if place is None else f"{place} of ") + str(
+        next((record[key] for key in ("span_id", "trace_id", "session_id") if record.get(key)), "")
+    )

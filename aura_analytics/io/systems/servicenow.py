@@ -70,15 +70,20 @@ class ServiceNow(TicketSystem):
         field, value, by = row["fieldname"], row.get("newvalue"), _somebody(row.get("user"))
         more = (("from", row.get("oldvalue")), ("to", value))
         if field == "assigned_to":
-            return Change(str(case), str(number), at, "holder", person(value), by, more=more)
+            was = person(row.get("oldvalue"))
+            return Change(str(case), str(number), at, "holder", person(value), by, more=more, was=was)
         if field not in ("state", "incident_state"):
             return "a change of another field"
         if field == "incident_state":
             return "the state told again under its old name"
-        status = _STATES.get(str(value).strip().casefold())
+        if row.get("tablename") not in ("incident", None) and str(value).strip().isdigit():
+            raise Unusable(
+                f"state_unknown: got {value!r} of table {row['tablename']!r}, expected a state of an incident, or its name"
+            )
+        status, was = (_STATES.get(str(one).strip().casefold()) for one in (value, row.get("oldvalue")))
         if status is None:
             raise Unusable(f"state_unknown: got {value!r}, expected a state of an incident: {', '.join(_STATES)}")
-        return Change(str(case), str(number), at, "status", status, by, more=more)
+        return Change(str(case), str(number), at, "status", status, by, more=more, was=was)
 
 
 def _somebody(user: Any) -> str | None:

@@ -12,7 +12,7 @@ from aura_analytics.io.systems.base import Events, Found, Place, System, Unusabl
 __all__ = ["Change", "TicketSystem", "needed", "person"]
 
 UNASSIGNED = "unassigned"
-_ORDER = {"opened": 0, "holder": 1, "status": 2}
+_ORDER = {"opened": 0, "begun": 0, "holder": 1, "status": 2}
 _NOBODY = ("", "null", "none", "-1", "?", "unassigned")
 
 
@@ -25,7 +25,7 @@ class Change:
     case, number, at
         The ticket, the change's own id in the system, and when (ISO 8601).
     what
-        `opened`, `status`, `holder`.
+        `opened`, `status`, `holder`; `begun`, which opens a ticket that is not known yet and is a status of another one.
     to
         The new status as `working`, `waiting` or `ended`, or the new person in charge.
     by
@@ -34,6 +34,8 @@ class Change:
         Of `opened`: the queue.
     more
         What else is kept.
+    was
+        What it was before, where the change says so: a status, or a person.
     """
 
     case: str
@@ -44,14 +46,16 @@ class Change:
     by: str | None
     queue: str | None = None
     more: tuple[tuple[str, Any], ...] = ()
+    was: str | None = None
 
 
 class TicketSystem(System):
     """Tickets whose history is read in the order of time.
 
     A waiting status stops the clock (`PAUSED`), another one after it starts it (`RESUMED`); an end (`RESOLVED`) is by who is in
-    charge then, or else by who made the change. A ticket that is worked on after its end is opened again, and given again to who
-    is in charge. One that is taken from somebody and given to nobody is given to `unassigned`: whose it was is not charged with it.
+    charge then; who made the change may be anybody, and is kept beside it. A ticket that is worked on after its end is opened
+    again, and given again to who is in charge. One that is taken from somebody and given to nobody is given to `unassigned`: whose
+    it was is not charged with it.
     """
 
     judges: ClassVar[bool] = False
@@ -64,35 +68,36 @@ class TicketSystem(System):
         status: dict[str, str] = {}
         holder: dict[str, str | None] = {}
         yield from ((place, piece, one) for place, piece, one in every if not isinstance(one, Change))
-        for _, i, one in changes:  # in this order, since events of one moment are read as they stand
-            yield every[i][0], every[i][1], self._event(one, status, holder)
+        for moment, i, one in changes:  # in this order, since events of one moment are read as they stand
+            unread = moment.year == 1
+            found = Unusable(f"time_unreadable: got {one.at!r}, expected ISO 8601") if unread else self._event(one, status, holder)
+            yield every[i][0], every[i][1], found
 
     def _event(self, one: Change, status: dict[str, str], holder: dict[str, str | None]) -> Events | str:
         event: dict[str, Any] = {
             "ts": one.at,
             "case_id": one.case,
             "event_id": f"{IMPORTED}{self.name}-{one.number}",
-            "attributes": dict(one.more),
+            "attributes": {**dict(one.more), **({} if one.by is None else {"by": one.by})},
         }
-        if one.what == "opened" and one.case not in status:
-            status[one.case] = "working"
+        if one.what == "opened" or (one.what == "begun" and one.case not in status):
+            status.setdefault(one.case, "working")
             return [{**event, "type": "OPENED", "queue": one.queue}]
         if one.what == "holder":
             if one.to is not None and one.to == holder.get(one.case):
                 return "given to who has it"
-            if one.to is None and holder.get(one.case) is None:
+            if one.to is None and holder.get(one.case, one.was) is None:
                 return "given to nobody, as before"
             holder[one.case] = one.to
             given = {"actor": one.to or UNASSIGNED, "actor_kind": "officer" if one.to else "system"}
             return [{**event, **given, "type": "ASSIGNED"}]
-        before, now = status.get(one.case, "working"), one.to or "working"
+        before, now = status.get(one.case, one.was or "working"), one.to or "working"
         status[one.case] = now
         has = holder.get(one.case)
         if now == before:
             return "a change between two statuses that are the same to the clock"
         if now == "ended":
-            who = has or one.by
-            return [{**event, "type": "RESOLVED", "actor": who, "actor_kind": "officer" if who else None}]
+            return [{**event, "type": "RESOLVED", "actor": has, "actor_kind": "officer" if has else None}]
         if before == "ended":
             again = [{**event, "type": "OPENED"}]
             if has:
@@ -111,7 +116,7 @@ def person(value: Any) -> str | None:
     ('17', None, 'a1', None)
     """
     if isinstance(value, dict):
-        value = value.get("accountId") or value.get("name") or value.get("value") or value.get("id")
+        value = value.get("accountId") or value.get("key") or value.get("value") or value.get("id") or value.get("name")
     word = "" if value is None or isinstance(value, (bool, list)) else str(value).strip()
     return None if word.casefold() in _NOBODY else word
 

@@ -57,7 +57,7 @@ class Zendesk(TicketSystem):
         if kind not in _METRIC:
             return "a metric event that the clock does not know"
         first = kind == "activate" and record.get("instance_id") in (0, 1, None)
-        return Change(str(ticket), f"metric-{number}", at, "opened" if first else "status", _METRIC[kind], None)
+        return Change(str(ticket), f"metric-{number}", at, "begun" if first else "status", _METRIC[kind], None)
 
     def _audit(self, record: dict[str, Any]) -> Iterator[tuple[Any, Change | str]]:
         number, ticket, at = needed(record, "id", "ticket_id", "created_at")
@@ -68,12 +68,13 @@ class Zendesk(TicketSystem):
             if kind not in ("Create", "Change") or field not in ("status", "assignee_id"):
                 yield one, "an event of an audit that is no change of status or assignee"
             elif field == "assignee_id":
-                yield one, Change(case, own, at, "holder", person(value), by)
+                yield one, Change(case, own, at, "holder", person(value), by, was=person(one.get("previous_value")))
             elif kind == "Create":
                 yield one, Change(case, own, at, "opened", None, by)
                 if _STATES.get(value, "working") != "working":
                     yield {"begins as": value}, Change(case, f"{own}-as", at, "status", _STATES[value], by)
             elif value in _STATES:
-                yield one, Change(case, own, at, "status", _STATES[value], by, more=(("status", value),))
+                was = _STATES.get(one.get("previous_value"))
+                yield one, Change(case, own, at, "status", _STATES[value], by, more=(("status", value),), was=was)
             else:
                 yield one, f"a status that Zendesk does not have: {value}"
