@@ -177,14 +177,19 @@ def _zipfile(file: Path) -> tuple[ModuleType, tuple[type[Exception], ...]]:
     broken = (ValueError, EOFError, OSError, zipfile.BadZipFile, zlib.error)
     if _ZSTANDARD not in kinds:
         return zipfile, broken
-    try:
-        if hasattr(zipfile, "ZIP_ZSTANDARD"):
-            return zipfile, (*broken, importlib.import_module("compression.zstd").ZstdError)
-        reads = importlib.import_module("backports.zstd.zipfile")
-        return reads, (*broken, reads.BadZipFile, importlib.import_module("backports.zstd").ZstdError)
-    except ImportError:
-        said = "the log is compressed with Zstandard, which this Python does not read"
-        raise FileFormatError(Problem(said, where=str(file), next="install aura-analytics[inspect]")) from None
+    # Python's own, the same for older ones, and what inspect_ai itself brings along, which mends zipfile when it is imported
+    for reads, codec in (
+        ("zipfile", "compression.zstd"),
+        ("backports.zstd.zipfile", "backports.zstd"),
+        ("zipfile_zstd", "zstandard"),
+    ):
+        try:
+            found = importlib.import_module(reads)
+            return found, (*broken, found.BadZipFile, importlib.import_module(codec).ZstdError)
+        except ImportError:
+            continue
+    said = "the log is compressed with Zstandard, which this Python does not read"
+    raise FileFormatError(Problem(said, where=str(file), next="install aura-analytics[inspect]"))
 
 
 def _member(held: zipfile.ZipFile, name: str) -> bytes:
