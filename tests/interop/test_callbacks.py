@@ -46,6 +46,7 @@ def test_langchain(tmp_path: Path, mode: str) -> None:
     graph = create_agent(Model(messages=said), tools=[pay], middleware=[middle], checkpointer=InMemorySaver())
     config = {"configurable": {"thread_id": "t-1"}}
     stopped = graph.invoke({"messages": [{"role": "user", "content": "pay"}]}, config)["__interrupt__"]
+    stopped = sorted(stopped, key=lambda one: str(one.value))  # calls run side by side, and stop in any order
     decisions = [{"type": "approve"}, {"type": "reject", "message": "no receipt"}]
     who = {"reviewer": "anne@agency.gov", "agent": "claims", "thread": "t-1"}
     with aura.Ledger(f"sqlite:///{tmp_path}/a.db", mirror=False) as ledger:
