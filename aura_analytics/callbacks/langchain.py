@@ -13,7 +13,7 @@ from aura_analytics.ledger import Ledger
 
 __all__ = ["record_decisions"]
 
-_KINDS = {"approve": "DECISION", "edit": "OVERRIDE", "reject": "OVERRIDE"}
+_VERDICTS = ("approve", "edit", "reject")
 
 
 def record_decisions(
@@ -27,8 +27,8 @@ def record_decisions(
 ) -> int:
     """Record decisions beside handing them to `Command(resume=...)`: the middleware does not know who decided.
 
-    An approval is a `DECISION`, an edit or a rejection an `OVERRIDE`. A response in the place of a tool is no verdict. The case is
-    the thread, the name of the tool and its call, or its place among the actions.
+    An approval is a `DECISION`, as is an edit that changes nothing; any other edit and a rejection are an `OVERRIDE`. A response in
+    the place of a tool is no verdict. The case is the thread and the call, or the place of the action.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def record_decisions(
         kind = decision.get("type")
         if kind == "respond":
             continue
-        if kind not in _KINDS:
+        if kind not in _VERDICTS:
             raise ParameterError(Problem("a decision", kind, "approve, edit, reject or respond"))
         asked = _shown(action)
         verdict = {"approve": asked, "edit": _shown(decision.get("edited_action") or {})}.get(str(kind), "reject")

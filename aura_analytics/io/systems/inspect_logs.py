@@ -26,8 +26,8 @@ _ZSTANDARD = 93
 class Inspect(System):
     """The answer of a human to a tool call is a verdict on it, and so is an edit of a score on what the scorer said.
 
-    A log does not say who sat at the console (the approver is `human`): that is `reviewer`. Other approvers are policies, and no
-    people. Of a scorer's numbers only the letters C, P, I and N have a scale of their own.
+    A log does not say who sat at the console (the approver is `human`, or has that in its name): that is `reviewer`. Other
+    approvers are policies, and no people. Of a scorer's values only the letters C, P, I and N have a scale of their own.
     """
 
     name: ClassVar[str] = "inspect-ai"

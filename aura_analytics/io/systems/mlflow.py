@@ -97,7 +97,9 @@ class MLflow(System):
         over, at = one.get("overrides"), moment_of(one.get("create_time"))
         known = {each.get("assessment_id") for each in judged}
         for _ in self._over:  # a human over a human is one over the same judge
-            over = self._over.get(over) or over if isinstance(over, str) and over not in known else over
+            if not isinstance(over, str) or over in known or not self._over.get(over):
+                break
+            over = self._over[over]
         same = [each for each in judged if each.get("assessment_name") == one.get("assessment_name")]
         named = [each for each in judged if over and each.get("assessment_id") == over]
         before = sorted(
