@@ -62,6 +62,7 @@ _LAZY: dict[str, str | None] = {
     "hr": None,
     "import_from": "aura_analytics.io.systems.importing",
     "import_from_report": "aura_analytics.io.systems.importing",
+    "convert_log": "aura_analytics.io.foreign",
     "import_log": "aura_analytics.io.foreign",
     "import_log_report": "aura_analytics.io.foreign",
     "io": None,
@@ -148,7 +149,7 @@ if TYPE_CHECKING:
     from aura_analytics.hr.folds import standing
     from aura_analytics.hr.severities import SeverityTable
     from aura_analytics.io.files import read_events
-    from aura_analytics.io.foreign import import_log, import_log_report
+    from aura_analytics.io.foreign import convert_log, import_log, import_log_report
     from aura_analytics.io.front_door import EventsLike, as_events
     from aura_analytics.io.mapping import LogMapping
     from aura_analytics.io.systems.importing import import_from, import_from_report
@@ -208,6 +209,7 @@ __all__ = [
     "compare_in_loop",
     "compare_policies",
     "compare_versions",
+    "convert_log",
     "correlations",
     "decisions",
     "dossier",

@@ -50,7 +50,7 @@ def import_(
     as_json: Json = False,
 ) -> None:
     """Turn a foreign log into events, by a mapping or by the rules of the system that wrote it."""
-    from aura_analytics.io.foreign import import_log_report
+    from aura_analytics.io.foreign import convert_log
     from aura_analytics.io.readers.registry import readers
     from aura_analytics.io.systems.importing import SYSTEMS, import_from_report
     from aura_analytics.io.writing import write_events
@@ -68,12 +68,13 @@ def import_(
         task = bar.add_task(f"importing {Path(log[0]).name}" + (f" and {len(log) - 1} more" if len(log) > 1 else ""), total=2)
         source = log[0] if len(log) == 1 else log
         if mapping is not None:
-            table, report = import_log_report(source, mapping)
+            report = convert_log(source, mapping, out, quarantine=quarantine, overwrite=force)
+            bar.update(task, advance=1)
         else:
             table, report = import_from_report(source, str(system), reviewer=reviewer, scales=_scales(scale or []))
-        report.set_aside(source, quarantine)
-        bar.update(task, advance=1, description=f"writing {out.name}")
-        write_events(table, out, overwrite=force)
+            report.set_aside(source, quarantine)
+            bar.update(task, advance=1, description=f"writing {out.name}")
+            write_events(table, out, overwrite=force)
         bar.update(task, advance=1)
     if as_json:
         aside = str(quarantine) if report.aside else None

@@ -3,30 +3,19 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import polars as pl
 
-from aura_analytics import events
-from aura_analytics.errors import MappingError, Problem
-from aura_analytics.events import SCHEMA, FailureReport
 from aura_analytics.io.import_report import ImportReport
-from aura_analytics.io.log_table import LogRows, log_rows
+from aura_analytics.io.imported import imported
 from aura_analytics.io.mapping import LogMapping
-from aura_analytics.io.mapping_parts import listed
-from aura_analytics.io.rows.account import account
-from aura_analytics.io.rows.base import rows_of
-from aura_analytics.io.rows.identity import once_a_record, told_before, with_ids
-from aura_analytics.io.rows.long import changes_of_state, clock_events, not_chosen, other_events
-from aura_analytics.io.rows.matching import check_columns, check_names
-from aura_analytics.io.rows.sources import columns_of, text
-from aura_analytics.io.rows.verdicts import Verdicts, verdicts_of
-from aura_analytics.io.rows.wide import milestone_events, pair_events
+from aura_analytics.io.readers.registry import readers
+from aura_analytics.io.writing import write_events
+from aura_analytics.outputs import free_to_write
 
-__all__ = ["ImportNote", "import_log", "import_log_report"]
+__all__ = ["ImportNote", "convert_log", "import_log", "import_log_report"]
 
 
 class ImportNote(UserWarning):
@@ -122,139 +111,57 @@ def import_log_report(
     >>> report.rows, report.events, report.unused
     (3, 2, {'phone call': 1})
     """
-    chosen = mapping if isinstance(mapping, LogMapping) else LogMapping.from_yaml(mapping)
-    log = log_rows(path, chosen.file, _stars(chosen))
-    if log.frame.height == 0 and not log.frame.columns:
-        refused = FailureReport(pl.DataFrame(schema={"row": pl.UInt32, "reasons": pl.List(pl.String)}))
-        nothing = ["the log holds no rows"]
-        return events.empty(), ImportReport(0, 0, {}, {}, 0, 0, refused, log.unreadable, warnings=nothing, log=log)
-    return _imported(log, chosen, str(path))
+    with imported(path, mapping) as found:
+        return found.table(), found.report
 
 
-def _stars(mapping: LogMapping) -> list[str]:
-    """The lists in nested data of which each element is a row, from the outside in."""
-    names = [name for _, source in mapping.sources() for name in columns_of(source)]
-    found = sorted({name[: at + 3] for name in names for at in range(len(name)) if name.startswith("[*]", at)}, key=len)
-    beside = next((inner for outer, inner in pairwise(found) if not inner.startswith(outer)), None)
-    if beside is not None:
-        what = "the mapping takes elements of lists that do not lie within each other: each would be set beside each"
-        next_ = "name one element of one of them, such as predictions.0.result, or write a mapping for each"
-        raise MappingError(Problem(what, ", ".join(found), "lists within each other", next=next_))
-    return found
+def convert_log(
+    path: str | Path | Sequence[str | Path],
+    mapping: LogMapping | str | Path,
+    out: str | Path,
+    *,
+    quarantine: str | Path | None = None,
+    overwrite: bool = False,
+) -> ImportReport:
+    r"""Write the events of a foreign log to a file. A log of any size is read and written in bounded memory (to Parquet; the text
+    formats hold all events while they are written).
 
+    Parameters
+    ----------
+    path, mapping, quarantine
+        As `import_log`.
+    out
+        The file to write, as `write_events`.
+    overwrite
+        Whether a file that is there may be replaced.
 
-def _said_of(frame: pl.DataFrame, mapping: LogMapping) -> pl.Series:
-    """What rules read of each row beside case, activity, time and actor, as one text."""
-    rules = {place for place, _ in mapping.rules()}
-    names = {name for place, source in mapping.sources() if place.rpartition(".")[0] in rules for name in columns_of(source)}
-    if not names:
-        return pl.repeat("", frame.height, dtype=pl.String, eager=True)
-    return frame.select(said=pl.concat_str([text(frame, name).fill_null("\x1e") for name in sorted(names)], separator="\x1f"))[
-        "said"
-    ]
+    Returns
+    -------
+    ImportReport
+        What became of every row.
 
+    Raises
+    ------
+    EventError, MappingError, FileMissingError, FileFormatError
+        As `import_log`.
+    ParameterError, OutputError
+        As `write_events`.
 
-def _imported(log: LogRows, mapping: LogMapping, where: str) -> tuple[pl.DataFrame, ImportReport]:
-    frame = log.frame
-    check_columns(frame, mapping, where)
-    whole = rows_of(frame, mapping, log.nested)
-    kept = whole
-    for column, values in mapping.keep.items():
-        said = frame.select(x=text(frame, column).str.strip_chars())["x"]
-        kept = kept.filter(said.is_in(listed(values)).fill_null(value=False)[kept["row"]])
-    try:
-        check_names(whole, frame, mapping, where)
-    except MappingError as error:
-        if not log.unreadable:
-            raise
-        lost = [Problem(item.reason, where=f"{item.file}:{item.line}") for item in log.unreadable[:5]]
-        text_ = f"{len(log.unreadable):,} lines cannot be read, and mapping {mapping.name!r} does not fit the others"
-        raise MappingError(text_, problems=[*lost, *error.problems]) from None
-    passed: dict[str, pl.Series] = {}
-    rows, files = kept, log.files()
-    if mapping.columns.activity is not None and len(log.parts) > 1 and mapping.columns.event_id is None and not mapping.id_from:
-        passed["an earlier file tells the same"] = told_before(kept, _said_of(frame, mapping), files)
-        rows = rows.filter(~pl.col("row").is_in(passed["an earlier file tells the same"].implode()))
-    every = rows
-    if mapping.states:
-        rows = changes_of_state(every)
-        named = every.filter(pl.col("activity").is_in([name for _, rule in mapping.rules() for name in rule.activities]))
-        passed["the state of the case is what it was"] = named.filter(~pl.col("row").is_in(rows["row"].implode()))["row"]
-    passed["neither the first nor the last of its case"] = not_chosen(rows, mapping)
-    parts, idle = clock_events(rows, every, mapping)
-    passed |= idle
-    told, lacking = milestone_events(frame, every, mapping)
-    parts += told
-    parts += other_events(frame, every, mapping, where)
-    begun = pl.concat(
-        [part["case_id"] for part in parts if part.height and part["type"][0] in ("OPENED", "RESOLVED")]
-        or [rows["case_id"].head(0)]
-    )
-    found: list[Verdicts] = []
-    refused_rows = lacking
-    if mapping.recommendations:
-        found.append(verdicts_of(frame, rows, mapping, begun, where))
-    if mapping.pairs is not None:
-        pairs, beside = pair_events(frame, every, mapping, begun, where)
-        found.append(pairs)
-        parts += beside
-    for one in found:
-        parts += [one.decided, *one.waiting]
-        refused_rows += one.refused
-    table = pl.concat(parts, how="diagonal_relaxed") if parts else rows.head(0)
-    refused_rows += _far_off(table, mapping)
-    table = table.with_columns(__order=pl.int_range(pl.len()))
-    if _stars(mapping):
-        table = once_a_record(table, log.records())
-    named_ = with_ids(table, files, mapping)
-    table = named_.events.sort("ts", "row", "__order", nulls_last=True)
-    good, refused = _through_the_door(table, refused_rows)
-    return good, account(log, mapping, whole, kept, table, good, refused, found, passed, named_.told_before, named_.twice)
-
-
-def _far_off(table: pl.DataFrame, mapping: LogMapping) -> list[tuple[int, str]]:
-    """Rows with a time that is read and cannot be meant, as an end of all times is."""
-    first, last = mapping.time.years
-    far = table.filter(~pl.col("ts").dt.year().is_between(first, last)).select("row", pl.col("ts").dt.strftime("%Y-%m-%d"))
-    expected = f"a year from {first} to {last} (time: {{years: ...}} allows others, never: says what means no time)"
-    return [(row, f"ts_far_off: got {at}, expected {expected}") for row, at in far.unique(maintain_order=True).iter_rows()]
-
-
-def _through_the_door(table: pl.DataFrame, lacking: list[tuple[int, str]]) -> tuple[pl.DataFrame, FailureReport]:
-    """Events on the contract; and the rows that are none, with `row` and `reasons`. Of a refused row no event is kept."""
-    columns = [
-        pl.col(name) for name in SCHEMA if name in table.columns and name not in ("ts", "value", "confidence", "audit_chance")
-    ]
-    numbers = [name for name in ("value", "confidence", "audit_chance") if name in table.columns]
-    columns += [_or_raw(table, name, pl.col(name).cast(pl.String)) for name in numbers]
-    # a time that cannot be read goes to the door as it was written, so that the report shows it; text that ISO reading would accept
-    # must not slip through after the mapping's own format refused it
-    columns.append(_or_raw(table, "ts", pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"), "«{}»"))
-    loose = table.select(*columns, __line=pl.col("row"))
-    # the attributes are JSON by the way they were made: they are looked at only with something else that is wrong
-    good, report = events.filter(loose.drop("attributes", strict=False))
-    if not report and good.height == table.height:
-        good = good.with_columns(table["attributes"])
-    else:
-        good, report = events.filter(loose)
-    reasons = [(row, why) for row, whys in report.bad.select("__line", "reasons").iter_rows() for why in whys] if report else []
-    reasons += lacking
-    if not reasons:
-        report.bad = pl.DataFrame(schema={"row": pl.UInt32, "reasons": pl.List(pl.String)})
-        return good, report
-    bad = pl.DataFrame(reasons, schema={"row": pl.UInt32, "why": pl.String}, orient="row")
-    bad = bad.group_by("row").agg(reasons=pl.col("why").unique(maintain_order=True)).sort("row")
-    counts = Counter(report.counts) + Counter(why.split(":", 1)[0] for _, why in lacking)
-    gone = table.filter(pl.col("row").is_in(bad["row"].implode()))["event_id"]
-    return good.filter(~pl.col("event_id").is_in(gone.implode())), FailureReport(bad, dict(counts), report.duplicates)
-
-
-def _or_raw(table: pl.DataFrame, name: str, as_text: pl.Expr, form: str = "{}") -> pl.Expr:
-    """A column as it was read; where some of it could not be, as text, with what stands there."""
-    raw = f"raw_{name}"
-    if raw not in table.columns:
-        return pl.col(name)
-    lost = pl.col(name).is_null() & pl.col(raw).is_not_null()
-    if not table.select(lost.any()).item():
-        return pl.col(name)
-    return pl.when(lost).then(pl.format(form, raw)).otherwise(as_text).alias(name)
+    Examples
+    --------
+    >>> import pathlib, tempfile
+    >>> import aura_analytics as aura
+    >>> folder = pathlib.Path(tempfile.mkdtemp())
+    >>> _ = (folder / "claims.csv").write_text("claim,step,at\nC1,filed,2026-01-05 09:00\nC1,closed,2026-01-06 09:00\n")
+    >>> mapping = aura.LogMapping.model_validate({
+    ...     "name": "claims", "columns": {"case": "claim", "activity": "step", "time": "at"},
+    ...     "open": ["filed"], "resolve": ["closed"]})
+    >>> aura.convert_log(folder / "claims.csv", mapping, folder / "events.parquet").events
+    2
+    """
+    readers().of(Path(out), events=True)
+    free_to_write(Path(out), overwrite=overwrite)
+    with imported(path, mapping) as found:
+        found.report.set_aside(path, quarantine)
+        write_events(found.events, out, overwrite=overwrite)
+        return found.report

@@ -145,8 +145,7 @@ class ImportReport:
         raw = self.log.raw(sorted(why))
         for row in sorted(why):
             file, line = self._place(row)
-            record = {key: value for key, value in self.log.frame.row(row, named=True).items() if value is not None}
-            entry = {"file": file, "line": line, "reasons": why[row], "record": record}
+            entry = {"file": file, "line": line, "reasons": why[row], "record": self.log.record(row)}
             yield entry | ({"raw": raw[row]} if row in raw else {})
 
     def to_dict(self) -> dict[str, Any]:

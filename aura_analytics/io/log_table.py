@@ -21,11 +21,12 @@ from aura_analytics.io.readers.parquet import whole
 from aura_analytics.io.readers.registry import readers
 from aura_analytics.io.rows.sources import text
 
-__all__ = ["LogRows", "log_rows", "log_table"]
+__all__ = ["EMPTY", "LogRows", "alike", "log_rows", "log_table", "records_of", "tables_of_records", "with_elements"]
 
-_BATCH = 100_000
+_BATCH = 50_000
 _CELLS = 20_000_000  # of a batch
-_KEYS, _EMPTY = 5_000, 50_000_000  # what records may have together: an empty cell takes 16 bytes
+_KEYS = 5_000  # that records may have together
+EMPTY = 50_000_000  # cells of a table that may hold nothing: each takes 16 bytes
 
 
 @dataclass
@@ -62,6 +63,11 @@ class LogRows:
     nested: frozenset[str] = frozenset()
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def several(self) -> bool:
+        """Whether it is in several files."""
+        return len(self.parts) > 1
+
     def place(self, row: int) -> tuple[str, int]:
         """File and line of a row; of a format without lines its number, from 1."""
         part = self.parts[bisect_right([one.first for one in self.parts], row) - 1]
@@ -88,14 +94,23 @@ class LogRows:
         lines = pl.concat([pl.Series([], dtype=pl.Int64), *places])
         return pl.select(pl.struct(file=self.files(), line=lines).rank("dense")).to_series()
 
+    def is_text(self, row: int) -> bool:
+        """Whether the line of a row is one of a plain text."""
+        part = self.parts[bisect_right([one.first for one in self.parts], row) - 1]
+        return part.text and part.lines is not None
+
+    def record(self, row: int) -> dict[str, object]:
+        """What stands in a row."""
+        return {key: value for key, value in self.frame.row(row, named=True).items() if value is not None}
+
     def raw(self, rows: list[int]) -> dict[int, str]:
         """The text of rows as it stands in their files, where these are plain text; a row may go over several lines."""
         found: dict[int, str] = {}
         wanted: dict[str, dict[int, int]] = {}
         for row in rows:
-            part = self.parts[bisect_right([one.first for one in self.parts], row) - 1]
-            if part.text and part.lines is not None:
-                wanted.setdefault(str(part.file), {})[part.lines[row - part.first]] = row
+            if self.is_text(row):
+                file, number = self.place(row)
+                wanted.setdefault(file, {})[number] = row
         for file, lines in wanted.items():
             with Path(file).open(encoding="utf-8", errors="replace", newline="\n") as text:
                 for number, line in enumerate(text, 1):
@@ -139,11 +154,11 @@ def log_rows(path: str | Path | Sequence[str | Path], how: FileMap | None = None
         scanned = reader.scan(file)
         lines: Sequence[int] | None = None
         clean = reader.clean(file) if scanned is None and not stars else None
-        if clean is not None and reader.sparse and sum(column.null_count() for column in clean) > _EMPTY:
+        if clean is not None and reader.sparse and sum(column.null_count() for column in clean) > EMPTY:
             clean = None  # read carefully, it is refused
         if scanned is not None:
             with whole(file):
-                table, lines = _with_elements(scanned.collect(), stars)
+                table, lines = with_elements(scanned.collect(), stars)
         elif clean is not None:
             table, lines = clean, range(reader.begins, reader.begins + clean.height)
             plain.update(clean.columns)
@@ -151,20 +166,22 @@ def log_rows(path: str | Path | Sequence[str | Path], how: FileMap | None = None
             aside: list[Unreadable] = []
             found: list[int] = []
             lines = found
-            table = _text_columns(_records(reader.items(file), aside, found, stars), file, nested, plain)
+            frames = list(tables_of_records(records_of(reader.items(file), aside, found, stars), file, nested, plain))
+            table = pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
             log.unreadable += [replace(item, file=str(file)) for item in aside]
             log.notes += reader.notes()
         log.parts.append(Part(file, rows, lines, reader.lines))
         rows += table.height
         tables.append(table)
     log.nested = frozenset(nested - plain)
-    log.frame = tables[0] if len(tables) == 1 else pl.concat(_alike(tables), how="diagonal")
+    log.frame = tables[0] if len(tables) == 1 else pl.concat(alike(tables), how="diagonal")
     return log
 
 
-def _records(
+def records_of(
     items: Iterator[Item], unreadable: list[Unreadable], lines: list[int], stars: Sequence[str]
 ) -> Iterator[dict[str, object]]:
+    """Records, as often as each has elements; their lines go into `lines`, what is no record into `unreadable`."""
     for item in items:
         if isinstance(item, Unreadable):
             unreadable.append(item)
@@ -201,13 +218,14 @@ def _at(record: dict[str, object], path: str) -> list[object]:
     return value if isinstance(value, list) else []
 
 
-def _alike(tables: list[pl.DataFrame]) -> list[pl.DataFrame]:
-    """Tables whose columns of one name are of one type: where they differ, all are texts."""
-    kinds: dict[str, set[pl.DataType]] = {}
-    for table in tables:
-        for name, dtype in table.schema.items():
-            kinds.setdefault(name, set()).add(dtype)
-    mixed = {name for name, found in kinds.items() if len(found - {pl.Null()}) > 1}
+def alike(tables: list[pl.DataFrame], mixed: set[str] | None = None) -> list[pl.DataFrame]:
+    """Tables whose columns of one name are of one type: where they differ (in those of `mixed`, if given), all are texts."""
+    if mixed is None:
+        kinds: dict[str, set[pl.DataType]] = {}
+        for table in tables:
+            for name, dtype in table.schema.items():
+                kinds.setdefault(name, set()).add(dtype)
+        mixed = {name for name, found in kinds.items() if len(found - {pl.Null()}) > 1}
     return [table.with_columns(_as_text(table, name).alias(name) for name in table.columns if name in mixed) for table in tables]
 
 
@@ -218,7 +236,7 @@ def _as_text(table: pl.DataFrame, name: str) -> pl.Expr:
     return text(table, name)
 
 
-def _with_elements(table: pl.DataFrame, stars: Sequence[str]) -> tuple[pl.DataFrame, list[int] | None]:
+def with_elements(table: pl.DataFrame, stars: Sequence[str]) -> tuple[pl.DataFrame, list[int] | None]:
     """The table with a row for each element; and the number of the row that each came from."""
     place = "\x00place"
     found = table.with_columns(pl.int_range(1, pl.len() + 1).alias(place))
@@ -229,11 +247,17 @@ def _with_elements(table: pl.DataFrame, stars: Sequence[str]) -> tuple[pl.DataFr
     return found.drop(place), found[place].to_list() if found.width > table.width + 1 else None
 
 
-def _text_columns(records: Iterator[dict[str, object]], file: Path, nested: set[str], plain: set[str]) -> pl.DataFrame:
+def tables_of_records(
+    records: Iterator[dict[str, object]], file: Path, nested: set[str], plain: set[str], most: int = EMPTY
+) -> Iterator[pl.DataFrame]:
     """Text columns of any records, batch by batch; a key that a record lacks is null there. Keys of objects and lists are put into
     `nested`, those of other values into `plain`.
+
+    Raises
+    ------
+    FileFormatError
+        If they have more than 5,000 keys together, or a table of all of them more than `most` empty cells.
     """
-    frames = []
     known: dict[str, None] = {}
     filled = rows = 0
     while batch := list(itertools.islice(records, max(1, min(_BATCH, _CELLS // (len(known) or 1))))):
@@ -250,8 +274,8 @@ def _text_columns(records: Iterator[dict[str, object]], file: Path, nested: set[
                 break
         known |= keys
         rows += len(batch)
-        if len(known) > _KEYS or rows * len(known) - filled > _EMPTY:
-            expected = f"at most {_KEYS:,} keys, and {_EMPTY:,} cells that stay empty"
+        if len(known) > _KEYS or rows * len(known) - filled > most:
+            expected = f"at most {_KEYS:,} keys, and {most:,} cells that stay empty"
             raise FileFormatError(
                 Problem(
                     "the records have too many different keys to be a table",
@@ -261,9 +285,7 @@ def _text_columns(records: Iterator[dict[str, object]], file: Path, nested: set[
                     next="is a value written where the key should be?",
                 )
             )
-        columns = {key: pl.Series([_text(record.get(key)) for record in batch], dtype=pl.String) for key in keys}
-        frames.append(pl.DataFrame(columns))
-    return pl.concat(frames, how="diagonal") if frames else pl.DataFrame()
+        yield pl.DataFrame({key: pl.Series([_text(record.get(key)) for record in batch], dtype=pl.String) for key in keys})
 
 
 def _text(value: object) -> str | None:

@@ -90,9 +90,9 @@ def test_records_that_share_few_keys(tmp_path: Path, monkeypatch: pytest.MonkeyP
     path.write_text("".join(json.dumps({"all": 1, f"k{i % 50}": 1}) + "\n" for i in range(1_000)))
     table, aside = log_table(path)
     assert table.shape == (1_000, 51) and not aside
-    monkeypatch.setattr("aura_analytics.io.log_table._EMPTY", 49_000)
+    monkeypatch.setattr("aura_analytics.io.log_table.EMPTY", 49_000)
     assert log_table(path)[0].shape == (1_000, 51)
-    monkeypatch.setattr("aura_analytics.io.log_table._EMPTY", 48_999)
+    monkeypatch.setattr("aura_analytics.io.log_table.EMPTY", 48_999)
     with pytest.raises(FileFormatError, match="48,999 cells that stay empty"):
         log_table(path)
 

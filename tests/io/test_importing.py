@@ -15,7 +15,7 @@ import aura_analytics as aura
 from aura_analytics.errors import EventError, FileFormatError, FileMissingError, MappingError
 from aura_analytics.io.readers.xes import xes_records
 
-pytestmark = pytest.mark.filterwarnings("ignore::aura_analytics.io.foreign.ImportNote")
+pytestmark = [pytest.mark.filterwarnings("ignore::aura_analytics.io.foreign.ImportNote"), pytest.mark.usefixtures("way")]
 
 
 def test_small_bank_log_worked_by_hand(fixtures: Path) -> None:

@@ -16,7 +16,7 @@ from aura_analytics.errors import EventError, MappingError
 from aura_analytics.io.foreign import ImportNote
 from aura_analytics.io.import_report import ImportReport
 
-pytestmark = pytest.mark.filterwarnings("ignore::aura_analytics.io.foreign.ImportNote")
+pytestmark = [pytest.mark.filterwarnings("ignore::aura_analytics.io.foreign.ImportNote"), pytest.mark.usefixtures("way")]
 PAY = {"recommendations": [{"activity": "suggest-pay", "says": "PAY"}]}
 VERDICTS = [{"activity": "pay", "says": "PAY"}, {"activity": "refuse", "says": "REFUSE"}]
 

@@ -14,10 +14,14 @@ from aura_analytics.errors import FileFormatError, Problem
 if TYPE_CHECKING:
     from aura_analytics.io.mapping_parts import FileMap
 
-__all__ = ["KEPT_CHARACTERS", "MAX_LINE_BYTES", "Item", "Reader", "Unreadable"]
+__all__ = ["KEPT_CHARACTERS", "MAX_LINE_BYTES", "Item", "Reader", "UncleanError", "Unreadable"]
 
 MAX_LINE_BYTES = 16 * 1024 * 1024
 KEPT_CHARACTERS = 2_000  # of an unreadable line, in a quarantine file; offset and length say where the rest is
+
+
+class UncleanError(Exception):
+    """A file that looked like one without a fault has one."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +129,24 @@ class Reader:
         """
         return None
 
+    def slices(self, path: Path, rows: int) -> Iterator[pl.DataFrame] | None:
+        """The table of `scan` some rows at a time; None for a format of records.
+
+        Parameters
+        ----------
+        path
+            An existing file.
+        rows
+            How many at a time.
+
+        Raises
+        ------
+        FileFormatError
+            As `scan`.
+        """
+        scanned = self.scan(path)
+        return None if scanned is None else scanned.collect().iter_slices(rows)
+
     def clean(self, path: Path) -> pl.DataFrame | None:
         """The records of a file without a fault as a table of texts, where that is faster than `items` and the same; else None.
 
@@ -132,6 +154,21 @@ class Reader:
         ----------
         path
             An existing file.
+        """
+        return None
+
+    def clean_pieces(self, path: Path) -> Iterator[pl.DataFrame] | None:
+        """The table of `clean` some rows at a time, in bounded memory; None where `clean` gives none.
+
+        Parameters
+        ----------
+        path
+            An existing file.
+
+        Yields
+        ------
+        polars.DataFrame
+            Rows; `UncleanError` is raised if a fault is found after all, and what was yielded is to be forgotten.
         """
         return None
 

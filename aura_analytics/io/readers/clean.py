@@ -11,12 +11,15 @@ import codecs
 import json
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-__all__ = ["clean_csv", "clean_json_lines"]
+from aura_analytics.io.readers.base import UncleanError
+
+__all__ = ["clean_csv", "clean_csv_pieces", "clean_json_lines", "clean_json_lines_pieces"]
 
 _BLOCK = 1 << 24
 _HEAD = 1_000  # lines of a JSON file from which its keys are learned
@@ -95,30 +98,71 @@ def clean_csv(path: Path, names: list[str], sign: str) -> pl.DataFrame | None:
     sign
         The sign between cells.
     """
-    if len(names) < 2 or len(set(names)) < len(names) or "" in names or not sign.isascii():
-        return None
-    shape = _shape(path, sign, len(names))
+    shape = _shape(path, sign, names)
     if shape is None:
         return None
-    lines, quoted, doubled = shape
     try:
-        table = pl.read_csv(path, separator=sign, infer_schema=False, quote_char='"' if quoted else None)
+        table = _cells(path, sign, shape)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return None
-    if table.columns != names or table.height != lines - 1:
-        return None
-    if doubled:
+    return table if table.columns == names and table.height == shape.lines - 1 else None
+
+
+def clean_csv_pieces(path: Path, names: list[str], sign: str) -> Iterator[pl.DataFrame] | None:
+    """The rows of `clean_csv` some at a time; None where it gives none.
+
+    Parameters
+    ----------
+    path, names, sign
+        As `clean_csv`.
+    """
+    shape = _shape(path, sign, names)
+    return None if shape is None else _csv_pieces(path, names, sign, shape)
+
+
+def _csv_pieces(path: Path, names: list[str], sign: str, shape: _Shape) -> Iterator[pl.DataFrame]:
+    rows = -1  # the header
+    for place, block in enumerate(_blocks(path)):
+        try:
+            piece = _cells(block, sign, shape, None if place == 0 else names)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise UncleanError(path) from error
+        rows += piece.height + (place == 0)
+        if piece.columns != names:
+            raise UncleanError(path)
+        yield piece
+    if rows != shape.lines - 1:
+        raise UncleanError(path)
+
+
+def _cells(source: Path | bytes, sign: str, shape: _Shape, names: list[str] | None = None) -> pl.DataFrame:
+    """The cells of a file or, without a header, of a piece of one."""
+    quote = '"' if shape.quoted else None
+    table = pl.read_csv(source, separator=sign, infer_schema=False, quote_char=quote, has_header=names is None, new_columns=names)
+    if shape.doubled:
         texts = pl.all()
         table = table.with_columns(pl.when(texts != "").then(texts).name.keep())
     return table
 
 
-def _shape(path: Path, sign: str, width: int) -> tuple[int, bool, bool] | None:
-    """Of a UTF-8 file in which every line is a row by itself: its lines, whether it has quotes, and two of them together.
+@dataclass(frozen=True)
+class _Shape:
+    """Of a UTF-8 file in which every line is a row by itself: its lines, whether it has quotes, and two of them together."""
 
-    None for any other file: where a line has more or fewer cells than the header, quotes do not stand around whole cells, an end of
-    a line lies within quotes, or lines end in two ways.
+    lines: int
+    quoted: bool
+    doubled: bool
+
+
+def _shape(path: Path, sign: str, names: list[str]) -> _Shape | None:
+    """The shape of a file, with the cells of its header.
+
+    None for any file that has to be read carefully: where a line has more or fewer cells than the header, quotes do not stand
+    around whole cells, an end of a line lies within quotes, or lines end in two ways.
     """
+    if len(names) < 2 or len(set(names)) < len(names) or "" in names or not sign.isascii():
+        return None
+    width = len(names)
     lines, quotes, doubled, returns = 0, 0, 0, 0
     kind = np.uint8 if width <= 256 else np.int32  # counts of a line need no more
     for piece in _texts(path, _BLOCK):
@@ -146,7 +190,7 @@ def _shape(path: Path, sign: str, width: int) -> tuple[int, bool, bool] | None:
         lines += ends.size
     if returns not in (0, lines) and not (returns == lines - 1 and not _ended(path)):
         return None
-    return lines, quotes > 0, doubled > 0
+    return _Shape(lines, quotes > 0, doubled > 0)
 
 
 def _around_cells(text: np.ndarray, at: np.ndarray, cut: int) -> bool:
@@ -177,7 +221,68 @@ def clean_json_lines(path: Path, longest: int, known: list[str]) -> pl.DataFrame
     known
         Keys that may come late, beside those of the first 1,000 lines.
     """
-    keys: dict[str, None] = {}
+    keys = _keys(path, known)
+    counts = _of_json(path, longest) if keys is not None else None
+    if keys is None or counts is None or counts["spaced"] or counts["halves"]:
+        return None
+    try:
+        table = pl.read_ndjson(path, schema=dict.fromkeys(keys, pl.String))
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+        return None
+    if not _agree(counts, table.height, _told(table)):
+        return None
+    return _of_keys(table, keys)
+
+
+def clean_json_lines_pieces(path: Path, longest: int, known: list[str]) -> Iterator[pl.DataFrame] | None:
+    """The records of `clean_json_lines` some at a time; None where it gives none.
+
+    Parameters
+    ----------
+    path, longest, known
+        As `clean_json_lines`.
+    """
+    keys = _keys(path, known)
+    counts = _of_json(path, longest) if keys is not None else None
+    if keys is None or counts is None or counts["spaced"] or counts["halves"]:
+        return None
+    return _json_pieces(path, keys, counts)
+
+
+def _json_pieces(path: Path, keys: dict[str, bool], counts: Counter[str]) -> Iterator[pl.DataFrame]:
+    rows = told = 0
+    for block in _blocks(path):
+        try:
+            piece = pl.read_ndjson(block, schema=dict.fromkeys(keys, pl.String))
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise UncleanError(path) from error
+        rows += piece.height
+        told += _told(piece)
+        yield _of_keys(piece, keys)
+    if not _agree(counts, rows, told):
+        raise UncleanError(path)
+
+
+def _told(table: pl.DataFrame) -> int:
+    """How many cells hold something."""
+    return table.height * table.width - sum(column.null_count() for column in table)
+
+
+def _agree(counts: Counter[str], rows: int, told: int) -> bool:
+    """Whether a table holds every line, and every key: one that is not among its columns, or is written twice in one record, is
+    written without a value in it.
+    """
+    return rows == counts["lines"] and counts["keys"] == told + counts["nulls"]
+
+
+def _of_keys(table: pl.DataFrame, keys: dict[str, bool]) -> pl.DataFrame:
+    """The columns of keys that were met, and of others that hold something."""
+    return table.select(name for name in table.columns if keys[name] or table[name].null_count() < table.height)
+
+
+def _keys(path: Path, known: list[str]) -> dict[str, bool] | None:
+    """The keys that records may have, and which of them the first ones have; None where these are not flat records."""
+    keys: dict[str, bool] = {}
     with path.open("rb") as file:
         for _, raw in zip(range(_HEAD), file, strict=False):
             try:
@@ -186,23 +291,8 @@ def clean_json_lines(path: Path, longest: int, known: list[str]) -> pl.DataFrame
                 return None
             if not isinstance(record, dict) or any(isinstance(value, (dict, list)) for value in record.values()):
                 return None
-            keys |= dict.fromkeys(record)
+            keys |= dict.fromkeys(record, True)
     if not keys or any(not key.isascii() or '"' in key or "\\" in key for key in keys):
         return None
-    learned = list(keys)
-    if set(keys) <= set(known):
-        keys |= dict.fromkeys(known)
-    counts = _of_json(path, longest)
-    if counts is None or counts["spaced"] or counts["halves"]:
-        return None
-    try:
-        table = pl.read_ndjson(path, schema=dict.fromkeys(keys, pl.String))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
-        return None
-    if table.height != counts["lines"]:
-        return None
-    told = table.height * table.width - sum(column.null_count() for column in table)
-    # a key that is not among these, or is written twice in one record, is written without a value in the table
-    if counts["keys"] != told + counts["nulls"]:
-        return None
-    return table.select(name for name in table.columns if name in learned or table[name].null_count() < table.height)
+    late = (name for name in known if name not in keys) if set(keys) <= set(known) else ()
+    return keys | dict.fromkeys(late, False)

@@ -21,7 +21,7 @@ import polars as pl
 from aura_analytics.errors import FileFormatError, Problem
 from aura_analytics.events import ADDED, SCHEMA
 from aura_analytics.io.readers.base import KEPT_CHARACTERS, MAX_LINE_BYTES, Item, Reader, Unreadable
-from aura_analytics.io.readers.clean import clean_csv
+from aura_analytics.io.readers.clean import clean_csv, clean_csv_pieces
 from aura_analytics.io.readers.packed import Bounded
 
 if TYPE_CHECKING:
@@ -35,6 +35,14 @@ _SWALLOWED = "a quote opens a cell that would take in the rows after it"
 _SIGNS = (",", ";", "\t", "|")
 _NO_TEXT = re.compile("[\udc80-\udcff]")
 _LOOKED_AT = 20  # lines, for the sign between cells
+
+
+def _unguarded(table: pl.DataFrame, names: list[str]) -> pl.DataFrame:
+    """A table of events without the apostrophes that writing puts before what a spreadsheet would take for a formula."""
+    if names not in (SCHEMA.names(), SCHEMA.names()[: -len(ADDED)]):
+        return table
+    cell = pl.all()
+    return table.with_columns(pl.when(cell.str.contains(_GUARDED.pattern)).then(cell.str.slice(1)).otherwise(cell).name.keep())
 
 
 class Csv(Reader):
@@ -95,18 +103,24 @@ class Csv(Reader):
 
     def clean(self, path: Path) -> pl.DataFrame | None:
         """The table of a UTF-8 file without a fault; it begins at line 2."""
+        known = self._header(path)
+        table = clean_csv(path, *known) if known is not None else None
+        return None if known is None or table is None else _unguarded(table, known[0])
+
+    def clean_pieces(self, path: Path) -> Iterator[pl.DataFrame] | None:
+        """The table of `clean` some rows at a time."""
+        known = self._header(path)
+        pieces = clean_csv_pieces(path, *known) if known is not None else None
+        return None if known is None or pieces is None else (_unguarded(piece, known[0]) for piece in pieces)
+
+    def _header(self, path: Path) -> tuple[list[str], str] | None:
+        """The cells of the first line of a plain UTF-8 file, and the sign between them."""
         if path.suffix == ".gz" or (self.encoding or "utf-8").lower() not in ("utf-8", "utf8", "ascii", "us-ascii"):
             return None
         with _opened(path, self.encoding, self.delimiter) as text:
             first = next(_rows(text), None)
             sign = text.sign
-        if first is None or isinstance(first.cells, csv.Error):
-            return None
-        table = clean_csv(path, first.cells, sign)
-        if table is None or first.cells not in (SCHEMA.names(), SCHEMA.names()[: -len(ADDED)]):
-            return table
-        cell = pl.all()
-        return table.with_columns(pl.when(cell.str.contains(_GUARDED.pattern)).then(cell.str.slice(1)).otherwise(cell).name.keep())
+        return None if first is None or isinstance(first.cells, csv.Error) else (first.cells, sign)
 
     def head(self, path: Path) -> list[str]:
         """Names in the header line."""

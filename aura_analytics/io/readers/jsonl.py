@@ -11,7 +11,7 @@ import polars as pl
 
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.readers.base import KEPT_CHARACTERS, MAX_LINE_BYTES, Item, Reader, Unreadable
-from aura_analytics.io.readers.clean import clean_json_lines
+from aura_analytics.io.readers.clean import clean_json_lines, clean_json_lines_pieces
 
 __all__ = ["JsonLines"]
 
@@ -60,6 +60,10 @@ class JsonLines(Reader):
     def clean(self, path: Path) -> pl.DataFrame | None:
         """The table of a file of flat records without a fault; it begins at line 1."""
         return clean_json_lines(path, MAX_LINE_BYTES, SCHEMA.names())
+
+    def clean_pieces(self, path: Path) -> Iterator[pl.DataFrame] | None:
+        """The table of `clean` some rows at a time."""
+        return clean_json_lines_pieces(path, MAX_LINE_BYTES, SCHEMA.names())
 
     def write(self, events: pl.LazyFrame, path: Path) -> None:
         """One event a line; what is null is left out."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -11,9 +12,38 @@ from aura_analytics.events import FailureReport
 from aura_analytics.io.import_report import ImportReport
 from aura_analytics.io.log_table import LogRows
 from aura_analytics.io.mapping import LogMapping
+from aura_analytics.io.rows.long import Scale
 from aura_analytics.io.rows.verdicts import Verdicts, near_words
 
-__all__ = ["account"]
+__all__ = ["Account", "account", "warned"]
+
+
+@dataclass
+class Account:
+    """What became of the rows of a log, or of a piece of one with all rows of its cases: each figure is a sum over pieces.
+
+    Attributes
+    ----------
+    report
+        Without warnings.
+    waiting
+        Cases that were opened, neither ended nor given to anybody.
+    twice
+        Events that are told twice.
+    words
+        Of each way that verdicts are told: the words of recommendations, and those of verdicts.
+    compared
+        The same of those that were compared with each other.
+    scales
+        What the numbers of each rule of ratings look like.
+    """
+
+    report: ImportReport
+    waiting: int
+    twice: int
+    words: list[tuple[set[str], set[str]]]
+    compared: list[tuple[set[str], set[str]]]
+    scales: list[Scale | None]
 
 
 def account(
@@ -28,7 +58,8 @@ def account(
     passed: dict[str, pl.Series],
     told_before: list[int],
     twice: int,
-) -> ImportReport:
+    scales: list[Scale | None],
+) -> Account:
     """Every row once: used, unused or passed over with a reason, or set aside."""
     undecided = [row for one in found for row in one.undecided]
     unanswered = [row for one in found for row in one.unanswered]
@@ -62,7 +93,7 @@ def account(
     unused = activities.value_counts(sort=True, name="n")
     counts = good["type"].value_counts().sort("type")
     cases = _cases(kept, good)
-    return ImportReport(
+    report = ImportReport(
         rows=log.frame.height,
         events=good.height,
         by_type={str(kind): int(n) for kind, n in counts.iter_rows()},
@@ -74,9 +105,19 @@ def account(
         used=int(used.sum()),
         passed_over=dict(sorted(over.items())),
         cases=cases,
-        warnings=[*log.notes, *_warnings(mapping, good, cases, found, twice)],
         log=log if refused else None,  # what could not be used is told from it
     )
+    compared = [
+        (_words(one.decided["ai_recommendation"]), _words(one.decided["human_verdict"]))
+        if "ai_recommendation" in one.decided.columns
+        else (set[str](), set[str]())
+        for one in found
+    ]
+    return Account(report, _nobodys(good), twice, [one.words for one in found], compared, scales)
+
+
+def _words(said: pl.Series) -> set[str]:
+    return set(said.drop_nulls().unique().to_list())
 
 
 def _cases(kept: pl.DataFrame, good: pl.DataFrame) -> dict[str, int]:
@@ -94,28 +135,30 @@ def _cases(kept: pl.DataFrame, good: pl.DataFrame) -> dict[str, int]:
     }
 
 
-def _warnings(mapping: LogMapping, good: pl.DataFrame, cases: dict[str, int], found: list[Verdicts], twice: int) -> list[str]:
-    """What somebody who reads the numbers has to know first."""
-    every, said = cases["cases"], []
+def warned(whole: Account, mapping: LogMapping, notes: list[str]) -> ImportReport:
+    """The report of a log with what somebody who reads the numbers has to know first, after some `notes`."""
+    report, said = whole.report, list(notes)
+    every, cases = report.cases["cases"], report.cases
     clock = set(mapping.clock) | set(mapping.milestones)
     starts = {"OPENED", "ASSIGNED"}
     for mapped, what, harm in ((starts, "a start", "how long they took is not known"), (starts, "an end", "they count as open")):
         if clock & mapped and (every - cases[what]) * 2 > every:
             said.append(f"{every - cases[what]:,} of {every:,} cases have no {what.split(' ', 1)[1]}: {harm}")
-    if found and (every - cases["a verdict"]) * 2 > every:
+    if whole.compared and (every - cases["a verdict"]) * 2 > every:
         said.append(f"{every - cases['a verdict']:,} of {every:,} cases have no verdict: they are in nobody's override rate")
-    for one in found:
-        if "ai_recommendation" in one.decided.columns:
-            said += near_words(one.decided["ai_recommendation"], one.decided["human_verdict"])
-    waiting = _nobodys(good)
-    if waiting:
+    for advised, decided in whole.compared:
+        said += near_words(advised, decided)
+    if whole.waiting:
         said.append(
-            f"{waiting:,} cases began and have not ended, and nobody was given them: they are in nobody's number "
+            f"{whole.waiting:,} cases began and have not ended, and nobody was given them: they are in nobody's number "
             "(assign: says who gets a case)"
         )
-    if twice:
-        said.append(f"{twice:,} events are told twice: the same type, case, actor and moment as another one, under another id")
-    return said
+    if whole.twice:
+        said.append(
+            f"{whole.twice:,} events are told twice: the same type, case, actor and moment as another one, under another id"
+        )
+    report.warnings = said
+    return report
 
 
 def _nobodys(good: pl.DataFrame) -> int:

@@ -11,22 +11,12 @@ import polars as pl
 from aura_analytics.clock import times
 from aura_analytics.io.mapping import LogMapping
 from aura_analytics.io.mapping_parts import Source
-from aura_analytics.io.rows.matching import is_pattern
+from aura_analytics.io.rows.matching import is_pattern, named
 from aura_analytics.io.rows.sources import columns_of, json_text, names, text, text_of
 
-__all__ = ["attributes", "conditions", "kind_of", "moment", "named", "rows_of"]
+__all__ = ["attributes", "conditions", "kind_of", "moment", "rows_of"]
 
 _PER_SECOND = {"epoch_seconds": 1_000_000, "epoch_milliseconds": 1_000, "epoch_microseconds": 1}
-
-
-def named(log: pl.DataFrame, source: Source | None, mapping: LogMapping) -> pl.Expr:
-    """Names of actors: null where they mean nobody; one way to write each sign."""
-    value = text_of(log, source)
-    nobody = value.str.to_lowercase().is_in([word.lower() for word in mapping.nobody])
-    told = log.select(x=value)["x"]
-    if (told.str.len_bytes() != told.str.len_chars()).any():
-        value = value.str.normalize("NFC")
-    return pl.when(~nobody).then(value)
 
 
 def moment(log: pl.DataFrame, source: Source | None, mapping: LogMapping) -> tuple[pl.Expr, pl.Expr]:

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 import polars as pl
 
 from aura_analytics.errors import MappingError, Problem
 from aura_analytics.io.mapping import LogMapping
 from aura_analytics.io.mapping_parts import EventMap, Given, Matching, Source
-from aura_analytics.io.rows.base import kind_of, named
-from aura_analytics.io.rows.matching import matched
+from aura_analytics.io.rows.base import kind_of
+from aura_analytics.io.rows.matching import matched, named
 from aura_analytics.io.rows.sources import columns_of, number, text_of
 
-__all__ = ["changes_of_state", "clock_events", "masked", "not_chosen", "other_events"]
+__all__ = ["Scale", "changes_of_state", "check_scale", "clock_events", "masked", "not_chosen", "other_events", "scale_of"]
 
 STARS, SCORE = (1.0, 5.0), (0.0, 100.0)
+_FEW, _SHOWN = 4, 5
 
 
 def masked(rows: pl.DataFrame, rule: Matching) -> pl.DataFrame:
@@ -99,12 +102,13 @@ def _with(key: str, value: pl.Expr) -> pl.Expr:
     return pl.when(value.is_null()).then(pl.col("attributes")).otherwise(pl.coalesce(both, more))
 
 
-def other_events(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, where: str) -> list[pl.DataFrame]:
-    """Ratings, outcomes and the events of `events`."""
-    parts = []
+def other_events(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping) -> tuple[list[pl.DataFrame], list[Scale | None]]:
+    """Ratings, outcomes and the events of `events`; and what the numbers of ratings look like."""
+    parts: list[pl.DataFrame] = []
+    scales: list[Scale | None] = []
     for place, rating in enumerate(mapping.ratings):
         found = _numbered(log, masked(rows, rating), "value", rating.value, mapping, STARS)
-        check_scale(found, rating.value, f"ratings[{place}]", where)
+        scales.append(scale_of(found, rating.value, f"ratings[{place}]"))
         found = author_of(found) if rating.about == "case" else found
         parts.append(found.with_columns(type=pl.lit("SAT_SCORE")))
     for word in mapping.outcomes:
@@ -113,11 +117,13 @@ def other_events(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, whe
         found = without_actor(found) if word.about == "case" else found
         parts.append(found.with_columns(type=pl.lit("OUTCOME")))
     for place, event in enumerate(mapping.events):
-        parts.append(_event(log, rows, event, mapping, f"events[{place}]", where))
-    return parts
+        parts.append(_event(log, rows, event, mapping))
+        if event.value is not None and event.type == "SAT_SCORE":
+            scales.append(scale_of(parts[-1], event.value, f"events[{place}]"))
+    return parts, scales
 
 
-def _event(log: pl.DataFrame, rows: pl.DataFrame, event: EventMap, mapping: LogMapping, place: str, where: str) -> pl.DataFrame:
+def _event(log: pl.DataFrame, rows: pl.DataFrame, event: EventMap, mapping: LogMapping) -> pl.DataFrame:
     fields = ("agent", "ai_recommendation", "human_verdict", "initial_verdict", "outcome", "severity")
     words = {name: _word(log, getattr(event, name), mapping) for name in fields if getattr(event, name) is not None}
     found = _picked(log, masked(rows, event), **words)
@@ -128,8 +134,6 @@ def _event(log: pl.DataFrame, rows: pl.DataFrame, event: EventMap, mapping: LogM
         )
     if event.value is not None:
         found = _numbered(log, found, "value", event.value, mapping, STARS if event.type == "SAT_SCORE" else SCORE)
-        if event.type == "SAT_SCORE":
-            check_scale(found, event.value, place, where)
     if event.audit_chance is not None:
         found = _numbered(log, found, "audit_chance", event.audit_chance, mapping, (0.0, 1.0))
     return found.with_columns(type=pl.lit(event.type))
@@ -148,27 +152,76 @@ def _numbered(
     return _picked(log, rows, **{name: value, f"raw_{name}": raw})
 
 
-def check_scale(found: pl.DataFrame, source: Source, place: str, where: str) -> None:
-    """A rating that is on another scale than stars is refused: thumbs would be read as one star each."""
-    if isinstance(source, Given) and source.scale is not None:
-        return
-    texts = found["raw_value"].drop_nulls().str.to_lowercase()
-    if texts.is_empty():
-        return
-    values = found["value"].drop_nulls()
-    kinds = set(values.unique().to_list()) | {word for word in ("true", "false") if (texts == word).any()}
-    thumbs = bool(kinds) and kinds <= {-1.0, 0.0, 1.0, "true", "false"} and (kinds != {1.0} or len(values) >= 3)
-    outside = (~values.is_between(*STARS)).sum() + len(texts) - len(values)
-    if thumbs or outside * 10 > len(texts):
-        shown = ", ".join(texts.unique(maintain_order=True).head(5).to_list())
-        low, high = (
-            (0, 1) if thumbs and -1.0 not in kinds else (-1, 1) if thumbs else (0, max(10, int(float(str(values.max() or 10)))))
+@dataclass
+class Scale:
+    """The ratings of one rule without a scale of their own: figures that add up over the pieces of a log.
+
+    Attributes
+    ----------
+    place, column
+        Where the rule stands in the mapping, and the columns it reads.
+    ratings, numbers, outside
+        How many there are, how many of them are numbers, and how many of these are no stars.
+    values, words
+        The different numbers, as far as they are few, and which of `true` and `false` there are.
+    most
+        The largest number.
+    shown
+        The first few texts.
+    """
+
+    place: str
+    column: str
+    ratings: int = 0
+    numbers: int = 0
+    outside: int = 0
+    values: set[float] = field(default_factory=set)
+    words: set[str] = field(default_factory=set)
+    most: float = 0.0
+    shown: list[str] = field(default_factory=list)
+
+    def add(self, other: Scale) -> None:
+        """Take in the figures of another piece."""
+        self.ratings, self.numbers, self.outside = (
+            self.ratings + other.ratings,
+            self.numbers + other.numbers,
+            self.outside + other.outside,
         )
-        next_ = f"say what its lowest and highest value are: value: {{column: {columns_of_one(source)}, scale: [{low}, {high}]}}"
-        problem = Problem(f"{place}.value: this is not a scale of 1 to 5", shown, "stars from 1 to 5", where, next_)
-        raise MappingError("ratings cannot be read", problems=[problem])
+        self.values = set(sorted(self.values | other.values)[:_FEW])
+        self.words |= other.words
+        self.most = max(self.most, other.most)
+        self.shown = list(dict.fromkeys([*self.shown, *other.shown]))[:_SHOWN]
 
 
-def columns_of_one(source: Source) -> str:
-    """The name of a source, as a hint shows it."""
-    return ", ".join(columns_of(source)) or "..."
+def scale_of(found: pl.DataFrame, source: Source, place: str) -> Scale | None:
+    """What ratings (`value`, `raw_value`) look like; None where their scale is said."""
+    if isinstance(source, Given) and source.scale is not None:
+        return None
+    texts = found["raw_value"].drop_nulls().str.to_lowercase()
+    values = found["value"].drop_nulls()
+    return Scale(
+        place,
+        ", ".join(columns_of(source)) or "...",
+        len(texts),
+        len(values),
+        int((~values.is_between(*STARS)).sum()),
+        set(values.unique().sort().head(_FEW).to_list()),
+        {word for word in ("true", "false") if (texts == word).any()},
+        float(str(values.max() or 0)),
+        texts.unique(maintain_order=True).head(_SHOWN).to_list(),
+    )
+
+
+def check_scale(seen: Scale, where: str) -> None:
+    """Ratings that are on another scale than stars are refused: thumbs would be read as one star each."""
+    if not seen.ratings:
+        return
+    kinds: set[float | str] = {*seen.values, *seen.words}
+    thumbs = bool(kinds) and kinds <= {-1.0, 0.0, 1.0, "true", "false"} and (kinds != {1.0} or seen.numbers >= 3)
+    if thumbs or (seen.outside + seen.ratings - seen.numbers) * 10 > seen.ratings:
+        low, high = (0, 1) if thumbs and -1.0 not in kinds else (-1, 1) if thumbs else (0, max(10, int(seen.most or 10)))
+        next_ = f"say what its lowest and highest value are: value: {{column: {seen.column}, scale: [{low}, {high}]}}"
+        what = f"{seen.place}.value: this is not a scale of 1 to 5"
+        raise MappingError(
+            "ratings cannot be read", problems=[Problem(what, ", ".join(seen.shown), "stars from 1 to 5", where, next_)]
+        )

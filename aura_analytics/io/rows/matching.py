@@ -10,10 +10,10 @@ import polars as pl
 
 from aura_analytics.errors import MappingError, Problem, close_match
 from aura_analytics.io.mapping import LogMapping
-from aura_analytics.io.mapping_parts import Given, Matching, OneOrMany, listed
+from aura_analytics.io.mapping_parts import Given, Matching, OneOrMany, Source, listed
 from aura_analytics.io.rows.sources import column, columns_of, text, text_of
 
-__all__ = ["check_columns", "check_names", "is_pattern", "matched"]
+__all__ = ["check_columns", "check_names", "is_pattern", "matched", "named", "names_there"]
 
 _ACTORS = ("columns.actor", ".actor", ".owner", ".decided_by", ".recommended_by", ".by")
 
@@ -91,25 +91,58 @@ def _keys(text_: str) -> str:
         return "..."
 
 
-def check_names(rows: pl.DataFrame, whole: pl.DataFrame, mapping: LogMapping, where: str) -> None:
+def names_there(log: pl.DataFrame, mapping: LogMapping) -> dict[str, set[str]]:
+    """The different names in a log, or in some rows of one, of everything that a mapping names: `activity`, `actor`, `any actor`,
+    and of columns `where NAME` and `keep NAME`. What these rows do not have is left out.
+    """
+    acting = [source for key, source in mapping.sources() if key.endswith(_ACTORS)]
+    asked: list[tuple[str, pl.Expr]] = []
+    for kind, source in (("activity", mapping.columns.activity), *(("any actor", source) for source in acting)):
+        if source is not None and _has(log, source):
+            asked.append((kind, text_of(log, source)))
+    if mapping.columns.actor is not None and _has(log, mapping.columns.actor):
+        asked.append(("actor", named(log, mapping.columns.actor, mapping)))
+    for column_ in sorted({column_ for _, column_, _ in _named(mapping)}):
+        kind, _, name = column_.partition(" ")
+        if kind in ("where", "keep") and column(log, name) is not None:
+            asked.append((column_, text(log, name).str.strip_chars()))
+    found: dict[str, set[str]] = {}
+    if asked:
+        values = log.lazy().select(value.unique().implode().alias(str(place)) for place, (_, value) in enumerate(asked)).collect()
+        for (kind, _), every in zip(asked, values.row(0), strict=True):
+            found.setdefault(kind, set()).update(normalize("NFC", one) for one in every if one is not None)
+    return found
+
+
+def _has(log: pl.DataFrame, source: Source) -> bool:
+    return all(column(log, name) is not None for name in columns_of(source))
+
+
+def named(log: pl.DataFrame, source: Source | None, mapping: LogMapping) -> pl.Expr:
+    """Names of actors: null where they mean nobody; one way to write each sign."""
+    value = text_of(log, source)
+    nobody = value.str.to_lowercase().is_in([word.lower() for word in mapping.nobody])
+    told = log.select(x=value)["x"]
+    if (told.str.len_bytes() != told.str.len_chars()).any():
+        value = value.str.normalize("NFC")
+    return pl.when(~nobody).then(value)
+
+
+def check_names(found: dict[str, set[str]], mapping: LogMapping, where: str) -> None:
     """Every name in the mapping occurs in the log: a misspelt one would leave events out of the numbers without a word.
 
-    `rows` are all rows with `activity`, `actor` and the columns of conditions; `whole` is the log itself.
+    `found` are the names of `names_there`, of the whole log.
     """
     spared = set(mapping.optional) if isinstance(mapping.optional, list) else set()
-    seen: dict[str, list[str]] = {}
+    sorted_: dict[str, list[str]] = {}
 
     def known(column_: str) -> list[str]:
-        if column_ not in seen:
-            if column_ == "any actor":
-                acting = [source for key, source in mapping.sources() if key.endswith(_ACTORS)]
-                values = pl.concat([whole.select(x=text_of(whole, source))["x"] for source in acting] or [rows["actor"]])
-            elif column_.startswith("keep "):
-                values = whole.select(x=text(whole, column_[5:]).str.strip_chars())["x"]
-            else:
-                values = rows[column_]
-            seen[column_] = sorted({normalize("NFC", one) for one in values.drop_nulls().unique().to_list()})
-        return seen[column_]
+        if column_ not in sorted_:
+            there = found.get(column_, set())
+            if column_ == "any actor" and column_ not in found:
+                there = found.get("actor", set())
+            sorted_[column_] = sorted(there)
+        return sorted_[column_]
 
     problems = []
     for what, column_, names in _named(mapping):

@@ -31,6 +31,8 @@ class Verdicts:
         Rows of all recommendations.
     refused
         Rows whose confidence cannot be read, with the reason.
+    words
+        What recommendations say, and what verdicts do.
     """
 
     decided: pl.DataFrame
@@ -39,6 +41,7 @@ class Verdicts:
     unanswered: list[int] = field(default_factory=list)
     advised: list[int] = field(default_factory=list)
     refused: list[tuple[int, str]] = field(default_factory=list)
+    words: tuple[set[str], set[str]] = field(default_factory=lambda: (set(), set()))
 
 
 def _acts(
@@ -102,7 +105,7 @@ def verdicts_of(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begu
                 )
             ],
         )
-    check_words(advice["says"], said["says"], where)
+    words = (set(advice["says"].unique().to_list()), set(said["says"].unique().to_list()))
     given = advice.select(
         "case_id",
         "ts",
@@ -126,6 +129,7 @@ def verdicts_of(log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begu
         joined.filter(pl.col("ai_recommendation").is_null())["row"].to_list(),
         advice["row"].to_list(),
         refused,
+        words,
     )
 
 
@@ -190,12 +194,12 @@ def _waiting(left: pl.DataFrame, answered: pl.DataFrame, begun: pl.Series) -> li
     return [part.sort("row") for part in parts]
 
 
-def check_words(advised: pl.Series, said: pl.Series, where: str) -> None:
+def check_words(advised: set[str], said: set[str], where: str) -> None:
     """A word of a verdict that is written in another way than a recommendation's would be an override each time."""
-    theirs = sorted(advised.drop_nulls().unique().to_list())
+    theirs = sorted(advised)
     plain: dict[str, str] = {}
     problems = []
-    for word in [*theirs, *sorted(set(said.drop_nulls().unique().to_list()) - set(theirs))]:
+    for word in [*theirs, *sorted(said - advised)]:
         twin = plain.setdefault(_bare(word), word)
         if twin != word:
             next_ = f"write them alike, or say words: {{{word}: {twin}}}"
@@ -204,12 +208,11 @@ def check_words(advised: pl.Series, said: pl.Series, where: str) -> None:
         raise MappingError("verdicts and recommendations do not speak of the same", problems=problems)
 
 
-def near_words(advised: pl.Series, said: pl.Series) -> list[str]:
+def near_words(advised: set[str], said: set[str]) -> list[str]:
     """What is worth a warning: a verdict's word that no recommendation has, near one that it has."""
-    theirs = sorted(advised.drop_nulls().unique().to_list())
     found = []
-    for word in sorted(said.drop_nulls().unique().to_list()):
-        near = None if word in theirs else close_match(word, theirs)
+    for word in sorted(said - advised):
+        near = close_match(word, sorted(advised))
         if near:
             found.append(f"no recommendation says {word!r}, which verdicts say: {near}")
     return found

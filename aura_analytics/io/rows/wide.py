@@ -6,10 +6,11 @@ import polars as pl
 
 from aura_analytics.io.mapping import LogMapping
 from aura_analytics.io.mapping_parts import Milestone, Source, listed
-from aura_analytics.io.rows.base import kind_of, moment, named
-from aura_analytics.io.rows.long import STARS, check_scale, without_actor
+from aura_analytics.io.rows.base import kind_of, moment
+from aura_analytics.io.rows.long import STARS, Scale, scale_of, without_actor
+from aura_analytics.io.rows.matching import named
 from aura_analytics.io.rows.sources import number, text, text_of
-from aura_analytics.io.rows.verdicts import Verdicts, check_words, sure
+from aura_analytics.io.rows.verdicts import Verdicts, sure
 
 __all__ = ["milestone_events", "pair_events"]
 
@@ -66,8 +67,8 @@ def _lacking(log: pl.DataFrame, told: pl.DataFrame, kind: str, milestone: Milest
 
 
 def pair_events(
-    log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begun: pl.Series, where: str
-) -> tuple[Verdicts, list[pl.DataFrame]]:
+    log: pl.DataFrame, rows: pl.DataFrame, mapping: LogMapping, begun: pl.Series
+) -> tuple[Verdicts, list[pl.DataFrame], Scale | None]:
     """DECISION and OVERRIDE of rows that hold both words; audits and ratings beside them."""
     pairs = mapping.pairs
     assert pairs is not None
@@ -90,7 +91,7 @@ def pair_events(
         raw_truth_chance=raw_chance,
     )
     whole, refused = sure(rows.with_columns(said.get_columns()))
-    check_words(whole["ai_recommendation"], whole["human_verdict"], where)
+    advised, verdicts = (set(whole[name].drop_nulls().unique().to_list()) for name in ("ai_recommendation", "human_verdict"))
     fields = ["truth", "truth_chance", "raw_truth_chance"]
     decided = whole.filter(pl.col("human_verdict").is_not_null() & pl.col("ai_recommendation").is_not_null())
     decided = _timed(log, _acted(log, decided, pairs.decided_by, mapping), pairs.decided_at, mapping)
@@ -111,13 +112,14 @@ def pair_events(
         open_["row"].to_list(),
         alone["row"].to_list(),
         refused=refused,
+        words=(advised, verdicts),
     )
-    return result, _beside(log, whole, mapping, where)
+    return result, *_beside(log, whole, mapping)
 
 
-def _beside(log: pl.DataFrame, whole: pl.DataFrame, mapping: LogMapping, where: str) -> list[pl.DataFrame]:
-    """What a row tells beside its verdict: the truth of its case, and stars."""
-    pairs, parts = mapping.pairs, []
+def _beside(log: pl.DataFrame, whole: pl.DataFrame, mapping: LogMapping) -> tuple[list[pl.DataFrame], Scale | None]:
+    """What a row tells beside its verdict: the truth of its case, and stars; and what these look like."""
+    pairs, parts, scale = mapping.pairs, [], None
     assert pairs is not None
     plain = whole.drop("ai_recommendation", "human_verdict", "initial_verdict", "agent", "confidence")
     if pairs.truth is not None:
@@ -131,7 +133,7 @@ def _beside(log: pl.DataFrame, whole: pl.DataFrame, mapping: LogMapping, where: 
         rated = plain.drop("truth", "truth_chance", "raw_truth_chance")
         rated = rated.with_columns(log[rated["row"]].select(value=value, raw_value=raw).get_columns())
         rated = rated.filter(pl.col("raw_value").is_not_null())
-        check_scale(rated, pairs.stars, "pairs.stars", where)
+        scale = scale_of(rated, pairs.stars, "pairs.stars")
         rated = _timed(log, rated, pairs.stars_at or pairs.decided_at, mapping)
         parts.append(without_actor(rated, keep=False).with_columns(type=pl.lit("SAT_SCORE")))
-    return parts
+    return parts, scale

@@ -1,0 +1,278 @@
+"""A foreign log in pieces, each with all rows of its cases: a log of any size is read in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import polars as pl
+
+from aura_analytics.io.files import resolve
+from aura_analytics.io.log_table import EMPTY, LogRows, alike, records_of, tables_of_records, with_elements
+from aura_analytics.io.mapping import LogMapping
+from aura_analytics.io.readers.base import Reader, UncleanError, Unreadable
+from aura_analytics.io.readers.registry import readers
+from aura_analytics.io.rows.matching import names_there
+from aura_analytics.io.rows.sources import column, columns_of, text_of
+
+__all__ = ["KeptRows", "Pieces", "weight"]
+
+_ROW, _LINE, _FILE, _PIECE = "\x00row", "\x00line", "\x00file", "\x00piece"
+_OURS = (_ROW, _LINE, _FILE, _PIECE)
+_SLICE = 100_000  # rows of a file of columns that are taken at once
+_GROUP = 4_096  # rows that are read from the disk together
+BYTES_A_ROW = 60  # at least, of a text
+_PACKED = {".gz": 10, ".xes": 1, ".xlsx": 8}
+
+
+def weight(path: str | Path | Sequence[str | Path]) -> int:
+    """About how many rows a log has at most.
+
+    Parameters
+    ----------
+    path
+        As `log_rows`.
+    """
+    total = 0
+    for file in resolve(path, events=False):
+        if readers().of(file).name == "parquet":
+            try:
+                total += int(pl.scan_parquet(file).select(pl.len()).collect().item())
+            except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
+                continue  # reading says what is wrong with it
+        else:
+            total += file.stat().st_size * _PACKED.get(file.suffix, 1) // BYTES_A_ROW
+    return total
+
+
+@dataclass
+class KeptRows(LogRows):
+    """Some rows of a log, by their number in it."""
+
+    known: dict[int, tuple[str, int, bool, dict[str, object]]] = field(default_factory=dict)
+
+    def place(self, row: int) -> tuple[str, int]:
+        """File and line of a row."""
+        return self.known[row][:2]
+
+    def is_text(self, row: int) -> bool:
+        """Whether the line of a row is one of a plain text."""
+        return self.known[row][2]
+
+    def record(self, row: int) -> dict[str, object]:
+        """What stands in a row."""
+        return self.known[row][3]
+
+
+@dataclass
+class Piece(LogRows):
+    """Some rows of a log, numbered from 0; each with its number in the log, its file and its line there."""
+
+    numbers: pl.Series = field(default_factory=lambda: pl.Series([], dtype=pl.Int64))
+    places: pl.DataFrame = field(default_factory=pl.DataFrame)
+    paths: list[tuple[Path, bool]] = field(default_factory=list)
+
+    @property
+    def several(self) -> bool:
+        """Whether the log is in several files."""
+        return len(self.paths) > 1
+
+    def place(self, row: int) -> tuple[str, int]:
+        """File and line of a row."""
+        return str(self.paths[self.places[_FILE][row]][0]), self.places[_LINE][row]
+
+    def is_text(self, row: int) -> bool:
+        """Whether the line of a row is one of a plain text."""
+        return self.paths[self.places[_FILE][row]][1]
+
+    def files(self) -> pl.Series:
+        """The number of the file of each row."""
+        return self.places[_FILE]
+
+    def records(self) -> pl.Series:
+        """A number for the record of each row."""
+        return self.places.select(pl.struct(_FILE, _LINE).rank("dense")).to_series()
+
+    def kept(self, rows: Iterable[int]) -> dict[int, tuple[str, int, bool, dict[str, object]]]:
+        """Rows by their number in the log."""
+        return {self.numbers[row]: (*self.place(row), self.is_text(row), self.record(row)) for row in rows}
+
+
+class Pieces:
+    """A log, read once and laid into a folder so that each piece of it can be read alone.
+
+    Parameters
+    ----------
+    path, mapping, stars
+        As `log_rows`; the mapping says what a case is. A row without a case goes with the others of its actor.
+    folder
+        An empty folder.
+    count
+        How many pieces.
+
+    Raises
+    ------
+    FileMissingError, FileFormatError
+        As `log_rows`.
+    """
+
+    def __init__(
+        self, path: str | Path | Sequence[str | Path], mapping: LogMapping, stars: Sequence[str], folder: Path, count: int
+    ) -> None:
+        self.count, self._mapping, self._stars, self._folder = count, mapping, stars, folder
+        self.unreadable: list[Unreadable] = []
+        self.notes: list[str] = []
+        self.rows = 0
+        self.names: dict[str, set[str]] = {}
+        self.witnesses = pl.DataFrame()
+        self._nested, self._plain = set[str](), set[str]()
+        self._kinds: dict[str, set[pl.DataType]] = {}
+        self._laid: list[tuple[Path, list[int]]] = []
+        self._seen = set[tuple[str, str]]()
+        self._files: list[tuple[Path, bool]] = []
+        for place, file in enumerate(resolve(path, events=False)):
+            self._lay(file, place)
+
+    @property
+    def nested(self) -> frozenset[str]:
+        """Text columns all of whose values are JSON objects or lists."""
+        return frozenset(self._nested - self._plain)
+
+    def _lay(self, file: Path, place: int) -> None:
+        reader = readers().of(file).told(self._mapping.file)
+        before = (self.rows, len(self._laid))
+        self._files.append((file, reader.lines))
+        try:
+            for table, lines in self._clean(reader, file):
+                self._take(table, lines, place)
+        except UncleanError:
+            for laid, _ in self._laid[before[1] :]:
+                laid.unlink()
+            self.rows = before[0]
+            del self._laid[before[1] :]
+            for table, lines in self._careful(reader, file):
+                self._take(table, lines, place)
+
+    def _clean(self, reader: Reader, file: Path) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+        """The rows of a file with their lines, some at a time."""
+        scanned = reader.slices(file, _SLICE)
+        if scanned is not None:
+            first = 0
+            for table in scanned:
+                told, of = with_elements(table, self._stars)
+                lines = pl.int_range(table.height, eager=True) if of is None else pl.Series(of, dtype=pl.Int64) - 1
+                yield told, lines + first + 1
+                first += table.height
+            return
+        pieces = reader.clean_pieces(file) if not self._stars else None
+        if pieces is None:
+            yield from self._careful(reader, file)
+            return
+        first, empty = reader.begins, 0
+        for table in pieces:
+            empty += sum(one.null_count() for one in table) if reader.sparse else 0
+            if empty > EMPTY * self.count:
+                raise UncleanError(file)  # read carefully, it is refused
+            self._plain.update(table.columns)
+            yield table, pl.int_range(first, first + table.height, eager=True)
+            first += table.height
+
+    def _careful(self, reader: Reader, file: Path) -> Iterator[tuple[pl.DataFrame, pl.Series]]:
+        aside: list[Unreadable] = []
+        lines: list[int] = []
+        records = records_of(reader.items(file), aside, lines, self._stars)
+        for table in tables_of_records(records, file, self._nested, self._plain, EMPTY * self.count):
+            yield table, pl.Series(lines, dtype=pl.Int64)
+            lines.clear()
+        self.unreadable += [replace(item, file=str(file)) for item in aside]
+        self.notes += reader.notes()
+
+    def _take(self, table: pl.DataFrame, lines: pl.Series, file: int) -> None:
+        """Lay some rows down, those of a piece together, and learn what there is in them."""
+        for name, dtype in table.schema.items():
+            self._kinds.setdefault(name, set()).add(dtype)
+        self._learn(table)
+        of = self._of_case(table)
+        numbered = table.with_columns(
+            pl.int_range(self.rows, self.rows + table.height, eager=True).alias(_ROW),
+            lines.alias(_LINE),
+            pl.repeat(file, table.height, dtype=pl.UInt32, eager=True).alias(_FILE),
+            of.alias(_PIECE),
+        ).sort(_PIECE, maintain_order=True)
+        ends = numbered[_PIECE].search_sorted(pl.int_range(self.count + 1, eager=True, dtype=pl.UInt32), side="left").to_list()
+        target = self._folder / f"{len(self._laid):06}.arrow"
+        numbered.drop(_PIECE).write_ipc(target, record_batch_size=_GROUP)
+        self._laid.append((target, ends))
+        self.rows += table.height
+
+    def _of_case(self, table: pl.DataFrame) -> pl.Series:
+        """The piece of each row: that of its case, else that of its actor."""
+        columns = self._mapping.columns
+        of = [
+            text_of(table, source)
+            for source in (columns.case, columns.actor)
+            if all(column(table, name) is not None for name in columns_of(source))
+        ]
+        said = table.select(x=pl.coalesce(*of, pl.lit("")))["x"]
+        return ((said if len(said) == table.height else said.new_from_index(0, table.height)).hash(3) % self.count).cast(pl.UInt32)
+
+    def _learn(self, table: pl.DataFrame) -> None:
+        """Which names there are, and of every source a row that has it."""
+        for kind, names in names_there(table, self._mapping).items():
+            self.names.setdefault(kind, set()).update(names)
+        wanted: list[int] = [] if self._laid else [0] * bool(table.height)
+        for _, source in self._mapping.sources():
+            for name in columns_of(source):
+                found = column(table, name)
+                if found is None or {(name, "any"), (name, "{")} <= self._seen:
+                    continue
+                values = table.select(x=found[1])["x"]
+                for what, mask in (("any", values.is_not_null()), ("{", _objects(values))):
+                    at = mask.arg_true()
+                    if (name, what) not in self._seen and len(at):
+                        self._seen.add((name, what))
+                        wanted.append(at[0])
+        some = table[sorted(set(wanted))] if wanted else table.head(0)
+        every = [self.witnesses, some] if self.witnesses.width else [some]
+        self.witnesses = every[0] if len(every) == 1 else pl.concat(alike(every), how="diagonal_relaxed")
+
+    def piece(self, which: int) -> Piece:
+        """The rows of one piece, in the order of the log.
+
+        Parameters
+        ----------
+        which
+            Its number, from 0.
+        """
+        parts = []
+        for file, ends in self._laid:
+            first, last = ends[which], ends[which + 1]
+            if last > first:
+                parts.append(pl.scan_ipc(file).slice(first, last - first))
+        mixed = {name for name, found in self._kinds.items() if len(found - {pl.Null()}) > 1}
+        whole = (
+            pl.concat(alike(pl.collect_all(parts), mixed), how="diagonal", rechunk=True)
+            if parts
+            else pl.DataFrame(schema={_ROW: pl.Int64})
+        )
+        missing = [name for name in self._kinds if name not in whole.columns]
+        whole = whole.with_columns(pl.lit(None, dtype=self._dtype(name, mixed)).alias(name) for name in missing)
+        frame = whole.select(list(self._kinds))
+        places = whole.select(_FILE, _LINE) if parts else pl.DataFrame(schema={_FILE: pl.UInt32, _LINE: pl.Int64})
+        return Piece(frame, nested=self.nested, numbers=whole[_ROW], places=places, paths=self._files)
+
+    def _dtype(self, name: str, mixed: set[str]) -> pl.DataType:
+        known = self._kinds[name] - {pl.Null()}
+        return pl.String() if name in mixed or not known else next(iter(known))
+
+    def drop(self) -> None:
+        """Forget the rows."""
+        for file, _ in self._laid:
+            file.unlink(missing_ok=True)
+
+
+def _objects(values: pl.Series) -> pl.Series:
+    if values.dtype == pl.String:
+        return values.str.strip_chars_start().str.starts_with("{").fill_null(value=False)
+    return values.is_not_null() if isinstance(values.dtype, pl.Struct) else pl.repeat(False, len(values), eager=True)  # noqa: FBT003
