@@ -26,7 +26,7 @@ from aura_analytics.io.rows.verdicts import check_words
 
 __all__ = ["Imported", "imported"]
 
-ROWS = 1  # of a piece, and of a log that is read at once
+ROWS = 120_000  # of a piece, and of a log that is read at once
 _MOST = 1_024  # pieces
 _ROW, _ID = "\x00row", "\x00id"
 _PART = 50_000  # events that are sorted together
