@@ -29,6 +29,7 @@ from aura_analytics.cli.reliance import reliance_
 from aura_analytics.cli.routing import route_app
 from aura_analytics.cli.rules import rules_app
 from aura_analytics.cli.scoring import score
+from aura_analytics.cli.serve import keys_app, serve
 from aura_analytics.cli.simulate import simulate_app
 from aura_analytics.cli.terminal import shown_only
 from aura_analytics.errors import AuraError, Problem
@@ -54,6 +55,7 @@ for _name, _group in (
     ("route", route_app),
     ("audits", audits_app),
     ("mapping", mapping_app),
+    ("keys", keys_app),
 ):
     app.add_typer(_group, name=_name)
 _named: tuple[tuple[str, Callable[..., None]], ...] = (
@@ -77,6 +79,7 @@ _plain: tuple[Callable[..., None], ...] = (
     plan,
     lab,
     export,
+    serve,
 )
 for _called, _command in (*_named, *((each.__name__, each) for each in _plain)):
     app.command(_called)(_command)

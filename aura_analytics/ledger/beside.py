@@ -1,8 +1,9 @@
-"""The chain of what a ledger holds beside its events: decisions, notes on them, and marks of how events came in.
+"""The chain of what a ledger holds beside its events: decisions, notes on them, marks of how events came in, and who read whose
+dossier.
 
 Each of them is a link: `chain` is the SHA-256 of the chain before it (32 zero bytes before the first), the number of the link (8
 bytes, big-endian, signed), and a JSON array without spaces: `["decision", n, request_id, line]`, `["note", n, kind, request_id,
-line]` or `["mark", seq, mark]`. What it proves, and what not, is what the chain of events proves (see `chain`).
+line]`, `["mark", seq, mark]` or `["access", n, reader, actor, line]`. What it proves, and what not, is what the chain of events proves (see `chain`).
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ Entry = tuple[Any, ...]
 """What is linked: its kind, the number of its row, and the texts of the row."""
 
 _PACKED = struct.Struct(">q")
-_WORDS = {"decision": "decision", "note": "note on decision", "mark": "mark on the event at seq"}
+_WORDS = {"decision": "decision", "note": "note on decision", "mark": "mark on the event at seq", "access": "record of access"}
 
 
 def chained(before: bytes, n: int, entry: Sequence[Any]) -> bytes:
@@ -131,15 +132,20 @@ def fault_beside(connection: Connection, kept: dict[int, set[str]]) -> str | Non
 
 def _linked() -> Select[Any]:
     """All links in their order, with what they are of."""
-    b, d, a, m = tables.beside, tables.decisions, tables.decision_notes, tables.marks
+    b, d, a, m, r = tables.beside, tables.decisions, tables.decision_notes, tables.marks, tables.access
     joined = (
         b.outerjoin(d, and_(b.c.kind == "decision", d.c.n == b.c.row))
         .outerjoin(a, and_(b.c.kind == "note", a.c.n == b.c.row))
         .outerjoin(m, and_(b.c.kind == "mark", m.c.seq == b.c.row))
+        .outerjoin(r, and_(b.c.kind == "access", r.c.n == b.c.row))
     )
     columns = (b.c.n, b.c.kind, b.c.row, b.c.chain, d.c.request_id, d.c.line)
     return (
-        select(*columns, a.c.kind.label("noted"), a.c.request_id.label("of"), a.c.line.label("said"), m.c.mark)
+        select(
+            *columns,
+            *(a.c.kind.label("noted"), a.c.request_id.label("of"), a.c.line.label("said"), m.c.mark),
+            *(r.c.reader, r.c.actor, r.c.line.label("read")),
+        )
         .select_from(joined)
         .order_by(b.c.n)
     )
@@ -147,7 +153,7 @@ def _linked() -> Select[Any]:
 
 def _entry(row: Sequence[Any]) -> Entry | None:
     """What a link is of; None where that is gone."""
-    held = {"decision": row[4:6], "note": row[6:9], "mark": row[9:10]}.get(row[1])
+    held = {"decision": row[4:6], "note": row[6:9], "mark": row[9:10], "access": row[10:13]}.get(row[1])
     return None if held is None or held[0] is None else (row[1], row[2], *held)
 
 
@@ -163,6 +169,7 @@ def _not_linked(connection: Connection) -> str | None:
         ("decision", tables.decisions, "n"),
         ("note", tables.decision_notes, "n"),
         ("mark", tables.marks, "seq"),
+        ("access", tables.access, "n"),
     ):
         there = connection.execute(select(func.count()).select_from(table)).scalar_one()
         linked = connection.execute(select(func.count(func.distinct(b.row))).where(b.kind == kind)).scalar_one()
@@ -177,5 +184,9 @@ def _name_of_first(connection: Connection, kind: str, table: Table, number: str)
     found = connection.execute(query).scalar()
     if found is None:
         return f"a {_WORDS[kind]}"
-    name = None if kind == "mark" else connection.execute(select(table.c.request_id).where(table.c[number] == found)).scalar()
+    name = (
+        None
+        if kind in ("mark", "access")
+        else connection.execute(select(table.c.request_id).where(table.c[number] == found)).scalar()
+    )
     return f"the {_WORDS[kind]} {found if name is None else repr(name)}"

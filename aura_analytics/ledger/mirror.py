@@ -99,6 +99,11 @@ class Mirror:
         self._seen: dict[str, tuple[int, int]] = {}
         self._own: dict[str, tuple[int, str]] = {}  # rows and digests of what this process wrote for a ledger that it may not write
 
+    def reached(self) -> int:
+        """The place in the ledger up to which the files go; 0 without any."""
+        manifest = self._read()
+        return 0 if manifest is None else manifest.seq
+
     def scan(self, upto: int, actors: list[str] | None = None) -> pl.LazyFrame:
         """The events up to a row, brought up to date first; of some actors only their partitions are opened.
 

@@ -17,7 +17,7 @@ from aura_analytics.ledger.failures import missing, shown, translated
 
 __all__ = ["REVISION", "VERSION_TABLE", "ensure", "migrate", "revision_of", "upgrade"]
 
-REVISION = "0006"  # of the tables that this library reads and writes; a test compares it with the migrations
+REVISION = "0007"  # of the tables that this library reads and writes; a test compares it with the migrations
 VERSION_TABLE = "aura_alembic_version"
 _SCRIPTS = [str(Path(__file__).parent / "migrations" / "versions")]
 _ALEMBIC = threading.Lock()  # its context belongs to the process, not to a thread

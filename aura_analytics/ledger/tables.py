@@ -27,6 +27,7 @@ __all__ = [
     "GENESIS",
     "METADATA",
     "PLACES",
+    "access",
     "beside",
     "beside_head",
     "chain_hash",
@@ -35,9 +36,13 @@ __all__ = [
     "decisions",
     "events",
     "head",
+    "keys",
     "line_of",
     "marks",
     "mirror_parts",
+    "mutes",
+    "outbox",
+    "verdicts",
 ]
 
 GENESIS = bytes(32)
@@ -134,6 +139,56 @@ mirror_parts: Table = Table(
     Column("name", Text, primary_key=True),
     Column("rows", BigInteger, nullable=False),
     Column("sha256", Text, nullable=False),
+)
+
+# what a service keeps: who may ask (of a key only a hash), who read whose dossier (in the chain beside the events), verdicts that
+# people were told of, what is to be sent to whom, and who asked for silence
+keys: Table = Table(
+    "aura_keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    *(Column(name, Text, nullable=False) for name in ("name", "scopes", "hash")),
+    Column("person", Integer, nullable=False),
+    Column("created", BigInteger, nullable=False),
+    Column("expires", BigInteger),
+    Column("revoked", BigInteger),
+)
+access: Table = Table(
+    "aura_access",
+    METADATA,
+    Column("n", _AUTO, primary_key=True, autoincrement=True),
+    *(Column(name, Text, nullable=False) for name in ("reader", "actor", "line")),
+    Index(None, "actor"),
+)
+verdicts: Table = Table(
+    "aura_verdicts",
+    METADATA,
+    Column("policy", Text, primary_key=True),
+    Column("actor", Text, primary_key=True),
+    Column("verdict", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+)
+outbox: Table = Table(
+    "aura_outbox",
+    METADATA,
+    Column("n", _AUTO, primary_key=True, autoincrement=True),
+    *(Column(name, Text, nullable=False) for name in ("name", "channel", "recipient", "actor", "line")),
+    Column("due", BigInteger, nullable=False),
+    Column("holder", Text),
+    Column("held_until", BigInteger),
+    Column("tries", Integer, nullable=False),
+    Column("sent", BigInteger),
+    Column("failed", Text),
+    UniqueConstraint("name"),
+    Index(None, "sent", "due"),
+)
+mutes: Table = Table(
+    "aura_mutes",
+    METADATA,
+    Column("n", _AUTO, primary_key=True, autoincrement=True),
+    *(Column(name, Text, nullable=False) for name in ("recipient", "by", "reason")),
+    Column("begins", BigInteger, nullable=False),
+    Column("ends", BigInteger, nullable=False),
 )
 
 _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)

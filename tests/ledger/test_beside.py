@@ -135,6 +135,7 @@ def test_a_ledger_of_before_is_chained_by_the_upgrade(url: str, tmp_path: Path, 
             ledger,
             "DROP TABLE aura_beside",
             "DROP TABLE aura_beside_head",
+            *(f"DROP TABLE aura_{name}" for name in ("keys", "access", "verdicts", "outbox", "mutes")),
             *(f"ALTER TABLE aura_events DROP COLUMN {name}" for name in events.ADDED),
             f"UPDATE {schema.VERSION_TABLE} SET version_num = '0004'",
         )

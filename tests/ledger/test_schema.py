@@ -22,7 +22,7 @@ NEXT = '''
 import sqlalchemy as sa
 from alembic import op
 revision = "9002"
-down_revision = "0006"
+down_revision = "0007"
 branch_labels = None
 depends_on = None
 
@@ -61,14 +61,14 @@ def test_an_older_schema_is_refused_with_the_command(
     url: str, later: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(schema, "REVISION", "0006")
+    monkeypatch.setattr(schema, "REVISION", "0007")
     with Ledger(url, mirror=False) as ledger:
         ledger.record_events(events.sample(50, seed=1))
     monkeypatch.setattr(schema, "REVISION", "9002")
-    with pytest.raises(LedgerSchemaError, match=r"older than this library: got '0006', expected 9002; run: aura ledger upgrade"):
+    with pytest.raises(LedgerSchemaError, match=r"older than this library: got '0007', expected 9002; run: aura ledger upgrade"):
         Ledger(url)
     before, after, backup = upgrade_ledger(url)
-    assert (before, after) == ("0006", "9002") and backup is not None and backup.exists()
+    assert (before, after) == ("0007", "9002") and backup is not None and backup.exists()
     with Ledger(url, mirror=False) as ledger:
         assert ledger.verify().ok
         kept = ledger.events().collect()
@@ -80,9 +80,9 @@ def test_an_older_schema_is_refused_with_the_command(
 
         assert pl.read_parquet(backup).drop("seq").equals(kept)
     else:
-        monkeypatch.setattr(schema, "REVISION", "0006")
+        monkeypatch.setattr(schema, "REVISION", "0007")
         assert Ledger(backup, mirror=False).events().collect().equals(kept)
-    monkeypatch.setattr(schema, "REVISION", "0006")
+    monkeypatch.setattr(schema, "REVISION", "0007")
     monkeypatch.setattr(schema, "_SCRIPTS", schema._SCRIPTS[:1])
     with pytest.raises(LedgerSchemaError, match=r"newer version of the library.*pip install --upgrade"):
         Ledger(url)

@@ -1,0 +1,1 @@
+"""Routes: each asks the library, and answers in JSON."""
