@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from aura_analytics.errors import LedgerUnavailableError, ParameterError, Problem
@@ -37,7 +40,7 @@ def serve(options: ServiceOptions) -> None:
     except ModuleNotFoundError as error:
         next_ = "pip install 'aura-analytics[service]'"
         raise ParameterError(Problem("the service needs more packages", got=f"no {error.name}", next=next_)) from None
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(message)s")
+    _log_lines()
     settings: dict[str, Any] = {
         "host": options.host,
         "port": options.port,
@@ -57,13 +60,40 @@ def serve(options: ServiceOptions) -> None:
         uvicorn.run("aura_analytics.service.app:create_app", factory=True, workers=options.workers, **settings)
         return
     app = create_app(options)
-    server = uvicorn.Server(uvicorn.Config(app, **settings))
+    server = _stopping(uvicorn.Server)(uvicorn.Config(app, **settings))
     _say(options, app.state.service.door.token)
     server.run()
     if not server.started:
         raise LedgerUnavailableError(
             Problem("the service could not start", got=f"{options.host}:{options.port}", next="is the port taken?")
         )
+
+
+def _stopping(server: type[Any]) -> type[Any]:
+    """A server that a signal stops in good order, and that is all: what it was asked for is done, so the exit code is 0."""
+
+    class Stopping(server):  # type: ignore[misc]
+        @contextmanager
+        def capture_signals(self) -> Iterator[None]:
+            before = {one: signal.signal(one, self.handle_exit) for one in (signal.SIGINT, signal.SIGTERM)}
+            try:
+                yield
+            finally:
+                for one, handler in before.items():
+                    signal.signal(one, handler)
+
+    return Stopping
+
+
+def _log_lines() -> None:
+    """One line of JSON a request on standard error: no path, no name, no address."""
+    ours = logging.getLogger("aura_analytics.service")
+    if not ours.handlers:
+        lines = logging.StreamHandler(sys.stderr)
+        lines.setFormatter(logging.Formatter("%(message)s"))
+        ours.addHandler(lines)
+    ours.setLevel(logging.INFO)
+    ours.propagate = False
 
 
 def _say(options: ServiceOptions, token: str) -> None:

@@ -35,7 +35,7 @@ def may_see(reader: Reader, actor: str) -> None:
 
 
 def _tag(state: Any, *parts: object) -> str:
-    told = [state.ledger.end(), *state.ledger.decisions_version(), state.policy.name, policy_sentence(state.policy), *parts]
+    told = [state.ledger.end(), *state.ledger.decisions_version(), state.policy.name, policy_sentence(state.policy.spec), *parts]
     return 'W/"' + hashlib.sha256(repr(told).encode()).hexdigest()[:32] + '"'
 
 
@@ -109,7 +109,7 @@ def dossiers(
         seq=state.hub.seq,
         as_of=as_of,
         policy=state.policy.name,
-        policy_says=policy_sentence(state.policy),
+        policy_says=policy_sentence(state.policy.spec),
         total=table.height,
         actors=[row_of(row) for row in rows.iter_rows(named=True)],
     )
