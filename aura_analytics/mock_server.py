@@ -1,4 +1,4 @@
-"""The tutorial's exercise: `python -m aura_analytics.mock_server` serves an empty ledger on port 9300, to everybody on this machine.
+"""The tutorial's exercise: `python -m aura_analytics.mock_server` serves an empty ledger on port 9300, to this machine.
 
 ::
 

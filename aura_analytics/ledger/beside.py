@@ -3,7 +3,8 @@ dossier.
 
 Each of them is a link: `chain` is the SHA-256 of the chain before it (32 zero bytes before the first), the number of the link (8
 bytes, big-endian, signed), and a JSON array without spaces: `["decision", n, request_id, line]`, `["note", n, kind, request_id,
-line]`, `["mark", seq, mark]` or `["access", n, reader, actor, line]`. What it proves, and what not, is what the chain of events proves (see `chain`).
+line]`, `["mark", seq, mark]` or `["access", n, reader, actor, line]`. What it proves, and what not, is what the chain of events
+proves (see `chain`).
 """
 
 from __future__ import annotations

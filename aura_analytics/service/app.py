@@ -77,7 +77,7 @@ def create_app(options: ServiceOptions | None = None, *, ledger: Ledger | None =
     state = _state(chosen, ledger)
 
     @asynccontextmanager
-    async def lives(app: FastAPI) -> AsyncIterator[None]:
+    async def lives(_: FastAPI) -> AsyncIterator[None]:
         state.hub.start()
         state.dispatcher.start()
         yield

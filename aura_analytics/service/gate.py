@@ -53,7 +53,8 @@ class Gate:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request in, or answer it."""
         if scope["type"] not in ("http", "websocket"):
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         began, told = time.perf_counter(), {"status": 0}
         scope.setdefault("state", {})
         extra: dict[str, str] = {"x-content-type-options": "nosniff"}
@@ -111,7 +112,8 @@ class Gate:
             )
         scope["state"]["reader"] = reader
         if scope["type"] == "websocket":
-            return await self._app(scope, receive, send)
+            await self._app(scope, receive, send)
+            return
         limit = self._state.options.batch_limit if path in _BATCHES else self._state.options.body_limit
         length = headers.get("content-length", "0")
         if not length.isdecimal() or int(length) > limit:

@@ -12,8 +12,8 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -27,7 +27,7 @@ from aura_analytics.rules.policy import Policy
 from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.measures import Measures
 
-__all__ = ["SHOWN", "Frame", "Hub", "Listener", "plain"]
+__all__ = ["SHOWN", "Frame", "Hub", "Listener", "plain", "seen_by"]
 
 _LOG = logging.getLogger("aura_analytics.service")
 SHOWN = ("override_rate", "avg_processing_hours", "sat_score_mean", "pip_recommended", "override_rate_n", "sat_score_mean_n")
@@ -40,13 +40,18 @@ _CAUGHT_UP = 20_000  # events that are made up for by frames; beyond that a page
 
 @dataclass(frozen=True)
 class Frame:
-    """What changed for one actor, up to a place in the ledger; `actor` is None where events concern nobody."""
+    """What changed for one actor, up to a place in the ledger; `actor` is None where events concern nobody.
+
+    Events that were recorded together concern several actors, and are one frame for each. `resume` is where a reader goes on from
+    whose connection breaks after this frame: `seq` with the last of them, with those before it the place before.
+    """
 
     seq: int
     actor: str | None
     changed: Mapping[str, list[Any]]
     status: list[str | None]
     event_ids: list[str]
+    resume: int = 0
 
     def text(self) -> str:
         """As JSON."""
@@ -56,6 +61,7 @@ class Frame:
             "changed": self.changed,
             "status": self.status,
             "event_ids": self.event_ids,
+            "resume": self.resume,
         }
         return json.dumps(body, ensure_ascii=False, default=plain)
 
@@ -63,6 +69,12 @@ class Frame:
 def plain(value: Any) -> Any:
     """What JSON has for a value of ours."""
     return value.isoformat() if isinstance(value, datetime) else str(value)
+
+
+def seen_by(reader: Reader, frames: Sequence[Frame]) -> list[Frame]:
+    """Those of a batch that somebody may see, the last of which takes them past it."""
+    mine = [frame for frame in frames if reader.may_read(frame.actor)]
+    return [*mine[:-1], *(replace(frame, resume=frame.seq) for frame in mine[-1:])]
 
 
 @dataclass
@@ -76,8 +88,8 @@ class Listener:
 
     def offer(self, frames: list[Frame]) -> None:
         """Take what they may see; whoever does not read is cut off, and goes on from where they were."""
-        for frame in frames:
-            if self.lost or not self.reader.may_read(frame.actor):
+        for frame in seen_by(self.reader, frames):
+            if self.lost:
                 continue
             try:
                 self.queue.put_nowait(frame)
@@ -163,11 +175,13 @@ class Hub:
                 self._listeners.remove(listener)
             self._measures.live.set(len(self._listeners))
 
-    def missed(self, after: int, until: int) -> list[Frame] | None:
-        """Frames of what was recorded between two places; None where that is too much.
+    def missed(self, reader: Reader, after: int, until: int) -> list[Frame] | None:
+        """Frames of what was recorded between two places, as far as somebody may see them; None where that is too much.
 
         Parameters
         ----------
+        reader
+            Who.
         after, until
             Places in the ledger.
         """
@@ -178,7 +192,7 @@ class Hub:
             events, end = self._ledger.after(after, min(_AT_ONCE, until - after))
             if end == after:
                 break
-            found += self._frames(events, end, {})
+            found += seen_by(reader, self._frames(events, end, {}, after))
             after = end
         return found
 
@@ -190,7 +204,7 @@ class Hub:
                 events, end = self._ledger.after(self.seq, _AT_ONCE)
                 if events.height:
                     moved = True
-                    self._told(self._frames(events, end, self._known), end)
+                    self._told(self._frames(events, end, self._known, self.seq), end)
                 elif moved and time.monotonic() - last_whole > _WHOLE:
                     self._all_anew()
                     last_whole, moved = time.monotonic(), False
@@ -210,19 +224,19 @@ class Hub:
                 with contextlib.suppress(RuntimeError):  # its loop is closed
                     one.loop.call_soon_threadsafe(one.offer, frames)
 
-    def _frames(self, events: pl.DataFrame, seq: int, known: dict[str, dict[str, Any]]) -> list[Frame]:
+    def _frames(self, events: pl.DataFrame, seq: int, known: dict[str, dict[str, Any]], before_them: int) -> list[Frame]:
         """What new events changed, one frame for each whom they concern; `known` is what was shown before, and is brought up to date."""
         concerned = self._concerned(events)
         frames, verdicts = [], []
         for actor, ids in concerned.items():
             if actor is None:
-                frames.append(Frame(seq, None, {}, [None, None], ids))
+                frames.append(Frame(seq, None, {}, [None, None], ids, before_them))
                 continue
             before = known.get(actor, {})
             row = board_of(self._ledger).dossier(actor, policy=self._policy)
             now = _shown(row)
             changed = {name: [before.get(name), now.get(name)] for name in SHOWN if before.get(name) != now.get(name)}
-            frames.append(Frame(seq, actor, changed, [before.get("status"), now["status"]], ids))
+            frames.append(Frame(seq, actor, changed, [before.get("status"), now["status"]], ids, before_them))
             if before.get("status") != now["status"]:
                 verdicts.append({"actor": actor, **now, "reasons": row.get("pip_reasons", [])})
             known[actor] = now
@@ -255,7 +269,7 @@ class Hub:
             before, now = self._known.get(row["actor"], {}), _shown(row)
             changed = {name: [before.get(name), now[name]] for name in SHOWN if before.get(name) != now[name]}
             if changed or before.get("status") != now["status"]:
-                frames.append(Frame(self.seq, row["actor"], changed, [before.get("status"), now["status"]], []))
+                frames.append(Frame(self.seq, row["actor"], changed, [before.get("status"), now["status"]], [], self.seq))
             self._known[row["actor"]] = now
         self._told(frames, self.seq)
         self._tell_verdicts(board)

@@ -33,7 +33,8 @@ _LONGEST = 36_525.0  # days
 class Keys:
     """The API keys of a ledger.
 
-    A key is `aura_<id>_<secret>`; the ledger holds the SHA-256 of the secret, which is 256 random bits. A service's key never signs.
+    A key is `aura_<id>_<secret>`; the ledger holds the SHA-256 of the secret, which is 256 random bits. A service's key never
+    signs.
 
     Parameters
     ----------

@@ -30,14 +30,13 @@ async def _frames(state: ServiceState, listener: Listener, after: int | None, up
     """What was missed, then what comes; None where nothing comes for a while. It ends when the reader falls too far behind."""
     place = upto if after is None else after
     if place < upto:
-        missed = await run_in_threadpool(state.hub.missed, place, upto)
+        missed = await run_in_threadpool(state.hub.missed, listener.reader, place, upto)
         if missed is None:
             raise ProblemError(
                 410, Problem("that place lies too far back", got=place, next="read the board, and go on from its seq")
             )
         for frame in missed:
-            if listener.reader.may_read(frame.actor):
-                yield frame
+            yield frame
     while True:
         try:
             found = await asyncio.wait_for(listener.queue.get(), _BEAT)
@@ -66,7 +65,7 @@ async def live(
 ) -> StreamingResponse:
     """Frames as server-sent events: `seq`, `actor`, `changed` (old and new), `status`, `event_ids`; a heartbeat every 15 seconds.
 
-    A connection that broke goes on from the last id; 410 says that it cannot.
+    A connection that broke goes on from the last id, which is the frame's `resume`; 410 says that it cannot.
     """
     state: ServiceState = request.app.state.service
     if last is not None and last.isdecimal() and len(last) < 19:
@@ -96,7 +95,7 @@ async def live(
 
 
 def _event(frame: Frame) -> bytes:
-    return f"id: {frame.seq}\nevent: dossier\ndata: {frame.text()}\n\n".encode()
+    return f"id: {frame.resume}\nevent: dossier\ndata: {frame.text()}\n\n".encode()
 
 
 @router.websocket("/live")
