@@ -64,6 +64,7 @@ _LAZY: dict[str, str | None] = {
     "import_from_report": "aura_analytics.io.systems.importing",
     "convert_log": "aura_analytics.io.foreign",
     "import_log": "aura_analytics.io.foreign",
+    "Client": "aura_analytics.operations.remote",
     "import_log_report": "aura_analytics.io.foreign",
     "io": None,
     "learn_from_outcomes": "aura_analytics.decisions.learn",
@@ -159,6 +160,7 @@ if TYPE_CHECKING:
     from aura_analytics.operations.accountant import Accountant
     from aura_analytics.operations.client import get_dossier, record_event
     from aura_analytics.operations.live_dossiers import Dossier
+    from aura_analytics.operations.remote import Client
     from aura_analytics.report.page import write_report
     from aura_analytics.routing.evaluation import evaluate_routing
     from aura_analytics.routing.models import Model
@@ -182,6 +184,7 @@ __all__ = [
     "AuraError",
     "Calendar",
     "Catalogue",
+    "Client",
     "DecisionLog",
     "DossierState",
     "ErrorClassifier",

@@ -4,6 +4,7 @@
 variable               default                  meaning
 =====================  =======================  ==============================================================
 `AURA_LEDGER`          `sqlite:///aura.db`      the ledger that `record_event` and `get_dossier` use
+`AURA_KEY`             none                     the key for a service that `AURA_LEDGER` names by its address
 `AURA_LEDGER_TIMEOUT`  `30`                     seconds to wait for another writer
 `AURA_CONNECTIONS`     `20`                     connections of a process to a ledger at once
 `AURA_MIRROR`          beside the SQLite file   folder of the Parquet mirror; `off` does without

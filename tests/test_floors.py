@@ -23,7 +23,8 @@ FLOORS = (
     ("operations", "simulation"),
     ("charts", "checks", "lab"),
     ("report", "widgets"),
-    ("cli",),
+    ("service",),
+    ("cli", "mock_server"),
     ("__main__",),
 )
 FLOOR = {name: number for number, names in enumerate(FLOORS) for name in names}

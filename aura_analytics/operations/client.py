@@ -9,9 +9,11 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 from aura_analytics import settings
+from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.ledger.store import Ledger
 from aura_analytics.ledger.writing import Stored
 from aura_analytics.operations.live_dossiers import Board, Dossier
+from aura_analytics.operations.remote import Client
 from aura_analytics.rules.policy import PolicyLike
 
 __all__ = ["board_of", "default_ledger", "get_dossier", "record_event"]
@@ -31,7 +33,8 @@ def default_ledger() -> Ledger:
 
 
 def record_event(event: Mapping[str, Any]) -> Stored:
-    """Record one event in the default ledger (`AURA_LEDGER`, by default `aura.db` in the working directory).
+    """Record one event in the default ledger (`AURA_LEDGER`, by default `aura.db` in the working directory; an address of HTTP is
+    that of a service, asked with the key in `AURA_KEY`).
 
     Parameters
     ----------
@@ -64,7 +67,8 @@ def record_event(event: Mapping[str, Any]) -> Stored:
     1.0
     >>> default_ledger().close(); folder.cleanup(); del os.environ["AURA_LEDGER"]
     """
-    return default_ledger().record_event(event)
+    served = _served()
+    return default_ledger().record_event(event) if served is None else served.record_event(event)
 
 
 def get_dossier(
@@ -111,7 +115,18 @@ def get_dossier(
     >>> dossier["override_rate"], dossier["pip_recommended"]
     (1.0, False)
     """
+    served = _served() if ledger is None else None
+    if served is not None:
+        if policy is not None:
+            raise ParameterError(Problem("a service judges by the policy it was started with", got="policy", next="leave it out"))
+        return served.get_dossier(actor, as_of=as_of, window=window)
     return board_of(default_ledger() if ledger is None else ledger).dossier(actor, as_of, window, policy)
+
+
+def _served() -> Client | None:
+    """The service that `AURA_LEDGER` names, if it names one."""
+    url = settings.ledger_url()
+    return Client(url) if url.startswith(("http://", "https://")) else None
 
 
 def board_of(ledger: Ledger) -> Board:

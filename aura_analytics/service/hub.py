@@ -225,7 +225,7 @@ class Hub:
                     one.loop.call_soon_threadsafe(one.offer, frames)
 
     def _frames(self, events: pl.DataFrame, seq: int, known: dict[str, dict[str, Any]], before_them: int) -> list[Frame]:
-        """What new events changed, one frame for each whom they concern; `known` is what was shown before, and is brought up to date."""
+        """What new events changed, a frame for each whom they concern; `known` is what was shown, and is brought up to date."""
         concerned = self._concerned(events)
         frames, verdicts = [], []
         for actor, ids in concerned.items():

@@ -37,8 +37,8 @@ class ServiceOptions:
     oidc_issuer, oidc_audience, oidc_jwks, oidc_name
         Of `oidc`: who issues tokens, for whom, where the keys are (a URL or a file), and the claim that names the reader.
     proxy_from, proxy_secret, proxy_header, proxy_scopes
-        Of `proxy`: addresses or networks, the secret in `X-Aura-Proxy-Secret`, the header that names the reader, and the scopes that
-        they have.
+        Of `proxy`: addresses or networks, the secret in `X-Aura-Proxy-Secret`, the header that names the reader, and the scopes
+        that they have.
     rate
         Requests of one reader, as `600/minute`.
     body_limit, batch_limit
@@ -119,12 +119,11 @@ class ServiceOptions:
         return made
 
     def _wrong(self) -> list[Problem]:
+        """Everything that does not fit."""
+        return [*self._wrong_place(), *self._wrong_access(), *self._wrong_files()]
+
+    def _wrong_place(self) -> list[Problem]:
         found = []
-        if self.access not in ACCESS:
-            found.append(Problem("unknown access", self.access, ", ".join(ACCESS)))
-        if self.access in ("token", "open") and not self.loopback:
-            next_ = "listen on 127.0.0.1, or choose keys, oidc or proxy"
-            found.append(Problem(f"access {self.access} is for this machine alone", self.host, "a loopback address", next=next_))
         if not 0 <= self.port <= 65_535:
             found.append(Problem("port is out of range", self.port, "0 to 65535"))
         if self.root_path and (not self.root_path.startswith("/") or self.root_path.endswith("/")):
@@ -134,10 +133,20 @@ class ServiceOptions:
         if self.workers > 1 and self.ledger_url.startswith("sqlite"):
             next_ = "use one worker, or a ledger on PostgreSQL"
             found.append(Problem("one process writes a SQLite file", f"workers {self.workers}", "1", next=next_))
+        return found
+
+    def _wrong_access(self) -> list[Problem]:
+        found = []
+        if self.access not in ACCESS:
+            found.append(Problem("unknown access", self.access, ", ".join(ACCESS)))
+        if self.access in ("token", "open") and not self.loopback:
+            next_ = "listen on 127.0.0.1, or choose keys, oidc or proxy"
+            found.append(Problem(f"access {self.access} is for this machine alone", self.host, "a loopback address", next=next_))
+        if self.access == "token" and self.workers > 1:
+            found.append(Problem("each worker would have a token of its own", "access token", "keys, oidc or proxy"))
         if self.access == "oidc":
-            for name in ("oidc_issuer", "oidc_audience", "oidc_jwks"):
-                if not getattr(self, name):
-                    found.append(Problem(f"access oidc needs {name}", where=_PREFIX + name.upper()))
+            missing = [name for name in ("oidc_issuer", "oidc_audience", "oidc_jwks") if not getattr(self, name)]
+            found += [Problem(f"access oidc needs {name}", where=_PREFIX + name.upper()) for name in missing]
         if self.access == "proxy":
             if not self.proxy_from or not self.proxy_secret or len(self.proxy_secret) < 16:
                 expected = "the proxy's addresses and a secret of at least 16 characters: a header alone is nobody's identity"
@@ -146,6 +155,10 @@ class ServiceOptions:
                 self.networks()
             except ValueError:
                 found.append(Problem("proxy_from cannot be read", self.proxy_from, "addresses or networks, by commas"))
+        return found
+
+    def _wrong_files(self) -> list[Problem]:
+        found = []
         if self.smtp and not self.smtp.startswith(("smtp://", "smtps://")):
             found.append(Problem("smtp is no address", expected="smtp://user:password@host:port"))
         if self.webhook and not self.webhook_secret:
@@ -154,10 +167,9 @@ class ServiceOptions:
             self.scales_read()
         except ValueError:
             found.append(Problem("scales cannot be read", self.scales, "NAME=LOWEST:HIGHEST by commas, as relevance=1:5"))
-        if self.models and not Path(self.models).exists():
-            found.append(Problem("the file of models does not exist", self.models))
-        if self.supervisors and not Path(self.supervisors).exists():
-            found.append(Problem("the file of supervisors does not exist", self.supervisors))
+        for what, path in (("models", self.models), ("supervisors", self.supervisors)):
+            if path and not Path(path).exists():
+                found.append(Problem(f"the file of {what} does not exist", path))
         return found
 
     @property

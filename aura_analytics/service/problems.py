@@ -103,7 +103,7 @@ def _text(value: str) -> str:
 
 
 def status_of(error: AuraError) -> int:
-    """The status of an error of ours: 409 for what is taken, 404 for what is not there, 422 for what is wrong, 503 for what is out."""
+    """409 for what is taken, 404 for what is not there, 422 for what is wrong, 503 for a ledger that is out of reach."""
     if isinstance(error, ConflictError):
         return 409
     if isinstance(error, (FileMissingError, RoutingError)):

@@ -1,4 +1,4 @@
-"""The Performance page in a real browser, on a real server: live, by keys, on a phone, dark, under a prefix, asking nothing outside."""
+"""The Performance page in a real browser, on a real server: live, by keys, on a phone, dark, under a prefix, all by itself."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class _proxied:
                             self.wfile.write(part)
                             self.wfile.flush()
 
-            do_GET = do_POST = _pass  # noqa: N815
+            do_GET = do_POST = _pass
 
             def log_message(self, *_: object) -> None:
                 pass
@@ -117,7 +117,9 @@ def test_the_page_as_the_document_draws_it(browser: Browser, server: Server) -> 
         page.screenshot(path=f"{os.environ['AURA_PICTURES']}/page.png")
     # live: what is recorded appears
     with httpx.Client(base_url=server.url) as client:
-        client.post("/event", json={"type": "OVERRIDE", "actor": "officer_zoe@sba.gov", "case_id": "Z", "ts": "2026-01-28T10:00:00Z"})
+        client.post(
+            "/event", json={"type": "OVERRIDE", "actor": "officer_zoe@sba.gov", "case_id": "Z", "ts": "2026-01-28T10:00:00Z"}
+        )
     page.get_by_role("button", name="officer_zoe@sba.gov").wait_for(timeout=15_000)
     # by keys: the row opens, the plan is drafted, Escape closes
     page.get_by_role("button", name="officer_anne@sba.gov").focus()
@@ -142,7 +144,9 @@ def test_on_a_phone_and_accessible(browser: Browser, server: Server, scheme: str
     from axe_core_python.sync_playwright import Axe
 
     page = opened(browser, server, viewport={"width": 360, "height": 740}, color_scheme=scheme)
-    wide = "[...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > 361).map(e => e.outerHTML.slice(0, 80))"
+    wide = (
+        "[...document.querySelectorAll('*')].filter(e => e.getBoundingClientRect().right > 361).map(e => e.outerHTML.slice(0, 80))"
+    )
     assert page.evaluate("document.documentElement.scrollWidth") <= 360, page.evaluate(wide)
     found = Axe().run(page)["violations"]
     assert [(one["id"], [node["html"] for node in one["nodes"]]) for one in found] == []

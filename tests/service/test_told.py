@@ -212,11 +212,13 @@ def test_thirty_kills(serving: Callable[..., Server], url: str, tmp_path: Path, 
         assert set(acknowledged) <= set(recorded)
         assert max(recorded.values()) == 1
         assert ledger.verify().ok
-        count = lambda: (
-            ledger.engines.reader.connect().exec_driver_sql("SELECT count(*) FROM aura_outbox WHERE sent IS NULL").scalar()
-        )
         time.sleep(5)
-        until(lambda: count() == 0, 120)
+
+        def unsent() -> int:
+            with ledger.engines.reader.connect() as connection:
+                return int(connection.exec_driver_sql("SELECT count(*) FROM aura_outbox WHERE sent IS NULL").scalar_one())
+
+        until(lambda: unsent() == 0, 120)
         with ledger.engines.reader.connect() as connection:
             names = connection.exec_driver_sql("SELECT name, actor FROM aura_outbox").all()
             flagged = connection.exec_driver_sql("SELECT count(*) FROM aura_verdicts WHERE verdict = 'flag'").scalar()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Any
 
 from fastapi import APIRouter, Depends
 
-from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.asking import Body, State, needs
 from aura_analytics.service.models import EvaluationAnswer, JobRecord
 
@@ -27,11 +26,12 @@ PAYLOAD: dict[str, Any] = {
         {"model_name": "gpt", "job_id": 7, "task": {"min_length": 40}, "model_output": {"output": "short", "confidence": 0.8}}
     ],
 }
+_ASKING = needs("events:write", "audit:read", "dossiers:read:all")
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": PAYLOAD}}}}
 
 
-@router.post("/evaluate", response_model=EvaluationAnswer, openapi_extra=_BODY)
-def evaluate(state: State, reader: Annotated[Reader, Depends(needs("events:write"))], payload: Body) -> Any:
+@router.post("/evaluate", response_model=EvaluationAnswer, openapi_extra=_BODY, dependencies=[Depends(needs("events:write"))])
+def evaluate(state: State, payload: Body) -> Any:
     """Score an output, record it, and do what follows: reputation, a case, suspension, another model.
 
     Whatever a worker returned is taken: what is no object is its output, and nothing at all is an empty one.
@@ -45,9 +45,7 @@ def evaluate(state: State, reader: Annotated[Reader, Depends(needs("events:write
     return state.accountant.evaluate({**payload, "task": {} if task is None else task, "model_output": output})
 
 
-@router.get("/jobs/{job_id:path}", response_model=JobRecord)
-def job(
-    state: State, reader: Annotated[Reader, Depends(needs("events:write", "audit:read", "dossiers:read:all"))], job_id: str
-) -> Any:
+@router.get("/jobs/{job_id:path}", response_model=JobRecord, dependencies=[Depends(_ASKING)])
+def job(state: State, job_id: str) -> Any:
     """The record of a job: its evaluations, who has it now, and what followed. Of a job that nobody knows it is empty."""
     return state.accountant.job(job_id)

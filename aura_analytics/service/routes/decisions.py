@@ -9,7 +9,6 @@ from fastapi import APIRouter, Depends, Query
 
 from aura_analytics.decisions.accountability import AccountabilityLogger
 from aura_analytics.errors import Problem
-from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.asking import Body, State, needs
 from aura_analytics.service.models import DecisionEntry, OutcomeNoted
 from aura_analytics.service.problems import ProblemError
@@ -17,7 +16,7 @@ from aura_analytics.service.problems import ProblemError
 __all__ = ["router"]
 
 router = APIRouter(prefix="/decisions", tags=["decisions"])
-Auditor = Annotated[Reader, Depends(needs("audit:read"))]
+_AUDITOR = Depends(needs("audit:read"))
 OUTCOME: dict[str, Any] = {
     "type": "object",
     "required": ["outcome_type"],
@@ -27,10 +26,9 @@ OUTCOME: dict[str, Any] = {
 _BODY = {"requestBody": {"required": True, "content": {"application/json": {"schema": OUTCOME}}}}
 
 
-@router.get("", response_model=list[DecisionEntry])
+@router.get("", response_model=list[DecisionEntry], dependencies=[_AUDITOR])
 def decisions(
     state: State,
-    reader: Auditor,
     start_time: Annotated[str | None, Query(description="ISO 8601")] = None,
     end_time: Annotated[str | None, Query(description="ISO 8601")] = None,
     outcome_type: Annotated[Literal["success", "failure", "partial", "cancelled"] | None, Query()] = None,
@@ -44,8 +42,8 @@ def decisions(
     return [asdict(one) for one in found]
 
 
-@router.get("/{request_id}", response_model=DecisionEntry)
-def decision(state: State, reader: Auditor, request_id: str) -> Any:
+@router.get("/{request_id}", response_model=DecisionEntry, dependencies=[_AUDITOR])
+def decision(state: State, request_id: str) -> Any:
     """One decision with its last outcome."""
     found = AccountabilityLogger(state.ledger).query_decisions(request_id, limit=1)
     if not found:
@@ -53,8 +51,14 @@ def decision(state: State, reader: Auditor, request_id: str) -> Any:
     return asdict(found[0])
 
 
-@router.post("/{request_id}/outcome", response_model=OutcomeNoted, status_code=201, openapi_extra=_BODY)
-def outcome(state: State, reader: Annotated[Reader, Depends(needs("events:write"))], request_id: str, body: Body) -> Any:
+@router.post(
+    "/{request_id}/outcome",
+    response_model=OutcomeNoted,
+    status_code=201,
+    openapi_extra=_BODY,
+    dependencies=[Depends(needs("events:write"))],
+)
+def outcome(state: State, request_id: str, body: Body) -> Any:
     """Note what became of a decision; the last word counts."""
     if not AccountabilityLogger(state.ledger).log_outcome(request_id, body):
         raise ProblemError(404, Problem("there is no such decision", got=request_id))

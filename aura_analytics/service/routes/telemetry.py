@@ -13,14 +13,13 @@ from fastapi import APIRouter, Depends, Request, Response
 from aura_analytics.errors import Problem
 from aura_analytics.io.systems.base import Unusable
 from aura_analytics.io.systems.otel import OpenTelemetry
-from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.asking import State, needs, read_json
 from aura_analytics.service.problems import ProblemError
 
 __all__ = ["router"]
 
 router = APIRouter(prefix="/v1", tags=["telemetry"])
-Writer = Annotated[Reader, Depends(needs("events:write"))]
+_WRITER = Depends(needs("events:write"))
 _PROTOBUF = "application/x-protobuf"
 _SHOWN = 5
 _BODY = {
@@ -58,14 +57,14 @@ async def _body(request: Request) -> tuple[str, bytes]:
 Sent = Annotated[tuple[str, bytes], Depends(_body)]
 
 
-@router.post("/traces", responses=_ANSWER, openapi_extra=_BODY, response_class=Response)
-def traces(state: State, reader: Writer, sent: Sent) -> Response:
+@router.post("/traces", responses=_ANSWER, openapi_extra=_BODY, response_class=Response, dependencies=[_WRITER])
+def traces(state: State, sent: Sent) -> Response:
     """Spans of agents: the end of one is an OUTCOME, an evaluation on a declared scale an EVALUATION."""
     return _taken(state, sent, "traces")
 
 
-@router.post("/logs", responses=_ANSWER, openapi_extra=_BODY, response_class=Response)
-def logs(state: State, reader: Writer, sent: Sent) -> Response:
+@router.post("/logs", responses=_ANSWER, openapi_extra=_BODY, response_class=Response, dependencies=[_WRITER])
+def logs(state: State, sent: Sent) -> Response:
     """Log records: evaluations of agents."""
     return _taken(state, sent, "logs")
 

@@ -1,4 +1,4 @@
-"""A message in words: the rule, the number and how sure it is, the rows behind it, and what would settle it. No name in a subject."""
+"""A message in words: the rule, the number and how sure it is, the rows behind it, what would settle it. No name in a subject."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def letter(messages: Sequence[Message], sender: str, link: str | None = None) ->
     mail["Message-ID"] = f"<{digest}@aura-analytics>"
     mail["Auto-Submitted"] = "auto-generated"
     parts = [_told(one.body) for one in messages]
-    end = "You are told this because you answer for these people; nobody else was. Nothing has been decided: a person decides, and signs."
+    end = "You are told this because you answer for these people; nobody else was. Nothing is decided: a person decides, and signs."
     mail.set_content("\n\n".join([*parts, *([f"Their dossiers: {link}"] if link else []), end]) + "\n")
     return mail
 
