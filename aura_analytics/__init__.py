@@ -92,6 +92,7 @@ _LAZY: dict[str, str | None] = {
     "scoring": None,
     "second_judge": "aura_analytics.dossier.second_judge",
     "simulate": "aura_analytics.simulation.run",
+    "service": None,
     "simulation": None,
     "standing": "aura_analytics.hr.folds",
     "statistics": None,

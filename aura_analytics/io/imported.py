@@ -177,7 +177,7 @@ class _InTime:
         moments = pl.concat(self._moments).sort()
         number = max(1, self._events // _PART)
         edges = moments.gather([len(moments) * at // number for at in range(1, number)]).unique(maintain_order=True)
-        files = []
+        files: list[Path] = []
         for part in _parts(self._laid, "ts", edges):
             if part.height:
                 files.append(self._folder / f"part-{len(files):06}.parquet")

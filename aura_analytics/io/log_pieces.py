@@ -84,7 +84,7 @@ class Piece(LogRows):
 
     def is_text(self, row: int) -> bool:
         """Whether the line of a row is one of a plain text."""
-        return self.paths[self.places[_FILE][row]][1]
+        return bool(self.paths[self.places[_FILE][row]][1])
 
     def files(self) -> pl.Series:
         """The number of the file of each row."""

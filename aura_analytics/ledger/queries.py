@@ -6,7 +6,7 @@ import time
 import warnings
 from collections.abc import Collection
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 from sqlalchemy import Connection, func, select
@@ -20,6 +20,9 @@ from aura_analytics.ledger.engines import Engines, snapshot
 from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import read_head
 from aura_analytics.ledger.writing import AHEAD
+
+if TYPE_CHECKING:
+    from aura_analytics.ledger.mirror import Mirror
 
 __all__ = ["FutureEventsWarning", "Queries", "moment_of"]
 
@@ -35,6 +38,7 @@ class Queries:
     """Single events, actors and cases of a ledger."""
 
     _engines: Engines
+    _mirror: Mirror | None
     _kinds_seen: dict[str, dict[str, tuple[str | None, int]]]  # by ledger: kinds of actors, and up to which place that holds
 
     def agents_after(self, seq: int) -> tuple[set[str], int]:
@@ -157,6 +161,10 @@ class Queries:
         with translated(self._engines.url), self._engines.reader.connect() as connection:
             found = connection.execute(select(func.max(column.ts)).where(column.actor == actor)).scalar()
         return None if found is None else moment_of(found)
+
+    def mirrored(self) -> int:
+        """The place in the ledger up to which its Parquet mirror goes; 0 without one, or before it was first written."""
+        return 0 if self._mirror is None else self._mirror.reached()
 
     def decisions_version(self) -> tuple[int, int]:
         """How far the decision log in the ledger reaches: its last decision, and what was last said of one; (0, 0) without any."""

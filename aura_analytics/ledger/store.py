@@ -348,11 +348,6 @@ class Ledger(Feed, Queries, Evidence):
         mirrored = self._scanned(seq) if self._mirror is not None and seq > _MIRROR_FROM else None
         return self.after(0, seq)[0].lazy() if mirrored is None else mirrored.select(SCHEMA.names())
 
-    def mirrored(self) -> int:
-        """The place up to which the Parquet mirror goes; the end, of a ledger without one, or too small to be read from it."""
-        end = self.end()
-        return end if self._mirror is None or end <= _MIRROR_FROM else self._mirror.reached()
-
     def lazy(self) -> pl.LazyFrame:
         """All events, as `events()`."""
         return self.events()

@@ -105,6 +105,11 @@ def get_dossier(
         `overridden_right_rate`, `success_rate`, `score_mean_last10`, `calibration_gap` (each with `_n`, `_lo`, `_hi`, `_status`),
         `standing`, `reputation`, `level`.
 
+    Raises
+    ------
+    ParameterError
+        If the actor is no name, or a policy is given where `AURA_LEDGER` names a service, which has one of its own.
+
     Examples
     --------
     >>> import tempfile

@@ -138,6 +138,13 @@ class Client:
         ----------
         after
             Place in the ledger after which to begin; default its end.
+
+        Raises
+        ------
+        ParameterError
+            If that place cannot be gone on from, or the key does not open it.
+        LedgerUnavailableError
+            If there is no answer after four tries.
         """
         place, tries = after, 0
         while True:

@@ -257,7 +257,8 @@ class Hub:
             names: set[str] = {name for name in (row["actor"], row["agent"]) if name}
             if row["actor"] is None and row["case_id"] is not None:
                 names |= of_case.get(row["case_id"], set())
-            for name in sorted(names) or [None]:
+            concerned: list[str | None] = [*sorted(names)] or [None]
+            for name in concerned:
                 found.setdefault(name, []).append(row["event_id"])
         return found
 

@@ -6,6 +6,8 @@ import json
 import random
 import subprocess
 import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -130,7 +132,7 @@ def test_a_log_without_a_fault_until_its_end(tmp_path: Path, monkeypatch: pytest
 
 
 def test_nothing_stays_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(importing.tempfile, "tempdir", str(tmp_path / "temp"))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temp"))
     (tmp_path / "temp").mkdir()
     (tmp_path / "log.csv").write_text("case,step,at,who\n" + "".join(f"K{i},file,2026-01-05T09:00,anne\n" for i in range(50)))
     chosen = aura.LogMapping.model_validate(
@@ -165,7 +167,12 @@ def test_memory_is_bounded(tmp_path: Path, kind: str) -> None:
     for part in range(3):
         paths.append(tmp_path / f"{part}.{kind}")
         frame = one.with_columns(case=pl.col("case") + f"-{part}")
-        {"csv": frame.write_csv, "jsonl": frame.write_ndjson, "parquet": frame.write_parquet}[kind](paths[-1])
+        write: dict[str, Callable[[Path], Any]] = {
+            "csv": frame.write_csv,
+            "jsonl": frame.write_ndjson,
+            "parquet": frame.write_parquet,
+        }
+        write[kind](paths[-1])
     (tmp_path / "m.yaml").write_text(json.dumps(BENCHMARK))
     glob, out = str(tmp_path / f"*.{kind}"), str(tmp_path / "out.parquet")
     command = [sys.executable, "-c", _IMPORT, glob, str(tmp_path / "m.yaml"), out]

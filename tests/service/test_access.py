@@ -135,9 +135,9 @@ def test_keys_are_shown_once_expire_and_are_taken_back(url: str) -> None:
         assert made.reader(key) is None
         with pytest.raises(ParameterError):
             made.revoke("none")
-        for scopes, options in (("everything", {}), ("verdicts:sign", {}), ("", {}), ("events:write", {"days": -1})):
+        for scopes, days in (("everything", 1.0), ("verdicts:sign", 1.0), ("", 1.0), ("events:write", -1.0)):
             with pytest.raises(ParameterError):
-                made.create("x", scopes, **options)
+                made.create("x", scopes, days=days)
     assert "verdicts:sign" not in scopes_of("admin")
 
 

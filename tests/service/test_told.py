@@ -55,7 +55,7 @@ def mail() -> Iterator[tuple[Box, str]]:
 
 def overrides(client: httpx.Client, actor: str, count: int, first: int = 0) -> None:
     """Verdicts against advice that was right: with the tracker's rule and an unhappy citizen a plan is recommended."""
-    lines = [
+    lines: list[dict[str, Any]] = [
         {"event_id": f"{actor}-{i}", "type": "OVERRIDE", "actor": actor, "case_id": f"{actor}-C{i}"}
         for i in range(first, first + count)
     ]
@@ -179,8 +179,13 @@ def test_thirty_kills(serving: Callable[..., Server], url: str, tmp_path: Path, 
             server = servers[number % 2]
             number += 1
             actor = f"c{client_number}-{number // 12}"
-            event = {"event_id": f"{client_number}/{number}", "type": "OVERRIDE", "actor": actor, "case_id": f"{actor}/{number}"}
-            batch = [
+            event: dict[str, Any] = {
+                "event_id": f"{client_number}/{number}",
+                "type": "OVERRIDE",
+                "actor": actor,
+                "case_id": f"{actor}/{number}",
+            }
+            batch: list[dict[str, Any]] = [
                 event,
                 {
                     "event_id": f"{client_number}/{number}s",
@@ -195,7 +200,7 @@ def test_thirty_kills(serving: Callable[..., Server], url: str, tmp_path: Path, 
             except httpx.HTTPError:
                 continue
             if answer.status_code == 200:
-                acknowledged.extend(one["event_id"] for one in batch)
+                acknowledged.extend(str(one["event_id"]) for one in batch)
 
     writers = [threading.Thread(target=write, args=(number,)) for number in range(4)]
     for one in writers:

@@ -47,8 +47,8 @@ class Keys:
     >>> ledger = aura.Ledger(f"sqlite:///{tempfile.mkdtemp()}/aura.db", mirror=False)
     >>> keys = Keys(ledger)
     >>> key = keys.create("intake form", "events:write", days=90)
-    >>> keys.reader(key).name, keys.reader(key).person
-    ('intake form', False)
+    >>> keys.reader(key)
+    Reader(name='intake form', scopes=frozenset({...}), person=False, team=frozenset())
     >>> keys.revoke(keys.table()["id"][0])
     >>> keys.reader(key) is None
     True

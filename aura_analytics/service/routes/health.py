@@ -35,5 +35,6 @@ def metrics(state: State) -> Response:
     end = state.ledger.end()
     state.measures.ledger.set(end)
     state.measures.behind.set(max(0, end - state.hub.seq))
-    state.measures.mirror.set(max(0, end - state.ledger.mirrored()))
+    mirrored = state.ledger.mirrored()
+    state.measures.mirror.set(max(0, end - mirrored) if mirrored else 0)
     return Response(state.measures.text(), media_type="text/plain; version=0.0.4")
