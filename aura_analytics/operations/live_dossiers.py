@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any, NotRequired, cast
 
 import polars as pl
 from typing_extensions import TypedDict
 
+from aura_analytics import events as contract
 from aura_analytics.cases.collecting import in_memory
 from aura_analytics.cases.truth import asks_for_words
 from aura_analytics.clock import times
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Board", "Dossier"]
 
+_KEPT = 4  # policies of whose sums are kept
 # the three that are shown, and those whose events tell of what kind an actor is
 METRICS = ("override_rate", "avg_processing_hours", "sat_score_mean", "open_cases", "success_rate", "score_mean_last10")
 # what a dossier of an agent or a component shows besides, with how sure each is
@@ -102,7 +104,7 @@ class _Sums:
     """The sums of everybody over a ledger, built when first asked for, and then kept up to date."""
 
     def __init__(self, ledger: Ledger, metrics: tuple[str, ...]) -> None:
-        self._ledger, self._metrics = ledger, metrics
+        self._ledger, self.metrics = ledger, metrics
         self._seq = 0
         self._decisions = 0, 0
         self.state: DossierState | None = None
@@ -114,7 +116,7 @@ class _Sums:
         if self.state is None or decisions != self._decisions:  # what is said of a decision later changes what it was
             end, self._decisions = self._ledger.info().events, decisions
             events = self._ledger.due(self._ledger.with_decisions(self._ledger.events_upto(end)))
-            self.state, self._seq = DossierState(events, metrics=self._metrics), end
+            self.state, self._seq = DossierState(events, metrics=self.metrics), end
         while self._seq < last:
             fresh, end = self._ledger.after(self._seq, min(1_000_000, last - self._seq))
             try:
@@ -132,9 +134,9 @@ class _Sums:
         state = self.kept()
         end = None if as_of is None else times.parse_as_of(as_of)
         past = end is not None and state.last is not None and end < state.last  # sums are kept as of now; the past is counted anew
-        if past or policy.way or not set(policy.metrics) <= set(self._metrics):
+        if past or policy.way or not set(policy.metrics) <= set(self.metrics):
             events = self._ledger.due(self._ledger.with_decisions(self._ledger.events(until=end)))
-            return dossiers(events, end, window, metrics=self._metrics, policy=policy).filter(actor=actor)
+            return dossiers(events, end, window, metrics=self.metrics, policy=policy).filter(actor=actor)
         if policy.compares_peers:
             return state.dossiers(end, window, policy=policy).filter(actor=actor)
         return state.dossiers(end, window, policy=policy, actors=[actor])
@@ -157,6 +159,7 @@ class Board:
         self._ledger = ledger
         self._lock = threading.Lock()
         self._people, self._machines = _Sums(ledger, METRICS), _Sums(ledger, _MACHINE_METRICS)
+        self._others: dict[tuple[str, ...], _Sums] = {}
         self._agents: set[str] = set()
         self._agents_seq = 0
 
@@ -214,15 +217,49 @@ class Board:
     ) -> pl.DataFrame | None:
         """The row of somebody who may be an agent or a component: their advice lies with the officers who decided on it."""
         if self._is_agent(actor):
-            return self._machines.board(actor, as_of, window, policy)
+            return self._sums(policy, machine=True).board(actor, as_of, window, policy)
         if own is None or own.is_empty() or own["actor_kind"][0] is None:
             return own
         return self._rows(actor, as_of, window, policy, machine=True)
 
+    def _sums(self, policy: Policy, *, machine: bool) -> _Sums:
+        """The sums from which a policy's verdicts come: beside what is shown, of what it reads, where sums can be kept of that."""
+        base = self._machines if machine else self._people
+        metrics = tuple(dict.fromkeys((*base.metrics, *policy.metrics)))
+        if metrics == base.metrics or policy.way:
+            return base
+        if metrics not in self._others:
+            try:
+                DossierState(contract.empty(), metrics=metrics)
+            except ParameterError:
+                return base
+            while len(self._others) >= _KEPT:
+                self._others.pop(next(iter(self._others)))
+            self._others[metrics] = _Sums(self._ledger, metrics)
+        return self._others[metrics]
+
+    def rows(self, actors: Collection[str], policy: PolicyLike = None) -> pl.DataFrame:
+        """The dossiers of several actors as of now, with verdicts, counted together; of whom there is nothing to say is left out.
+
+        Parameters
+        ----------
+        actors
+            Whose.
+        policy
+            As in `aura.dossiers`.
+        """
+        judged = as_policy(policy).over(None)
+        with self._lock:
+            sums = self._sums(judged, machine=False)
+            if judged.way or judged.compares_peers or judged.spec.over_time or not set(judged.metrics) <= set(sums.metrics):
+                board = dossiers(self._ledger, policy=judged)
+                return board.filter(pl.col("actor").is_in(list(actors)))
+            return sums.kept().dossiers(None, None, policy=judged, actors=list(actors))
+
     def _idle(self, actor: str, as_of: datetime | date | str | None, policy: Policy) -> dict[str, Any]:
         """What there is to say of somebody without events in the window: nothing at all, or that there were some at other times."""
         last = self._ledger.last_of(actor)
-        kept = self._people.state
+        kept = self._sums(policy, machine=False).state
         now = self._ledger.last_work() if kept is None else kept.last
         end = now if as_of is None else times.parse_as_of(as_of)
         if last is None or end is None:
@@ -254,7 +291,7 @@ class Board:
         machine: bool = False,
     ) -> pl.DataFrame | None:
         """The row of an actor, from their own cases, or from the sums of everybody."""
-        sums = self._machines if machine else self._people
+        sums = self._sums(policy, machine=machine)
         if sums.state is not None or any(self._ledger.decisions_version()):
             return sums.board(actor, as_of, window, policy)
         end = self._ledger.last_work() if as_of is None else times.parse_as_of(as_of)
@@ -264,5 +301,5 @@ class Board:
         if events is None or policy.spec.over_time or policy.compares_peers or asks_for_words(events.lazy()):
             return sums.board(actor, as_of, window, policy)
         with in_memory():
-            metrics = _MACHINE_METRICS if machine else METRICS
+            metrics = sums.metrics
             return dossiers(events, end, window, metrics=metrics, policy=policy).filter(actor=actor)

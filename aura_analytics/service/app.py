@@ -16,6 +16,7 @@ from aura_analytics.ledger.store import Ledger
 from aura_analytics.operations.accountant import Accountant
 from aura_analytics.routing.router import Router
 from aura_analytics.rules.policy import as_policy
+from aura_analytics.rules.sentence import policy_sentence
 from aura_analytics.service.access.door import Door
 from aura_analytics.service.gate import Gate
 from aura_analytics.service.hub import Hub
@@ -132,7 +133,8 @@ def _state(options: ServiceOptions, given: Ledger | None) -> ServiceState:
     hub.verdicts_changed = lambda seq, verdicts: _noted(outbox, label, seq, verdicts)
     router = Router(models, ledger) if models else None
     door = Door(options, ledger, supervisors)
-    return ServiceState(options, ledger, policy, door, supervisors, measures, hub, dispatcher, Accountant(ledger, router=router))
+    says, scorer = policy_sentence(policy.spec), Accountant(ledger, router=router)
+    return ServiceState(options, ledger, policy, door, supervisors, measures, hub, dispatcher, scorer, says)
 
 
 def _noted(outbox: Outbox, policy: str, seq: int, verdicts: list[dict[str, Any]]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
 from fastapi import Depends, Request
@@ -17,7 +17,7 @@ from aura_analytics.service.state import ServiceState
 __all__ = ["Body", "State", "needs", "read_json"]
 
 
-def _state(request: Request) -> ServiceState:
+async def _state(request: Request) -> ServiceState:
     found: ServiceState = request.app.state.service
     return found
 
@@ -25,10 +25,10 @@ def _state(request: Request) -> ServiceState:
 State = Annotated[ServiceState, Depends(_state)]
 
 
-def needs(*scopes: str) -> Callable[[Request], Reader]:
+def needs(*scopes: str) -> Callable[[Request], Awaitable[Reader]]:
     """A reader who has one of some scopes; anybody else is refused with 403."""
 
-    def check(request: Request) -> Reader:
+    async def check(request: Request) -> Reader:
         reader = reader_of(request.scope)
         if reader is None:
             raise ProblemError(401, Problem("it is not known who asks"))
@@ -50,6 +50,9 @@ def read_json(body: bytes, where: str = "the body") -> Any:
     """
     try:
         text = body.decode("utf-8-sig")
+        found = _DECODER.decode(text)
+        if type(found) is dict and len(found) == text.count('":'):
+            return found  # as many names as are written: none stands twice
         return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
         said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
@@ -66,6 +69,9 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 async def _object(request: Request) -> dict[str, Any]:

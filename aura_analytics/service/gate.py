@@ -88,7 +88,10 @@ class Gate:
         client = scope["client"][0] if scope.get("client") else None
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") and scope.get("method", "GET") != "GET":
             raise ProblemError(403, Problem("a page of another site asks", got=headers.get("sec-fetch-site")))
-        reader = await run_in_threadpool(self._state.door.reader, headers, _cookies(headers), client)
+        door, cookies = self._state.door, _cookies(headers)
+        # what is known is looked at here; what may have to be read elsewhere, by a thread
+        known = door.at_once(headers)
+        reader = door.reader(headers, cookies, client) if known else await run_in_threadpool(door.reader, headers, cookies, client)
         who = f"reader {reader.name}" if reader is not None else f"address {client}"
         allowed = self._limiter.hit(self._rate, who)
         window = self._limiter.get_window_stats(self._rate, who)

@@ -12,9 +12,10 @@ import json
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 import polars as pl
@@ -27,43 +28,37 @@ from aura_analytics.rules.policy import Policy
 from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.measures import Measures
 
-__all__ = ["SHOWN", "Frame", "Hub", "Listener", "plain", "seen_by"]
+__all__ = ["SHOWN", "Batch", "Frame", "Hub", "Listener", "Seen", "plain"]
 
 _LOG = logging.getLogger("aura_analytics.service")
 SHOWN = ("override_rate", "avg_processing_hours", "sat_score_mean", "pip_recommended", "override_rate_n", "sat_score_mean_n")
-_EVERY = 0.2  # seconds between looks
+_EVERY = 0.1  # seconds between looks
+_IDLE = 2.0  # the same while nobody listens
 _AT_ONCE = 2_000  # events of one look: they are one frame an actor
 _WHOLE = 60.0  # seconds after which everybody is counted anew: the window moves for those, too, whom no event concerns
-_WAITING = 1_000  # frames that a slow reader may have before it
+_WAITING = 200  # batches of frames that a slow reader may have before it
 _CAUGHT_UP = 20_000  # events that are made up for by frames; beyond that a page is to be read anew
 
 
-@dataclass(frozen=True)
+@dataclass
 class Frame:
-    """What changed for one actor, up to a place in the ledger; `actor` is None where events concern nobody.
-
-    Events that were recorded together concern several actors, and are one frame for each. `resume` is where a reader goes on from
-    whose connection breaks after this frame: `seq` with the last of them, with those before it the place before.
-    """
+    """What changed for one actor, up to a place in the ledger; `actor` is None where events concern nobody."""
 
     seq: int
     actor: str | None
     changed: Mapping[str, list[Any]]
     status: list[str | None]
     event_ids: list[str]
-    resume: int = 0
 
-    def text(self) -> str:
-        """As JSON."""
-        body = {
-            "seq": self.seq,
-            "actor": self.actor,
-            "changed": self.changed,
-            "status": self.status,
-            "event_ids": self.event_ids,
-            "resume": self.resume,
-        }
-        return json.dumps(body, ensure_ascii=False, default=plain)
+    def text(self, resume: int) -> str:
+        """As JSON, with where a reader goes on from whose connection breaks after it."""
+        return f'{self._begin}, "resume": {resume}}}'
+
+    @cached_property
+    def _begin(self) -> str:
+        """All but that, which is the same for everybody: written once."""
+        body = {"seq": self.seq, "actor": self.actor, "changed": self.changed, "status": self.status, "event_ids": self.event_ids}
+        return json.dumps(body, ensure_ascii=False, default=plain)[:-1]
 
 
 def plain(value: Any) -> Any:
@@ -71,32 +66,52 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
-def seen_by(reader: Reader, frames: Sequence[Frame]) -> list[Frame]:
-    """Those of a batch that somebody may see, the last of which takes them past it."""
-    mine = [frame for frame in frames if reader.may_read(frame.actor)]
-    return [*mine[:-1], *(replace(frame, resume=frame.seq) for frame in mine[-1:])]
+@dataclass
+class Batch:
+    """Frames of events that were recorded together, after the place `before`, one for each actor whom they concern.
+
+    Of those that somebody may see the last takes them past the batch: whose connection breaks within it gets it whole once more.
+    """
+
+    before: int
+    frames: list[Frame]
+
+    def seen_by(self, reader: Reader) -> list[tuple[Frame, int]]:
+        """Those that somebody may see, each with where they go on from after it."""
+        mine = [frame for frame in self.frames if reader.may_read(frame.actor)]
+        return [(frame, frame.seq if frame is mine[-1] else self.before) for frame in mine]
+
+
+Seen = list[tuple[Frame, int]]
 
 
 @dataclass
 class Listener:
-    """Somebody who listens: frames that they may see, some at most."""
+    """Somebody who listens: batches of frames that they may see, some at most."""
 
     reader: Reader
     loop: asyncio.AbstractEventLoop
-    queue: asyncio.Queue[Frame | None] = field(default_factory=lambda: asyncio.Queue(_WAITING))
+    queue: asyncio.Queue[Seen | None] = field(default_factory=lambda: asyncio.Queue(_WAITING))
     lost: bool = False
 
-    def offer(self, frames: list[Frame]) -> None:
+    def offer(self, batch: Batch) -> None:
         """Take what they may see; whoever does not read is cut off, and goes on from where they were."""
-        for frame in seen_by(self.reader, frames):
-            if self.lost:
-                continue
-            try:
-                self.queue.put_nowait(frame)
-            except asyncio.QueueFull:
-                self.lost = True
-                self.queue.get_nowait()
-                self.queue.put_nowait(None)
+        found = batch.seen_by(self.reader)
+        if self.lost or not found:
+            return
+        try:
+            self.queue.put_nowait(found)
+        except asyncio.QueueFull:
+            self.lost = True
+            self.queue.get_nowait()
+            self.queue.put_nowait(None)
+
+    def end(self) -> None:
+        """Send them away."""
+        self.lost = True
+        if self.queue.full():
+            self.queue.get_nowait()
+        self.queue.put_nowait(None)
 
 
 class Hub:
@@ -138,7 +153,7 @@ class Hub:
         with self._lock:
             for one in self._listeners:
                 with contextlib.suppress(RuntimeError):
-                    one.loop.call_soon_threadsafe(one.queue.put_nowait, None)
+                    one.loop.call_soon_threadsafe(one.end)
 
     # -- the board -------------------------------------------------------------------------------------------------------
 
@@ -175,7 +190,7 @@ class Hub:
                 self._listeners.remove(listener)
             self._measures.live.set(len(self._listeners))
 
-    def missed(self, reader: Reader, after: int, until: int) -> list[Frame] | None:
+    def missed(self, reader: Reader, after: int, until: int) -> Seen | None:
         """Frames of what was recorded between two places, as far as somebody may see them; None where that is too much.
 
         Parameters
@@ -187,31 +202,36 @@ class Hub:
         """
         if until - after > _CAUGHT_UP:
             return None
-        found: list[Frame] = []
+        found: Seen = []
         while after < until:
             events, end = self._ledger.after(after, min(_AT_ONCE, until - after))
             if end == after:
                 break
-            found += seen_by(reader, self._frames(events, end, {}, after))
+            found += Batch(after, self._frames(events, end, {})).seen_by(reader)
             after = end
         return found
 
     def _run(self) -> None:
         last_whole, moved = time.monotonic(), False
         while not self._ended.is_set():
+            began = time.monotonic()
             try:
                 seen = self._ledger.recorded_here
                 events, end = self._ledger.after(self.seq, _AT_ONCE)
                 if events.height:
                     moved = True
-                    self._told(self._frames(events, end, self._known, self.seq), end)
-                elif moved and time.monotonic() - last_whole > _WHOLE:
+                    self._told(self._frames(events, end, self._known), end)
+                elif moved and began - last_whole > _WHOLE:
                     self._all_anew()
                     last_whole, moved = time.monotonic(), False
                 else:
                     self._measures.ledger.set(end)
                     self._ledger.wait(seen, _EVERY, self._ended)
+                    continue
                 self._measures.behind.set(max(0, self._ledger.end() - self.seq))
+                # what comes meanwhile is counted together; with nobody listening that may wait a little
+                spent = time.monotonic() - began
+                self._ended.wait(max(_EVERY if self._listeners else _IDLE, spent) - spent if spent < _IDLE else spent)
             except (AuraError, pl.exceptions.PolarsError, OSError) as error:
                 _LOG.warning(json.dumps({"hub": type(error).__name__}))
                 self._ended.wait(1.0)
@@ -219,26 +239,30 @@ class Hub:
     def _told(self, frames: list[Frame], end: int) -> None:
         """Hand frames on; who comes to listen meanwhile finds the new place."""
         with self._lock:
+            batch = Batch(self.seq, frames)
             self.seq = end
             for one in self._listeners:
                 with contextlib.suppress(RuntimeError):  # its loop is closed
-                    one.loop.call_soon_threadsafe(one.offer, frames)
+                    one.loop.call_soon_threadsafe(one.offer, batch)
 
-    def _frames(self, events: pl.DataFrame, seq: int, known: dict[str, dict[str, Any]], before_them: int) -> list[Frame]:
+    def _frames(self, events: pl.DataFrame, seq: int, known: dict[str, dict[str, Any]]) -> list[Frame]:
         """What new events changed, a frame for each whom they concern; `known` is what was shown, and is brought up to date."""
         concerned = self._concerned(events)
+        actors = [actor for actor in concerned if actor is not None]
+        rows = (
+            {row["actor"]: row for row in board_of(self._ledger).rows(actors, self._policy).iter_rows(named=True)} if actors else {}
+        )
         frames, verdicts = [], []
         for actor, ids in concerned.items():
             if actor is None:
-                frames.append(Frame(seq, None, {}, [None, None], ids, before_them))
+                frames.append(Frame(seq, None, {}, [None, None], ids))
                 continue
-            before = known.get(actor, {})
-            row = board_of(self._ledger).dossier(actor, policy=self._policy)
+            before, row = known.get(actor, {}), rows.get(actor, {"override_rate": 0.0, "pip_recommended": False})
             now = _shown(row)
             changed = {name: [before.get(name), now.get(name)] for name in SHOWN if before.get(name) != now.get(name)}
-            frames.append(Frame(seq, actor, changed, [before.get("status"), now["status"]], ids, before_them))
+            frames.append(Frame(seq, actor, changed, [before.get("status"), now["status"]], ids))
             if before.get("status") != now["status"]:
-                verdicts.append({"actor": actor, **now, "reasons": row.get("pip_reasons", [])})
+                verdicts.append({"actor": actor, **now, "reasons": row.get("pip_reasons") or []})
             known[actor] = now
         if known is self._known and verdicts and self.verdicts_changed is not None:
             self.verdicts_changed(seq, verdicts)
@@ -270,7 +294,7 @@ class Hub:
             before, now = self._known.get(row["actor"], {}), _shown(row)
             changed = {name: [before.get(name), now[name]] for name in SHOWN if before.get(name) != now[name]}
             if changed or before.get("status") != now["status"]:
-                frames.append(Frame(self.seq, row["actor"], changed, [before.get("status"), now["status"]], [], self.seq))
+                frames.append(Frame(self.seq, row["actor"], changed, [before.get("status"), now["status"]], []))
             self._known[row["actor"]] = now
         self._told(frames, self.seq)
         self._tell_verdicts(board)

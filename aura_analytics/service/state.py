@@ -32,6 +32,8 @@ class ServiceState:
         What follows the ledger, and what sends.
     accountant
         Who scores outputs.
+    policy_says
+        The policy in a sentence.
     """
 
     options: ServiceOptions
@@ -43,3 +45,4 @@ class ServiceState:
     hub: Hub
     dispatcher: Dispatcher
     accountant: Accountant
+    policy_says: str

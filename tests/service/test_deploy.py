@@ -36,7 +36,7 @@ def test_the_image() -> None:
         "CMD",
     }
     last = lines[max(place for place, word in enumerate(words) if word == "FROM") :]
-    assert any(line == "USER aura" for line in last)  # never root
+    assert any(line == "USER 10001" for line in last)  # never root
     assert all(re.search(r":\d", line) for line in lines if line.startswith("FROM"))  # a version, not "latest"
     assert all("--no-cache-dir" in line for line in lines if "pip install" in line)
     assert set(re.findall(r"AURA_SERVICE_\w+", text)) <= KNOWN

@@ -130,7 +130,7 @@ def test_whoever_does_not_read_is_cut_off_and_holds_nothing(monkeypatch: pytest.
     async def run() -> None:
         listener = hub.Listener(Reader("head", scopes_of("dossiers:read:all")), asyncio.get_running_loop())
         for number in range(3 * hub._WAITING):
-            listener.offer([hub.Frame(number, "anne", {}, [None, None], [])])
+            listener.offer(hub.Batch(number - 1, [hub.Frame(number, "anne", {}, [None, None], [])]))
         assert listener.lost
         assert listener.queue.qsize() <= hub._WAITING
         found = [listener.queue.get_nowait() for _ in range(listener.queue.qsize())]

@@ -64,6 +64,12 @@ class Door:
         """Whether nobody is asked who they are."""
         return self._options.access == "open"
 
+    def at_once(self, headers: Headers) -> bool:
+        """Whether it is known without reading from the ledger or from an issuer who asks."""
+        if self._options.access in ("token", "open", "proxy"):
+            return True
+        return self._options.access == "keys" and self.keys.known((headers.get("authorization") or "").partition(" ")[2].strip())
+
     def reader(self, headers: Headers, cookies: Mapping[str, str], client: str | None) -> Reader | None:
         """Who asks; None where that is not known.
 

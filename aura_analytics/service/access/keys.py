@@ -136,6 +136,11 @@ class Keys:
         moment = pl.col("created", "expires", "revoked").cast(pl.Datetime("us", "UTC"))
         return frame.with_columns(moment, person=pl.col("person") == 1)
 
+    def known(self, key: str) -> bool:
+        """Whether a key was found good a moment ago, or is none by its form."""
+        found = self._good.get(key)
+        return not key or (found is not None and found[0] > time.monotonic())
+
     def reader(self, key: str) -> Reader | None:
         """Who has a key; None for one that is none, expired or revoked.
 

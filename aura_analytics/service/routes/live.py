@@ -15,7 +15,7 @@ from aura_analytics.errors import Problem
 from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.asking import needs
 from aura_analytics.service.gate import reader_of
-from aura_analytics.service.hub import Frame, Listener
+from aura_analytics.service.hub import Listener, Seen
 from aura_analytics.service.problems import ProblemError
 from aura_analytics.service.state import ServiceState
 
@@ -26,7 +26,7 @@ _READ = ("dossiers:read:self", "dossiers:read:team", "dossiers:read:all")
 _BEAT = 15.0
 
 
-async def _frames(state: ServiceState, listener: Listener, after: int | None, upto: int) -> AsyncIterator[Frame | None]:
+async def _batches(state: ServiceState, listener: Listener, after: int | None, upto: int) -> AsyncIterator[Seen | None]:
     """What was missed, then what comes; None where nothing comes for a while. It ends when the reader falls too far behind."""
     place = upto if after is None else after
     if place < upto:
@@ -35,8 +35,7 @@ async def _frames(state: ServiceState, listener: Listener, after: int | None, up
             raise ProblemError(
                 410, Problem("that place lies too far back", got=place, next="read the board, and go on from its seq")
             )
-        for frame in missed:
-            yield frame
+        yield missed
     while True:
         try:
             found = await asyncio.wait_for(listener.queue.get(), _BEAT)
@@ -45,8 +44,9 @@ async def _frames(state: ServiceState, listener: Listener, after: int | None, up
             continue
         if found is None:
             return
-        if found.seq > place:
-            yield found
+        fresh = [one for one in found if one[0].seq > place]
+        if fresh:
+            yield fresh
 
 
 def _checked(state: ServiceState, after: int | None, upto: int) -> None:
@@ -73,8 +73,8 @@ async def live(
     listener, upto = state.hub.listen(reader, asyncio.get_running_loop())
     try:
         _checked(state, after, upto)
-        frames = _frames(state, listener, after, upto)
-        first = await anext(frames) if after is not None and after < upto else None
+        batches = _batches(state, listener, after, upto)
+        first = await anext(batches) if after is not None and after < upto else None
     except BaseException:
         state.hub.leave(listener)
         raise
@@ -83,9 +83,9 @@ async def live(
         try:
             yield f"retry: 1000\n: from {upto if after is None else after}\n\n".encode()
             if first is not None:
-                yield _event(first)
-            async for frame in frames:
-                yield b": still here\n\n" if frame is None else _event(frame)
+                yield _events(first)
+            async for batch in batches:
+                yield b": still here\n\n" if batch is None else _events(batch)
         finally:
             state.hub.leave(listener)
 
@@ -94,8 +94,8 @@ async def live(
     )
 
 
-def _event(frame: Frame) -> bytes:
-    return f"id: {frame.resume}\nevent: dossier\ndata: {frame.text()}\n\n".encode()
+def _events(batch: Seen) -> bytes:
+    return "".join(f"id: {resume}\nevent: dossier\ndata: {frame.text(resume)}\n\n" for frame, resume in batch).encode()
 
 
 @router.websocket("/live")
@@ -110,10 +110,13 @@ async def live_socket(socket: WebSocket, after: int | None = None) -> None:
     gone = asyncio.create_task(_gone(socket))
     try:
         _checked(state, after, upto)
-        async for frame in _frames(state, listener, after, upto):
+        async for batch in _batches(state, listener, after, upto):
             if gone.done():
                 return None
-            await socket.send_text(json.dumps({"heartbeat": state.hub.seq}) if frame is None else frame.text())
+            if batch is None:
+                await socket.send_text(json.dumps({"heartbeat": state.hub.seq}))
+            for frame, resume in batch or ():
+                await socket.send_text(frame.text(resume))
         await socket.close(1013)
     except ProblemError as error:
         await socket.close(4000 + error.status)

@@ -11,7 +11,6 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from aura_analytics.errors import Problem
 from aura_analytics.operations.client import board_of
-from aura_analytics.rules.sentence import policy_sentence
 from aura_analytics.service.access.keys import record_access
 from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.asking import State, needs
@@ -35,7 +34,7 @@ def may_see(reader: Reader, actor: str) -> None:
 
 
 def _tag(state: Any, *parts: object) -> str:
-    told = [state.ledger.end(), *state.ledger.decisions_version(), state.policy.name, policy_sentence(state.policy.spec), *parts]
+    told = [state.ledger.end(), *state.ledger.decisions_version(), state.policy_says, *parts]
     return 'W/"' + hashlib.sha256(repr(told).encode()).hexdigest()[:32] + '"'
 
 
@@ -109,7 +108,7 @@ def dossiers(
         seq=state.hub.seq,
         as_of=as_of,
         policy=state.policy.name,
-        policy_says=policy_sentence(state.policy.spec),
+        policy_says=state.policy_says,
         total=table.height,
         actors=[row_of(row) for row in rows.iter_rows(named=True)],
     )
