@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Board", "Dossier"]
 
+_SMALL = 50_000  # events, up to which the sums of everybody are asked sooner than the cases of one
 _KEPT = 4  # policies of whose sums are kept
 # the three that are shown, and those whose events tell of what kind an actor is
 METRICS = ("override_rate", "avg_processing_hours", "sat_score_mean", "open_cases", "success_rate", "score_mean_last10")
@@ -105,7 +106,7 @@ class _Sums:
 
     def __init__(self, ledger: Ledger, metrics: tuple[str, ...]) -> None:
         self._ledger, self.metrics = ledger, metrics
-        self._seq = 0
+        self.seq = 0
         self._decisions = 0, 0
         self.state: DossierState | None = None
 
@@ -116,15 +117,15 @@ class _Sums:
         if self.state is None or decisions != self._decisions:  # what is said of a decision later changes what it was
             end, self._decisions = self._ledger.info().events, decisions
             events = self._ledger.due(self._ledger.with_decisions(self._ledger.events_upto(end)))
-            self.state, self._seq = DossierState(events, metrics=self.metrics), end
-        while self._seq < last:
-            fresh, end = self._ledger.after(self._seq, min(1_000_000, last - self._seq))
+            self.state, self.seq = DossierState(events, metrics=self.metrics), end
+        while self.seq < last:
+            fresh, end = self._ledger.after(self.seq, min(1_000_000, last - self.seq))
             try:
                 self.state.append(self._ledger.due(fresh.lazy()).collect())
             except BaseException:
                 self.state = None  # half of it may have been taken in: it is built anew
                 raise
-            self._seq = end
+            self.seq = end
         return self.state
 
     def board(
@@ -292,7 +293,8 @@ class Board:
     ) -> pl.DataFrame | None:
         """The row of an actor, from their own cases, or from the sums of everybody."""
         sums = self._sums(policy, machine=machine)
-        if sums.state is not None or any(self._ledger.decisions_version()):
+        small = sums.state is not None and sums.seq < _SMALL
+        if small or any(self._ledger.decisions_version()):
             return sums.board(actor, as_of, window, policy)
         end = self._ledger.last_work() if as_of is None else times.parse_as_of(as_of)
         if end is None:

@@ -213,6 +213,10 @@ class Hub:
 
     def _run(self) -> None:
         last_whole, moved = time.monotonic(), False
+        with contextlib.suppress(AuraError, OSError, pl.exceptions.PolarsError):
+            board_of(self._ledger).rows(
+                [], self._policy
+            )  # the sums of a large ledger take a while, and are made before they are needed
         while not self._ended.is_set():
             began = time.monotonic()
             try:
