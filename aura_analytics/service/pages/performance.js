@@ -1,4 +1,3 @@
-"use strict";
 /* global about */
 const at = (id) => document.getElementById(id);
 const WORDS = { flag: "🚨 PIP", watch: "a reason to look", clear: "✅ Good", insufficient: "cannot be told" };
@@ -47,7 +46,13 @@ function line(row) {
   who.append(open);
   const status = made("td", WORDS[row.status] || row.status, row.status);
   status.dataset.name = "Status";
-  one.append(who, cell("Avg Hours", row, "avg_processing_hours", "h"), cell("Override %", row, "override_rate", "%"), cell("SAT ★", row, "sat_score_mean", "★"), status);
+  one.append(
+    who,
+    cell("Avg Hours", row, "avg_processing_hours", "h"),
+    cell("Override %", row, "override_rate", "%"),
+    cell("SAT ★", row, "sat_score_mean", "★"),
+    status,
+  );
   return one;
 }
 
@@ -69,27 +74,26 @@ function draw() {
   }
   const flagged = [...board.values()].filter((row) => row.status === "flag");
   at("banner").hidden = !flagged.length;
-  at("banner").textContent = flagged.length ? `${flagged.length === 1 ? "One dossier recommends" : `${flagged.length} dossiers recommend`} an improvement plan: ${flagged.slice(0, 5).map((row) => row.actor).join(", ")}. A person decides.` : "";
-  at("more").textContent = total > board.size ? `${board.size.toLocaleString("en")} of ${total.toLocaleString("en")} are shown; the gravest verdicts first.` : "";
+  at("banner").textContent = flagged.length
+    ? `${flagged.length === 1 ? "One dossier recommends" : `${flagged.length} dossiers recommend`} an improvement plan: ${flagged
+        .slice(0, 5)
+        .map((row) => row.actor)
+        .join(", ")}. A person decides.`
+    : "";
+  at("more").textContent =
+    total > board.size
+      ? `${board.size.toLocaleString("en")} of ${total.toLocaleString("en")} are shown; the gravest verdicts first.`
+      : "";
 }
 
 async function read() {
   const found = await asked("dossiers?limit=500");
   board.clear();
   for (const row of found.actors) board.set(row.actor, row);
-  seq = found.seq;
+  seq = Math.max(seq, found.seq);
   total = found.total;
   at("said").textContent = found.policy_says;
   draw();
-}
-
-async function update(actor) {
-  const found = await asked(`dossiers?limit=10000`);
-  for (const row of found.actors) if (row.actor === actor || board.has(row.actor)) board.set(row.actor, row);
-  total = found.total;
-  draw();
-  const row = [...document.querySelectorAll("#rows tr")].find((one) => one.dataset.actor === actor);
-  if (row) row.classList.add("changed");
 }
 
 let waiting = null;
@@ -98,16 +102,18 @@ function later(actor) {
   fresh.add(actor);
   if (waiting) return;
   waiting = setTimeout(async () => {
-    waiting = null;
-    const some = [...fresh];
+    const some = new Set(fresh);
     fresh.clear();
     try {
-      for (const one of some.slice(0, 1)) await update(one);
+      await read();
+      for (const one of document.querySelectorAll("#rows tr")) one.classList.toggle("changed", some.has(one.dataset.actor));
       at("state").textContent = `Live. Last change: ${new Date().toLocaleTimeString("en-GB")}`;
     } catch (error) {
       lost(error);
     }
-  }, 150);
+    waiting = null;
+    if (fresh.size) later([...fresh][0]);
+  }, 400);
 }
 
 function lost(error) {
@@ -145,12 +151,26 @@ async function show(actor) {
     const list = made("dl");
     const share = (x) => (x === null || x === undefined ? x : `${(100 * x).toFixed(0)} %`);
     entry(list, "Verdict", WORDS[found.pip_status] || found.pip_status);
-    entry(list, "Override rate", `${share(found.override_rate)} (${share(found.override_rate_lo)} to ${share(found.override_rate_hi)}, n = ${found.override_rate_n})`);
-    entry(list, "Average hours", found.avg_processing_hours === null ? "no observations" : `${found.avg_processing_hours.toFixed(1)} (n = ${found.avg_processing_hours_n})`);
-    entry(list, "Satisfaction", found.sat_score_mean === null ? "no observations" : `${found.sat_score_mean.toFixed(1)} (n = ${found.sat_score_mean_n})`);
+    entry(
+      list,
+      "Override rate",
+      `${share(found.override_rate)} (${share(found.override_rate_lo)} to ${share(found.override_rate_hi)}, n = ${found.override_rate_n})`,
+    );
+    entry(
+      list,
+      "Average hours",
+      found.avg_processing_hours === null
+        ? "no observations"
+        : `${found.avg_processing_hours.toFixed(1)} (n = ${found.avg_processing_hours_n})`,
+    );
+    entry(
+      list,
+      "Satisfaction",
+      found.sat_score_mean === null ? "no observations" : `${found.sat_score_mean.toFixed(1)} (n = ${found.sat_score_mean_n})`,
+    );
     entry(list, "The tracker's rule", found.pip_recommended ? "recommends a plan" : "recommends none");
     entry(list, "Reasons", found.pip_reasons);
-    entry(list, "Warnings", found.warnings && found.warnings.length ? found.warnings : null);
+    entry(list, "Warnings", found.warnings?.length ? found.warnings : null);
     entry(list, "As of", found.as_of);
     const parts = [list];
     if (found.pip_status === "flag") parts.push(planButton(actor));
@@ -181,7 +201,11 @@ function planForm(actor, plan) {
   entry(list, "From", plan.starts);
   entry(list, "To", plan.ends);
   entry(list, "Why", plan.reasons);
-  entry(list, "Goals", plan.goals.map((goal) => `${goal.title}: ${goal.aim}`));
+  entry(
+    list,
+    "Goals",
+    plan.goals.map((goal) => `${goal.title}: ${goal.aim}`),
+  );
   entry(list, "Ends before its time when", plan.exit_criterion);
   entry(list, "Measures", plan.measures);
   form.append(list);
