@@ -29,7 +29,7 @@ from aura_analytics.cli.reliance import reliance_
 from aura_analytics.cli.routing import route_app
 from aura_analytics.cli.rules import rules_app
 from aura_analytics.cli.scoring import score
-from aura_analytics.cli.serve import keys_app, serve
+from aura_analytics.cli.serve import keys_app, mute, serve
 from aura_analytics.cli.simulate import simulate_app
 from aura_analytics.cli.terminal import shown_only
 from aura_analytics.errors import AuraError, Problem
@@ -80,6 +80,7 @@ _plain: tuple[Callable[..., None], ...] = (
     lab,
     export,
     serve,
+    mute,
 )
 for _called, _command in (*_named, *((each.__name__, each) for each in _plain)):
     app.command(_called)(_command)

@@ -18,7 +18,7 @@ class Sections(TyperGroup):
         "Read what they say": ("dossiers", "office", "correlations", "report", "brief", "metrics", "stats", "query", "explain"),
         "Decide and act": ("rules", "plan", "hr", "score", "route", "learn"),
         "Try rules out": ("simulate", "export"),
-        "Look after what is kept": ("ledger", "log", "serve", "keys"),
+        "Look after what is kept": ("ledger", "log", "serve", "keys", "mute"),
     }
 
     def list_commands(self, ctx: Any) -> list[str]:

@@ -9,7 +9,7 @@ import typer
 from aura_analytics.cli.inputs import Url, opened
 from aura_analytics.cli.output import Json, print_json
 
-__all__ = ["keys_app", "serve"]
+__all__ = ["keys_app", "mute", "serve"]
 
 keys_app: typer.Typer = typer.Typer(help="Keys of the service: made, listed, taken back.", no_args_is_help=True)
 
@@ -45,6 +45,21 @@ def serve(
             supervisors=supervisors,
         )
     )
+
+
+def mute(
+    recipient: Annotated[str, typer.Argument(help="The address.")],
+    by: Annotated[str, typer.Option(help="Who asks for it; recorded.")],
+    reason: Annotated[str, typer.Option(help="Why; recorded.")],
+    hours: Annotated[float, typer.Option(help="How long, at most 720.")] = 24.0,
+    ledger: Url = None,
+) -> None:
+    """Hold back what somebody would be told by the service, until an end; then it is sent."""
+    from aura_analytics.service.told.outbox import Outbox
+    from aura_analytics.service.told.supervisors import Supervisors
+
+    Outbox(opened(ledger), Supervisors()).mute(recipient, hours, by, reason)
+    typer.echo(f"{recipient} is told nothing for {hours:g} hours")
 
 
 @keys_app.command()

@@ -26,6 +26,7 @@ from aura_analytics.service.problems import ProblemError, ProblemReport, problem
 from aura_analytics.service.routes import accountant, actions, decisions, health, live, pages, reading, recording, telemetry
 from aura_analytics.service.state import ServiceState
 from aura_analytics.service.told.dispatcher import Dispatcher
+from aura_analytics.service.told.letters import template_of
 from aura_analytics.service.told.outbox import Outbox
 from aura_analytics.service.told.supervisors import Supervisors
 from aura_analytics.version import __version__
@@ -126,8 +127,16 @@ def _state(options: ServiceOptions, given: Ledger | None) -> ServiceState:
     measures = Measures()
     hub = Hub(ledger, policy, measures)
     outbox = Outbox(ledger, supervisors, options.webhook, options.digest)
+    if options.letter:
+        template_of(options.letter)  # one that cannot be used is said now
     dispatcher = Dispatcher(
-        outbox, measures, smtp=options.smtp, sender=options.mail_from, secret=options.webhook_secret if options.webhook else None
+        outbox,
+        measures,
+        smtp=options.smtp,
+        sender=options.mail_from,
+        secret=options.webhook_secret if options.webhook else None,
+        link=options.link,
+        template=options.letter,
     )
     label = f"{policy.name} {policy.spec.version}" if getattr(policy.spec, "version", None) else policy.name
     hub.verdicts_changed = lambda seq, verdicts: _noted(outbox, label, seq, verdicts)

@@ -53,6 +53,8 @@ class ServiceOptions:
         Address that is told, too, and the secret of its signature.
     digest
         Seconds over which what one person is told is gathered into one message; 0 sends each at once.
+    letter, link
+        Template of the text of letters (Jinja), and the address of the page that they name.
     models
         YAML file of the models among which the Accountant gives a task to the next best (`models`: name and capabilities).
     scales
@@ -84,6 +86,8 @@ class ServiceOptions:
     webhook: str | None = None
     webhook_secret: str | None = field(default=None, repr=False)
     digest: float = 3_600.0
+    letter: str | None = None
+    link: str | None = None
     models: str | None = None
     scales: str | None = None
 
@@ -167,7 +171,7 @@ class ServiceOptions:
             self.scales_read()
         except ValueError:
             found.append(Problem("scales cannot be read", self.scales, "NAME=LOWEST:HIGHEST by commas, as relevance=1:5"))
-        for what, path in (("models", self.models), ("supervisors", self.supervisors)):
+        for what, path in (("models", self.models), ("supervisors", self.supervisors), ("letters", self.letter)):
             if path and not Path(path).exists():
                 found.append(Problem(f"the file of {what} does not exist", path))
         return found

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -111,3 +113,32 @@ def test_an_output_of_any_kind_is_scored(server: Server) -> None:
     missing = client.post("/evaluate", json={"model_output": {}})
     assert missing.status_code == 422
     assert len(missing.json()["problems"]) == 2
+
+
+def test_a_critical_error_is_acted_upon(serving: Callable[..., Server], url: str, tmp_path: Path) -> None:
+    """The document's sequence: scored, a case opened, the worker suspended, the task with another; and the job's record says so."""
+    (tmp_path / "models.yaml").write_text("models:\n- {name: gpt, capabilities: [code]}\n- {name: claude, capabilities: [code]}\n")
+    client = serving(url, "--access", "open", MODELS=str(tmp_path / "models.yaml")).client()
+    output = {"output": "this function is undefined and does not exist anywhere in it", "confidence": 0.9}
+    payload = {"model_name": "gpt", "job_id": 7, "task": {"capabilities": ["code"]}, "model_output": output}
+    answer = client.post("/evaluate", json=payload).json()
+    assert answer["error_severity"] == "critical"
+    assert answer["action"] == "case_opened, suspension, reroute"
+    assert client.post("/evaluate", json=payload).json() == answer
+    record = client.get("/jobs/7").json()
+    assert (record["model_name"], record["rerouted"]) == ("claude", ["gpt"])
+    assert {row["action"] for row in client.get("/actions?actor=gpt").json()} == {"case_opened", "suspension"}
+
+
+def test_two_workers_on_postgresql(serving: Callable[..., Server], postgres_url: str) -> None:
+    server = serving(postgres_url, "--access", "open", "--workers", "2")
+    events = [{"event_id": f"e{i}", "type": "DECISION", "actor": f"p{i % 3}", "case_id": f"C{i}"} for i in range(120)]
+
+    def post(event: dict[str, Any]) -> int:
+        return server.client().post("/event", json=event).status_code
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(post, events)) == {201}
+    with Ledger(postgres_url, mirror=False) as ledger:
+        assert ledger.end() == 120
+        assert ledger.verify().ok

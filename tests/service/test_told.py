@@ -238,3 +238,21 @@ def test_thirty_kills(serving: Callable[..., Server], url: str, tmp_path: Path, 
     assert set(told_of) == {row.actor for row in names}
     assert max(told_of.values()) == 1
     assert sum(letters.values()) - len(letters) <= 1  # sent again under the same Message-ID only where a kill fell between the two
+
+
+def test_a_template_of_one_s_own(tmp_path: Path) -> None:
+    from aura_analytics.service.told.letters import letter, template_of
+    from aura_analytics.service.told.outbox import Message
+
+    body = {"actor": "anne", "status": "watch", "before": None, "policy": "p 1", "seq": 7, "reasons": ["r1"]}
+    message = Message(1, "n", "mail", "kim@agency.gov", "anne", body, 1)
+    shipped = letter([message], "aura@x", "https://aura.agency.gov/").get_content()
+    assert shipped.splitlines()[:3] == ["anne: a reason to look, not a flag (before: not seen)", "  Rule: p 1", "  r1"]
+    assert "https://aura.agency.gov/" in shipped
+    (tmp_path / "mine.j2").write_text("{% for one in messages %}{{ one.actor }} is {{ one.status }}{% endfor %}\n")
+    assert letter([message], "aura@x", template=str(tmp_path / "mine.j2")).get_content() == "anne is watch\n"
+    for number, text in enumerate(("{{ messages[0].nothing }}", "{% for %}", "{{ ''.__class__.__mro__[1].__subclasses__() }}")):
+        wrong = tmp_path / f"wrong{number}.j2"
+        wrong.write_text(text)
+        with pytest.raises(ParameterError):
+            template_of(str(wrong))

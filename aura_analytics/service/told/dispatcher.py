@@ -45,6 +45,8 @@ class Dispatcher:
         Of the webhook: its body is signed with it (`X-Aura-Signature: sha256=...`).
     link
         Where the dossiers are.
+    template
+        File of the text of letters; default the shipped one.
     """
 
     def __init__(
@@ -56,8 +58,10 @@ class Dispatcher:
         sender: str = "aura@localhost",
         secret: str | None = None,
         link: str | None = None,
+        template: str | None = None,
     ) -> None:
         self.outbox = outbox
+        self._template = template
         self._measures, self._smtp, self._sender, self._secret, self._link = measures, smtp, sender, secret, link
         self._holder = f"{socket.gethostname()}/{os.getpid()}/{uuid.uuid4().hex[:8]}"
         self._ended = threading.Event()
@@ -122,7 +126,7 @@ class Dispatcher:
                 server.ehlo()
             if address.username:
                 server.login(unquote(address.username), unquote(address.password or ""))
-            server.send_message(letter(messages, self._sender, self._link))
+            server.send_message(letter(messages, self._sender, self._link, self._template))
 
     def _post(self, message: Message) -> None:
         body = json.dumps({"id": message.name, **message.body}, ensure_ascii=False, sort_keys=True).encode()
