@@ -13,7 +13,7 @@ from aura_analytics.io.log_table import EMPTY, LogRows, alike, records_of, table
 from aura_analytics.io.mapping import LogMapping
 from aura_analytics.io.readers.base import Reader, UncleanError, Unreadable
 from aura_analytics.io.readers.registry import readers
-from aura_analytics.io.rows.matching import names_there
+from aura_analytics.io.rows.matching import NAMES, names_there
 from aura_analytics.io.rows.sources import column, columns_of, text_of
 
 __all__ = ["KeptRows", "Pieces", "weight"]
@@ -222,17 +222,19 @@ class Pieces:
         for kind, names in names_there(table, self._mapping).items():
             self.names.setdefault(kind, set()).update(names)
         wanted: list[int] = [] if self._laid else [0] * bool(table.height)
-        for _, source in self._mapping.sources():
+        for key, source in self._mapping.sources():
             for name in columns_of(source):
                 found = column(table, name)
-                if found is None or {(name, "any"), (name, "{")} <= self._seen:
+                asked = {(name, "any"), (name, "{")} if key in NAMES else {(name, "any")}
+                if found is None or asked <= self._seen:
                     continue
                 values = table.select(x=found[1])["x"]
-                for what, mask in (("any", values.is_not_null()), ("{", _objects(values))):
-                    at = mask.arg_true()
-                    if (name, what) not in self._seen and len(at):
-                        self._seen.add((name, what))
-                        wanted.append(at[0])
+                for one in asked - self._seen:
+                    mask = values.is_not_null() if one[1] == "any" else _objects(values)
+                    at = mask.arg_max()
+                    if at is not None and mask[at]:
+                        self._seen.add(one)
+                        wanted.append(at)
         some = table[sorted(set(wanted))] if wanted else table.head(0)
         every = [self.witnesses, some] if self.witnesses.width else [some]
         self.witnesses = every[0] if len(every) == 1 else pl.concat(alike(every), how="diagonal_relaxed")

@@ -33,7 +33,7 @@ __all__ = ["SHOWN", "Batch", "Frame", "Hub", "Listener", "Seen", "plain"]
 _LOG = logging.getLogger("aura_analytics.service")
 SHOWN = ("override_rate", "avg_processing_hours", "sat_score_mean", "pip_recommended", "override_rate_n", "sat_score_mean_n")
 _EVERY = 0.1  # seconds between looks
-_IDLE = 2.0  # the same while nobody listens
+_IDLE = 5.0  # the same while nobody listens
 _AT_ONCE = 2_000  # events of one look: they are one frame an actor
 _WHOLE = 60.0  # seconds after which everybody is counted anew: the window moves for those, too, whom no event concerns
 _WAITING = 200  # batches of frames that a slow reader may have before it
@@ -129,7 +129,7 @@ class Hub:
         self._ledger, self._policy, self._measures = ledger, policy, measures
         self._lock, self._counting = threading.Lock(), threading.Lock()
         self._listeners: list[Listener] = []
-        self._ended = threading.Event()
+        self._ended, self._nudged = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="aura-hub", daemon=True)
         self._known: dict[str, dict[str, Any]] = {}
         self._board: tuple[int, str | None, pl.DataFrame] | None = None
@@ -147,6 +147,7 @@ class Hub:
     def stop(self) -> None:
         """End, and send everybody away."""
         self._ended.set()
+        self._nudged.set()
         self._ledger.wake()
         if self._thread.is_alive():
             self._thread.join(10)
@@ -181,6 +182,7 @@ class Hub:
         with self._lock:
             self._listeners.append(listener)
             self._measures.live.set(len(self._listeners))
+            self._nudged.set()
             return listener, self.seq
 
     def leave(self, listener: Listener) -> None:
@@ -235,7 +237,8 @@ class Hub:
                 self._measures.behind.set(max(0, self._ledger.end() - self.seq))
                 # what comes meanwhile is counted together; with nobody listening that may wait a little
                 spent = time.monotonic() - began
-                self._ended.wait(max(_EVERY if self._listeners else _IDLE, spent) - spent if spent < _IDLE else spent)
+                self._nudged.clear()
+                self._nudged.wait(max(spent, (_EVERY if self._listeners else _IDLE) - spent))
             except (AuraError, pl.exceptions.PolarsError, OSError) as error:
                 _LOG.warning(json.dumps({"hub": type(error).__name__}))
                 self._ended.wait(1.0)

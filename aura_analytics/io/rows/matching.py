@@ -13,8 +13,9 @@ from aura_analytics.io.mapping import LogMapping
 from aura_analytics.io.mapping_parts import Given, Matching, OneOrMany, Source, listed
 from aura_analytics.io.rows.sources import column, columns_of, text, text_of
 
-__all__ = ["check_columns", "check_names", "is_pattern", "matched", "named", "names_there"]
+__all__ = ["NAMES", "check_columns", "check_names", "is_pattern", "matched", "named", "names_there"]
 
+NAMES = ("columns.actor", "columns.case", "columns.activity", "columns.owner", "pairs.decided_by", "pairs.recommended_by")
 _ACTORS = ("columns.actor", ".actor", ".owner", ".decided_by", ".recommended_by", ".by")
 
 
@@ -65,14 +66,7 @@ def check_columns(log: pl.DataFrame, mapping: LogMapping, where: str) -> None:
                     )
                 )
                 continue
-            if key in (
-                "columns.actor",
-                "columns.case",
-                "columns.activity",
-                "columns.owner",
-                "pairs.decided_by",
-                "pairs.recommended_by",
-            ):
+            if key in NAMES:
                 seen = log.select(text(log, name).alias("x"))["x"].str.strip_chars_start()
                 nested = seen.filter(seen.str.starts_with("{")).head(1)
                 if len(nested):
