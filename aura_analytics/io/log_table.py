@@ -248,7 +248,7 @@ def with_elements(table: pl.DataFrame, stars: Sequence[str]) -> tuple[pl.DataFra
 
 
 def tables_of_records(
-    records: Iterator[dict[str, object]], file: Path, nested: set[str], plain: set[str], most: int = EMPTY
+    records: Iterator[dict[str, object]], file: Path, nested: set[str], plain: set[str], most: int | None = None
 ) -> Iterator[pl.DataFrame]:
     """Text columns of any records, batch by batch; a key that a record lacks is null there. Keys of objects and lists are put into
     `nested`, those of other values into `plain`.
@@ -256,8 +256,9 @@ def tables_of_records(
     Raises
     ------
     FileFormatError
-        If they have more than 5,000 keys together, or a table of all of them more than `most` empty cells.
+        If they have more than 5,000 keys together, or a table of all of them more than `most` (50,000,000) empty cells.
     """
+    most = EMPTY if most is None else most
     known: dict[str, None] = {}
     filled = rows = 0
     while batch := list(itertools.islice(records, max(1, min(_BATCH, _CELLS // (len(known) or 1))))):
