@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 
-@pytest.fixture(params=["at once", "in pieces"])
+@pytest.fixture(params=["at once", pytest.param("in pieces", marks=pytest.mark.slow)])
 def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Logs as they are imported when they are small, and as large ones are: in pieces, here of very few rows."""
     from aura_analytics.io import imported, log_pieces

@@ -41,6 +41,7 @@ def server(serving: Callable[..., Server], tmp_path: Path) -> Server:
     return serving(f"sqlite:///{tmp_path}/aura.db", "--access", "open")
 
 
+@pytest.mark.slow
 def test_requests_that_are_none(server: Server) -> None:
     many = b"".join(b"X-%d: %s\r\n" % (i, b"y" * 1_000) for i in range(200))
     for data in (
@@ -81,6 +82,7 @@ def test_names_that_are_tricks(server: Server, tmp_path: Path, name: str) -> Non
         assert ledger.verify().ok
 
 
+@pytest.mark.slow
 def test_a_body_without_end_is_cut(server: Server) -> None:
     with socket.create_connection(("127.0.0.1", server.port), 20) as one:
         one.sendall(b"POST /event HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
@@ -95,6 +97,7 @@ def test_a_body_without_end_is_cut(server: Server) -> None:
     assert b" 413 " in got[:20]
 
 
+@pytest.mark.slow
 def test_many_open_connections_are_refused_politely(serving: Callable[..., Server], tmp_path: Path) -> None:
     server = serving(f"sqlite:///{tmp_path}/aura.db", "--access", "open", CONNECTIONS="100")
     held: list[socket.socket] = []
@@ -115,6 +118,7 @@ def test_many_open_connections_are_refused_politely(serving: Callable[..., Serve
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_stop_loses_nothing_that_was_acknowledged(server: Server, tmp_path: Path) -> None:
     acknowledged: list[str] = []
 

@@ -57,6 +57,7 @@ def test_a_frame_says_what_changed(serving: Callable[..., Server], url: str) -> 
     assert ahead.status_code == 410
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("url", ["sqlite"], indirect=True)
 def test_fifty_broken_connections_lose_nothing(serving: Callable[..., Server], url: str) -> None:
     """The union of what was seen is the ledger, whatever broke when; and no frame came twice."""

@@ -70,6 +70,7 @@ def until(holds: Callable[[], bool], seconds: float = 30) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.slow
 def test_a_letter_when_a_verdict_changes(serving: Callable[..., Server], url: str, tmp_path: Path, mail: tuple[Box, str]) -> None:
     box, smtp = mail
     (tmp_path / "who.yaml").write_text(WHO)
@@ -125,6 +126,7 @@ def test_a_digest_and_a_mute(ledger: Ledger) -> None:
             outbox.mute("kim@agency.gov", hours, "C. Roe", reason)
 
 
+@pytest.mark.slow
 def test_a_webhook_is_signed(serving: Callable[..., Server], tmp_path: Path) -> None:
     got: list[tuple[str, str, bytes]] = []
 
