@@ -90,7 +90,7 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
     yield start
     for server in made:
         if server.process is not None:
-            server.stop(signal.SIGKILL)
+            server.stop(signal.SIGTERM if "--workers" in server.arguments else signal.SIGKILL)  # workers end with who began them
 
 
 @pytest.fixture
