@@ -93,6 +93,14 @@ def serving(tmp_path: Path) -> Iterator[Callable[..., Server]]:
             server.stop(signal.SIGTERM if "--workers" in server.arguments else signal.SIGKILL)  # workers end with who began them
 
 
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty database, of each kind in turn."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/aura.db"
+    return str(request.getfixturevalue("postgres_url"))
+
+
 @pytest.fixture
 def keys(url: str, tmp_path: Path) -> Callable[..., str]:
     """Make keys in the ledger at `url`."""
