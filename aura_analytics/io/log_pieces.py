@@ -141,7 +141,7 @@ class Pieces:
 
     def _lay(self, file: Path, place: int) -> None:
         reader = readers().of(file).told(self._mapping.file)
-        before = (self.rows, len(self._laid))
+        before, plain = (self.rows, len(self._laid)), set(self._plain)
         self._files.append((file, reader.lines))
         try:
             for table, lines in self._clean(reader, file):
@@ -149,7 +149,7 @@ class Pieces:
         except UncleanError:
             for laid, _ in self._laid[before[1] :]:
                 laid.unlink()
-            self.rows = before[0]
+            self.rows, self._plain = before[0], plain
             del self._laid[before[1] :]
             for table, lines in self._careful(reader, file):
                 self._take(table, lines, place)

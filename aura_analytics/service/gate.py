@@ -9,6 +9,7 @@ import time
 import uuid
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
+from urllib.parse import urlsplit
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
@@ -88,6 +89,9 @@ class Gate:
         client = scope["client"][0] if scope.get("client") else None
         if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none") and scope.get("method", "GET") != "GET":
             raise ProblemError(403, Problem("a page of another site asks", got=headers.get("sec-fetch-site")))
+        origin = headers.get("origin")
+        if scope["type"] == "websocket" and origin is not None and urlsplit(origin).netloc != headers.get("host"):
+            raise ProblemError(403, Problem("a page of another site asks", got=origin))  # no browser keeps it from reading a socket
         door, cookies = self._state.door, _cookies(headers)
         # what is known is looked at here; what may have to be read elsewhere, by a thread
         known = door.at_once(headers)

@@ -132,7 +132,7 @@ class Hub:
         self._ended, self._nudged = threading.Event(), threading.Event()
         self._thread = threading.Thread(target=self._run, name="aura-hub", daemon=True)
         self._known: dict[str, dict[str, Any]] = {}
-        self._board: tuple[int, str | None, pl.DataFrame] | None = None
+        self._board: tuple[tuple[int, ...], str | None, pl.DataFrame] | None = None
         self.seq = 0
         self.verdicts_changed: Callable[[int, list[dict[str, Any]]], None] | None = None
 
@@ -167,10 +167,10 @@ class Hub:
             Length of the window; default the policy's own.
         """
         with self._counting:
-            seq = self._ledger.end()
+            place = (self._ledger.end(), *self._ledger.decisions_version())
             kept = self._board
-            if kept is None or kept[:2] != (seq, window):
-                kept = (seq, window, dossiers(self._ledger, window=window, policy=self._policy))
+            if kept is None or kept[:2] != (place, window):
+                kept = (place, window, dossiers(self._ledger, window=window, policy=self._policy))
                 self._board = kept
             return kept[2]
 
@@ -259,7 +259,7 @@ class Hub:
         rows = (
             {row["actor"]: row for row in board_of(self._ledger).rows(actors, self._policy).iter_rows(named=True)} if actors else {}
         )
-        frames, verdicts = [], []
+        frames, verdicts, shown = [], [], dict[str, dict[str, Any]]()
         for actor, ids in concerned.items():
             if actor is None:
                 frames.append(Frame(seq, None, {}, [None, None], ids))
@@ -270,9 +270,10 @@ class Hub:
             frames.append(Frame(seq, actor, changed, [before.get("status"), now["status"]], ids))
             if before.get("status") != now["status"]:
                 verdicts.append({"actor": actor, **now, "reasons": row.get("pip_reasons") or []})
-            known[actor] = now
+            shown[actor] = now
         if known is self._known and verdicts and self.verdicts_changed is not None:
-            self.verdicts_changed(seq, verdicts)
+            self.verdicts_changed(seq, verdicts)  # where that fails, all of it is done once more
+        known.update(shown)
         return frames
 
     def _concerned(self, events: pl.DataFrame) -> dict[str | None, list[str]]:
