@@ -148,6 +148,7 @@ def test_the_explorer_follows_a_ledger_and_starts_a_plan(page: Page, server: str
         page.focus(".aura-explorer .author")
         page.keyboard.type("R. Roe")
         page.keyboard.press("Shift+Tab")
+        page.wait_for_selector(".aura-explorer .start:focus")
         page.keyboard.press("Enter")
         page.wait_for_selector(".aura-explorer .draft:visible", timeout=20_000)
         waiting = aura.HRDesk(ledger).pending().row(0, named=True)

@@ -55,7 +55,14 @@ def _own(reader: Reader, event: dict[str, Any], where: str | None = None) -> Non
         )
 
 
-@router.post("/event", response_model=Recorded, response_model_exclude_none=True, status_code=201, openapi_extra=_ONE)
+@router.post(
+    "/event",
+    response_model=Recorded,
+    response_model_exclude_none=True,
+    status_code=201,
+    responses={200: {"model": Recorded, "description": "the very same event was there"}},
+    openapi_extra=_ONE,
+)
 async def record_event(
     state: State,
     reader: Writer,

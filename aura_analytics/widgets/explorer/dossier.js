@@ -6,13 +6,14 @@ const day = (ms) => new Date(ms).toISOString().slice(0, 10);
  * @param {any} model
  * @param {HTMLElement} root
  * @param {(selector: string) => any} find
- * @param {(message: any) => void} ask
+ * @param {(message: any) => number} ask
  * @param {() => boolean} pending
  */
 function dossier(model, root, find, ask, pending) {
   const alone = model.get("alone");
   let metric = null,
     typed = null,
+    started = 0,
     plan_link = null,
     audits_link = null;
 
@@ -78,7 +79,10 @@ function dossier(model, root, find, ask, pending) {
         typed = name.value;
       });
       const start = element("button", { className: "start", type: "button", textContent: "Start Improvement Plan" });
-      start.addEventListener("click", () => ask({ plan: model.get("detail").actor, by: name.value, days: Number(days.value) }));
+      start.addEventListener("click", () => {
+        if (started > model.get("answered")) return; // pressed twice
+        started = ask({ plan: model.get("detail").actor, by: name.value, days: Number(days.value) });
+      });
       box.append(
         element(
           "div",

@@ -49,14 +49,22 @@ function render({ model, el }) {
         if (event.composedPath().includes(find(".board tbody"))) table.step(event);
       },
       owed: (state) => {
+        // with `disabled` a button would lose the keys: this one keeps them, and does nothing while nobody answers
         for (const button of root.querySelectorAll(".start, .draw-audits, .set-beside, .before, .see-audits"))
-          button.disabled = state !== "" || (button.className === "start" && Boolean(model.get("detail").banner?.under_way));
+          button.setAttribute("aria-disabled", String(state === "lost"));
         if (state === "lost") {
           if (model.get("live")) find(".said").textContent = "Not followed any more: the kernel does not answer.";
           page.blank(wanted || model.get("detail").actor || "", "Not known: the kernel does not answer.");
         } else if (state === "") settled();
       },
     },
+  );
+  root.addEventListener(
+    "click",
+    (event) => {
+      if (event.target.closest?.('[aria-disabled="true"]')) event.stopPropagation();
+    },
+    true,
   );
   const alone = model.get("alone");
   let wanted = null,

@@ -19,7 +19,7 @@ const LOOK = `
 .aura .error { color: var(--alarm); font-weight: 600; white-space: pre-wrap; }
 .aura button, .aura select, .aura input:not([type=range]):not([type=checkbox]) { font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--line); border-radius: 4px; padding: 3px 8px; }
 .aura button { cursor: pointer; }
-.aura button:disabled { cursor: default; color: var(--muted); }
+.aura button:disabled, .aura button[aria-disabled=true] { cursor: default; color: var(--muted); }
 .aura :focus-visible { outline: 2px solid var(--clear); outline-offset: 1px; }
 .aura label.set { display: grid; grid-template-columns: 1fr auto; gap: 0 8px; margin: 0 0 8px; }
 .aura label.set output { font-variant-numeric: tabular-nums; font-weight: 600; }
