@@ -9,26 +9,28 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from aura_analytics import events
 from aura_analytics.errors import MappingError
 from aura_analytics.events import EVENT_TYPES, SCHEMA, FailureReport
 from aura_analytics.io.import_report import ImportReport
-from aura_analytics.io.log_pieces import KeptRows, Piece, Pieces, weight
+from aura_analytics.io.log_pieces import KeptRows, Piece, Pieces, rows_between, weight, write_down
 from aura_analytics.io.log_table import LogRows, log_rows
 from aura_analytics.io.mapping import LogMapping
 from aura_analytics.io.readers.base import Unreadable
 from aura_analytics.io.rows.account import Account, warned
 from aura_analytics.io.rows.long import check_scale
-from aura_analytics.io.rows.making import check_log, made_of, stars_of
+from aura_analytics.io.rows.making import check_log, in_order_of, made_of, stars_of
 from aura_analytics.io.rows.matching import names_there
 from aura_analytics.io.rows.verdicts import check_words
 
 __all__ = ["Imported", "imported"]
 
-ROWS = 120_000  # of a piece, and of a log that is read at once
+ROWS = 80_000  # of a piece, and of a log that is read at once
 _MOST = 1_024  # pieces
 _ROW, _ID = "\x00row", "\x00id"
+HELD = 1_100_000  # rows of a log that is held in memory, as are its events; a larger one is laid on the disk
 _PART = 50_000  # events that are sorted together
 _GROUP = 1_024  # rows that are read from the disk together
 
@@ -66,7 +68,7 @@ def imported(
     path, mapping
         As `import_log_report`.
     rows
-        About how many rows are in memory at once (120,000).
+        About how many rows are in memory at once (80,000).
 
     Yields
     ------
@@ -79,11 +81,14 @@ def imported(
         As `import_log_report`.
     """
     chosen = mapping if isinstance(mapping, LogMapping) else LogMapping.from_yaml(mapping)
-    count = min(-(-weight(path) // (rows or ROWS)), _MOST)
+    size = weight(path)
+    count = min(-(-size // (rows or ROWS)), _MOST)
     with ExitStack() as stack:
         made = None
         if count > 1:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aura-import-", ignore_cleanup_errors=True)))
+            folder = None
+            if size > HELD:
+                folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="aura-import-", ignore_cleanup_errors=True)))
             made = _in_pieces(path, chosen, folder, count)
         yield made or _at_once(path, chosen)
 
@@ -114,7 +119,7 @@ def _nothing(unreadable: list[Unreadable], log: LogRows) -> Imported:
     return Imported(ImportReport(0, 0, {}, {}, 0, 0, refused, unreadable, warnings=nothing, log=log), events.empty().lazy())
 
 
-def _in_pieces(path: str | Path | Sequence[str | Path], mapping: LogMapping, folder: Path, count: int) -> Imported | None:
+def _in_pieces(path: str | Path | Sequence[str | Path], mapping: LogMapping, folder: Path | None, count: int) -> Imported | None:
     """A log in pieces; None where it has to be seen as a whole: an id is in several cases, or a piece does not fit by itself."""
     where = str(path)
     pieces = Pieces(path, mapping, stars_of(mapping), folder, count)
@@ -142,11 +147,12 @@ def _in_pieces(path: str | Path | Sequence[str | Path], mapping: LogMapping, fol
 
 
 class _InTime:
-    """Events of pieces, each in the order of time, laid into a folder and taken from there in one order of time."""
+    """Events of pieces, each in the order of time, laid into a folder or held, and taken from there in one order of time."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path | None) -> None:
         self._folder = folder
-        self._laid: list[Path] = []
+        self._laid: list[Path | pl.DataFrame] = []
+        self._ids: list[Path | pl.DataFrame] = []
         self._moments: list[pl.Series] = []
         self._events = 0
 
@@ -154,48 +160,56 @@ class _InTime:
         """Take the events of one piece, and the rows of the log that they come from."""
         if not table.height:
             return
-        target = self._folder / f"events-{len(self._laid):04}.arrow"
-        table.with_columns(rows.alias(_ROW)).write_ipc(target, record_batch_size=_GROUP)
-        table.select(pl.col("event_id").hash(5).sort().alias(_ID)).write_ipc(target.with_suffix(".ids"), record_batch_size=1 << 17)
-        self._laid.append(target)
+        laid = table.with_columns(rows.alias(_ROW))
+        ids = table.select(pl.col("event_id").hash(5).sort().alias(_ID))
+        if self._folder is None:
+            self._laid.append(laid)
+            self._ids.append(ids)
+        else:
+            target = self._folder / f"events-{len(self._laid):04}.arrow"
+            self._laid.append(write_down(laid, target, _GROUP))
+            self._ids.append(write_down(ids, target.with_suffix(".ids"), 1 << 17))
         self._events += table.height
         self._moments.append(table["ts"].gather_every(max(1, table.height // 1_000)))
 
     def ids_differ(self) -> bool:
         """Whether no id is in two pieces."""
-        if len(self._laid) < 2:
+        if len(self._ids) < 2:
             return True
-        files = [file.with_suffix(".ids") for file in self._laid]
         number = self._events // 1_000_000 + 1
         edges = pl.Series([2**64 * at // number for at in range(1, number)], dtype=pl.UInt64)
-        return all(part[_ID].n_unique() == part.height for part in _parts(files, _ID, edges))
+        return all(part[_ID].n_unique() == part.height for part in _parts(self._ids, _ID, edges))
 
     def in_order(self) -> pl.LazyFrame:
-        """All events, laid anew in the order of time."""
+        """All events in the order of time, each part of them sorted when it is read."""
         if not self._laid:
             return events.empty().lazy()
         moments = pl.concat(self._moments).sort()
         number = max(1, self._events // _PART)
         edges = moments.gather([len(moments) * at // number for at in range(1, number)]).unique(maintain_order=True)
-        files: list[Path] = []
-        for part in _parts(self._laid, "ts", edges):
-            if part.height:
-                files.append(self._folder / f"part-{len(files):06}.parquet")
-                part.sort("ts", _ROW, maintain_order=True).select(SCHEMA.names()).write_parquet(files[-1], compression="lz4")
-        for file in self._laid:
-            file.unlink()
-        return pl.scan_parquet(files)
+
+        def parts(columns: list[str] | None, predicate: pl.Expr | None, most: int | None, _: int | None) -> Iterator[pl.DataFrame]:
+            left = self._events if most is None else most
+            for part in _parts(self._laid, "ts", edges):
+                if left <= 0:
+                    return
+                sorted_ = in_order_of(part, "ts", _ROW).select(SCHEMA.names()).head(left)
+                left -= sorted_.height
+                chosen = sorted_ if predicate is None else sorted_.filter(predicate)
+                yield chosen if columns is None else chosen.select(columns)
+
+        return register_io_source(parts, schema=SCHEMA)
 
 
-def _parts(files: list[Path], by: str, edges: pl.Series) -> Iterator[pl.DataFrame]:
-    """The rows of several files, each sorted by a column, between each two edges of it, an edge being the first of its part."""
+def _parts(laid: Sequence[Path | pl.DataFrame], by: str, edges: pl.Series) -> Iterator[pl.DataFrame]:
+    """The rows of several tables, each sorted by a column, between each two edges of it, an edge being the first of its part."""
     cuts = []
-    for file in files:
-        values = pl.scan_ipc(file).select(by).collect()[by]
+    for table in laid:
+        values = (pl.scan_ipc(table) if isinstance(table, Path) else table.lazy()).select(by).collect()[by]
         cuts.append([0, *values.search_sorted(edges, side="left").to_list(), len(values)])
     for at in range(len(edges) + 1):
         yield pl.concat(  # one after the other: together they would be read ahead
-            pl.scan_ipc(file).slice(cut[at], cut[at + 1] - cut[at]).collect() for file, cut in zip(files, cuts, strict=True)
+            rows_between(table, cut[at], cut[at + 1]) for table, cut in zip(laid, cuts, strict=True)
         )
 
 

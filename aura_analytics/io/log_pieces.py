@@ -16,13 +16,15 @@ from aura_analytics.io.readers.registry import readers
 from aura_analytics.io.rows.matching import NAMES, names_there
 from aura_analytics.io.rows.sources import column, columns_of, text_of
 
-__all__ = ["KeptRows", "Pieces", "weight"]
+__all__ = ["KeptRows", "Pieces", "rows_between", "weight", "write_down"]
 
 _ROW, _LINE, _FILE, _PIECE = "\x00row", "\x00line", "\x00file", "\x00piece"
 _OURS = (_ROW, _LINE, _FILE, _PIECE)
 _SLICE = 100_000  # rows of a file of columns that are taken at once
 _GROUP = 4_096  # rows that are read from the disk together
 BYTES_A_ROW = 60  # at least, of a text
+_BEGINS = 65_536  # bytes that are looked at
+_LONG = 4  # times as long: no row is taken to be longer
 _PACKED = {".gz": 10, ".xes": 1, ".xlsx": 8}
 
 
@@ -42,8 +44,17 @@ def weight(path: str | Path | Sequence[str | Path]) -> int:
             except (pl.exceptions.PolarsError, pl.exceptions.PanicException):
                 continue  # reading says what is wrong with it
         else:
-            total += file.stat().st_size * _PACKED.get(file.suffix, 1) // BYTES_A_ROW
+            total += file.stat().st_size * _PACKED.get(file.suffix, 1) // _bytes_a_row(file)
     return total
+
+
+def _bytes_a_row(file: Path) -> int:
+    """About how long a row of a text is, by how it begins: not below what it may be, in case the others are shorter."""
+    if file.suffix not in (".csv", ".tsv", ".jsonl", ".ndjson"):
+        return BYTES_A_ROW
+    with file.open("rb") as text:
+        begins = text.read(_BEGINS)
+    return min(max(len(begins) // (begins.count(b"\n") + 1), BYTES_A_ROW), _LONG * BYTES_A_ROW)
 
 
 @dataclass
@@ -107,7 +118,7 @@ class Pieces:
     path, mapping, stars
         As `log_rows`; the mapping says what a case is. A row without a case goes with the others of its actor.
     folder
-        An empty folder.
+        An empty folder; without one it is kept in memory.
     count
         How many pieces.
 
@@ -118,7 +129,7 @@ class Pieces:
     """
 
     def __init__(
-        self, path: str | Path | Sequence[str | Path], mapping: LogMapping, stars: Sequence[str], folder: Path, count: int
+        self, path: str | Path | Sequence[str | Path], mapping: LogMapping, stars: Sequence[str], folder: Path | None, count: int
     ) -> None:
         self.count, self._mapping, self._stars, self._folder = count, mapping, stars, folder
         self.unreadable: list[Unreadable] = []
@@ -128,7 +139,7 @@ class Pieces:
         self.witnesses = pl.DataFrame()
         self._nested, self._plain = set[str](), set[str]()
         self._kinds: dict[str, set[pl.DataType]] = {}
-        self._laid: list[tuple[Path, list[int]]] = []
+        self._laid: list[tuple[Path | dict[int, pl.DataFrame], list[int]]] = []
         self._seen = set[tuple[str, str]]()
         self._files: list[tuple[Path, bool]] = []
         for place, file in enumerate(resolve(path, events=False)):
@@ -147,10 +158,8 @@ class Pieces:
             for table, lines in self._clean(reader, file):
                 self._take(table, lines, place)
         except UncleanError:
-            for laid, _ in self._laid[before[1] :]:
-                laid.unlink()
+            self.drop(before[1])
             self.rows, self._plain = before[0], plain
-            del self._laid[before[1] :]
             for table, lines in self._careful(reader, file):
                 self._take(table, lines, place)
 
@@ -199,11 +208,15 @@ class Pieces:
             lines.alias(_LINE),
             pl.repeat(file, table.height, dtype=pl.UInt32, eager=True).alias(_FILE),
             of.alias(_PIECE),
-        ).sort(_PIECE, maintain_order=True)
-        ends = numbered[_PIECE].search_sorted(pl.int_range(self.count + 1, eager=True, dtype=pl.UInt32), side="left").to_list()
-        target = self._folder / f"{len(self._laid):06}.arrow"
-        numbered.drop(_PIECE).write_ipc(target, record_batch_size=_GROUP)
-        self._laid.append((target, ends))
+        )
+        if self._folder is None:
+            parts = numbered.partition_by(_PIECE, maintain_order=True, include_key=False, as_dict=True)
+            self._laid.append(({key[0]: part for key, part in parts.items()}, []))
+        else:
+            numbered = numbered.sort(_PIECE, maintain_order=True)
+            ends = numbered[_PIECE].search_sorted(pl.int_range(self.count + 1, eager=True, dtype=pl.UInt32), side="left").to_list()
+            target = self._folder / f"{len(self._laid):06}.arrow"
+            self._laid.append((write_down(numbered.drop(_PIECE), target, _GROUP), ends))
         self.rows += table.height
 
     def _of_case(self, table: pl.DataFrame) -> pl.Series:
@@ -240,7 +253,7 @@ class Pieces:
         self.witnesses = every[0] if len(every) == 1 else pl.concat(alike(every), how="diagonal_relaxed")
 
     def piece(self, which: int) -> Piece:
-        """The rows of one piece, in the order of the log.
+        """The rows of one piece, in the order of the log; each can be had once.
 
         Parameters
         ----------
@@ -248,16 +261,14 @@ class Pieces:
             Its number, from 0.
         """
         parts = []
-        for file, ends in self._laid:
-            first, last = ends[which], ends[which + 1]
-            if last > first:
-                parts.append(pl.scan_ipc(file).slice(first, last - first))
+        for laid, ends in self._laid:
+            if isinstance(laid, dict):
+                if which in laid:
+                    parts.append(laid.pop(which))  # it is asked for once
+            elif ends[which + 1] > ends[which]:
+                parts.append(rows_between(laid, ends[which], ends[which + 1]))
         mixed = {name for name, found in self._kinds.items() if len(found - {pl.Null()}) > 1}
-        whole = (
-            pl.concat(alike(pl.collect_all(parts), mixed), how="diagonal", rechunk=True)
-            if parts
-            else pl.DataFrame(schema={_ROW: pl.Int64})
-        )
+        whole = pl.concat(alike(parts, mixed), how="diagonal", rechunk=True) if parts else pl.DataFrame(schema={_ROW: pl.Int64})
         missing = [name for name in self._kinds if name not in whole.columns]
         whole = whole.with_columns(pl.lit(None, dtype=self._dtype(name, mixed)).alias(name) for name in missing)
         frame = whole.select(list(self._kinds))
@@ -268,10 +279,24 @@ class Pieces:
         known = self._kinds[name] - {pl.Null()}
         return pl.String() if name in mixed or not known else next(iter(known))
 
-    def drop(self) -> None:
-        """Forget the rows."""
-        for file, _ in self._laid:
-            file.unlink(missing_ok=True)
+    def drop(self, first: int = 0) -> None:
+        """Forget the rows, or those that were laid down last."""
+        for laid, _ in self._laid[first:]:
+            if isinstance(laid, Path):
+                laid.unlink(missing_ok=True)
+        del self._laid[first:]
+
+
+def write_down(table: pl.DataFrame, target: Path, group: int) -> Path:
+    """Write rows so that some of them can be read alone; `group` of them are read together."""
+    table.write_ipc(target, record_batch_size=group)
+    return target
+
+
+def rows_between(laid: Path | pl.DataFrame, first: int, last: int) -> pl.DataFrame:
+    """Rows of a table in memory, or of one that was written down."""
+    rows = (pl.scan_ipc(laid) if isinstance(laid, Path) else laid.lazy()).slice(first, last - first)
+    return rows.collect()
 
 
 def _objects(values: pl.Series) -> pl.Series:

@@ -1,4 +1,4 @@
-"""Benchmark of importing a foreign log: CPU beside polars' bare read of the same file, and beside pm4py where it is installed."""
+"""Benchmark of importing a foreign log: CPU beside polars' bare read of the same file, and beside pm4py where it is there."""
 
 from __future__ import annotations
 
@@ -25,6 +25,15 @@ MAPPING = {
     "recommendations": [{"activity": "suggest-pay", "says": "PAY"}],
     "verdicts": [{"activity": "pay", "says": "PAY"}],
     "ratings": [{"activity": "survey", "value": "stars"}],
+}
+
+XES_COLUMNS = {
+    "case": "case:concept:name",
+    "activity": "concept:name",
+    "time": "time:timestamp",
+    "actor": "org:resource",
+    "queue": "queue",
+    "confidence": "conf",
 }
 
 
@@ -57,6 +66,7 @@ def log_of(rows: int) -> pl.DataFrame:
 def importing(path: Path, rounds: int, rows: int = 1_000_000) -> dict[str, Any]:
     """CPU of an import from CSV, JSON Lines and Parquet, and how many times that of a bare read it is."""
     frame, mapping = log_of(rows), aura.LogMapping.model_validate(MAPPING)
+    xes = aura.LogMapping.model_validate(MAPPING | {"columns": XES_COLUMNS})
     folder = path.parent
     frame.write_csv(folder / "l.csv")
     frame.write_ndjson(folder / "l.jsonl")
@@ -68,6 +78,8 @@ def importing(path: Path, rounds: int, rows: int = 1_000_000) -> dict[str, Any]:
         calls[kind] = lambda kind=kind: aura.import_log_report(folder / f"l.{kind}", mapping)[0].height  # type: ignore[misc]
     with contextlib.suppress(ImportError):
         calls["pm4py_csv"] = _pm4py(folder / "l.csv")
+        calls["pm4py_xes"] = _pm4py_xes(_write_xes(frame.head(rows // 10), folder / "l.xes"))
+        calls["xes"] = lambda: aura.import_log_report(folder / "l.xes", xes)[0].height
     spent: dict[str, list[float]] = {name: [] for name in calls}
     heights = set()
     with warnings.catch_warnings():
@@ -87,13 +99,37 @@ def importing(path: Path, rounds: int, rows: int = 1_000_000) -> dict[str, Any]:
         out |= {f"{kind}_cpu_s": cost[kind], f"{kind}_times_bare_read": cost[kind] / cost[f"{kind}_read"]}
     if "pm4py_csv" in cost:
         out |= {"pm4py_csv_cpu_s": cost["pm4py_csv"], "csv_times_pm4py": cost["csv"] / cost["pm4py_csv"]}
+        out |= {"pm4py_xes_cpu_s": cost["pm4py_xes"], "xes_times_pm4py": cost["xes"] / cost["pm4py_xes"]}
     return out
+
+
+def _write_xes(frame: pl.DataFrame, path: Path) -> Path:
+    """A tenth of the log as XES, a trace a case."""
+    kinds = {"at": "date", "amount": "int", "conf": "float", "stars": "int"}
+    names = {"step": "concept:name", "at": "time:timestamp", "who": "org:resource"}
+    with path.open("w", encoding="utf-8") as file:
+        file.write('<?xml version="1.0" encoding="UTF-8"?>\n<log xes.version="1.0">\n')
+        for (case,), events in frame.sort("at").partition_by("case", as_dict=True, maintain_order=True).items():
+            file.write(f'<trace><string key="concept:name" value="{case}"/>\n')
+            for event in events.drop("case").iter_rows(named=True):
+                told = {names.get(name, name): (kinds.get(name, "string"), value) for name, value in event.items()}
+                cells = (f'<{kind} key="{name}" value="{value}"/>' for name, (kind, value) in told.items() if value is not None)
+                file.write(f"<event>{''.join(cells)}</event>\n")
+            file.write("</trace>\n")
+        file.write("</log>\n")
+    return path
+
+
+def _pm4py_xes(path: Path) -> Callable[[], Any]:
+    import pm4py  # type: ignore[import-not-found]
+
+    return lambda: pm4py.read_xes(str(path))
 
 
 def _pm4py(path: Path) -> Callable[[], Any]:
     """The same file as pm4py's own log."""
     import pandas as pd
-    import pm4py  # type: ignore[import-not-found]
+    import pm4py
 
     def read() -> Any:
         frame = pd.read_csv(path)

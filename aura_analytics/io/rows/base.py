@@ -60,8 +60,8 @@ def kind_of(actor: pl.Expr, said: pl.Expr, mapping: LogMapping, actors: list[str
 
 
 def attributes(log: pl.DataFrame, mapping: LogMapping, nested: frozenset[str]) -> pl.Expr:
-    """What no other column holds, as one JSON object; the activity among it. A name that is taken keeps its own column's value.
-    `nested` are text columns that hold JSON.
+    """What no other column holds, as the inside of one JSON object; the activity among it. A name that is taken keeps its own
+    column's value. `nested` are text columns that hold JSON.
     """
     sources = [source for key, source in mapping.sources() if key.startswith(("columns.", "pairs."))]
     sources += [milestone.column for milestone in mapping.milestones.values()]
@@ -74,8 +74,7 @@ def attributes(log: pl.DataFrame, mapping: LogMapping, nested: frozenset[str]) -
     parts = [pl.lit(_key(name)) + rest[name] for name in sorted(rest)]
     if not parts:
         return pl.lit(None, dtype=pl.String)
-    inside = pl.concat_str(parts, separator=", ", ignore_nulls=True)
-    return pl.when(inside != "").then(pl.concat_str(pl.lit("{"), inside, pl.lit("}")))
+    return pl.concat_str(parts, separator=", ", ignore_nulls=True)
 
 
 def _quoted(log: pl.DataFrame, value: pl.Expr) -> pl.Expr:
@@ -124,4 +123,6 @@ def rows_of(log: pl.DataFrame, mapping: LogMapping, nested: frozenset[str] = fro
     kind = kind_of(pl.col("actor"), pl.col("said_kind"), mapping, actors)
     owners = first["owner"].drop_nulls().unique().to_list() if any(map(is_pattern, mapping.actor_kinds)) else []
     owner_kind = kind_of(pl.col("owner"), pl.lit(None, dtype=pl.String), mapping, owners)
-    return first.with_row_index("row").with_columns(actor_kind=kind, owner_kind=owner_kind)
+    inside = pl.col("attributes")
+    said = pl.when(inside != "").then(pl.concat_str(pl.lit("{"), inside, pl.lit("}")))  # by itself: within, it is made twice
+    return first.with_row_index("row").with_columns(actor_kind=kind, owner_kind=owner_kind, attributes=said)

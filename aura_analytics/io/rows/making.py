@@ -23,7 +23,7 @@ from aura_analytics.io.rows.sources import columns_of, text
 from aura_analytics.io.rows.verdicts import Verdicts, verdicts_of
 from aura_analytics.io.rows.wide import milestone_events, pair_events
 
-__all__ = ["check_log", "made_of", "stars_of"]
+__all__ = ["check_log", "in_order_of", "made_of", "stars_of"]
 
 
 def stars_of(mapping: LogMapping) -> list[str]:
@@ -141,7 +141,7 @@ def made_of(log: LogRows, mapping: LogMapping, where: str) -> tuple[pl.DataFrame
     if stars_of(mapping):
         table = once_a_record(table, log.records())
     named_ = with_ids(table, files, mapping)
-    table = named_.events.sort("ts", "row", "__order", nulls_last=True)
+    table = in_order_of(named_.events, "ts", "row", "__order")
     good, refused = _through_the_door(table, refused_rows)
     same = good.height == table.height
     rows_ = (
@@ -156,6 +156,14 @@ def made_of(log: LogRows, mapping: LogMapping, where: str) -> tuple[pl.DataFrame
         rows_,
         account(log, mapping, whole, kept, table, good, refused, found, passed, named_.told_before, named_.twice, scales),
     )
+
+
+def in_order_of(table: pl.DataFrame, *by: str) -> pl.DataFrame:
+    """Rows in the order of columns, nulls last: to sort by one after the other is faster than by all at once."""
+    order = table.select(by).with_row_index("\x00at")
+    for name in reversed(by):
+        order = order.sort(name, maintain_order=True, nulls_last=True)
+    return table[order["\x00at"]]
 
 
 def _far_off(table: pl.DataFrame, mapping: LogMapping) -> list[tuple[int, str]]:

@@ -115,8 +115,9 @@ def _has(log: pl.DataFrame, source: Source) -> bool:
 def named(log: pl.DataFrame, source: Source | None, mapping: LogMapping) -> pl.Expr:
     """Names of actors: null where they mean nobody; one way to write each sign."""
     value = text_of(log, source)
-    nobody = value.str.to_lowercase().is_in([word.lower() for word in mapping.nobody])
     told = log.select(x=value)["x"]
+    words = {word.lower() for word in mapping.nobody}
+    nobody = value.is_in([name for name in told.unique().drop_nulls().to_list() if name.lower() in words])
     if (told.str.len_bytes() != told.str.len_chars()).any():
         value = value.str.normalize("NFC")
     return pl.when(~nobody).then(value)
