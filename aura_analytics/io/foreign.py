@@ -123,8 +123,7 @@ def convert_log(
     quarantine: str | Path | None = None,
     overwrite: bool = False,
 ) -> ImportReport:
-    r"""Write the events of a foreign log to a file. A log of any size is read and written in bounded memory (to Parquet; the text
-    formats hold all events while they are written).
+    r"""Write the events of a foreign log to a file. A log of any size is read and written in bounded memory.
 
     Parameters
     ----------

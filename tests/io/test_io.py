@@ -25,6 +25,25 @@ def test_round_trip(tmp_path: Path, suffix: str) -> None:
     assert aura.read_events(path).collect().equals(table)
 
 
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.text(max_size=6), st.floats(0, 1), st.lists(st.text(max_size=3), max_size=2)), max_size=5))
+def test_json_lines_are_what_json_writes(
+    tmp_path_factory: pytest.TempPathFactory, told: list[tuple[str, float, list[str]]]
+) -> None:
+    path = tmp_path_factory.mktemp("lines") / "log.jsonl"
+    table = events.sample(max(len(told), 1), seed=2).head(len(told))
+    texts, numbers, lists = ([one[at] for one in told] for at in range(3))
+    table = table.with_columns(
+        pl.Series("queue", texts, dtype=pl.String),
+        pl.Series("confidence", numbers, dtype=pl.Float64),
+        pl.Series("penalties", lists, dtype=pl.List(pl.String)),
+    )
+    aura.write_events(table, path)
+    rows = table.with_columns(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")).iter_rows(named=True)
+    expected = [{name: value for name, value in row.items() if value is not None} for row in rows]
+    assert [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n")[:-1]] == expected
+
+
 @pytest.mark.parametrize("suffix", ["parquet", "jsonl", "csv"])
 def test_empty_file(tmp_path: Path, suffix: str) -> None:
     path = aura.write_events(events.empty(), tmp_path / f"log.{suffix}")

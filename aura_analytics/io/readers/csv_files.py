@@ -134,10 +134,9 @@ class Csv(Reader):
         """
         lists = pl.col("penalties").map_elements(lambda items: json.dumps(items.to_list()), return_dtype=pl.String)
         text = pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ")
-        table = events.collect().with_columns(text, lists)
         texts = pl.selectors.string()
         guarded = pl.when(texts.str.contains(_FORMULA)).then(pl.lit("'") + texts).otherwise(texts).name.keep()
-        table.with_columns(guarded).write_csv(path)
+        events.with_columns(text, lists).with_columns(guarded).sink_csv(path)
 
 
 class _Lines:

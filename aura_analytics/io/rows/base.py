@@ -9,10 +9,11 @@ from unicodedata import normalize
 import polars as pl
 
 from aura_analytics.clock import times
+from aura_analytics.io.json_text import json_text
 from aura_analytics.io.mapping import LogMapping
 from aura_analytics.io.mapping_parts import Source
 from aura_analytics.io.rows.matching import is_pattern, named
-from aura_analytics.io.rows.sources import columns_of, json_text, names, text, text_of
+from aura_analytics.io.rows.sources import columns_of, names, text, text_of
 
 __all__ = ["attributes", "conditions", "kind_of", "moment", "rows_of"]
 

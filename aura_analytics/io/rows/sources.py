@@ -9,9 +9,7 @@ import polars as pl
 
 from aura_analytics.io.mapping_parts import Given, Source
 
-__all__ = ["column", "columns_of", "json_text", "number", "text", "text_of"]
-
-_NEEDS_ESCAPE = r'["\\\x00-\x1f]'
+__all__ = ["column", "columns_of", "number", "text", "text_of"]
 
 
 def columns_of(source: Source | None) -> list[str]:
@@ -45,24 +43,6 @@ def column(log: pl.DataFrame, name: str) -> tuple[str, pl.Expr] | None:
             path = "$" + "".join(f"[{json.dumps(key)}]" if not key.isdigit() else f"[{key}]" for key in keys)
             return head, value.str.json_path_match(path)
     return None
-
-
-def json_text(log: pl.DataFrame, name: str) -> pl.Expr:
-    """A column's values as JSON; null where there is none."""
-    values, value = log.get_column(name), pl.col(name)  # asked for one by one, a schema of very many columns is slow
-    dtype = values.dtype
-    if dtype == pl.String:
-        if not values.str.contains(_NEEDS_ESCAPE).any():
-            return pl.lit('"') + value + pl.lit('"')
-    elif dtype.is_integer() or dtype == pl.Boolean:
-        return value.cast(pl.String)
-    elif dtype == pl.Binary:
-        return pl.lit('"') + value.bin.encode("base64") + pl.lit('"')
-    elif dtype.is_temporal():
-        return pl.lit('"') + value.cast(pl.String) + pl.lit('"')
-    encoded = pl.struct(value.alias("x")).struct.json_encode()  # {"x":...}
-    present = value.is_not_null() & (value.is_not_nan() if dtype.is_float() else True)
-    return pl.when(present).then(encoded.str.slice(5).str.head(-1))
 
 
 def _plain(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
