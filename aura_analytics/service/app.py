@@ -85,6 +85,7 @@ def create_app(options: ServiceOptions | None = None, *, ledger: Ledger | None =
         yield
         state.hub.stop()
         state.dispatcher.stop()
+        state.writer.shutdown()
         state.ledger.close()
 
     app = FastAPI(

@@ -14,7 +14,7 @@ from aura_analytics.service.gate import reader_of
 from aura_analytics.service.problems import ProblemError
 from aura_analytics.service.state import ServiceState
 
-__all__ = ["Body", "State", "needs", "read_json"]
+__all__ = ["Body", "State", "needs", "read_json", "read_object"]
 
 
 async def _state(request: Request) -> ServiceState:
@@ -74,7 +74,8 @@ def _no_constant(word: str) -> Any:
 _DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
-async def _object(request: Request) -> dict[str, Any]:
+async def read_object(request: Request) -> dict[str, Any]:
+    """The JSON object of a body."""
     found = read_json(await request.body())
     if not isinstance(found, dict):
         raise ProblemError(
@@ -83,5 +84,5 @@ async def _object(request: Request) -> dict[str, Any]:
     return found
 
 
-Body = Annotated[dict[str, Any], Depends(_object)]
+Body = Annotated[dict[str, Any], Depends(read_object)]
 """The JSON object of a body; what its Content-Type says does not count: the tutorial's `curl -d` calls it a form."""

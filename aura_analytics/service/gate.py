@@ -185,7 +185,8 @@ def _bounded(receive: Receive, limit: int) -> Receive:
         if whole:
             return await receive()
         try:
-            message = await asyncio.wait_for(receive(), _SLOW)
+            async with asyncio.timeout(_SLOW):
+                message = await receive()
         except TimeoutError:
             raise ProblemError(408, Problem("the body does not come", got=f"nothing for {_SLOW:.0f} seconds")) from None
         if message["type"] == "http.request":

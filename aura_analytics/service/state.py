@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from aura_analytics.ledger.store import Ledger
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 __all__ = ["ServiceState"]
 
 
+def _writers() -> ThreadPoolExecutor:
+    # writes wait for each other at the chain: one thread, whose connection is warm, records more than several
+    return ThreadPoolExecutor(1, "aura-writer")
+
+
 @dataclass
 class ServiceState:
     """A ledger, and who looks after it.
@@ -34,6 +40,8 @@ class ServiceState:
         Who scores outputs.
     policy_says
         The policy in a sentence.
+    writer
+        The thread that records single events.
     """
 
     options: ServiceOptions
@@ -46,3 +54,4 @@ class ServiceState:
     dispatcher: Dispatcher
     accountant: Accountant
     policy_says: str
+    writer: ThreadPoolExecutor = field(default_factory=_writers)

@@ -27,6 +27,7 @@ from tests.benchmarks.explorer import explorer
 from tests.benchmarks.importing import importing
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
+from tests.benchmarks.service import service
 from tests.benchmarks.simulation import large, sweeps, worlds
 from tests.benchmarks.slider import slider
 from tests.benchmarks.timing import cpu
@@ -276,6 +277,7 @@ BENCHMARKS = {
         slider,
         explorer,
         importing,
+        service,
     )
 }
 

