@@ -75,14 +75,51 @@ class Batch:
 
     before: int
     frames: list[Frame]
+    _seen: dict[tuple[int, ...], Seen] = field(default_factory=dict)
 
-    def seen_by(self, reader: Reader) -> list[tuple[Frame, int]]:
-        """Those that somebody may see, each with where they go on from after it."""
-        mine = [frame for frame in self.frames if reader.may_read(frame.actor)]
-        return [(frame, frame.seq if frame is mine[-1] else self.before) for frame in mine]
+    def seen_by(self, reader: Reader) -> Seen:
+        """Those that somebody may see."""
+        mine = tuple(place for place, frame in enumerate(self.frames) if reader.may_read(frame.actor))
+        if mine not in self._seen:
+            self._seen[mine] = Seen([self.frames[place] for place in mine], self.before)
+        return self._seen[mine]
 
 
-Seen = list[tuple[Frame, int]]
+class Seen:
+    """Frames that somebody may see; for all who may see the same it is one, and written once.
+
+    Parameters
+    ----------
+    frames
+        In the order of the ledger.
+    before
+        Where who saw them not to the end goes on from.
+    """
+
+    def __init__(self, frames: list[Frame], before: int) -> None:
+        self.frames, self._before = frames, before
+
+    def __bool__(self) -> bool:
+        return bool(self.frames)
+
+    @property
+    def end(self) -> int:
+        """The place up to which they speak."""
+        return self.frames[-1].seq
+
+    @cached_property
+    def texts(self) -> list[str]:
+        """Each as JSON, with where a reader goes on from whose connection breaks after it."""
+        return [frame.text(self._resume(frame)) for frame in self.frames]
+
+    @cached_property
+    def events(self) -> bytes:
+        """All as server-sent events."""
+        lines = zip(self.frames, self.texts, strict=True)
+        return "".join(f"id: {self._resume(frame)}\nevent: dossier\ndata: {text}\n\n" for frame, text in lines).encode()
+
+    def _resume(self, frame: Frame) -> int:
+        return frame.seq if frame is self.frames[-1] else self._before
 
 
 @dataclass
@@ -192,7 +229,7 @@ class Hub:
                 self._listeners.remove(listener)
             self._measures.live.set(len(self._listeners))
 
-    def missed(self, reader: Reader, after: int, until: int) -> Seen | None:
+    def missed(self, reader: Reader, after: int, until: int) -> list[Seen] | None:
         """Frames of what was recorded between two places, as far as somebody may see them; None where that is too much.
 
         Parameters
@@ -204,14 +241,14 @@ class Hub:
         """
         if until - after > _CAUGHT_UP:
             return None
-        found: Seen = []
+        found: list[Seen] = []
         while after < until:
             events, end = self._ledger.after(after, min(_AT_ONCE, until - after))
             if end == after:
                 break
-            found += Batch(after, self._frames(events, end, {})).seen_by(reader)
+            found.append(Batch(after, self._frames(events, end, {})).seen_by(reader))
             after = end
-        return found
+        return [seen for seen in found if seen]
 
     def _run(self) -> None:
         last_whole, moved = time.monotonic(), False
@@ -238,7 +275,7 @@ class Hub:
                 # what comes meanwhile is counted together; with nobody listening that may wait a little
                 spent = time.monotonic() - began
                 self._nudged.clear()
-                self._nudged.wait(max(spent, (_EVERY if self._listeners else _IDLE) - spent))
+                self._nudged.wait(max(spent / 4, (_EVERY if self._listeners else _IDLE) - spent))
             except (AuraError, pl.exceptions.PolarsError, OSError) as error:
                 _LOG.warning(json.dumps({"hub": type(error).__name__}))
                 self._ended.wait(1.0)

@@ -35,7 +35,10 @@ async def _batches(state: ServiceState, listener: Listener, after: int | None, u
             raise ProblemError(
                 410, Problem("that place lies too far back", got=place, next="read the board, and go on from its seq")
             )
-        yield missed
+        for seen in missed:
+            yield seen
+        if not missed:
+            yield None  # so that the answer begins
     while True:
         try:
             found = await asyncio.wait_for(listener.queue.get(), _BEAT)
@@ -44,9 +47,8 @@ async def _batches(state: ServiceState, listener: Listener, after: int | None, u
             continue
         if found is None:
             return
-        fresh = [one for one in found if one[0].seq > place]
-        if fresh:
-            yield fresh
+        if found.end > place:
+            yield found
 
 
 def _checked(state: ServiceState, after: int | None, upto: int) -> None:
@@ -74,7 +76,7 @@ async def live(
     try:
         _checked(state, after, upto)
         batches = _batches(state, listener, after, upto)
-        first = await anext(batches) if after is not None and after < upto else None
+        first = await anext(batches) if after is not None and after < upto else None  # 410, if it must be, before the answer
     except BaseException:
         state.hub.leave(listener)
         raise
@@ -83,19 +85,15 @@ async def live(
         try:
             yield f"retry: 1000\n: from {upto if after is None else after}\n\n".encode()
             if first is not None:
-                yield _events(first)
+                yield first.events
             async for batch in batches:
-                yield b": still here\n\n" if batch is None else _events(batch)
+                yield b": still here\n\n" if batch is None else batch.events
         finally:
             state.hub.leave(listener)
 
     return StreamingResponse(
         told(), media_type="text/event-stream", headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     )
-
-
-def _events(batch: Seen) -> bytes:
-    return "".join(f"id: {resume}\nevent: dossier\ndata: {frame.text(resume)}\n\n" for frame, resume in batch).encode()
 
 
 @router.websocket("/live")
@@ -115,8 +113,8 @@ async def live_socket(socket: WebSocket, after: int | None = None) -> None:
                 return None
             if batch is None:
                 await socket.send_text(json.dumps({"heartbeat": state.hub.seq}))
-            for frame, resume in batch or ():
-                await socket.send_text(frame.text(resume))
+            for text in batch.texts if batch is not None else ():
+                await socket.send_text(text)
         await socket.close(1013)
     except ProblemError as error:
         await socket.close(4000 + error.status)
