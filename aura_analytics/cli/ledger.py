@@ -13,6 +13,7 @@ import typer
 from aura_analytics.cli.inputs import LEDGER_HELP, Force, Url, load_events, opened
 from aura_analytics.cli.output import Json, print_json, progress
 from aura_analytics.errors import EventError, ParameterError, Problem
+from aura_analytics.strict_json import strict_json
 
 if TYPE_CHECKING:
     from aura_analytics.ledger import Ledger, Recorded
@@ -73,19 +74,11 @@ def _given(events: str, quarantine: Path | None) -> Any:
 
 def _event(text: str, where: str) -> dict[str, Any]:
     try:
-        found = json.loads(text.lstrip("\ufeff"), object_pairs_hook=_once)
+        found = strict_json(text.lstrip("\ufeff"))
     except ValueError as error:
         raise EventError(Problem("this is no JSON", got=str(error), where=where, expected='{"type": "OVERRIDE", ...}')) from None
     if not isinstance(found, dict):
         raise EventError(Problem("an event is a JSON object", got=found, where=where, expected='{"type": "OVERRIDE", ...}'))
-    return found
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} stands twice")
     return found
 
 

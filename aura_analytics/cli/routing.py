@@ -38,13 +38,10 @@ def choose(
     as_json: Json = False,
 ) -> None:
     """Choose a model for a task by its record; a task with a job_id is recorded as a ROUTED event."""
-    from aura_analytics.errors import RuleError
     from aura_analytics.routing import Experiment, Router
-    from aura_analytics.yaml_models import load_yaml
+    from aura_analytics.routing.models_file import load_models
 
-    entries = load_yaml(models, RuleError, "models").get("models")
-    if not isinstance(entries, list) or not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in entries):
-        raise RuleError(Problem("this is no list of models", where=str(models), expected="models: a list of name and capabilities"))
+    entries = load_models(models)
     try:
         wanted = json.loads(task)
     except ValueError as error:

@@ -11,9 +11,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.openapi.utils import get_openapi
 from starlette.exceptions import HTTPException
 
-from aura_analytics.errors import AuraError, Problem, RuleError
+from aura_analytics.errors import AuraError, Problem
 from aura_analytics.ledger.store import Ledger
 from aura_analytics.operations.accountant import Accountant
+from aura_analytics.routing.models_file import load_models
 from aura_analytics.routing.router import Router
 from aura_analytics.rules.policy import as_policy
 from aura_analytics.rules.sentence import policy_sentence
@@ -30,7 +31,6 @@ from aura_analytics.service.told.letters import template_of
 from aura_analytics.service.told.outbox import Outbox
 from aura_analytics.service.told.supervisors import Supervisors
 from aura_analytics.version import __version__
-from aura_analytics.yaml_models import load_yaml
 
 __all__ = ["create_app"]
 
@@ -123,7 +123,7 @@ def create_app(options: ServiceOptions | None = None, *, ledger: Ledger | None =
 def _state(options: ServiceOptions, given: Ledger | None) -> ServiceState:
     policy = as_policy(options.policy)
     supervisors = Supervisors.from_yaml(options.supervisors) if options.supervisors else Supervisors()
-    models = _models(options.models) if options.models else None
+    models = load_models(options.models) if options.models else None
     ledger = given if given is not None else Ledger(options.ledger_url)
     measures = Measures()
     hub = Hub(ledger, policy, measures)
@@ -149,13 +149,6 @@ def _state(options: ServiceOptions, given: Ledger | None) -> ServiceState:
 
 def _noted(outbox: Outbox, policy: str, seq: int, verdicts: list[dict[str, Any]]) -> None:
     outbox.note(policy, seq, verdicts)
-
-
-def _models(path: str) -> list[dict[str, Any]]:
-    entries = load_yaml(path, RuleError, "models").get("models")
-    if not isinstance(entries, list) or not all(isinstance(item, dict) and isinstance(item.get("name"), str) for item in entries):
-        raise RuleError(Problem("this is no list of models", where=path, expected="models: a list of name and capabilities"))
-    return entries
 
 
 def _answer_errors(app: FastAPI) -> None:

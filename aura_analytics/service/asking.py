@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable
 from typing import Annotated, Any
 
@@ -13,6 +12,7 @@ from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.gate import reader_of
 from aura_analytics.service.problems import ProblemError
 from aura_analytics.service.state import ServiceState
+from aura_analytics.strict_json import strict_json
 
 __all__ = ["Body", "State", "needs", "read_json", "read_object"]
 
@@ -49,29 +49,10 @@ def read_json(body: bytes, where: str = "the body") -> Any:
         With 400, if it is none.
     """
     try:
-        text = body.decode("utf-8-sig")
-        found = _DECODER.decode(text)
-        if type(found) is dict and len(found) == text.count('":'):
-            return found  # as many names as are written: none stands twice
-        return json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant)
+        return strict_json(body.decode("utf-8-sig"))
     except (ValueError, RecursionError) as error:
         said = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise ProblemError(400, Problem("this is no JSON", got=said, where=where, expected='{"type": "OVERRIDE", ...}')) from None
-
-
-def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        raise ValueError(f"the name {next(name for name in names if names.count(name) > 1)!r} stands twice")
-    return found
-
-
-def _no_constant(word: str) -> Any:
-    raise ValueError(f"{word} is no JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
 
 
 async def read_object(request: Request) -> dict[str, Any]:

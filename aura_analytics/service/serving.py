@@ -57,7 +57,7 @@ def serve(options: ServiceOptions) -> None:
     }
     if options.workers > 1:
         os.environ |= {f"AURA_SERVICE_{name.upper()}": str(value) for name, value in vars(options).items() if value is not None}
-        uvicorn.run("aura_analytics.service.app:create_app", factory=True, workers=options.workers, **settings)
+        uvicorn.run("aura_analytics.service.serving:worker", factory=True, workers=options.workers, **settings)
         return
     app = create_app(options)
     server = _stopping(uvicorn.Server)(uvicorn.Config(app, **settings))
@@ -83,6 +83,14 @@ def _stopping(server: type[Any]) -> type[Any]:
                     signal.signal(one, handler)
 
     return Stopping
+
+
+def worker() -> Any:
+    """The application in a process of several, with the environment's settings."""
+    from aura_analytics.service.app import create_app
+
+    _log_lines()
+    return create_app()
 
 
 def _log_lines() -> None:

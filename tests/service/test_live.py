@@ -116,6 +116,12 @@ def test_only_what_one_may_see_is_told(serving: Callable[..., Server], url: str,
     assert set(replayed) == {"anne", "bob"}
     with pytest.raises(InvalidStatus), connect(f"ws://127.0.0.1:{server.port}/live"):
         pass
+    # no browser keeps a page of another site from a socket: the server does, whatever key comes with it
+    mine, theirs = {"Authorization": f"Bearer {readers['head']}"}, {"Origin": "https://elsewhere.example"}
+    with pytest.raises(InvalidStatus), connect(f"ws://127.0.0.1:{server.port}/live", additional_headers=mine | theirs):
+        pass
+    with connect(f"ws://127.0.0.1:{server.port}/live", additional_headers=mine | {"Origin": server.url}):
+        pass
     with live_socket(server, readers["head"], 999) as ahead, pytest.raises(ConnectionClosed) as closed:
         ahead.recv(10)
     assert closed.value.rcvd is not None
@@ -127,11 +133,12 @@ def test_whoever_does_not_read_is_cut_off_and_holds_nothing(monkeypatch: pytest.
 
     from aura_analytics.service import hub
     from aura_analytics.service.access.readers import Reader, scopes_of
+    from aura_analytics.service.frames import Batch, Frame
 
     async def run() -> None:
         listener = hub.Listener(Reader("head", scopes_of("dossiers:read:all")), asyncio.get_running_loop())
         for number in range(3 * hub._WAITING):
-            listener.offer(hub.Batch(number - 1, [hub.Frame(number, "anne", {}, [None, None], [])]))
+            listener.offer(Batch(number - 1, [Frame(number, "anne", {}, [None, None], [])]))
         assert listener.lost
         assert listener.queue.qsize() <= hub._WAITING
         found = [listener.queue.get_nowait() for _ in range(listener.queue.qsize())]

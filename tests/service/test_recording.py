@@ -130,6 +130,20 @@ def test_a_critical_error_is_acted_upon(serving: Callable[..., Server], url: str
     assert {row["action"] for row in client.get("/actions?actor=gpt").json()} == {"case_opened", "suspension"}
 
 
+def test_an_explorer_follows_what_comes_over_http(serving: Callable[..., Server], tmp_path: Path) -> None:
+    from aura_analytics.widgets import DossierExplorer
+
+    url = f"sqlite:///{tmp_path}/aura.db"
+    server = serving(url, "--access", "open")
+    post = server.client().post
+    assert post("/event", json={"type": "OVERRIDE", "actor": "anne", "case_id": "C1"}).status_code == 201
+    explorer = DossierExplorer(url, follow=None)
+    assert post("/event", json={"type": "DECISION", "actor": "anne", "case_id": "C2"}).status_code == 201
+    assert explorer.refresh() == 1
+    assert explorer.state.row["override_rate_n"] == 2
+    explorer.close()
+
+
 def test_two_workers_on_postgresql(serving: Callable[..., Server], postgres_url: str) -> None:
     server = serving(postgres_url, "--access", "open", "--workers", "2")
     events = [{"event_id": f"e{i}", "type": "DECISION", "actor": f"p{i % 3}", "case_id": f"C{i}"} for i in range(120)]
@@ -139,6 +153,8 @@ def test_two_workers_on_postgresql(serving: Callable[..., Server], postgres_url:
 
     with ThreadPoolExecutor(8) as pool:
         assert set(pool.map(post, events)) == {201}
+    lines = [json.loads(line) for line in server.log.read_text().splitlines() if line.startswith('{"request"')]
+    assert sum(line["route"] == "/event" and line["status"] == 201 for line in lines) == 120  # every worker writes them
     with Ledger(postgres_url, mirror=False) as ledger:
         assert ledger.end() == 120
         assert ledger.verify().ok

@@ -14,8 +14,9 @@ from starlette.concurrency import run_in_threadpool
 from aura_analytics.errors import Problem
 from aura_analytics.service.access.readers import Reader
 from aura_analytics.service.asking import needs
+from aura_analytics.service.frames import Seen
 from aura_analytics.service.gate import reader_of
-from aura_analytics.service.hub import Listener, Seen
+from aura_analytics.service.hub import Listener
 from aura_analytics.service.problems import ProblemError
 from aura_analytics.service.state import ServiceState
 
