@@ -40,6 +40,7 @@ _LAZY: dict[str, str | None] = {
     "SimulationRun": "aura_analytics.simulation.run",
     "as_events": "aura_analytics.io.front_door",
     "callbacks": None,
+    "case_mix": "aura_analytics.dossier.case_mix",
     "cases": None,
     "charts": None,
     "checks": None,
@@ -138,6 +139,7 @@ if TYPE_CHECKING:
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
     from aura_analytics.dossier.audits import draw_audits, plan_audits
     from aura_analytics.dossier.board import dossiers
+    from aura_analytics.dossier.case_mix import case_mix
     from aura_analytics.dossier.correlations import correlations
     from aura_analytics.dossier.drill_plans import plan_drills
     from aura_analytics.dossier.office import office
@@ -207,6 +209,7 @@ __all__ = [
     "SimulationRun",
     "as_events",
     "callbacks",
+    "case_mix",
     "cases",
     "charts",
     "checks",

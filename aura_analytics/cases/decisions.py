@@ -63,7 +63,7 @@ class Decisions(Fact):
 
     def reads(self, columns: set[str]) -> tuple[set[str], set[str]]:
         """Verdicts, and what may be said of them later."""
-        types, wanted = set(VERDICT_TYPES), {"queue", "own_work"} & columns | set(_needed(columns))
+        types, wanted = set(VERDICT_TYPES), {"queue", "own_work", "confidence"} & columns | set(_needed(columns))
         if not columns <= {"override"}:
             wanted |= {"agent", *_WORDS}
         if columns & LATER:
@@ -104,6 +104,7 @@ DECISIONS = Decisions(
         "truth": pl.String(),
         "chance": pl.Float64(),
         "disputed": pl.Boolean(),
+        "confidence": pl.Float64(),
     },
     (*VERDICT_TYPES, "SAT_SCORE", "OUTCOME", "ADJUDICATION"),
     LATER,

@@ -15,6 +15,7 @@ import typer
 
 from aura_analytics.cli.audits import audits_app
 from aura_analytics.cli.brief import brief
+from aura_analytics.cli.case_mix import case_mix_
 from aura_analytics.cli.commands import Sections
 from aura_analytics.cli.decisions import explain, log_app, query, stats
 from aura_analytics.cli.demo import demo
@@ -61,6 +62,7 @@ for _name, _group in (
 _named: tuple[tuple[str, Callable[..., None]], ...] = (
     ("dossiers", dossiers_),
     ("correlations", correlations_),
+    ("case-mix", case_mix_),
     ("metrics", metrics_),
     ("reliance", reliance_),
     ("import", import_),

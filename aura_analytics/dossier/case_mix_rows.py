@@ -1,0 +1,81 @@
+"""What case mix is counted from: a row per verdict or rating, with the covariates of its case."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from itertools import pairwise
+from typing import Literal
+
+import polars as pl
+
+from aura_analytics import cases
+from aura_analytics.cases import DECISIONS, RATINGS, Options
+from aura_analytics.cases.base import Fact
+from aura_analytics.cases.extent import last_work
+from aura_analytics.cases.window import Window
+from aura_analytics.clock import times
+from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.rules.policy import as_policy
+
+__all__ = ["COVARIATES", "Outcome", "compared_rows"]
+
+Outcome = Literal["override", "wrong_verdict", "low_rating"]
+COVARIATES = {
+    "queue": "the queue of the case",
+    "ai_recommendation": "what was recommended",
+    "agent": "who recommended it",
+    "confidence": "how sure the recommendation was, in fifths of all cases",
+    "hour": "the time of day in UTC, in quarters of a day",
+    "weekday": "the day of the week in UTC",
+}
+_LOW = 2  # stars
+
+
+def compared_rows(
+    events: EventsLike,
+    outcome: Outcome,
+    as_of: datetime | date | str | None,
+    window: str | timedelta | None,
+    attribution: cases.Attribution,
+    names: tuple[str, ...],
+) -> pl.DataFrame:
+    """One row per verdict or rating: `actor`, `hit`, and a text for each covariate."""
+    lazy = as_events(events)
+    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
+    if end is None:
+        return pl.DataFrame(schema={"actor": pl.String, "hit": pl.Boolean, **dict.fromkeys(names, pl.String)})
+    span = as_policy(None).over(window).window
+    columns = {"override", "queue", "ai_recommendation", "agent", "confidence", "case_id"}
+    needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right"} if outcome == "wrong_verdict" else set())}
+    if outcome == "low_rating":
+        needs[RATINGS] = {"value"}
+    inside = Window(lazy, end, None if span is None else end - span, needs, Options(attribution, "closer", None, "once"))
+    decided = DECISIONS.trace(inside, needs[DECISIONS])
+    if outcome == "override":
+        rows = decided.with_columns(hit=pl.col("override"))
+    elif outcome == "wrong_verdict":
+        rows = decided.filter(pl.col("right").is_not_null()).with_columns(hit=~pl.col("right"))
+    else:
+        rated = RATINGS.trace(inside, needs[RATINGS]).filter(pl.col("case_id").is_not_null())
+        of_case = decided.sort("ts", "override").unique(["case_id"], keep="last", maintain_order=True)
+        rows = rated.select("actor", "case_id", hit=pl.col("value") <= _LOW).join(
+            of_case.drop("actor"), on="case_id", how="inner", maintain_order="left"
+        )
+    rows = rows.filter(pl.col("actor").is_not_null())
+    return rows.select("actor", "hit", *(_covariate(name, rows).alias(name) for name in names))
+
+
+def _covariate(name: str, rows: pl.DataFrame) -> pl.Expr:
+    if name == "hour":
+        quarter = pl.col("ts").dt.hour() // 6 * 6
+        return pl.format("{} to {}", quarter, quarter + 6)
+    if name == "weekday":
+        return pl.col("ts").dt.strftime("%A")
+    if name == "confidence":
+        known = rows["confidence"].drop_nulls()
+        edges = sorted({float(known.quantile(at / 5, "linear") or 0.0) for at in range(1, 5)}) if len(known) else []
+        words = [f"up to {edges[0]:g}", *(f"{a:g} to {b:g}" for a, b in pairwise(edges)), f"above {edges[-1]:g}"] if edges else []
+        place = pl.sum_horizontal(pl.lit(0), *((pl.col("confidence") > edge).cast(pl.Int32) for edge in edges))
+        named = place.replace_strict(dict(enumerate(words)), return_dtype=pl.String) if words else pl.lit(None, dtype=pl.String)
+        return pl.when(pl.col("confidence").is_not_null()).then(named).fill_null("(unknown)")
+    return pl.col(name).fill_null("(unknown)")

@@ -1,0 +1,258 @@
+"""Expected counts from a risk model over covariates, each group's from a model that was fitted without it.
+
+Ridge logistic regression on counts by pattern of covariates. What an officer is expected to do is what the others do with the
+same cases: the model is fitted once, and for each officer moved to where it would be without them by steps of Newton from there.
+Limits of observed / expected come from the score test of a common odds ratio on all of somebody's cases, so that a rate stays
+between 0 and 1. Source: S. le Cessie and J. C. van Houwelingen 1992, "Ridge estimators in logistic regression", Applied Statistics
+41:191-201, for the penalty; D. Pregibon 1981, "Logistic regression diagnostics", Annals of Statistics 9:705-724, for the step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from aura_analytics.statistics.intervals import z_value
+
+__all__ = ["Expected", "RiskModel", "expected_without", "fit_risk"]
+
+Floats = NDArray[np.float64]
+Whole = NDArray[np.int64]
+_STEPS, _TOLERANCE = 50, 1e-10
+_CHUNK = 1_000  # groups whose models are made together
+_FARTHEST = 16.0  # log odds ratio beyond which no limit is looked for
+_HALVINGS = 60
+_SMALL = 0.01  # a step after which the next would change less than a ten-thousandth
+
+
+@dataclass(frozen=True)
+class RiskModel:
+    """A ridge logistic regression.
+
+    Attributes
+    ----------
+    coefficients
+        Log odds, shape `(p,)`: the intercept first.
+    information
+        The penalised information at the fit, shape `(p, p)`.
+    """
+
+    coefficients: Floats
+    information: Floats
+
+    def risk(self, design: Floats) -> Floats:
+        """The chance of each pattern, shape `(m,)`."""
+        return _expit(design @ self.coefficients)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What groups did, and what was to be expected of them; each array has a value a group.
+
+    Attributes
+    ----------
+    observed, expected
+        Counts. The expected one is of a model without the group.
+    variance
+        Of the difference, if the group is like the others: that of its own cases and of the model.
+    own_variance
+        That of its own cases alone.
+    log_odds
+        The log of the odds ratio at which the model expects what was observed; infinite where all or nothing was.
+    low, high
+        Limits of that.
+    low_expected, high_expected
+        What is expected at these limits.
+    """
+
+    observed: Floats
+    expected: Floats
+    variance: Floats
+    own_variance: Floats
+    log_odds: Floats
+    low: Floats
+    high: Floats
+    low_expected: Floats
+    high_expected: Floats
+
+
+def fit_risk(design: Floats, trials: Floats, hits: Floats, ridge: float = 1.0) -> RiskModel:
+    """Fit a ridge logistic regression to counts.
+
+    Parameters
+    ----------
+    design
+        Shape `(m, p)`: a row per pattern of covariates, its first column ones.
+    trials, hits
+        Shape `(m,)`: cases of each pattern, and in how many it happened.
+    ridge
+        The penalty on every coefficient but the intercept, above 0: it is half this times the sum of their squares.
+
+    Examples
+    --------
+    >>> model = fit_risk(np.array([[1.0, 0.0], [1.0, 1.0]]), np.array([100.0, 100.0]), np.array([20.0, 50.0]), ridge=1e-6)
+    >>> model.risk(np.array([[1.0, 0.0], [1.0, 1.0]])).round(3).tolist()
+    [0.2, 0.5]
+    """
+    penalty = np.diag([0.0, *[ridge] * (design.shape[1] - 1)])
+    beta = np.zeros(design.shape[1])
+    overall = (hits.sum() + 0.5) / (trials.sum() + 1)
+    beta[0] = np.log(overall / (1 - overall))
+    information = penalty
+    before = -np.inf
+    for _ in range(_STEPS):
+        risk = _expit(design @ beta)
+        information = (design * (trials * risk * (1 - risk))[:, None]).T @ design + penalty + 1e-9 * np.eye(len(beta))
+        step = np.linalg.solve(information, design.T @ (hits - trials * risk) - penalty @ beta)
+        likely = _likelihood(design, trials, hits, beta, penalty)
+        for _ in range(20):  # a step that goes too far is halved
+            if _likelihood(design, trials, hits, beta + step, penalty) >= likely - 1e-12:
+                break
+            step = step / 2
+        beta = beta + step
+        if abs(likely - before) <= _TOLERANCE * (abs(likely) + 1) and np.abs(step).max() < 1e-8:
+            break
+        before = likely
+    risk = _expit(design @ beta)
+    information = (design * (trials * risk * (1 - risk))[:, None]).T @ design + penalty + 1e-9 * np.eye(len(beta))
+    return RiskModel(beta, information)
+
+
+def _likelihood(design: Floats, trials: Floats, hits: Floats, beta: Floats, penalty: Floats) -> float:
+    eta = design @ beta
+    return float((hits * eta - trials * np.logaddexp(0, eta)).sum() - 0.5 * beta @ penalty @ beta)
+
+
+def expected_without(
+    model: RiskModel,
+    design: Floats,
+    pattern: Whole,
+    group: Whole,
+    trials: Floats,
+    hits: Floats,
+    confidence: float = 0.95,
+    ridge: float = 1.0,
+) -> Expected:
+    """What each group was expected to do, by the model without it.
+
+    Parameters
+    ----------
+    model, design
+        Of `fit_risk`, on all groups together.
+    pattern, group
+        Shape `(r,)`, sorted by group: which row of the design a count is of, and whose (0, 1, ... without a gap).
+    trials, hits
+        Shape `(r,)`: the counts.
+    confidence
+        Two-sided level of the limits, in (0, 1).
+    ridge
+        As in `fit_risk`.
+
+    Examples
+    --------
+    >>> design = np.array([[1.0, 0.0], [1.0, 1.0]])
+    >>> trials, hits = np.array([50.0, 50, 50, 50]), np.array([10.0, 25, 10, 25])
+    >>> model = fit_risk(design, np.array([100.0, 100]), np.array([20.0, 50]))
+    >>> found = expected_without(model, design, np.array([0, 1, 0, 1]), np.array([0, 0, 1, 1]), trials, hits)
+    >>> found.observed.tolist(), found.expected.round(0).tolist()
+    ([35.0, 35.0], [35.0, 35.0])
+    """
+    starts = np.flatnonzero(np.diff(group, prepend=-1))
+    ends = np.append(starts[1:], len(group))
+    eta, spread = np.empty(len(group)), np.empty(len(starts))
+    counts = [np.bincount(pattern, one, len(design)).astype(np.float64) for one in (trials, hits)]
+    every = _Every(model, design, counts[0], counts[1], ridge)
+    for first in range(0, len(starts), _CHUNK):
+        last = min(first + _CHUNK, len(starts))
+        rows = slice(starts[first], ends[last - 1])
+        where, own = pattern[rows], group[rows] - group[starts[first]]
+        n, k = (np.zeros((last - first, len(design))) for _ in range(2))
+        n[own, where], k[own, where] = trials[rows], hits[rows]
+        moved = every.without(n, k)
+        eta[rows] = np.einsum("rp,rp->r", design[where], moved[own])
+        risk = _expit(moved @ design.T)
+        lean = (n * risk * (1 - risk)) @ design
+        certain = every.information((every.trials - n) * risk * (1 - risk))
+        spread[first:last] = np.einsum("gp,gp->g", lean, np.linalg.solve(certain, lean[:, :, None])[:, :, 0])
+    observed = np.add.reduceat(hits, starts)
+    expected, own_variance = _moments(eta, trials, starts, np.zeros(len(starts)), ends)
+    ratio = 1 + spread / np.maximum(own_variance, 1e-300)
+    total = np.add.reduceat(trials, starts)
+    z = z_value(confidence)
+
+    def at(target: float) -> Floats:
+        return _solved(eta, trials, starts, ends, observed, total, ratio, target)
+
+    low, high, middle = at(z), at(-z), at(0.0)
+    return Expected(
+        observed,
+        expected,
+        own_variance * ratio,
+        own_variance,
+        middle,
+        low,
+        high,
+        _moments(eta, trials, starts, low, ends)[0],
+        _moments(eta, trials, starts, high, ends)[0],
+    )
+
+
+class _Every:
+    """The fit on everybody, and where it would be without some."""
+
+    def __init__(self, model: RiskModel, design: Floats, trials: Floats, hits: Floats, ridge: float) -> None:
+        self.model, self.design, self.trials, self.hits = model, design, trials, hits
+        width = design.shape[1]
+        self._outer = (design[:, :, None] * design[:, None, :]).reshape(len(design), width * width)
+        self._ridge = np.array([0.0, *[ridge] * (width - 1)])
+        self._floor = np.diag(self._ridge + 1e-9)
+
+    def information(self, weights: Floats) -> Floats:
+        """For each row of weights of the patterns, shape `(g, m)`, the penalised information, shape `(g, p, p)`."""
+        width = self.design.shape[1]
+        return (weights @ self._outer).reshape(-1, width, width) + self._floor
+
+    def without(self, trials: Floats, hits: Floats) -> Floats:
+        """The coefficients without the counts of each of some groups, shape `(g, p)`; whom it hardly moves need one step."""
+        beta = np.tile(self.model.coefficients, (len(trials), 1))
+        going = np.arange(len(trials))
+        for _ in range(_STEPS):
+            risk = _expit(beta[going] @ self.design.T)
+            left = self.trials - trials[going]
+            score = (self.hits - hits[going] - left * risk) @ self.design - self._ridge * beta[going]
+            step = np.linalg.solve(self.information(left * risk * (1 - risk)), score[:, :, None])[:, :, 0]
+            step *= np.minimum(1, 3 / np.maximum(np.abs(step).max(axis=1, keepdims=True), 1e-300))  # not beyond where it curves
+            beta[going] += step
+            going = going[np.abs(step).max(axis=1) > _SMALL]
+            if not going.size:
+                break
+        return beta
+
+
+def _moments(eta: Floats, trials: Floats, starts: Whole, shift: Floats, ends: Whole) -> tuple[Floats, Floats]:
+    """What is expected of each group at a log odds ratio, and its variance."""
+    risk = _expit(eta + np.repeat(shift, ends - starts))
+    return np.add.reduceat(trials * risk, starts), np.add.reduceat(trials * risk * (1 - risk), starts)
+
+
+def _solved(
+    eta: Floats, trials: Floats, starts: Whole, ends: Whole, observed: Floats, total: Floats, ratio: Floats, target: float
+) -> Floats:
+    """The log odds ratio of each group at which its score, observed less expected over its standard deviation, is a target."""
+    below, above = np.full(len(starts), -_FARTHEST), np.full(len(starts), _FARTHEST)
+    for _ in range(_HALVINGS):
+        middle = (below + above) / 2
+        mean, variance = _moments(eta, trials, starts, middle, ends)
+        score = (observed - mean) / np.sqrt(np.maximum(variance * ratio, 1e-300))
+        too_low = score > target  # the score falls as the odds rise
+        below, above = np.where(too_low, middle, below), np.where(too_low, above, middle)
+    found = (below + above) / 2
+    found = np.where((observed == 0) & (target >= 0), -np.inf, found)
+    return np.where((observed == total) & (target <= 0), np.inf, found)
+
+
+def _expit(x: Floats) -> Floats:
+    with np.errstate(over="ignore"):
+        return 1 / (1 + np.exp(-x))
