@@ -23,6 +23,7 @@ __all__ = ["CaseMix", "case_mix"]
 
 Spread = Literal["none", "multiplicative", "additive"]
 _FEW = 5  # verdicts of somebody, and of others in a stratum that counts as shared
+_AT = 2_001  # points between which the rate in all cases is read
 _SHARED = 0.5  # share of somebody's cases in such strata
 _SCHEMA: dict[str, pl.DataType] = {
     "actor": pl.String(),
@@ -280,12 +281,16 @@ def _numbers(found: Expected, model: RiskModel, design: NDArray[np.float64], tri
 
 def _on_office(eta: NDArray[np.float64], trials: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
     """The rate in all cases of the office at each log odds ratio."""
-    share, out = trials / trials.sum(), np.empty(len(shift))
-    for first in range(0, len(shift), 1_000):
-        some = shift[first : first + 1_000, None]
-        with np.errstate(over="ignore"):
-            out[first : first + 1_000] = (1 / (1 + np.exp(-(eta[None] + some)))) @ share
-    return out
+    from scipy.interpolate import CubicHermiteSpline
+    from scipy.special import expit
+
+    share = trials / trials.sum()
+    if len(shift) <= _AT:
+        return np.asarray(expit(eta[None] + shift[:, None]) @ share)
+    # for many actors between points at which it is known with its slope: to ten digits
+    at = np.linspace(-20, 20, _AT)
+    chance = expit(eta[None] + at[:, None])
+    return np.asarray(CubicHermiteSpline(at, chance @ share, (chance * (1 - chance)) @ share)(np.clip(shift, -20, 20)))
 
 
 def _effects(model: RiskModel, told: pl.DataFrame) -> pl.DataFrame:

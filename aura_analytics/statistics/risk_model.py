@@ -21,9 +21,9 @@ __all__ = ["Expected", "RiskModel", "expected_without", "fit_risk"]
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 _STEPS, _TOLERANCE = 50, 1e-10
-_CHUNK = 1_000  # groups whose models are made together
+_CHUNK = 200  # groups whose models are made together
 _FARTHEST = 16.0  # log odds ratio beyond which no limit is looked for
-_HALVINGS = 60
+_TRIES = 200
 _SMALL = 0.01  # a step after which the next would change less than a ten-thousandth
 
 
@@ -162,19 +162,17 @@ def expected_without(
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     ends = np.append(starts[1:], len(group))
     eta, spread = np.empty(len(group)), np.empty(len(starts))
-    counts = [np.bincount(pattern, one, len(design)).astype(np.float64) for one in (trials, hits)]
-    every = _Every(model, design, counts[0], counts[1], ridge)
+    every = _Every(model, design, pattern, trials, hits, ridge)
     for first in range(0, len(starts), _CHUNK):
         last = min(first + _CHUNK, len(starts))
         rows = slice(starts[first], ends[last - 1])
         where, own = pattern[rows], group[rows] - group[starts[first]]
-        n, k = (np.zeros((last - first, len(design))) for _ in range(2))
-        n[own, where], k[own, where] = trials[rows], hits[rows]
-        moved = every.without(n, k)
+        some = _Some(every, where, own, last - first)
+        certain = every.certain(some, trials[rows])
+        moved = every.without(some, trials[rows], hits[rows], certain)
         eta[rows] = np.einsum("rp,rp->r", design[where], moved[own])
-        risk = _expit(moved @ design.T)
-        lean = (n * risk * (1 - risk)) @ design
-        certain = every.information((every.trials - n) * risk * (1 - risk))
+        risk = _expit(eta[rows])
+        lean = some.sums(trials[rows] * risk * (1 - risk))
         spread[first:last] = np.einsum("gp,gp->g", lean, np.linalg.solve(certain, lean[:, :, None])[:, :, 0])
     observed = np.add.reduceat(hits, starts)
     expected, own_variance = _moments(eta, trials, starts, np.zeros(len(starts)), ends)
@@ -202,39 +200,91 @@ def expected_without(
 class _Every:
     """The fit on everybody, and where it would be without some."""
 
-    def __init__(self, model: RiskModel, design: Floats, trials: Floats, hits: Floats, ridge: float) -> None:
-        self.model, self.design, self.trials, self.hits = model, design, trials, hits
-        width = design.shape[1]
-        self._outer = (design[:, :, None] * design[:, None, :]).reshape(len(design), width * width)
-        self._ridge = np.array([0.0, *[ridge] * (width - 1)])
-        self._floor = np.diag(self._ridge + 1e-9)
+    def __init__(self, model: RiskModel, design: Floats, pattern: Whole, trials: Floats, hits: Floats, ridge: float) -> None:
+        self.model, self.design = model, design
+        self._counts = [np.bincount(pattern, one, len(design)).astype(np.float64) for one in (trials, hits)]
+        self._ridge = np.array([0.0, *[ridge] * (design.shape[1] - 1)])
+        self._risk = model.risk(design)
+        # of a row of the design only what is not zero: with a column for each value of a covariate that is little
+        most = int(np.count_nonzero(design, axis=1).max())
+        self.columns = np.argsort(design == 0, axis=1, kind="stable")[:, :most]
+        self.values = np.take_along_axis(design, self.columns, axis=1)
 
-    def information(self, weights: Floats) -> Floats:
-        """For each row of weights of the patterns, shape `(g, m)`, the penalised information, shape `(g, p, p)`."""
-        width = self.design.shape[1]
-        return (weights @ self._outer).reshape(-1, width, width) + self._floor
+    def certain(self, some: _Some, trials: Floats) -> Floats:
+        """The information at the fit without the counts of each group, shape `(g, p, p)`."""
+        risk = self._risk[some.where]
+        return self.model.information[None] - some.products(trials * risk * (1 - risk))
 
-    def without(self, trials: Floats, hits: Floats) -> Floats:
+    def without(self, some: _Some, trials: Floats, hits: Floats, certain: Floats) -> Floats:
         """The coefficients without the counts of each of some groups, shape `(g, p)`; whom it hardly moves need one step."""
-        beta = np.tile(self.model.coefficients, (len(trials), 1))
-        going = np.arange(len(trials))
+        score = -some.sums(hits - trials * self._risk[some.where])
+        step: Floats = np.asarray(np.linalg.solve(certain, score[:, :, None])[:, :, 0], dtype=np.float64)
+        beta: Floats = np.asarray(self.model.coefficients + _shortened(step), dtype=np.float64)
+        going = np.flatnonzero(np.abs(step).max(axis=1) > _SMALL)
+        if not going.size:
+            return beta
+        n, k = some.dense(trials)[going], some.dense(hits)[going]
+        floor = np.diag(self._ridge + 1e-9)
         for _ in range(_STEPS):
-            risk = _expit(beta[going] @ self.design.T)
-            left = self.trials - trials[going]
-            score = (self.hits - hits[going] - left * risk) @ self.design - self._ridge * beta[going]
-            step = np.linalg.solve(self.information(left * risk * (1 - risk)), score[:, :, None])[:, :, 0]
-            step *= np.minimum(1, 3 / np.maximum(np.abs(step).max(axis=1, keepdims=True), 1e-300))  # not beyond where it curves
-            beta[going] += step
-            going = going[np.abs(step).max(axis=1) > _SMALL]
+            for place, one in enumerate(going):
+                risk = _expit(self.design @ beta[one])
+                left = self._counts[0] - n[place]
+                slope = (self._counts[1] - k[place] - left * risk) @ self.design - self._ridge * beta[one]
+                theirs = (self.design * (left * risk * (1 - risk))[:, None]).T @ self.design + floor
+                step[one] = _shortened(np.linalg.solve(theirs, slope)[None])[0]
+                beta[one] += step[one]
+            still = np.abs(step[going]).max(axis=1) > _SMALL
+            going, n, k = going[still], n[still], k[still]
             if not going.size:
                 break
         return beta
 
 
+class _Some:
+    """Rows of some groups, and sums over them by group."""
+
+    def __init__(self, every: _Every, where: Whole, own: Whole, groups: int) -> None:
+        self.where, self.own, self.groups = where, own, groups
+        self._patterns, self._width = every.design.shape
+        self._columns, self._values = every.columns[where], every.values[where]
+
+    def sums(self, weights: Floats) -> Floats:
+        """Weighted sums of the rows of the design, shape `(g, p)`."""
+        width, found = self._width, np.zeros(self.groups * self._width)
+        for at in range(self._columns.shape[1]):
+            found += np.bincount(self.own * width + self._columns[:, at], weights * self._values[:, at], len(found))
+        return found.reshape(self.groups, width)
+
+    def products(self, weights: Floats) -> Floats:
+        """Weighted sums of their products with themselves, shape `(g, p, p)`."""
+        width, found = self._width, np.zeros(self.groups * self._width**2)
+        for first in range(self._columns.shape[1]):
+            row = (self.own * width + self._columns[:, first]) * width
+            scaled = weights * self._values[:, first]
+            for second in range(first, self._columns.shape[1]):
+                part = scaled * self._values[:, second] / (1 if second > first else 2)  # the other half is added below
+                found += np.bincount(row + self._columns[:, second], part, len(found))
+        half = found.reshape(self.groups, width, width)
+        return half + half.transpose(0, 2, 1)
+
+    def dense(self, counts: Floats) -> Floats:
+        """Counts by group and pattern, shape `(g, m)`."""
+        found = np.zeros((self.groups, self._patterns))
+        found[self.own, self.where] = counts
+        return found
+
+
+def _shortened(step: Floats) -> Floats:
+    """Steps that do not go beyond where the likelihood curves."""
+    farthest = np.abs(step).max(axis=1, keepdims=True)
+    return np.asarray(step * np.minimum(1, 3 / np.maximum(farthest, 1e-300)), dtype=np.float64)
+
+
 def _moments(eta: Floats, trials: Floats, starts: Whole, shift: Floats, ends: Whole) -> tuple[Floats, Floats]:
     """What is expected of each group at a log odds ratio, and its variance."""
     risk = _expit(eta + np.repeat(shift, ends - starts))
-    return np.add.reduceat(trials * risk, starts), np.add.reduceat(trials * risk * (1 - risk), starts)
+    mean = trials * risk
+    return np.add.reduceat(mean, starts), np.add.reduceat(mean * (1 - risk), starts)
 
 
 def _solved(
@@ -242,14 +292,20 @@ def _solved(
 ) -> Floats:
     """The log odds ratio of each group at which its score, observed less expected over its standard deviation, is a target."""
     below, above = np.full(len(starts), -_FARTHEST), np.full(len(starts), _FARTHEST)
-    for _ in range(_HALVINGS):
-        middle = (below + above) / 2
-        mean, variance = _moments(eta, trials, starts, middle, ends)
-        score = (observed - mean) / np.sqrt(np.maximum(variance * ratio, 1e-300))
-        too_low = score > target  # the score falls as the odds rise
-        below, above = np.where(too_low, middle, below), np.where(too_low, above, middle)
-    found = (below + above) / 2
-    found = np.where((observed == 0) & (target >= 0), -np.inf, found)
+    at = np.zeros(len(starts))
+    for _ in range(_TRIES):
+        mean, variance = _moments(eta, trials, starts, at, ends)
+        error = np.sqrt(np.maximum(variance * ratio, 1e-300))
+        over = (observed - mean) / error - target  # it falls as the odds rise
+        below, above = np.where(over > 0, at, below), np.where(over > 0, above, at)
+        newton = at + over * error / np.maximum(variance, 1e-300)
+        inside = (newton > below) & (newton < above)
+        following = np.where(inside, newton, (below + above) / 2)
+        moved = np.abs(following - at).max(initial=0)
+        at = following
+        if moved < 1e-10:
+            break
+    found = np.where((observed == 0) & (target >= 0), -np.inf, at)
     return np.where((observed == total) & (target <= 0), np.inf, found)
 
 

@@ -150,6 +150,23 @@ def reliance(path: Path, rounds: int) -> dict[str, Any]:
     }
 
 
+def case_mix(path: Path, rounds: int) -> dict[str, Any]:
+    """Case mix of 20,000 actors over five covariates, against dossiers of the same log."""
+    rows = int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    large = make(path.with_name(f"actors-{rows}.parquet"), rows, 20_000)
+    names = ["queue", "ai_recommendation", "agent", "hour", "weekday"]
+    times = _rounds(
+        min(rounds, 3),
+        ours=lambda: aura.case_mix(pl.scan_parquet(large), names, window="all"),
+        dossiers=lambda: aura.dossiers(pl.scan_parquet(large), window="all"),
+    )
+    return {
+        "case_mix_cpu_s": times["ours"][0],
+        "dossiers_cpu_s": times["dossiers"][0],
+        "times_dossiers": times["ours"][0] / times["dossiers"][0],
+    }
+
+
 def memory(path: Path, rounds: int) -> dict[str, Any]:
     """Peak memory and wall time of dossiers in a fresh process."""
     del rounds
@@ -256,6 +273,7 @@ BENCHMARKS = {
     one.__name__: one
     for one in (
         dossiers,
+        case_mix,
         memory,
         reliance,
         state,

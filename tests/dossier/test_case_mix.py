@@ -130,7 +130,7 @@ def _trades(spread: float, seeds: range) -> dict[str, tuple[float, float]]:
             out[name] = set(found.outliers(level, how)["actor"])  # type: ignore[arg-type]
         for name, who in out.items():
             named[name].append((len(who - BAD) / 140, len(who & BAD) / 10))
-    return {name: tuple(np.mean(each, axis=0).tolist()) for name, each in named.items()}  # type: ignore[misc]
+    return {name: tuple(np.mean(each, axis=0).tolist()) for name, each in named.items()}
 
 
 @pytest.mark.slow
