@@ -50,8 +50,8 @@ def e_benjamini_hochberg(e_values: ArrayLike, fdr: float = 0.05) -> NDArray[np.b
     """Whom e-values name so that a share of `fdr` at most is expected to be false, however they depend on each other.
 
     An e-value is evidence that is at most 1 on average where there is nothing; those of an e-process may be looked at as often as
-    one likes. The k largest are named for the largest k whose k-th is at least m / (k fdr). Source: R. Wang and A. Ramdas 2022, "False
-    discovery rate control with e-values", Journal of the Royal Statistical Society B 84:822-852.
+    one likes. The k largest are named for the largest k whose k-th is at least m / (k fdr). Source: R. Wang and A. Ramdas 2022,
+    "False discovery rate control with e-values", Journal of the Royal Statistical Society B 84:822-852.
 
     Parameters
     ----------
