@@ -123,15 +123,9 @@ def beta_prior(hits: ArrayLike, trials: ArrayLike) -> BetaPrior:
         share, weight = 1 / (1 + np.exp(-at[0])), np.exp(at[1])
         return -float(_log_likelihood(k, n, share * weight, (1 - share) * weight))
 
-    best = min(
-        (
-            minimize(
-                lost, [np.log(mean / (1 - mean)), np.log(weight)], method="L-BFGS-B", bounds=[(-20, 20), (-5, np.log(_TIGHTEST))]
-            )
-            for weight in (2.0, 20.0, 200.0)
-        ),
-        key=lambda found: float(found.fun),
-    )
+    start, bounds = np.log(mean / (1 - mean)), [(-20, 20), (-5, np.log(_TIGHTEST))]
+    tried = [minimize(lost, [start, np.log(w)], method="L-BFGS-B", bounds=bounds) for w in (2.0, 20.0, 200.0, _TIGHTEST)]
+    best = min(tried, key=lambda found: float(found.fun))
     fine = minimize(lost, best.x, method="Nelder-Mead", options={"xatol": 1e-9, "fatol": 1e-11, "maxiter": 4_000})
     at = fine.x if fine.fun <= best.fun and fine.x[1] <= np.log(_TIGHTEST) else best.x
     share, weight = 1 / (1 + np.exp(-at[0])), np.exp(at[1])
