@@ -149,8 +149,8 @@ def case_mix(
         What cases differ in before anybody decides: of `queue`, `ai_recommendation`, `agent`, `confidence` (in fifths of all
         cases), `hour` (in quarters of a day, UTC), `weekday`. Nothing that the officer does belongs here.
     outcome
-        `override`: of verdicts; `wrong_verdict`: of those that were judged (audits that were drawn at random are assumed);
-        `low_rating`: of ratings, at most 2 stars.
+        `override`: of officers' verdicts; `wrong_verdict`: of those that were judged and are no own work (audits that were drawn
+        at random are assumed); `low_rating`: of ratings, at most 2 stars.
     as_of, window, attribution
         As in `dossiers`; the window is by default that of the default policy.
     ridge

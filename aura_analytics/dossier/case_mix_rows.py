@@ -15,6 +15,7 @@ from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
 from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.metrics.kinds.audited import OVERSIGHT
 from aura_analytics.rules.policy import as_policy
 
 __all__ = ["COVARIATES", "Outcome", "compared_rows"]
@@ -46,15 +47,15 @@ def compared_rows(
         return pl.DataFrame(schema={"actor": pl.String, "hit": pl.Boolean, **dict.fromkeys(names, pl.String)})
     span = as_policy(None).over(window).window
     columns = {"override", "queue", "ai_recommendation", "agent", "confidence", "case_id"}
-    needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right"} if outcome == "wrong_verdict" else set())}
+    needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right", "own_work"} if outcome == "wrong_verdict" else set())}
     if outcome == "low_rating":
         needs[RATINGS] = {"value"}
     inside = Window(lazy, end, None if span is None else end - span, needs, Options(attribution, "closer", None, "once"))
-    decided = DECISIONS.trace(inside, needs[DECISIONS])
+    decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("actor_kind") == "officer")
     if outcome == "override":
         rows = decided.with_columns(hit=pl.col("override"))
     elif outcome == "wrong_verdict":
-        rows = decided.filter(pl.col("right").is_not_null()).with_columns(hit=~pl.col("right"))
+        rows = decided.filter(pl.col("right").is_not_null() & OVERSIGHT).with_columns(hit=~pl.col("right"))
     else:
         rated = RATINGS.trace(inside, needs[RATINGS]).filter(pl.col("case_id").is_not_null())
         of_case = decided.sort("ts", "override").unique(["case_id"], keep="last", maintain_order=True)

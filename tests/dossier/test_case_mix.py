@@ -101,6 +101,31 @@ def test_covariates_and_outcomes() -> None:
     assert rated["n"].sum() > 0 and rated.select((pl.col("observed") <= pl.col("n")).all()).item()
 
 
+def test_own_work_is_no_oversight_and_agents_are_no_officers() -> None:
+    rows = rows_of("a", "kim", 3, 20) + rows_of("a", "lee", 5, 20)
+    log = log_of(rows)
+    judged = log.with_columns(
+        type=pl.lit("ADJUDICATION").cast(log.schema["type"]),
+        event_id=pl.lit("j") + pl.col("event_id"),
+        actor=pl.lit("audit"),
+        outcome=pl.lit("APPROVE"),
+        ts=pl.col("ts") + pl.duration(days=1),
+    )
+    said = log.with_columns(
+        human_verdict=pl.when(pl.col("type") == "OVERRIDE").then(pl.lit("REJECT")).otherwise(pl.lit("APPROVE")),
+        ai_recommendation=pl.lit("APPROVE"),
+        own_work=pl.col("case_id").is_in(["C0", "C1"]),
+    )
+    both = pl.concat([said, judged])
+    found = case_mix(both, ["queue"], outcome="wrong_verdict", window="all").actors
+    assert dict(found.select("actor", "n").iter_rows()) == {"kim": 18, "lee": 20}
+    assert dict(found.select("actor", "observed").iter_rows()) == {"kim": 1, "lee": 5}  # two of kim's three were own work
+    agents = both.with_columns(
+        actor_kind=pl.when(pl.col("actor") == "lee").then(pl.lit("agent")).otherwise("actor_kind").cast(both.schema["actor_kind"])
+    )
+    assert case_mix(agents, ["queue"], window="all").actors["actor"].to_list() == ["kim"]
+
+
 def test_an_empty_log_and_wrong_arguments() -> None:
     nothing = case_mix(events.empty())
     assert nothing.actors.height == nothing.outliers().height == 0 and np.isnan(nothing.rate)
