@@ -45,7 +45,7 @@ _SCHEMA: dict[str, pl.DataType] = {
 }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CaseMix:
     """What actors did beside what was expected of them.
 
@@ -75,6 +75,14 @@ class CaseMix:
     rate: float
     outcome: Outcome
     covariates: tuple[str, ...]
+
+    def __repr__(self) -> str:
+        """What it is of, in a line."""
+        return f"CaseMix({self.outcome} over {', '.join(self.covariates)}: {self.actors.height:,} actors, rate {self.rate:.3f})"
+
+    def _repr_html_(self) -> str:
+        """The actors as a table, for a notebook."""
+        return self.actors._repr_html_()
 
     def outliers(self, confidence: float = 0.998, spread: Spread = "none") -> pl.DataFrame:
         """Actors beyond the limits of a funnel, the farthest first: the rows of `actors` with `z_used`, `p_value` (two-sided).

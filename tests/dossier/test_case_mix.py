@@ -70,6 +70,8 @@ def test_by_hand() -> None:
     easy, hard = found.effects.sort("value")["odds_ratio"]
     assert hard / easy == pytest.approx((0.5 / 0.5) / (0.1 / 0.9), rel=1e-3)
     assert found.outliers().height == 0
+    assert repr(found) == "CaseMix(override over queue: 3 actors, rate 0.260)"
+    assert "kim" in found._repr_html_()
 
 
 def test_whose_cases_nobody_else_has_cannot_be_compared() -> None:
