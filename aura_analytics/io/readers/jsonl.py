@@ -70,8 +70,11 @@ class JsonLines(Reader):
     def write(self, events: pl.LazyFrame, path: Path) -> None:
         """One event a line; what is null is left out."""
         with path.open("wb") as out:
-            for some in events.collect_batches(chunk_size=_TOGETHER, lazy=True):
+
+            def write(some: pl.DataFrame) -> None:  # one after the other: a reader that runs ahead would hold what is not written
                 _lines(some).write_csv(out, include_header=False, quote_style="never")
+
+            events.sink_batches(write, chunk_size=_TOGETHER, maintain_order=True)
 
 
 def _lines(table: pl.DataFrame) -> pl.DataFrame:
