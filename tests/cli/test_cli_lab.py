@@ -56,7 +56,7 @@ def test_what_does_not_fit_is_said(events: Path, tmp_path: Path) -> None:
 def test_notebooks_to_work_in(tmp_path: Path) -> None:
     told = json.loads(run("lab", "mine", "--no-start", "--json", cwd=tmp_path).stdout)
     names = sorted(path.name for path in (tmp_path / told["notebooks"]).iterdir())
-    assert [name[:2] for name in names] == [f"{number:02d}" for number in range(11)]
+    assert [name[:2] for name in names] == [f"{number:02d}" for number in range(12)]
     mine = tmp_path / told["notebooks"] / names[0]
     mine.write_text("mine")
     run("lab", "mine", "--no-start", cwd=tmp_path)
