@@ -31,7 +31,7 @@ ROWS = 80_000  # of a piece, and of a log that is read at once
 _MOST = 1_024  # pieces
 _ROW, _ID = "\x00row", "\x00id"
 HELD = 1_100_000  # rows of a log that is held in memory, as are its events; a larger one is laid on the disk
-_PART = 50_000  # events that are sorted together
+_PART = 20_000  # events that are sorted together
 _GROUP = 1_024  # rows that are read from the disk together
 
 
