@@ -21,10 +21,7 @@ def strict_json(text: str) -> Any:
     >>> strict_json('{"type": "OVERRIDE"}')
     {'type': 'OVERRIDE'}
     """
-    found = _DECODER.decode(text)
-    if type(found) is dict and len(found) == text.count('":'):
-        return found  # as many names as are written: none stands twice
-    return _CAREFUL.decode(text)
+    return _DECODER.decode(text)
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -39,5 +36,4 @@ def _no_constant(word: str) -> Any:
     raise ValueError(f"{word} is no JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_no_constant)
-_CAREFUL = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)
+_DECODER = json.JSONDecoder(object_pairs_hook=_once, parse_constant=_no_constant)

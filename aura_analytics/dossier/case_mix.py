@@ -66,6 +66,8 @@ class CaseMix:
         Whether actors differ by more than chance and case mix: phi (multiplicative) and tau squared (additive, log odds).
     rate
         The rate of the whole office.
+    outcome, covariates
+        What it is of, and what cases were told apart by.
     """
 
     actors: pl.DataFrame

@@ -8,10 +8,13 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aura_analytics.errors import LedgerUnavailableError, ParameterError, Problem
 from aura_analytics.service.options import ServiceOptions
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 __all__ = ["serve"]
 
@@ -85,7 +88,7 @@ def _stopping(server: type[Any]) -> type[Any]:
     return Stopping
 
 
-def worker() -> Any:
+def worker() -> FastAPI:
     """The application in a process of several, with the environment's settings."""
     from aura_analytics.service.app import create_app
 
