@@ -13,6 +13,7 @@ from aura_analytics.dossier.board import dossiers
 from aura_analytics.errors import ContractError, Problem, close_match
 from aura_analytics.metrics.catalogue import metric as named
 from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.metrics.kinds.statuses import KNOWN
 from aura_analytics.metrics.units import UNITS
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ def _with_n(one: Metric, board: pl.DataFrame) -> Iterable[Problem]:
         yield Problem("n is negative or null somewhere")
     if ((status == "ok") & (n == 0)).any():
         yield Problem("the status is 'ok' without observations")
-    if (board[one.name].is_null() != (status != "ok")).any() and getattr(one, "when_empty", None) is None:
+    if (board[one.name].is_null() != ~status.is_in(KNOWN)).any() and getattr(one, "when_empty", None) is None:
         yield Problem("a value is missing where the status is 'ok', or there where it is not")
     interval = board.filter(pl.col(f"{one.name}_lo").is_not_null() & pl.col(f"{one.name}_hi").is_not_null() & (n > 0))
     slack = 1e-9

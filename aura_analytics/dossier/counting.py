@@ -13,6 +13,7 @@ from aura_analytics.cases.extent import Extent
 from aura_analytics.clock import times
 from aura_analytics.clock.sla import limits_text
 from aura_analytics.errors import close_match
+from aura_analytics.rules.control import sentence
 from aura_analytics.rules.counted import COUNTED
 
 if TYPE_CHECKING:
@@ -82,11 +83,14 @@ def _calendar(calendar: Calendar | None) -> str | None:
 
 def beyond(board: pl.DataFrame, *, made_up: bool = False) -> list[str]:
     """What a view of a board must say of how it was counted: limits that meet no queue, days without a calendar, events that lie
-    after the end of the window, and an end that is still to come (of a world that is `made_up`, that is nothing to wonder at).
+    after the end of the window, an end that is still to come (of a world that is `made_up`, that is nothing to wonder at), and how
+    many flags chance would make.
     """
     if board.is_empty() or "counted" not in board.columns:
         return []
     said = list(board["counted"][0].get("notes") or ())
+    if (by_chance := sentence(board)) is not None:
+        said.append(by_chance)
     later, end = board["counted"][0]["later"], board["as_of"][0]
     if later:
         said.append(

@@ -19,7 +19,8 @@ from aura_analytics.dossier.board import count_of
 from aura_analytics.dossier.counting import counted_row, queue_names
 from aura_analytics.dossier.summary import collected
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.metrics.kinds.base import STATUSES, Context, Metric
+from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.metrics.kinds.statuses import STATUSES
 from aura_analytics.metrics.sla import receipt_breach_rate, sla_breach_rate
 from aura_analytics.rules.counted import COUNTED
 

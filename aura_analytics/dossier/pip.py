@@ -51,7 +51,7 @@ def with_pip(
     if not set(policy.metrics) <= set(board.columns):
         return board, None
     verdicts = policy.evaluate(board, texts=texts, past=past)
-    board = board.with_columns(pip_status=verdicts["verdict"], pip_reasons=verdicts["reasons"])
+    board = board.with_columns(policy.flag_chances(board), pip_status=verdicts["verdict"], pip_reasons=verdicts["reasons"])
     return board.with_columns(warnings=doubts(board, decisions, ratings)), verdicts
 
 

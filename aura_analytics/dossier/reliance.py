@@ -16,7 +16,8 @@ from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics import reliance as shipped
 from aura_analytics.metrics.appropriateness import overrides_right_rate
 from aura_analytics.metrics.kinds.audited import OVERSIGHT
-from aura_analytics.metrics.kinds.base import STATUSES, Context, Metric
+from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.metrics.kinds.statuses import STATUSES
 
 __all__ = ["CELLS", "MEASURES", "reliance", "reliance_sentence"]
 

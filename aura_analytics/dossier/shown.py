@@ -12,6 +12,7 @@ from aura_analytics.clock.times import span_of_time
 from aura_analytics.dossier.narrowing import said_verdict, sorted_by
 from aura_analytics.metrics.catalogue import METRICS
 from aura_analytics.metrics.kinds.base import MACHINES, Metric
+from aura_analytics.rules.control import sentence
 from aura_analytics.rules.wording import verdict_label
 from aura_analytics.texts import escaped
 
@@ -64,7 +65,8 @@ def board_words(board: pl.DataFrame) -> str:
     said = ", ".join(f"{found[name]:,} {verdict_label(name)}" for name in _MARKS if found.get(name))
     who = f"{board.height:,} actor{'' if board.height == 1 else 's'}"
     end = f"up to {board['as_of'][0]:%Y-%m-%d}"
-    return f"{who} over {span_of_time(counted['window'])} {end}, by {counted['policy']}: {said}."
+    words = f"{who} over {span_of_time(counted['window'])} {end}, by {counted['policy']}: {said}."
+    return f"{words} {by_chance}" if (by_chance := sentence(board)) is not None else words
 
 
 def board_html(board: pl.DataFrame) -> str | None:

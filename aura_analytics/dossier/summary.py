@@ -9,7 +9,8 @@ import polars as pl
 
 from aura_analytics.cases import Fact, Facts
 from aura_analytics.events import SCHEMA
-from aura_analytics.metrics.kinds.base import NO_DATA, NOT_FOR_KIND, STATUSES, Context, Metric
+from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.metrics.kinds.statuses import NO_DATA, NOT_FOR_KIND, STATUSES
 
 __all__ = ["Groups", "assembled", "collected", "grouped", "needs_of", "summarise"]
 

@@ -32,13 +32,14 @@ from aura_analytics.metrics.catalogue import METRICS
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules.comparisons import OPERATORS, Operator
 from aura_analytics.rules.comparisons.peers import PeerRate
-from aura_analytics.rules.grammar_parts import Evidence, Persistence, Way, readable
+from aura_analytics.rules.grammar_parts import Control, Evidence, Persistence, TestCase, Way, readable
 from aura_analytics.yaml_models import Strict
 
 __all__ = [
     "All",
     "Any_",
     "Condition",
+    "Control",
     "Evidence",
     "Leaf",
     "Persistence",
@@ -46,9 +47,8 @@ __all__ = [
     "RuleSpec",
     "TestCase",
     "comparisons",
+    "speaks",
 ]
-
-Verdict = Literal["insufficient", "clear", "watch", "flag"]
 
 
 class _Strict(Strict):
@@ -159,6 +159,12 @@ class Leaf(_Strict):
         return self.threshold if isinstance(self.threshold, tuple) else (self.threshold,)
 
     @property
+    def is_evidence(self) -> bool:
+        """Whether it weighs evidence against a fixed line: a limit, or a test that may be read at any time."""
+        one_line = len(self.numbers) == 1 and self.op.limits != "both"
+        return one_line and (self.limit is not None or self.anytime is not None)
+
+    @property
     def word(self) -> str:
         """The comparison in words."""
         return self.op.word
@@ -227,29 +233,6 @@ class RuleSpec(_Strict):
         return self
 
 
-class TestCase(_Strict):
-    """A case written beside the rules: numbers of one actor, and the verdict they must lead to."""
-
-    __test__ = False
-
-    name: str
-    dossier: dict[str, Any] | None = None
-    readings: list[dict[str, Any]] | None = Field(None, min_length=1)
-    expect: Verdict
-    rule: str | None = None
-
-    @model_validator(mode="after")
-    def _one(self) -> TestCase:
-        if (self.dossier is None) == (self.readings is None):
-            raise ValueError("give either dossier (one reading) or readings (several, oldest first)")
-        return self
-
-    @property
-    def steps(self) -> list[dict[str, Any]]:
-        """The readings, oldest first."""
-        return self.readings if self.readings is not None else [self.dossier or {}]
-
-
 class PolicyFile(_Strict):
     """A policy file."""
 
@@ -267,6 +250,7 @@ class PolicyFile(_Strict):
     roles: dict[str, list[str]] = Field(default_factory=dict, description="declared role -> its actors")
     rules: list[RuleSpec] = Field(min_length=1)
     persistence: Persistence | None = None
+    control: Control | None = Field(None, description="of many actors: flags that are more than chance among all of them explains")
     tests: list[TestCase] = Field(default_factory=list)
 
     @field_validator("window")
@@ -329,7 +313,36 @@ class PolicyFile(_Strict):
             raise ValueError(f"actors have two roles: {', '.join(twice)}")
         if self.window is not None and any(leaf.anytime is not None for rule in self.rules for leaf in comparisons(rule.when)):
             raise ValueError("anytime holds for all observations since a fixed start: set window: all")
+        if self.control is not None:
+            self._controllable()
         for test in self.tests:
             if test.rule is not None and test.rule not in ids:
                 raise ValueError(f"test {test.name!r} names an unknown rule {test.rule!r}; {close_match(test.rule, ids) or ''}")
         return self
+
+    def _controllable(self) -> None:
+        """Whether evidence can be had from every rule that flags."""
+        assert self.control is not None
+        if self.over_time:
+            raise ValueError("control holds over looks by itself: leave out persistence of several readings, and clear_when")
+        for rule in self.rules:
+            if rule.at_most == "watch":
+                continue
+            if not speaks(rule.when):
+                raise ValueError(
+                    f"control needs evidence: rule {rule.id} compares no limit (limit: lower, limit: upper, or anytime)"
+                )
+            for leaf in comparisons(rule.when):
+                if leaf.is_evidence and self.control.looks == "many" and not leaf.kind.has_e_values:
+                    raise ValueError(
+                        f"control over many looks has no e-value of {leaf.metric}: set looks: one, or leave out its limit"
+                    )
+
+
+def speaks(condition: Condition) -> bool:
+    """Whether evidence can be had from a condition: from one part of `all`, from every part of `any`."""
+    if isinstance(condition, Leaf):
+        return condition.is_evidence
+    if isinstance(condition, All):
+        return any(speaks(part) for part in condition.all)
+    return all(speaks(part) for part in condition.any)

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
 import polars as pl
@@ -21,7 +21,9 @@ from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.rules import engine
 from aura_analytics.rules.case_tests import PolicyReport, case_board
 from aura_analytics.rules.comparisons.peers import PeerRate
+from aura_analytics.rules.control import flag_chances, held_back, with_held_back
 from aura_analytics.rules.counted import board_problems
+from aura_analytics.rules.folding import read_over_time
 from aura_analytics.rules.grammar import Leaf, PolicyFile, comparisons
 from aura_analytics.rules.grammar_parts import Way
 from aura_analytics.rules.looking import looked_into
@@ -31,13 +33,10 @@ from aura_analytics.rules.problems import problems_in_policy
 from aura_analytics.rules.reasons import Judged, worded
 from aura_analytics.yaml_models import load_yaml
 
-if TYPE_CHECKING:
-    pass
-
 __all__ = ["SHIPPED", "Policy", "PolicyLike", "PolicyReport", "as_policy"]
 
 DEFAULT = "reliance"
-SHIPPED = ("reliance", "evidence_gated", "tracker", "agents")
+SHIPPED = ("reliance", "evidence_gated", "sequential_gate", "tracker", "agents")
 
 
 class Policy:
@@ -156,8 +155,11 @@ class Policy:
 
     @property
     def compares_peers(self) -> bool:
-        """Whether a threshold is taken from others, so that nobody can be judged alone."""
-        return any(isinstance(leaf.threshold, PeerRate) for leaf in self._comparisons)
+        """Whether others count in what is said of somebody, so that nobody can be judged alone: a threshold or a metric that is
+        taken from them, or control of false flags.
+        """
+        others = any(isinstance(leaf.threshold, PeerRate) or leaf.kind.reads_everybody for leaf in self._comparisons)
+        return others or self.spec.control is not None
 
     @property
     def window(self) -> timedelta | None:
@@ -229,8 +231,9 @@ class Policy:
             raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=problems)
         judged = self.judged(dossiers)
         codes, notes = judged.codes, looked_into(self.spec, judged.results, judged.codes)
+        notes = with_held_back(self.spec, judged.held_back, notes)
         if self.spec.over_time:
-            self._fold(judged, notes, deepcopy(past) if past is not None else Fold(self.spec))
+            read_over_time(self.name, self.metrics, judged, notes, deepcopy(past) if past is not None else Fold(self.spec))
         return worded(
             self.spec, judged.board, engine.gravest(codes), codes, judged.results, judged.blocked, judged.foreign, notes, texts
         )
@@ -258,38 +261,27 @@ class Policy:
         blocked = engine.one_sided(board, self.spec)
         foreign = ~engine.applies(board, self.spec)
         codes = np.stack([np.where(blocked | foreign, engine.INSUFFICIENT, verdicts).astype(np.int8) for verdicts, _ in results])
-        return Judged(board, results, codes, clears, blocked, foreign)
+        flagging = [rule.when for rule in self.spec.rules if rule.at_most == "flag"]
+        held = held_back(self.spec.control, flagging, rows, codes, blocked | foreign)
+        codes = np.where(held, engine.WATCH, codes).astype(np.int8)
+        return Judged(board, results, codes, clears, blocked, foreign, held)
+
+    def flag_chances(self, board: pl.DataFrame) -> pl.Series:
+        """The chance, at most, that a reading flags somebody who stands exactly on a line, a row of the board each.
+
+        Parameters
+        ----------
+        board
+            As in `evaluate`.
+        """
+        barred = engine.one_sided(board, self.spec) | ~engine.applies(board, self.spec)
+        return pl.Series("flag_chance", flag_chances(self.spec, Board(board), barred))
 
     def read_into(self, fold: Fold, board: pl.DataFrame) -> None:
         """Let a fold go on over the readings of a board, without words."""
         fold.kinds |= dict(board.select("actor", pl.col("actor_kind").cast(pl.String)).iter_rows())
         judged = self.judged(board)
-        self._fold(judged, [[""] * board.height for _ in judged.codes], fold)
-
-    def _fold(self, judged: Judged, notes: list[list[str]], fold: Fold) -> None:
-        """Persistence and hysteresis: the readings, in the order of time, set the codes and say why."""
-        board = judged.board
-        self._check_readings(board)
-        silent = np.ones(board.height, dtype=bool)
-        for name in self.metrics:
-            n = f"{name}_n" if f"{name}_n" in board.columns else name
-            silent &= (board[n].cast(pl.Float64).fill_null(0) == 0).to_numpy()
-        moments = board["as_of"].to_physical().to_numpy()
-        actors = np.array(board["actor"].to_list(), dtype=object)
-        for moment in np.unique(moments):
-            rows = np.flatnonzero(moments == moment)
-            held = [codes[rows] == engine.FLAG for codes in judged.codes]
-            found = fold.read(int(moment), actors[rows].tolist(), held, [one[rows] for one in judged.clears], silent=silent[rows])
-            for r, (codes, said) in enumerate(found):
-                judged.codes[r, rows] = np.where(codes > 0, codes, judged.codes[r, rows])
-                for row, note in zip(rows.tolist(), said, strict=True):
-                    notes[r][row] = note
-
-    def _check_readings(self, board: pl.DataFrame) -> None:
-        """Readings of one actor must be distinct."""
-        if board.select("actor", "as_of").is_duplicated().any():
-            problem = Problem("readings of one actor are too close", expected="one reading per moment")
-            raise ParameterError(f"policy {self.name!r} cannot be evaluated", problems=[problem])
+        read_over_time(self.name, self.metrics, judged, [[""] * board.height for _ in judged.codes], fold)
 
     def test(self) -> PolicyReport:
         """Run the cases written beside the rules."""
@@ -319,7 +311,7 @@ def as_policy(policy: PolicyLike) -> Policy:
     Parameters
     ----------
     policy
-        A `Policy`, `reliance`, `evidence_gated`, `tracker`, `agents`, or the path of a YAML file.
+        A `Policy`, `reliance`, `evidence_gated`, `sequential_gate`, `tracker`, `agents`, or the path of a YAML file.
 
     Raises
     ------

@@ -55,6 +55,7 @@ class Judged(NamedTuple):
     clears: list[NDArray[np.bool_]]
     blocked: NDArray[np.bool_]
     foreign: NDArray[np.bool_]
+    held_back: NDArray[np.bool_]  # flags that chance among all who are judged explains, shape (rules, rows)
 
 
 def worded(

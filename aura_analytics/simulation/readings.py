@@ -162,6 +162,7 @@ class _Direct:
         kinds_of = pl.Series([group.kind for group in world.scenario.officers], dtype=SCHEMA["actor_kind"])
         own = kinds_of.gather(pl.Series(np.tile(world.officer_group, r).astype(np.uint32)))
         self._kinds = pl.concat([own, _AGENT.new_from_index(0, len(names) - self._officers)])
+        self._worlds = np.concatenate([np.repeat(np.arange(r), len(each)) for each in (world.officers, world.agents)])
         self._agreed = np.zeros(len(names), dtype=bool)
         self._audit = round(world.scenario.audit_days * DAY)
 
@@ -220,7 +221,7 @@ class _Direct:
         at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
         keep = pl.Series(actors.astype(np.uint32))
         board = pl.DataFrame({"actor": self._names.gather(keep), "actor_kind": self._kinds.gather(keep)}).with_columns(
-            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(actors)
+            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(actors), world=pl.Series(self._worlds[actors])
         )
         context = Context(at, 0.95)
         board = assembled(

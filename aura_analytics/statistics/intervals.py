@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "beta_posterior",
-    "decisions_to_settle",
     "exact_rate",
     "mean_t",
     "mixture_e_value",
     "poisson_rate",
     "quantile_ranks",
+    "too_skewed",
     "wilson",
     "z_value",
 ]
@@ -79,7 +79,6 @@ def mean_t(
     *,
     low: float = -np.inf,
     high: float = np.inf,
-    grain: float = 0.0,
 ) -> tuple[Floats, Floats]:
     """Student's t interval of a mean, two-sided, kept inside the range that the values can have.
 
@@ -91,21 +90,17 @@ def mean_t(
         Two-sided level.
     low, high
         Range of single values.
-    grain
-        Step of the scale that values were rounded to (1 for stars). The standard deviation is taken as at least
-        `grain / sqrt(12)`, what rounding alone hides (Sheppard's correction), so that five equal ratings do not pretend to be
-        certain.
 
     Returns
     -------
     tuple of arrays
         Limits. One value says nothing about spread: the limits are then the range itself. NaN for n = 0, and for n = 1 on an
-        unbounded scale, and where all values are equal and there is no grain.
+        unbounded scale, and where all values are equal, which says nothing about the spread.
     """
     from scipy.special import stdtrit
 
     m, s, count = (np.asarray(item, dtype=float) for item in (mean, sd, n))
-    spread = np.maximum(np.where(np.isnan(s), 0, s), grain / np.sqrt(12))
+    spread = np.where(np.isnan(s), 0, s)
     with np.errstate(divide="ignore", invalid="ignore"):
         sizes, which = np.unique(count, return_inverse=True)  # the quantile is slow, and sizes repeat
         t = stdtrit(np.maximum(sizes - 1, 1), (1 + confidence) / 2)[which].reshape(count.shape)
@@ -114,7 +109,6 @@ def mean_t(
     upper = np.where(count > 1, np.clip(m + half, low, high), high)
     lower = np.where((count > 0) & np.isfinite(lower), lower, np.nan)
     upper = np.where((count > 0) & np.isfinite(upper), upper, np.nan)
-    # equal values on a scale of unknown grain say nothing about the spread
     flat = (count > 1) & (spread == 0)
     lower, upper = np.where(flat, np.nan, lower), np.where(flat, np.nan, upper)
     return lower, upper
@@ -188,7 +182,8 @@ def exact_rate(successes: int, trials: int, confidence: float = 0.95) -> tuple[f
 def quantile_ranks(n: ArrayLike, q: float, confidence: float = 0.95) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Ranks (0-based) of the order statistics that enclose a quantile; -1 where the sample is too small for the level.
 
-    Distribution-free, by the normal approximation of the binomial number of values below the quantile, rounded outwards.
+    Distribution-free and exact: the number of values below the quantile is binomial. A median has limits from 6 values on, a 90th
+    percentile from 36.
 
     References
     ----------
@@ -199,28 +194,50 @@ def quantile_ranks(n: ArrayLike, q: float, confidence: float = 0.95) -> tuple[ND
     >>> quantile_ranks([100, 5], 0.5)
     (array([39, -1]), array([60, -1]))
     """
-    count = np.asarray(n, dtype=float)
-    half = z_value(confidence) * np.sqrt(count * q * (1 - q))
-    low = np.floor(count * q - half).astype(np.int64) - 1
-    high = np.ceil(count * q + half).astype(np.int64)
-    return np.where(low >= 0, low, -1), np.where(high <= count - 1, high, -1)
+    from scipy.special import bdtr, bdtrik
+
+    sizes, which = np.unique(np.asarray(n, dtype=np.int64), return_inverse=True)
+    count, tail = np.maximum(sizes, 1).astype(float), (1 - confidence) / 2
+
+    def below(k: Floats) -> Floats:  # chance that at most k values lie below the quantile
+        return np.where(k < 0, 0.0, bdtr(np.clip(k, 0, count), count.astype(np.int64), q))
+
+    low = np.floor(np.nan_to_num(bdtrik(tail, count, q)))
+    high = np.ceil(np.nan_to_num(bdtrik(1 - tail, count, q), nan=0.0))
+    for _ in range(3):  # the inverse is rounded: a step to either side is mended
+        low = np.where(below(low) > tail, low - 1, np.where(below(low + 1) <= tail, low + 1, low))
+        high = np.where(below(high) < 1 - tail, high + 1, np.where(below(high - 1) >= 1 - tail, high - 1, high))
+    ranks = np.maximum(low, -1), np.where(high <= count - 1, high, -1)
+    lowest, highest = (np.where(sizes > 0, one, -1).astype(np.int64)[which].reshape(np.shape(n)) for one in ranks)
+    return lowest, highest
 
 
-def decisions_to_settle(rate: ArrayLike, threshold: float, confidence: float) -> Floats:
-    """Observations after which Wilson's limit at this very rate would leave the threshold on one side; NaN at the threshold.
+def too_skewed(mean: ArrayLike, sd: ArrayLike, n: ArrayLike) -> NDArray[np.bool_]:
+    """Whether so few positive values are so skewed that Student's t interval of their mean does not hold.
 
-    The limit at level z excludes p0 exactly when n > z² p0 (1 - p0) / (p - p0)², since Wilson's interval inverts the score test.
+    The error of the interval is of the order of skewness squared over n. Few values do not show their skewness, and their
+    coefficient of variation v does better: values that are log-normal have a skewness of v^3 + 3 v. The interval is withheld where
+    v is above 1 and n below 3 times the square of that.
+
+    Parameters
+    ----------
+    mean, sd, n
+        Sample means, standard deviations and sizes, shape (m,).
+
+    Notes
+    -----
+    At 95 %, from n = 50 on, log-normal, Weibull and gamma values with v from 0.5 to 3: the interval is shown and misses in at most
+    8 % of samples (without this rule in up to 19 %).
 
     Examples
     --------
-    >>> float(decisions_to_settle([0.42], 0.30, 0.90)[0])
-    40.0
+    >>> too_skewed([10.0, 10.0, 10.0], [9.0, 25.0, 25.0], [8, 50, 2000]).tolist()
+    [False, True, False]
     """
-    p = np.asarray(rate, dtype=float)
-    z2 = z_value(confidence) ** 2
-    with np.errstate(divide="ignore"):
-        n = z2 * threshold * (1 - threshold) / (p - threshold) ** 2
-    return np.where(np.isfinite(n), np.floor(n) + 1, np.nan)
+    m, s, count = (np.asarray(item, dtype=float) for item in (mean, sd, n))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        v = s / m
+        return np.asarray((v > 1) & (count < 3 * (v**3 + 3 * v) ** 2))
 
 
 def beta_posterior(

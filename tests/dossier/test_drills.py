@@ -62,7 +62,7 @@ def test_a_log_with_drills_counts_as_the_log_without_their_cases() -> None:
     with_drills = aura.dossiers(events)
     without = aura.dossiers(rest, as_of=with_drills["as_of"][0])
     differ = {name for name in without.columns if not without[name].equals(with_drills[name])}
-    assert {name for name in differ if not name.startswith("drill_")} == {"counted", "pip_reasons"}
+    assert {name for name in differ if not name.startswith("drill_")} == {"counted", "flag_chance", "pip_reasons"}
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -120,9 +120,9 @@ def test_weights_of_a_series_are_those_of_its_windows() -> None:
 def test_a_plan_of_drills() -> None:
     events = aura.simulate("fraud_unit", seed=1, days=60).events
     plan = aura.plan_drills(events)
-    assert plan["needed"].to_list() == [17, 17]
+    assert plan["needed"].to_list() == [36, 36]
     anne = plan.row(0, named=True)
-    assert anne["share"] == pytest.approx(17 / (anne["verdicts"] * 90 / 60), rel=0.02)
+    assert anne["share"] == pytest.approx(36 / (anne["verdicts"] * 90 / 60), rel=0.02)
     drill = {"type": "DRILL", "outcome": "REFUSE", "ts": DAY}
     tried = [{**drill, "case_id": f"C{i}"} for i in range(12)]
     planted = pl.concat([log(*[("anne", "PAY", "PAY", None)] * 20), aura.events.from_records(tried)])

@@ -64,12 +64,12 @@ def test_shipped_policies_pass_their_own_tests(fixtures: Path) -> None:
 def test_reasons_evidence_and_what_would_clear_it() -> None:
     row = (
         aura.Policy.evidence_gated()
-        .evaluate(board({"actor": "anne", "k": 42, "n": 100, "stars": [2, 2, 2, 1, 3]}))
+        .evaluate(board({"actor": "anne", "k": 42, "n": 100, "stars": [2, 2, 2, 1, 3, 2, 2, 2, 2, 2]}))
         .row(0, named=True)
     )
     assert row["verdict"] == "flag" and row["rules"] == ["pip"]
     assert row["reasons"][0] == (
-        "met: Override rate 42.0 % (n = 100) is above 30.0 % by 12.0 points, at 95 % confidence (one-sided): lower limit 34.2 %"
+        "met: Override rate 42.0 % (n = 100) is above 30.0 % by 12.0 points, at 95 % confidence (one-sided): lower limit 33.6 %"
     )
     numbers = row["evidence"][0]
     assert (numbers["value"], numbers["n"], numbers["threshold"], numbers["answer"]) == (0.42, 100, 0.3, "yes")
@@ -234,12 +234,27 @@ def test_tests_with_nonsense_are_refused() -> None:
         ).test()
 
 
-def _wilson(k: int, n: int, z: float) -> tuple[float, float]:
-    if n == 0:
+def _exact(k: float, n: float, tail: float) -> tuple[float, float]:
+    """Clopper and Pearson by the beta distribution, for counts that need not be whole."""
+    from scipy import stats
+
+    if n <= 0:
         return float("nan"), float("nan")
-    p = k / n
-    centre, half = p + z * z / 2 / n, z * ((p * (1 - p) + z * z / 4 / n) / n) ** 0.5
-    return (centre - half) / (1 + z * z / n), (centre + half) / (1 + z * z / n)
+    return (
+        stats.beta.ppf(tail, k, n - k + 1) if k > 0 else 0.0,
+        stats.beta.ppf(1 - tail, k + 1, n - k) if k < n else 1.0,
+    )
+
+
+def _stars(stars: list[int], tail: float) -> tuple[float, float]:
+    """Limits of a mean of stars, written out: as precise as so many throws of a coin."""
+    n, share = len(stars), (float(np.mean(stars)) - 1) / 4
+    near = (share * n + 0.5) / (n + 1)
+    seen = float(np.var(stars, ddof=1)) / 16 if n > 1 else 0.0
+    spread = ((n - 1) * seen + 5 * near * (1 - near)) / (n + 4)
+    throws = n / min(spread / (near * (1 - near)), 1) if seen else n
+    low, high = _exact(share * throws, throws, tail)
+    return 1 + 4 * low, 1 + 4 * high
 
 
 @settings(max_examples=100)
@@ -252,10 +267,8 @@ def _wilson(k: int, n: int, z: float) -> tuple[float, float]:
 )
 def test_default_gate_against_a_second_engine(k: int, extra: int, threshold: float, min_n: int, stars: list[int]) -> None:
     """The grammar's `all` of two limits, written out as nested ifs."""
-    from scipy import stats
-
     n = k + extra
-    low, high = _wilson(k, n, stats.norm.ppf(0.95))
+    low, high = _exact(k, n, 0.05)
 
     def leg(value: float, yes: bool, no: bool, met: bool, enough: bool) -> str:
         if np.isnan(value):
@@ -269,11 +282,7 @@ def test_default_gate_against_a_second_engine(k: int, extra: int, threshold: flo
     rate = k / n if n else float("nan")
     first = leg(rate, low > threshold, high <= threshold, rate > threshold, n >= min_n)
     m = float(np.mean(stars)) if stars else float("nan")
-    if len(stars) > 1:
-        half = stats.t.ppf(0.95, len(stars) - 1) * max(float(np.std(stars, ddof=1)), 12**-0.5) / len(stars) ** 0.5
-        bottom, top = max(1, m - half), min(5, m + half)
-    else:
-        bottom, top = 1, 5
+    bottom, top = _stars(stars, 0.05) if stars else (float("nan"), float("nan"))
     second = leg(m, top < 3, bottom >= 3, m < 3, len(stars) >= 5)
     if "no" in (first, second):
         expected = "clear"
@@ -339,8 +348,10 @@ def test_peers_are_uncertain_too() -> None:
     assert verdicts(policy, *rows)[0] == "flag"
 
 
-def test_newcombe_limits_against_statsmodels() -> None:
-    from statsmodels.stats.proportion import confint_proportions_2indep
+def test_limits_seen_from_peers_by_newcombes_formula() -> None:
+    """The hybrid interval of a difference (method 10) with exact limits of the actor's own rate and Wilson's of the peers'."""
+    from scipy import stats
+    from statsmodels.stats.proportion import proportion_confint
 
     from aura_analytics.rules.engine import answer
     from aura_analytics.rules.grammar import Leaf
@@ -352,8 +363,10 @@ def test_newcombe_limits_against_statsmodels() -> None:
     ]
     leaf = Leaf.model_validate({"metric": "override_rate", "above": {"role_rate_plus": 0.05}, "limit": "lower"})
     _, (found,) = answer(leaf, board(*rows))
-    low, _ = confint_proportions_2indep(30, 60, 22, 90, method="newcomb", compare="diff", alpha=0.1)
-    assert found.bound[0] - 22 / 90 == pytest.approx(low, abs=1e-9)
+    own = stats.beta.ppf(0.05, 30, 31)
+    _, peers = proportion_confint(22, 90, alpha=0.1, method="wilson")
+    expected = 0.5 - 22 / 90 - ((0.5 - own) ** 2 + (peers - 22 / 90) ** 2) ** 0.5
+    assert found.bound[0] - 22 / 90 == pytest.approx(expected, abs=1e-9)
 
 
 def test_hysteresis_of_one_rule_does_not_hold_another() -> None:
@@ -398,6 +411,6 @@ def test_the_limit_that_decides_is_the_one_shown() -> None:
     row = aura.Policy.evidence_gated().evaluate(board({"actor": "a", "k": 8, "n": 92})).row(0, named=True)
     assert row["reasons"][0] == (
         "not met: Override rate 8.7 % (n = 92) is not above 30.0 %, by 21.3 points, "
-        "at 95 % confidence (one-sided): upper limit 14.8 %"
+        "at 95 % confidence (one-sided): upper limit 15.1 %"
     )
-    assert row["evidence"][0]["bound"] == pytest.approx(0.148, abs=5e-4)
+    assert row["evidence"][0]["bound"] == pytest.approx(0.151, abs=5e-4)

@@ -6,22 +6,21 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
 from aura_analytics.errors import ParameterError
 from aura_analytics.statistics.audit_plans import audits_to_decide, chance_of_decision, sequential_audits
 
 
-def wilson_low(k: int, n: int, z: float = 1.6448536269514722) -> float:
-    p = k / n
-    return 0.0 if k == 0 else (p + z * z / (2 * n) - z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))) / (1 + z * z / n)
+def exact_low(k: int, n: int) -> float:
+    return float(beta.ppf(0.05, k, n - k + 1)) if k else 0.0
 
 
 def test_the_fewest_audits_by_hand() -> None:
     plan = audits_to_decide(0.10, 0.36, 0.05)
 
     def rates(n: int) -> tuple[float, float]:
-        at = min(k for k in range(n + 2) if k == n + 1 or wilson_low(k, n) > 0.10)
+        at = min(k for k in range(n + 2) if k == n + 1 or exact_low(k, n) > 0.10)
         chance = [math.comb(n, k) * p**k * (1 - p) ** (n - k) for p in (0.36, 0.05) for k in range(at, n + 1)]
         half = len(chance) // 2
         return sum(chance[:half]), sum(chance[half:])
@@ -34,9 +33,10 @@ def test_the_fewest_audits_by_hand() -> None:
 
 
 def test_thirty_audits_suffice() -> None:
-    at = min(k for k in range(31) if wilson_low(k, 30) > 0.10)
-    assert binom.sf(at - 1, 30, 0.36) == pytest.approx(0.982, abs=0.001)
-    assert binom.sf(at - 1, 30, 0.05) == pytest.approx(0.003, abs=0.001)
+    at = min(k for k in range(31) if exact_low(k, 30) > 0.10)
+    assert at == 7
+    assert binom.sf(at - 1, 30, 0.36) == pytest.approx(0.953, abs=0.001)
+    assert binom.sf(at - 1, 30, 0.05) == pytest.approx(0.0006, abs=0.0001)
 
 
 def test_shares_that_do_not_fit_are_refused() -> None:
@@ -70,8 +70,8 @@ def test_chances_of_a_decision_by_drawing() -> None:
     assert told[:8].tolist() == [0.0] * 8  # fewer than 20 decide nothing
     draw, worlds = np.random.Generator(np.random.Philox(5)), 40_000
     hits = 3 + draw.binomial(20, draw.beta(3.5, 9.5, worlds))
-    high = [1 - wilson_low(32 - k, 32) for k in range(33)]
-    decided = np.array([wilson_low(k, 32) > 0.10 or high[k] < 0.10 for k in range(33)])
+    high = [1 - exact_low(32 - k, 32) for k in range(33)]
+    decided = np.array([exact_low(k, 32) > 0.10 or high[k] < 0.10 for k in range(33)])
     assert decided[hits].mean() == pytest.approx(told[20], abs=4 * math.sqrt(0.25 / worlds))
     assert chance_of_decision(18, 30, 5, 0.10)[0] == 1.0
 

@@ -16,6 +16,7 @@ import aura_analytics as aura
 from aura_analytics import events
 from aura_analytics.dossier.pip import pip_recommended
 from aura_analytics.statistics import intervals
+from aura_analytics.statistics.rate_limits import bounded_mean, exact_limits, exact_to_settle
 from aura_analytics.statistics.survival import kaplan_meier, median_survival
 
 CASES = {
@@ -132,13 +133,13 @@ def test_operating_characteristics_of_the_seed_rule_at_fixed_n() -> None:
         np.testing.assert_allclose(chances, case["expected"][key], atol=case["tolerance"]["abs"])
 
 
-def test_decisions_to_settle_is_the_first_n_that_settles() -> None:
-    """Against a search with Wilson's own limit, at rates that n can have exactly."""
+def test_observations_to_settle_are_the_first_that_settle() -> None:
+    """Against a search with the exact limit itself, at rates that n can have exactly."""
     for rate, threshold in ((0.5, 0.3), (0.25, 0.3), (0.75, 0.7)):
-        needed = int(intervals.decisions_to_settle([rate], threshold, 0.9)[0])
+        needed = int(exact_to_settle(rate, threshold, 0.9))
 
         def settled(n: int, rate: float = rate, threshold: float = threshold) -> bool:
-            low, high = intervals.wilson([rate * n], [n], 0.9)
+            low, high = exact_limits([rate * n], [n], 0.9)
             return bool(low[0] > threshold or high[0] < threshold)
 
         assert settled(needed)
@@ -181,5 +182,5 @@ def test_t_interval_equals_scipy() -> None:
 
 
 def test_equal_ratings_are_not_certain() -> None:
-    low, high = intervals.mean_t([2.0], [0.0], [5], low=1, high=5, grain=1)
-    assert 1.6 < low[0] < 2 < high[0] < 2.4
+    low, high = bounded_mean([2.0], [0.0], [5], low=1, high=5)
+    assert (low[0], high[0]) == pytest.approx([1 + 4 * side for side in stats.beta.ppf([0.025, 0.975], [1.25, 2.25], [4.75, 3.75])])

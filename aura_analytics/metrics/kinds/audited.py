@@ -20,8 +20,9 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.cases.hindsight import PARTS
-from aura_analytics.metrics.kinds.base import NO_DATA, OK, SELECTIVE, Context, array_of
+from aura_analytics.metrics.kinds.base import Context, array_of
 from aura_analytics.metrics.kinds.rate import Rate
+from aura_analytics.metrics.kinds.statuses import NO_DATA, OK, SELECTIVE
 from aura_analytics.statistics import intervals
 
 if TYPE_CHECKING:
@@ -109,7 +110,8 @@ def selective(sums: pl.DataFrame, name: str) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class AuditedRate(Rate):
-    """A share among judged verdicts, weighted by what each stands for. Interval: Wilson at the effective number.
+    """A share among judged verdicts, weighted by what each stands for. Interval: Wilson at the effective number; rules lean on
+    exact limits.
 
     Parameters
     ----------
@@ -139,10 +141,10 @@ class AuditedRate(Rate):
         columns[f"{self.name}_status"] = status_of(found.n, unsaid)
         return columns
 
-    def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
+    def counts(self, dossiers: pl.DataFrame) -> tuple[Floats, Floats]:
         # a frame of one's own may say nothing of weights
         n_eff = array_of(dossiers, f"{self.name}_n_eff" if f"{self.name}_n_eff" in dossiers.columns else f"{self.name}_n")
-        return intervals.wilson(array_of(dossiers, self.name) * n_eff, n_eff, confidence)
+        return array_of(dossiers, self.name) * n_eff, n_eff
 
     def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:
         counted = OVERSIGHT & self._counted()

@@ -29,7 +29,9 @@ from typing_extensions import TypedDict
 from aura_analytics.cases import FACTS, Fact
 from aura_analytics.clock.sla import Sla
 from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.metrics.kinds.statuses import KNOWN, NO_DATA, OK, STATUS_WORDS
 from aura_analytics.metrics.units import unit_of
+from aura_analytics.statistics.evidence import p_from_limits
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,9 +45,6 @@ if TYPE_CHECKING:
 __all__ = [
     "EVERYONE",
     "MACHINES",
-    "OK",
-    "STATUSES",
-    "STATUS_WORDS",
     "Cell",
     "Context",
     "Direction",
@@ -56,17 +55,6 @@ __all__ = [
 ]
 
 Direction = Literal["lower", "higher", "neutral"]
-STATUSES = ("ok", "no_data", "not_for_kind", "no_target", "not_followed", "selective_audits", "one_kind_of_advice")
-# a status column holds these numbers until the dossier is put together
-OK, NO_DATA, NOT_FOR_KIND, NO_TARGET, NOT_FOLLOWED, SELECTIVE, ONE_KIND = range(7)
-STATUS_WORDS = {
-    "no_data": "no data",
-    "not_for_kind": "does not apply",
-    "no_target": "no limit given",
-    "not_followed": "no case was followed up to its limit",
-    "selective_audits": "cases were picked for audit by their verdict, with unknown chances",
-    "one_kind_of_advice": "only right, or only wrong, recommendations were judged",
-}
 MICRO = 1_000_000
 OFFICERS, MACHINES = ("officer",), ("agent", "component", "system")
 EVERYONE = (*OFFICERS, *MACHINES)
@@ -162,6 +150,7 @@ class Metric:
     row_by_row: ClassVar[bool] = False  # whether `observed` says of a row the same whoever else's rows are beside it
     counts_hits: ClassVar[bool] = False  # whether it is a share of `_n` observations that are hits
     needs_sla: ClassVar[bool] = False  # whether it is undefined without limits of cases
+    reads_everybody: ClassVar[bool] = False  # whether what others did counts in the number of somebody
     counted_in: ClassVar[str] = "observations"  # what `_n` counts, in words
     interval: ClassVar[str] = ""  # how its interval is made, in words
     test_form: ClassVar[str] = "a number"  # how a test beside the rules writes it
@@ -208,7 +197,7 @@ class Metric:
         raise NotImplementedError
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
-        """Interval at any two-sided confidence, from the columns of a dossier; NaN where undefined."""
+        """Limits that rules lean on, at any two-sided confidence, from the columns of a dossier; NaN where undefined."""
         raise NotImplementedError
 
     def per_row(self) -> dict[str, pl.Expr]:
@@ -273,6 +262,19 @@ class Metric:
         """
         return None
 
+    @property
+    def has_e_values(self) -> bool:
+        """Whether evidence about it may be looked at many times (`e_values`)."""
+        return False
+
+    def e_values(self, dossiers: pl.DataFrame, threshold: float, *, above: bool) -> Floats:
+        """Log e-values that it lies above (or below) a threshold, from the columns of a dossier; 0 without observations."""
+        raise NotImplementedError
+
+    def p_values(self, dossiers: pl.DataFrame, threshold: float, *, above: bool) -> Floats:
+        """One-sided p-values that it lies above (or below) a threshold, from the columns of a dossier; 1 without observations."""
+        return p_from_limits(lambda level: self.limits(dossiers, level), threshold, above=above)
+
     # -- showing ---------------------------------------------------------------------------------------------------------
 
     @property
@@ -288,7 +290,7 @@ class Metric:
 
     def is_known(self, row: Mapping[str, Any]) -> bool:
         """Whether a row of a dossier says anything about it."""
-        return row.get(f"{self.name}_status") == "ok"
+        return row.get(f"{self.name}_status") in KNOWN
 
     def cell(self, row: Mapping[str, Any]) -> Cell:
         """Value, n and interval as texts, from a row of a dossier; the reason where there is no value."""
@@ -298,7 +300,7 @@ class Metric:
             return {"value": status, "n": None, "interval": None, "unit": "", "empty": True}
         unit = unit_of(self.unit)
         low, high = row.get(f"{self.name}_lo"), row.get(f"{self.name}_hi")
-        interval = None
+        interval = "too skewed" if row.get(f"{self.name}_status") == "too_skewed" else None
         if low is not None and high is not None:
             between = "–" if low >= 0 else " to "
             interval = f"{unit.short(low).removesuffix(' %')}{between}{unit.short(high)}"

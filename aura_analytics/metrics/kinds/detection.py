@@ -10,7 +10,8 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.metrics.kinds.audited import OVERSIGHT, Weighted, judged_counts, selective
-from aura_analytics.metrics.kinds.base import NO_DATA, OK, ONE_KIND, SELECTIVE, Context, Metric
+from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.metrics.kinds.statuses import NO_DATA, OK, ONE_KIND, SELECTIVE
 from aura_analytics.statistics import intervals
 
 if TYPE_CHECKING:

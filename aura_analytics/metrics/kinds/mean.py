@@ -10,7 +10,10 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.metrics.kinds.base import MICRO, Context, Metric, array_of, whole
+from aura_analytics.metrics.kinds.statuses import SKEWED
 from aura_analytics.statistics import intervals
+from aura_analytics.statistics.evidence import range_e_value
+from aura_analytics.statistics.rate_limits import bounded_mean
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +27,9 @@ _WIDE = 2.0**125
 
 @dataclass(frozen=True)
 class Mean(Metric):
-    """A mean of a number. Interval: Student's t, kept inside the range, with a floor for rounded scales.
+    """A mean of a number. Interval: Student's t, kept inside the range; on a rounded scale, such as stars, limits that hold for
+    skewed values of few observations (`bounded_mean`). Of a number without an upper end, such as hours, it is withheld where so
+    few values are so skewed that it would not hold: the status is then `too_skewed`, and the median is what to look at.
 
     Parameters
     ----------
@@ -48,7 +53,7 @@ class Mean(Metric):
     squares: ClassVar[Mapping[str, str]] = {"s": "q"}
     has_limits: ClassVar[bool] = True
     row_by_row: ClassVar[bool] = True
-    interval: ClassVar[str] = "Student's t for means"
+    interval: ClassVar[str] = "Student's t for means (of stars, limits that hold for skewed ratings)"
     test_form: ClassVar[str] = "{values: [2, 3]} or {mean: 2.1, sd: 0.5, n: 9}"
 
     def _parts(self) -> pl.Expr:
@@ -69,16 +74,41 @@ class Mean(Metric):
         n = array_of(sums, self.part("n"))
         mean, sd = _moments(sums[self.part("n")], sums[self.part("s")], sums[self.part("q")], self.per)
         low, high = self._interval(mean, sd, n, context.confidence)
-        return self._columns(mean, n, low, high, _sd=sd)
+        columns = self._columns(mean, n, low, high, _sd=sd)
+        skewed = self._too_skewed(mean, sd, n)
+        if skewed.any():
+            status = columns[f"{self.name}_status"].to_numpy()
+            columns[f"{self.name}_status"] = pl.Series(np.where(skewed, SKEWED, status).astype(np.uint8))
+        return columns
 
     def _interval(self, mean: Floats, sd: Floats, n: Floats, confidence: float) -> tuple[Floats, Floats]:
         low = -np.inf if self.low is None else self.low
         high = np.inf if self.high is None else self.high
-        return intervals.mean_t(mean, sd, n, confidence, low=low, high=high, grain=self.grain)
+        if self.grain and self.low is not None and self.high is not None:
+            return bounded_mean(mean, sd, n, confidence, low=self.low, high=self.high)
+        limits = intervals.mean_t(mean, sd, n, confidence, low=low, high=high)
+        skewed = self._too_skewed(mean, sd, n)
+        return np.where(skewed, np.nan, limits[0]), np.where(skewed, np.nan, limits[1])
+
+    def _too_skewed(self, mean: Floats, sd: Floats, n: Floats) -> NDArray[np.bool_]:
+        """Of whom the mean's interval is withheld: spread and number say that the values are too skewed for so few."""
+        if self.low is None or self.high is not None:
+            return np.zeros(len(n), dtype=bool)
+        return intervals.too_skewed(mean - self.low, sd, n)
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
         sd = dossiers[f"{self.name}_sd"].cast(pl.Float64).fill_null(float("nan")).to_numpy()
         return self._interval(array_of(dossiers, self.name), sd, array_of(dossiers, f"{self.name}_n"), confidence)
+
+    @property
+    def has_e_values(self) -> bool:
+        return self.low is not None and self.high is not None
+
+    def e_values(self, dossiers: pl.DataFrame, threshold: float, *, above: bool) -> Floats:
+        assert self.low is not None
+        assert self.high is not None
+        mean, n = array_of(dossiers, self.name), array_of(dossiers, f"{self.name}_n")
+        return range_e_value(mean, n, threshold, self.high - self.low, above=above)
 
     def in_series(self, totals: Mapping[str, NDArray[np.int64]], confidence: float) -> dict[str, Floats]:
         with np.errstate(invalid="ignore", divide="ignore"):

@@ -13,6 +13,8 @@ import polars as pl
 
 from aura_analytics.metrics.kinds.base import Context, Metric, array_of
 from aura_analytics.statistics import intervals
+from aura_analytics.statistics.evidence import rate_e_value, rate_p_value
+from aura_analytics.statistics.rate_limits import exact_limits, exact_to_settle
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,7 +26,7 @@ __all__ = ["Rate"]
 
 @dataclass(frozen=True)
 class Rate(Metric):
-    """A share: how many of the facts (where `among` holds) are a `hit`. Interval: Wilson.
+    """A share: how many of the facts (where `among` holds) are a `hit`. Interval: Wilson; rules lean on exact limits.
 
     Parameters
     ----------
@@ -70,9 +72,23 @@ class Rate(Metric):
             columns[self.name] = columns[self.name].fill_null(self.when_empty)
         return columns
 
-    def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
+    def counts(self, dossiers: pl.DataFrame) -> tuple[Floats, Floats]:
+        """Hits and observations from the columns of a dossier."""
         n = array_of(dossiers, f"{self.name}_n")
-        return intervals.wilson(np.round(array_of(dossiers, self.name) * n), n, confidence)
+        return np.round(array_of(dossiers, self.name) * n), n
+
+    def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
+        return exact_limits(*self.counts(dossiers), confidence)
+
+    @property
+    def has_e_values(self) -> bool:
+        return True
+
+    def e_values(self, dossiers: pl.DataFrame, threshold: float, *, above: bool) -> Floats:
+        return rate_e_value(*self.counts(dossiers), threshold, above=above)
+
+    def p_values(self, dossiers: pl.DataFrame, threshold: float, *, above: bool) -> Floats:
+        return rate_p_value(*self.counts(dossiers), threshold, above=above)
 
     def in_series(self, totals: Mapping[str, NDArray[np.int64]], confidence: float) -> dict[str, Floats]:
         k, n = totals["k"], totals["n"]
@@ -97,7 +113,7 @@ class Rate(Metric):
         return self.finish(pl.DataFrame({self.part("k"): [k], self.part("n"): [n]}), Context(datetime.min))
 
     def observations_to_settle(self, value: float, n: float, threshold: float, level: float) -> int | None:
-        total = float(intervals.decisions_to_settle([value], threshold, level)[0])
+        total = exact_to_settle(value, threshold, level)
         return None if math.isnan(total) else math.ceil(total - n)
 
     @property

@@ -11,8 +11,10 @@ import polars as pl
 
 from aura_analytics.clock.calendars import Calendar
 from aura_analytics.events import SCHEMA
-from aura_analytics.metrics.kinds.base import NO_DATA, NO_TARGET, NOT_FOLLOWED, OK, Context, Metric, array_of
+from aura_analytics.metrics.kinds.base import Context, Metric, array_of
+from aura_analytics.metrics.kinds.statuses import NO_DATA, NO_TARGET, NOT_FOLLOWED, OK
 from aura_analytics.statistics import intervals
+from aura_analytics.statistics.rate_limits import exact_limits
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -61,7 +63,7 @@ class Survival(Metric):
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
         effective = array_of(dossiers, f"{self.name}_n_eff")  # 0, and so no limits, where the rate is not known
-        return intervals.wilson(array_of(dossiers, self.name) * effective, effective, confidence)
+        return exact_limits(array_of(dossiers, self.name) * effective, effective, confidence)
 
     def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:
         limit, spent = spent_and_limit(table, context)

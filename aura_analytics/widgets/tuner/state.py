@@ -24,6 +24,7 @@ from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.units import unit_of
 from aura_analytics.outputs import written_text
 from aura_analytics.rules import engine
+from aura_analytics.rules.control import held_back
 from aura_analytics.rules.editing import named, replaced, shaped
 from aura_analytics.rules.grammar import All, Condition, Leaf, comparisons
 from aura_analytics.rules.numbers import Board
@@ -306,7 +307,7 @@ class TunerState:
     def plain(self) -> bool:
         """Whether a front end can follow the sliders by itself: fixed thresholds, one reading."""
         leaves = [leaf for _, leaf in self._leaves()]
-        return self._m == 1 and all(leaf.numbers and leaf.anytime is None for leaf in leaves)
+        return self._m == 1 and self.saved.spec.control is None and all(leaf.numbers and leaf.anytime is None for leaf in leaves)
 
     def _leaves(self) -> list[tuple[str, Leaf]]:
         return [(f"{rule}.{place}", leaf) for rule, condition in self._rules.items() for place, leaf in named(condition)]
@@ -372,7 +373,9 @@ class TunerState:
                 now[r] = np.where(
                     (raised == 1) & (seen < k), engine.WATCH, np.where((raised == 0) & (seen >= k), engine.FLAG, now[r])
                 ).astype(np.int8)
-        return engine.gravest(np.stack(now))
+        flagging = [condition for rule, condition in rules.items() if self._at_most[rule] == "flag"]
+        held = held_back(self.saved.spec.control, flagging, board, np.stack(now), self._silent(board))
+        return engine.gravest(np.where(held, engine.WATCH, now).astype(np.int8))
 
     def _codes(self, rule: str, condition: Condition, board: Board) -> NDArray[np.int8]:
         """Verdicts of one rule at one reading."""
@@ -450,7 +453,11 @@ class TunerState:
         return self._saved_errors
 
     def _rates(self, rules: Mapping[str, Condition], k: int, m: int, window: str | None) -> dict[str, float] | None:
-        alone = self.saved.roles or any(not leaf.numbers for rule in rules.values() for leaf in comparisons(rule))
+        alone = (
+            self.saved.roles
+            or self.saved.spec.control is not None
+            or any(not leaf.numbers for rule in rules.values() for leaf in comparisons(rule))
+        )
         if self._scenario is None or alone or not is_direct(self._scenario, self.saved.reads, self.saved.way):
             return None
         key = window, self._every(m, window)
