@@ -53,6 +53,7 @@ _LAZY: dict[str, str | None] = {
     "dossier": None,
     "dossiers": "aura_analytics.dossier.board",
     "draw_audits": "aura_analytics.dossier.audits",
+    "daily_looks": "aura_analytics.simulation.daily_looks",
     "error_card": "aura_analytics.simulation.error_cards",
     "errors": None,
     "evaluate_routing": "aura_analytics.routing.evaluation",
@@ -175,6 +176,7 @@ if TYPE_CHECKING:
     from aura_analytics.scoring.quality import score_quality
     from aura_analytics.scoring.records import ErrorClassifier, Scorer, ScoreResult
     from aura_analytics.scoring.rescoring import rescore
+    from aura_analytics.simulation.daily_looks import daily_looks
     from aura_analytics.simulation.error_cards import error_card, measure_rule
     from aura_analytics.simulation.fit_quality import fit_check
     from aura_analytics.simulation.fitting import fit_scenario
@@ -219,6 +221,7 @@ __all__ = [
     "compare_versions",
     "convert_log",
     "correlations",
+    "daily_looks",
     "decisions",
     "dossier",
     "dossiers",

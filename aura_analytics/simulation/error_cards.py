@@ -21,6 +21,7 @@ from pydantic import Field
 from aura_analytics.errors import FileMissingError, ParameterError, Problem
 from aura_analytics.outputs import written_text
 from aura_analytics.rules.policy import SHIPPED, Policy, PolicyLike, as_policy
+from aura_analytics.simulation.daily_looks import DailyLooks, daily_looks
 from aura_analytics.simulation.rates import RuleErrorRates
 from aura_analytics.simulation.scenario import ScenarioLike, as_scenario
 from aura_analytics.simulation.sweeps import rule_error_rates
@@ -103,6 +104,7 @@ class ErrorCard(YamlModel):
     date: date
     made_with: str
     measured: list[InWorld] = Field(min_length=1)
+    daily: list[DailyLooks] = Field(default_factory=list, description="what reading its lines every day comes to")
 
     def to_yaml(self) -> str:
         """The card as a file."""
@@ -122,8 +124,8 @@ class ErrorCard(YamlModel):
         return written_text(path, self.to_yaml(), overwrite=overwrite)
 
     def sentences(self) -> list[str]:
-        """What it says, a sentence a world."""
-        return [one.sentence(self.every_days) for one in self.measured]
+        """What it says, a sentence a world, and one for each line that is read every day."""
+        return [one.sentence(self.every_days) for one in self.measured] + [one.sentence() for one in self.daily]
 
     def in_short(self) -> str:
         """How many of 100 who do well it flags, over all the worlds that it was measured in, in a sentence."""
@@ -220,6 +222,7 @@ def measure_rule(
         date=datetime.now(timezone.utc).date(),
         made_with=f"aura-analytics {__version__}",
         measured=measured,
+        daily=daily_looks(rule),
     )
 
 
