@@ -15,34 +15,14 @@ from aura_analytics import cases
 from aura_analytics.dossier.case_mix_rows import COVARIATES, Outcome, compared_rows
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.io.front_door import EventsLike
+from aura_analytics.statistics.compared import COMPARED, compared
 from aura_analytics.statistics.dispersion import Dispersion, dispersion
 from aura_analytics.statistics.intervals import z_value
-from aura_analytics.statistics.risk_model import Expected, RiskModel, expected_without, fit_risk
+from aura_analytics.statistics.risk_model import RiskModel
 
 __all__ = ["CaseMix", "case_mix"]
 
 Spread = Literal["none", "multiplicative", "additive"]
-_FEW = 5  # verdicts of somebody, and of others in a stratum that counts as shared
-_AT = 2_001  # points between which the rate in all cases is read
-_SHARED = 0.5  # share of somebody's cases in such strata
-_SCHEMA: dict[str, pl.DataType] = {
-    "actor": pl.String(),
-    "n": pl.Int64(),
-    "observed": pl.Int64(),
-    "expected": pl.Float64(),
-    "rate": pl.Float64(),
-    "oe": pl.Float64(),
-    "oe_lo": pl.Float64(),
-    "oe_hi": pl.Float64(),
-    "adjusted_rate": pl.Float64(),
-    "adjusted_rate_lo": pl.Float64(),
-    "adjusted_rate_hi": pl.Float64(),
-    "odds_ratio": pl.Float64(),
-    "z": pl.Float64(),
-    "information": pl.Float64(),
-    "overlap": pl.Float64(),
-    "status": pl.String(),
-}
 
 
 @dataclass(frozen=True, repr=False)
@@ -214,93 +194,23 @@ def _checked(covariates: Sequence[str], outcome: str, ridge: float, confidence: 
 
 def _of_rows(rows: pl.DataFrame, names: tuple[str, ...], outcome: Outcome, ridge: float, confidence: float) -> CaseMix:
     cells = rows.group_by("actor", *names).agg(n=pl.len().cast(pl.Int64), hits=pl.col("hit").sum().cast(pl.Int64))
-    patterns = cells.group_by(names).agg(pl.col("n", "hits").sum()).sort(names).with_row_index("pattern")
-    cells = cells.join(patterns.select("pattern", *names, every="n"), on=names, how="left").sort("actor", "pattern")
-    if not cells.height:
+    found = compared(cells, names, ridge, confidence)
+    if found is None:
         return _nothing(names, outcome)
-    design, told = _design(patterns, names)
-    trials, hits = (patterns[name].to_numpy().astype(float) for name in ("n", "hits"))
-    model = fit_risk(design, trials, hits, ridge)
-    group = cells.select(pl.col("actor").rle_id().cast(pl.Int64))["actor"].to_numpy()
-    found = expected_without(
-        model,
-        design,
-        cells["pattern"].to_numpy().astype(np.int64),
-        group,
-        cells["n"].to_numpy().astype(float),
-        cells["hits"].to_numpy().astype(float),
-        confidence,
-        ridge,
-    )
-    shared = pl.when(pl.col("every") - pl.col("n") >= _FEW).then("n").otherwise(0).sum() / pl.col("n").sum()
-    actors = cells.group_by("actor", maintain_order=True).agg(pl.col("n").sum(), overlap=shared)
-    few, apart = pl.col("n") < _FEW, pl.col("overlap") < _SHARED
-    actors = actors.with_columns(
-        **_numbers(found, model, design, trials),
-        status=pl.when(few).then(pl.lit("few")).when(apart).then(pl.lit("no_overlap")).otherwise(pl.lit("ok")),
-    ).with_columns(rate=pl.col("observed") / pl.col("n"))
-    known = ("actor", "n", "observed", "rate", "overlap", "status")
-    withheld = [name for name in _SCHEMA if name not in known]
-    good = pl.col("status") == "ok"
-    ok = actors.filter(good & (pl.col("information") > 0))
+    ok = found.actors.filter((pl.col("status") == "ok") & (pl.col("information") > 0))
     log_odds = ok["z"] / ok["information"].sqrt()  # the first step of them: they are finite where nothing, or all, was observed
     spread = dispersion(log_odds.to_numpy(), ok["information"].to_numpy() ** -0.5, winsorise=True)
-    shown = actors.with_columns(pl.when(good).then(name).alias(name) for name in withheld).select(
-        pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items()
-    )
-    rate = float(hits.sum() / trials.sum())
-    return CaseMix(shown, _effects(model, told), _calibration(cells, model, design), spread, rate, outcome, names)
+    calibration = _calibration(found.cells, found.model, found.design)
+    actors = found.actors.drop("own_variance")
+    return CaseMix(actors, _effects(found.model, found.told), calibration, spread, found.rate, outcome, names)
 
 
 def _nothing(names: tuple[str, ...], outcome: Outcome) -> CaseMix:
     effects = {"covariate": pl.String, "value": pl.String, "odds_ratio": pl.Float64, "cases": pl.Int64}
     calibration = {"tenth": pl.Int64, "n": pl.Int64, "observed": pl.Int64, "expected": pl.Float64}
-    actors, of_effects, of_tenths = (pl.DataFrame(schema=one) for one in (_SCHEMA, effects, calibration))
+    actors, of_effects, of_tenths = (pl.DataFrame(schema=one) for one in (COMPARED, effects, calibration))
     nan = float("nan")
     return CaseMix(actors, of_effects, of_tenths, Dispersion(nan, nan, 0), nan, outcome, names)
-
-
-def _design(patterns: pl.DataFrame, names: tuple[str, ...]) -> tuple[NDArray[np.float64], pl.DataFrame]:
-    """An intercept, and a column for each value of each covariate; and what these are."""
-    columns, told = [np.ones(patterns.height)], []
-    for name in names:
-        for value, n in patterns.group_by(name).agg(pl.col("n").sum()).sort(name).iter_rows():
-            columns.append((patterns[name] == value).to_numpy().astype(float))
-            told.append({"covariate": name, "value": value, "cases": n})
-    schema = {"covariate": pl.String, "value": pl.String, "cases": pl.Int64}
-    return np.column_stack(columns), pl.DataFrame(told, schema=schema)
-
-
-def _numbers(found: Expected, model: RiskModel, design: NDArray[np.float64], trials: NDArray[np.float64]) -> dict[str, pl.Series]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        numbers = {
-            "observed": found.observed,
-            "expected": found.expected,
-            "oe": found.observed / found.expected,
-            "oe_lo": found.low_expected / found.expected,
-            "oe_hi": found.high_expected / found.expected,
-            "odds_ratio": np.where(np.isposinf(found.log_odds), np.nan, np.exp(found.log_odds)),
-            "z": (found.observed - found.expected) / np.sqrt(found.variance),
-            "information": found.own_variance**2 / found.variance,
-        }
-    eta = design @ model.coefficients
-    for name, shift in (("", found.log_odds), ("_lo", found.low), ("_hi", found.high)):
-        numbers[f"adjusted_rate{name}"] = _on_office(eta, trials, shift)
-    return {name: pl.Series(name, values).fill_nan(None) for name, values in numbers.items()}
-
-
-def _on_office(eta: NDArray[np.float64], trials: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rate in all cases of the office at each log odds ratio."""
-    from scipy.interpolate import CubicHermiteSpline
-    from scipy.special import expit
-
-    share = trials / trials.sum()
-    if len(shift) <= _AT:
-        return np.asarray(expit(eta[None] + shift[:, None]) @ share)
-    # for many actors between points at which it is known with its slope: to ten digits
-    at = np.linspace(-20, 20, _AT)
-    chance = expit(eta[None] + at[:, None])
-    return np.asarray(CubicHermiteSpline(at, chance @ share, (chance * (1 - chance)) @ share)(np.clip(shift, -20, 20)))
 
 
 def _effects(model: RiskModel, told: pl.DataFrame) -> pl.DataFrame:

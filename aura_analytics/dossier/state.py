@@ -187,25 +187,20 @@ class DossierState:
         declared = as_roles(roles) or judged.roles
         end = self.last if as_of is None else times.parse_as_of(as_of)
         if end is not None and self.last is not None and end < self.last:
-            problem = Problem(
-                "as_of lies before the last event",
-                got=str(end),
-                expected=f"{self.last} or later",
-                next="aura.dossiers(events, as_of) looks back",
-            )
-            raise ParameterError(problem)
+            expected, hint = f"{self.last} or later", "aura.dossiers(events, as_of) looks back"
+            raise ParameterError(Problem("as_of lies before the last event", got=str(end), expected=expected, next=hint))
         moment = end if end is not None else times.from_epoch_micros(0)
         since = None if judged.window is None or end is None else end - judged.window
         context = Context(moment, self._confidence, self._sla, self._options.calendar)
         groups = grouped(self._metrics)
         self._slide(groups, moment, since)
-        only = None if actors is None else set(actors)
+        asked, among = None if actors is None else set(actors), any(one.reads_everybody for one in self._metrics)
+        only = None if among or judged.compares_peers else asked
         wanted = {fact for fact, subject in groups if (fact, subject) not in self._running}
         facts = self._facts(moment, since, wanted, only)
         past = None if end is None or not judged.spec.over_time else self._past(judged, end, declared)
-        board = self._assembled(
-            facts, groups, context, only, {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
-        )
+        standing = {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
+        board = self._assembled(facts, groups, context, only, standing)
         count = Count(judged, self._metrics, self._options, self._sla, self._confidence, declared)
         board = with_counted(with_roles(board, declared), count, self._log.extent, end, self._queues)
         agreed_ever = ever_agreed(self._log)
@@ -215,7 +210,8 @@ class DossierState:
 
         ratings = self._log.table(RATINGS, moment, since, only) if RATINGS in self._log.kept else RATINGS.empty()
         found = with_pip(board, since, facts.table(DECISIONS), bursts(ratings, self._log.numbers), agreed, judged, past, texts)
-        return Judgement(*found, past)
+        mine = pl.lit(value=True) if asked is None or only is not None else pl.col("actor").is_in(list(asked))  # judged among all
+        return Judgement(found[0].filter(mine), None if found[1] is None else found[1].filter(mine), past)
 
     def _past(self, policy: Policy, end: datetime, roles: Mapping[str, str]) -> Fold:
         """What earlier readings leave behind, from the facts that are kept."""

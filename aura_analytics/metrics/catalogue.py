@@ -8,6 +8,13 @@ from aura_analytics import extensions
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.metrics.appropriateness import overridden_right_rate, overrides_right_rate
 from aura_analytics.metrics.calibration import calibration_gap
+from aura_analytics.metrics.case_mix import (
+    adjusted_override_rate,
+    adjusted_wrong_verdict_rate,
+    overridden_oe,
+    override_oe,
+    wrong_verdict_oe,
+)
 from aura_analytics.metrics.drills import drill_missed_rate, drill_right_rate
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.overrides import override_rate
@@ -74,6 +81,11 @@ DEFAULT: tuple[Metric, ...] = (
     recommended_right_rate,
     missed_wrong_rate,
     calibration_gap,
+    override_oe,
+    adjusted_override_rate,
+    wrong_verdict_oe,
+    adjusted_wrong_verdict_rate,
+    overridden_oe,
 )
 _PARTS = ("collect", "finish", "limits")  # what a kind must have
 
@@ -101,7 +113,7 @@ class Catalogue(Mapping[str, Metric]):
     >>> _ = mine.add(Rate("one_star_share", "Ratings of one star", "fraction", 0, 1, "lower", "ratings", ("value",),
     ...                   hit=pl.col("value") == 1))
     >>> len(mine), mine["one_star_share"].title
-    (37, 'Ratings of one star')
+    (42, 'Ratings of one star')
     """
 
     def __init__(self, metrics: Iterable[Metric] = (), *, installed: bool = False) -> None:

@@ -34,7 +34,7 @@ class Unit:
     @property
     def word(self) -> str:
         """What stands behind a number; nothing where the name would say nothing more."""
-        return "" if self.percent or self.name in ("score", "z") else self.name
+        return "" if self.percent or self.name in ("score", "z", "ratio") else self.name
 
     def short(self, value: float) -> str:
         """A number for a table.
@@ -70,6 +70,7 @@ UNITS = {
         Unit("score", 1.0, 1, 2),
         Unit("cases", 1.0, 0, 2),
         Unit("z", 0.1, 2, 2),
+        Unit("ratio", 0.1, 2, 2),
     )
 }
 

@@ -18,6 +18,7 @@ from aura_analytics.dossier.board import dossiers
 from aura_analytics.dossier.state import DossierState
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.hr.folds import standing
+from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import MACHINES
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 
@@ -300,7 +301,8 @@ class Board:
         if end is None:
             return None
         events = self._ledger.cases_of(actor)
-        if events is None or policy.spec.over_time or policy.compares_peers or asks_for_words(events.lazy()):
+        among = policy.compares_peers or any(one.reads_everybody for one in metrics_named(sums.metrics))
+        if events is None or policy.spec.over_time or among or asks_for_words(events.lazy()):
             return sums.board(actor, as_of, window, policy)
         with in_memory():
             metrics = sums.metrics

@@ -1,8 +1,8 @@
-"""What it costs to read a rule every day: how often somebody on the right side of its line is flagged ever, and how soon others are.
+"""What it costs to read a rule every day: how often somebody on the right side of its line is flagged, and how soon others are.
 
-A limit that errs in 5 % of samples is crossed by chance in the end by whoever is looked at often enough. For every share that a rule
-compares with a line, streams of verdicts are drawn whose truth is known, and the rule's own comparison reads them each day over
-the policy's window, as it reads a board; what else the rule asks (unhappy citizens, say) is taken as met.
+A limit that errs in 5 % of samples is crossed by chance in the end by whoever is looked at often enough. For every share that a
+rule compares with a line, streams of verdicts are drawn whose truth is known, and the rule's own comparison reads them each day
+over the policy's window, as it reads a board; what else the rule asks (unhappy citizens, say) is taken as met.
 """
 
 from __future__ import annotations
@@ -50,9 +50,9 @@ class DailyLooks(Strict):
         verdicts, ever = ", ".join(map(str, self.found)), f"{100 * self.ever:.{0 if self.ever >= 0.1 else 1}f} %"
         a_day = "one verdict a day" if self.per_day == 1 else f"{self.per_day:g} verdicts a day"
         return (
-            f"Read every day, {self.rule} ({self.metric}, line {100 * self.line:g} %): of those at {100 * self.right_side:g} % {ever} "
-            f"are flagged ever in {self.looks:,} looks at {a_day}; those at {100 * self.beyond:g} % are found within {verdicts} "
-            f"verdicts in {found}."
+            f"Read every day, {self.rule} ({self.metric}, line {100 * self.line:g} %): of those at "
+            f"{100 * self.right_side:g} % {ever} are flagged ever in {self.looks:,} looks at {a_day}; those at "
+            f"{100 * self.beyond:g} % are found within {verdicts} verdicts in {found}."
         )
 
 

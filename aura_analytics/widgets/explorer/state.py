@@ -148,7 +148,9 @@ class ExplorerState:
         """The open one's row of the dossiers of another moment, counted the same way; empty where nothing lies in that window."""
         options = self._options if metrics is None else {**self._options, "metrics": metrics}
         count = count_of(self.policy, **options)
-        return count.judged(self.own.lazy(), end, "none").board.filter(pl.col("actor") == self._open())
+        among = self.policy.compares_peers or any(one.reads_everybody for one in count.metrics)
+        events = self.events if among else self.own.lazy()
+        return count.judged(events, end, "none").board.filter(pl.col("actor") == self._open())
 
     def _read(self) -> None:
         """Dossiers and verdicts of everybody, as the events stand."""

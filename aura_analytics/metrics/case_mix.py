@@ -1,0 +1,116 @@
+"""Case mix: what officers did beside what the others would have been expected to do with the same cases.
+
+Who gets the hard cases looks bad by rates alone. `override_oe` is observed over expected overrides, by queue and recommendation: 1
+is as the others would have done. `adjusted_override_rate` is the rate that somebody would have with the cases of the whole office.
+None of them is counted unless it is named, or a policy reads it: they need everybody's cases, and mean something on the board of an
+office.
+
+Do not conclude that who is above 1 does worse work (cases may differ in ways that no covariate has), or that who is at 1 does good
+work (everybody may be wrong). `aura_analytics.case_mix` has more: other covariates, effects, dispersion, outliers.
+
+Examples
+--------
+>>> import aura_analytics as aura
+>>> rows = [{"type": kind, "actor": actor, "actor_kind": "officer", "queue": queue, "ts": "2026-01-05", "ai_recommendation": "PAY"}
+...         for actor, queue, many, of in [("anne", "fraud", 25, 50), ("anne", "loans", 1, 10), ("bert", "fraud", 5, 10),
+...                                        ("bert", "loans", 5, 50), ("cleo", "fraud", 15, 30), ("cleo", "loans", 3, 30)]
+...         for kind in ["OVERRIDE"] * many + ["DECISION"] * (of - many)]
+>>> board = aura.dossiers(aura.events.from_records(rows), metrics=["override_rate", "override_oe", "adjusted_override_rate"])
+>>> board.select("actor", pl.col("override_rate", "override_oe", "adjusted_override_rate").round(2)).rows()
+[('anne', 0.43, 1.04, 0.31), ('bert', 0.17, 0.9, 0.28), ('cleo', 0.3, 1.0, 0.3)]
+"""
+
+import polars as pl
+
+from aura_analytics.cases import DECISIONS
+from aura_analytics.metrics.kinds.audited import OVERSIGHT
+from aura_analytics.metrics.kinds.base import MACHINES, OFFICERS
+from aura_analytics.metrics.kinds.expectation import Expectation
+
+__all__ = ["adjusted_override_rate", "adjusted_wrong_verdict_rate", "overridden_oe", "override_oe", "wrong_verdict_oe"]
+
+_QUEUE_AND_ADVICE = {"queue": pl.col("queue"), "ai_recommendation": pl.col("ai_recommendation")}
+
+override_oe: Expectation = Expectation(
+    name="override_oe",
+    title="Overrides, observed / expected",
+    unit="ratio",
+    low=0,
+    high=None,
+    direction="neutral",
+    fact=DECISIONS,
+    needs=("override", "queue", "ai_recommendation"),
+    kinds=OFFICERS,
+    by_default=False,
+    hit=pl.col("override"),
+    covariates=_QUEUE_AND_ADVICE,
+    short="O/E",
+    measure="Review with a colleague who has the same cases a sample of overrides, and write down why each was made.",
+)
+
+adjusted_override_rate: Expectation = Expectation(
+    name="adjusted_override_rate",
+    title="Override rate with the office's cases",
+    unit="fraction",
+    low=0,
+    high=1,
+    direction="neutral",
+    fact=DECISIONS,
+    needs=("override", "queue", "ai_recommendation"),
+    kinds=OFFICERS,
+    by_default=False,
+    hit=pl.col("override"),
+    covariates=_QUEUE_AND_ADVICE,
+    scale="rate",
+)
+
+wrong_verdict_oe: Expectation = Expectation(
+    name="wrong_verdict_oe",
+    title="Wrong verdicts, observed / expected",
+    unit="ratio",
+    low=0,
+    high=None,
+    direction="lower",
+    fact=DECISIONS,
+    needs=("right", "own_work", "queue", "ai_recommendation"),
+    kinds=OFFICERS,
+    by_default=False,
+    hit=~pl.col("right"),
+    among=OVERSIGHT,
+    covariates=_QUEUE_AND_ADVICE,
+    measure="Go through the verdicts that audits found wrong with a colleague who has the same cases.",
+)
+
+adjusted_wrong_verdict_rate: Expectation = Expectation(
+    name="adjusted_wrong_verdict_rate",
+    title="Wrong verdicts with the office's cases",
+    unit="fraction",
+    low=0,
+    high=1,
+    direction="lower",
+    fact=DECISIONS,
+    needs=("right", "own_work", "queue", "ai_recommendation"),
+    kinds=OFFICERS,
+    by_default=False,
+    hit=~pl.col("right"),
+    among=OVERSIGHT,
+    covariates=_QUEUE_AND_ADVICE,
+    scale="rate",
+)
+
+overridden_oe: Expectation = Expectation(
+    name="overridden_oe",
+    title="Recommendations overridden, observed / expected",
+    unit="ratio",
+    low=0,
+    high=None,
+    direction="lower",
+    fact=DECISIONS,
+    needs=("override", "queue", "ai_recommendation", "agent"),
+    kinds=MACHINES,
+    subject="agent",
+    by_default=False,
+    hit=pl.col("override"),
+    covariates=_QUEUE_AND_ADVICE,
+    measure="Read a sample of the overridden recommendations beside those of other agents in the same queue.",
+)

@@ -1,0 +1,151 @@
+"""What an actor did beside what the others would have been expected to do with the same cases (observed / expected)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import numpy as np
+import polars as pl
+
+from aura_analytics.metrics.kinds.base import Context, Metric, array_of, series_of
+from aura_analytics.metrics.kinds.statuses import NO_DATA, NO_OVERLAP, OK
+from aura_analytics.statistics.compared import Comparison, compared
+from aura_analytics.statistics.rate_limits import exact_limits
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from numpy.typing import NDArray
+
+    Floats = NDArray[np.float64]
+
+__all__ = ["Expectation"]
+
+_UNKNOWN = "(unknown)"
+
+
+@dataclass(frozen=True)
+class Expectation(Metric):
+    """Observed over expected, or the rate that somebody would have with the cases of the whole office (`scale="rate"`).
+
+    A risk model over covariates of the case is fitted to all, and everybody is compared with the model without them: see
+    `aura_analytics.case_mix`, which gives the same numbers. Only actors of the board take part, so that it means something only on
+    the board of an office. Interval: the score test of a common odds ratio; rules lean on exact limits at as many cases of one kind
+    as have the same expected number and variance.
+
+    Parameters
+    ----------
+    hit, among
+        As of `Rate`.
+    covariates
+        What cases are told apart by: expressions that give a text.
+    scale
+        `ratio` or `rate`.
+    decided_by
+        The kind of actor whose rows count; None for any.
+    """
+
+    hit: pl.Expr = field(default_factory=lambda: pl.lit(value=False))
+    among: pl.Expr | None = None
+    covariates: Mapping[str, pl.Expr] = field(default_factory=dict, kw_only=True)
+    scale: Literal["ratio", "rate"] = field(default="ratio", kw_only=True)
+    decided_by: str | None = field(default="officer", kw_only=True)
+
+    suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_expected", "_share", "_n_eff")
+    has_limits: ClassVar[bool] = True
+    reads_everybody: ClassVar[bool] = True
+    interval: ClassVar[str] = "score limits of a common odds ratio for observed / expected"
+    test_form: ClassVar[str] = "{observed: 30, expected: 18, of: 100}"
+
+    def collect(self) -> list[pl.Expr]:
+        counted = self.hit.is_not_null()
+        if self.among is not None:
+            counted &= self.among.fill_null(value=False)
+        if self.decided_by is not None:
+            counted &= (pl.col("actor_kind").cast(pl.String) == self.decided_by).fill_null(value=False)
+        kinds = [one.cast(pl.String).fill_null(_UNKNOWN).alias(name) for name, one in self.covariates.items()]
+        cells = pl.struct(*kinds, self.hit.fill_null(value=False).alias("hit")).filter(counted).value_counts(name="n")
+        return [cells.alias(self.part("cells"))]
+
+    def cells(self, sums: pl.DataFrame) -> pl.DataFrame:
+        """Counts by actor (the number of the row) and kind of case: `actor`, a column a covariate, `n`, `hits`."""
+        column = self.part("cells")
+        empty = {"actor": pl.UInt32, **dict.fromkeys(self.covariates, pl.String), "n": pl.Int64, "hits": pl.Int64}
+        listed = sums.select(column).with_row_index("actor").filter(pl.col(column).list.len() > 0)
+        if not listed.height:
+            return pl.DataFrame(schema=empty)
+        flat = listed.explode(column).select("actor", pl.col(column).struct.unnest())
+        inner = next(name for name in flat.columns if name not in ("actor", "n"))
+        flat = flat.select("actor", pl.col("n").cast(pl.Int64), pl.col(inner).struct.unnest())
+        hits = pl.when("hit").then("n").otherwise(0).sum()
+        return flat.group_by("actor", *self.covariates).agg(pl.col("n").sum(), hits=hits)
+
+    def finish(self, sums: pl.DataFrame, context: Context) -> dict[str, pl.Series]:
+        size = sums.height
+        found = compared(self.cells(sums), tuple(self.covariates), confidence=context.confidence)
+        numbers = {name: np.full(size, np.nan) for name in ("value", "lo", "hi", "expected", "share", "n_eff")}
+        n, status = np.zeros(size), np.full(size, NO_DATA, dtype=np.uint8)
+        if found is not None:
+            at = found.actors["actor"].cast(pl.Int64).to_numpy()
+            n[at] = found.actors["n"].to_numpy()
+            said = found.actors["status"]
+            status[at] = np.where(said == "ok", OK, np.where(said == "no_overlap", NO_OVERLAP, NO_DATA))
+            for name, values in self._numbers(found).items():
+                numbers[name][at] = values
+        n = np.where(status == NO_DATA, 0, n)  # fewer than five say nothing
+        columns = self._columns(
+            numbers["value"],
+            n,
+            numbers["lo"],
+            numbers["hi"],
+            _expected=numbers["expected"],
+            _share=numbers["share"],
+            _n_eff=numbers["n_eff"],
+        )
+        columns[self.name] = series_of(numbers["value"])
+        return columns | {f"{self.name}_status": pl.Series(status)}
+
+    def _numbers(self, found: Comparison) -> dict[str, Floats]:
+        name = "oe" if self.scale == "ratio" else "adjusted_rate"
+        actors = found.actors.select(
+            "expected", "own_variance", "z", "observed", value=name, lo=f"{name}_lo", hi=f"{name}_hi"
+        ).cast(pl.Float64)
+        got = {column: actors[column].fill_null(float("nan")).to_numpy() for column in actors.columns}
+        expected, own = got["expected"], got["own_variance"]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            share = (expected - own) / expected  # of equal cases with this expected number and this variance
+            variance = np.where(got["z"] != 0, ((got["observed"] - expected) / got["z"]) ** 2, own)
+            n_eff = expected / share * own / variance
+        return {"value": got["value"], "lo": got["lo"], "hi": got["hi"], "expected": expected, "share": share, "n_eff": n_eff}
+
+    def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
+        value, share, n = (array_of(dossiers, self.name + suffix) for suffix in ("", "_share", "_n_eff"))
+        known = (n > 0) & (share > 0)
+        if self.scale == "rate":  # the odds that were seen beside those that were expected, on the office's scale
+            low, high = exact_limits(value * n, np.where(known, n, 0), confidence)
+            return low, high
+        at = np.where(known, share, 1.0)
+        low, high = exact_limits(np.where(known, value * at * n, 0), np.where(known, n, 0), confidence)
+        return low / at, np.maximum(high / at, np.where(known, value, np.nan))
+
+    def from_test(self, given: object) -> dict[str, pl.Series]:
+        from collections.abc import Mapping as Given
+
+        names = [self.name + suffix for suffix in self.suffixes]
+        if given is None:
+            nothing = [None, 0, None, None, "no_data", None, None, None]
+            dtypes: list[pl.DataType] = [pl.Float64()] * 8
+            dtypes[1], dtypes[4] = pl.Int64(), pl.String()
+            return {name: pl.Series([one], dtype=dtype) for name, one, dtype in zip(names, nothing, dtypes, strict=True)}
+        if not isinstance(given, Given):
+            raise TypeError("not observed, expected and of")
+        observed, expected, n = float(given["observed"]), float(given["expected"]), int(given["of"])
+        if not 0 < expected < n or not 0 <= observed <= n:
+            raise ValueError("expected lies between 0 and the number of cases")
+        share = expected / n
+        value = observed / expected if self.scale == "ratio" else observed / n
+        board = {self.name: value, f"{self.name}_share": share, f"{self.name}_n_eff": float(n)}
+        low, high = self.limits(pl.DataFrame({name: [one] for name, one in board.items()}), 0.95)
+        numbers = [value, n, float(low[0]), float(high[0]), "ok", expected, share, float(n)]
+        return {name: pl.Series([one]) for name, one in zip(names, numbers, strict=True)}

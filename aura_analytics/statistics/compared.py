@@ -1,0 +1,159 @@
+"""Actors compared with what the others would have done with the same cases: from counts by actor and kind of case."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+
+from aura_analytics.statistics.risk_model import Expected, RiskModel, expected_without, fit_risk
+
+__all__ = ["COMPARED", "Comparison", "compared"]
+
+Floats = NDArray[np.float64]
+_FEW = 5  # cases of somebody, and of others in a stratum that counts as shared
+_AT = 2_001  # points between which the rate in all cases is read
+_SHARED = 0.5  # share of somebody's cases in such strata
+_KNOWN = ("actor", "n", "observed", "rate", "overlap", "status")
+COMPARED: dict[str, pl.DataType] = {
+    "actor": pl.String(),
+    "n": pl.Int64(),
+    "observed": pl.Int64(),
+    "expected": pl.Float64(),
+    "rate": pl.Float64(),
+    "oe": pl.Float64(),
+    "oe_lo": pl.Float64(),
+    "oe_hi": pl.Float64(),
+    "adjusted_rate": pl.Float64(),
+    "adjusted_rate_lo": pl.Float64(),
+    "adjusted_rate_hi": pl.Float64(),
+    "odds_ratio": pl.Float64(),
+    "z": pl.Float64(),
+    "information": pl.Float64(),
+    "overlap": pl.Float64(),
+    "status": pl.String(),
+}
+
+
+class Comparison(NamedTuple):
+    """Actors beside what was expected of them, and the model behind it.
+
+    Attributes
+    ----------
+    actors
+        A row an actor, sorted by name; columns as `COMPARED`, and `own_variance`, the variance of the actor's own count.
+    cells, design, told, model
+        Counts by actor and kind of case, the model's matrix, what its columns are, and the fit.
+    rate
+        The rate of all together.
+    """
+
+    actors: pl.DataFrame
+    cells: pl.DataFrame
+    design: Floats
+    told: pl.DataFrame
+    model: RiskModel
+    rate: float
+
+
+def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, confidence: float = 0.95) -> Comparison | None:
+    """Compare actors with the model of all others; None where there is nothing to count.
+
+    Parameters
+    ----------
+    cells
+        `actor`, a text for each of `names`, `n` and `hits`, each combination once.
+    names
+        What cases are told apart by.
+    ridge
+        Penalty on effects, above 0.
+    confidence
+        Two-sided level of limits, in (0, 1).
+
+    Examples
+    --------
+    >>> rows = [("anne", "fraud", 50, 25), ("anne", "loans", 50, 5), ("bert", "fraud", 90, 45), ("bert", "loans", 90, 9)]
+    >>> cells = pl.DataFrame(rows, schema=["actor", "queue", "n", "hits"], orient="row")
+    >>> found = compared(cells, ("queue",))
+    >>> assert found is not None
+    >>> found.actors.select("actor", "rate", pl.col("oe").round(1)).rows()
+    [('anne', 0.3, 1.0), ('bert', 0.3, 1.0)]
+    """
+    if not cells.height:
+        return None
+    patterns = cells.group_by(names).agg(pl.col("n", "hits").sum()).sort(names).with_row_index("pattern")
+    cells = cells.join(patterns.select("pattern", *names, every="n"), on=names, how="left").sort("actor", "pattern")
+    design, told = _design(patterns, names)
+    trials, hits = (patterns[name].to_numpy().astype(float) for name in ("n", "hits"))
+    model = fit_risk(design, trials, hits, ridge)
+    group = cells.select(pl.col("actor").rle_id().cast(pl.Int64))["actor"].to_numpy()
+    found = expected_without(
+        model,
+        design,
+        cells["pattern"].to_numpy().astype(np.int64),
+        group,
+        cells["n"].to_numpy().astype(float),
+        cells["hits"].to_numpy().astype(float),
+        confidence,
+        ridge,
+    )
+    shared = pl.when(pl.col("every") - pl.col("n") >= _FEW).then("n").otherwise(0).sum() / pl.col("n").sum()
+    actors = cells.group_by("actor", maintain_order=True).agg(pl.col("n").sum(), overlap=shared)
+    few, apart = pl.col("n") < _FEW, pl.col("overlap") < _SHARED
+    actors = actors.with_columns(
+        **_numbers(found, model, design, trials),
+        own_variance=pl.Series(found.own_variance),
+        status=pl.when(few).then(pl.lit("few")).when(apart).then(pl.lit("no_overlap")).otherwise(pl.lit("ok")),
+    ).with_columns(rate=pl.col("observed") / pl.col("n"))
+    good = pl.col("status") == "ok"
+    withheld = [name for name in (*COMPARED, "own_variance") if name not in _KNOWN]
+    schema = COMPARED | {"own_variance": pl.Float64()}
+    shown = actors.with_columns(pl.when(good).then(name).alias(name) for name in withheld).select(
+        pl.col(name).cast(dtype) for name, dtype in schema.items()
+    )
+    return Comparison(shown, cells, design, told, model, float(hits.sum() / trials.sum()))
+
+
+def _design(patterns: pl.DataFrame, names: tuple[str, ...]) -> tuple[NDArray[np.float64], pl.DataFrame]:
+    """An intercept, and a column for each value of each covariate; and what these are."""
+    columns, told = [np.ones(patterns.height)], []
+    for name in names:
+        for value, n in patterns.group_by(name).agg(pl.col("n").sum()).sort(name).iter_rows():
+            columns.append((patterns[name] == value).to_numpy().astype(float))
+            told.append({"covariate": name, "value": value, "cases": n})
+    schema = {"covariate": pl.String, "value": pl.String, "cases": pl.Int64}
+    return np.column_stack(columns), pl.DataFrame(told, schema=schema)
+
+
+def _numbers(found: Expected, model: RiskModel, design: NDArray[np.float64], trials: NDArray[np.float64]) -> dict[str, pl.Series]:
+    with np.errstate(divide="ignore", invalid="ignore"):
+        numbers = {
+            "observed": found.observed,
+            "expected": found.expected,
+            "oe": found.observed / found.expected,
+            "oe_lo": found.low_expected / found.expected,
+            "oe_hi": found.high_expected / found.expected,
+            "odds_ratio": np.where(np.isposinf(found.log_odds), np.nan, np.exp(found.log_odds)),
+            "z": (found.observed - found.expected) / np.sqrt(found.variance),
+            "information": found.own_variance**2 / found.variance,
+        }
+    eta = design @ model.coefficients
+    for name, shift in (("", found.log_odds), ("_lo", found.low), ("_hi", found.high)):
+        numbers[f"adjusted_rate{name}"] = _on_office(eta, trials, shift)
+    return {name: pl.Series(name, values).fill_nan(None) for name, values in numbers.items()}
+
+
+def _on_office(eta: NDArray[np.float64], trials: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The rate in all cases of the office at each log odds ratio."""
+    from scipy.interpolate import CubicHermiteSpline
+    from scipy.special import expit
+
+    share = trials / trials.sum()
+    if len(shift) <= _AT:
+        return np.asarray(expit(eta[None] + shift[:, None]) @ share)
+    # for many actors between points at which it is known with its slope: to ten digits
+    at = np.linspace(-20, 20, _AT)
+    chance = expit(eta[None] + at[:, None])
+    return np.asarray(CubicHermiteSpline(at, chance @ share, (chance * (1 - chance)) @ share)(np.clip(shift, -20, 20)))

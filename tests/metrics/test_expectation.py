@@ -1,0 +1,112 @@
+"""Observed over expected in dossiers: the very numbers of `case_mix`, in policies, however one asks."""
+
+from __future__ import annotations
+
+import numpy as np
+import polars as pl
+import pytest
+
+import aura_analytics as aura
+from aura_analytics.errors import ParameterError
+from aura_analytics.metrics.case_mix import override_oe
+from aura_analytics.statistics.rate_limits import exact_limits
+
+NAMES = [
+    "override_rate",
+    "override_oe",
+    "adjusted_override_rate",
+    "wrong_verdict_oe",
+    "adjusted_wrong_verdict_rate",
+    "overridden_oe",
+]
+RULE = {"name": "p", "rules": [{"id": "r", "when": {"metric": "override_oe", "above": 1.5, "limit": "lower", "confidence": 0.99}}]}
+
+
+@pytest.fixture(scope="module")
+def log() -> pl.DataFrame:
+    return aura.sample_log(3000, seed=2)
+
+
+def test_dossiers_say_what_case_mix_says(log: pl.DataFrame) -> None:
+    board = aura.dossiers(log, metrics=NAMES)
+    for outcome, ratio, rate in (
+        ("override", "override_oe", "adjusted_override_rate"),
+        ("wrong_verdict", "wrong_verdict_oe", "adjusted_wrong_verdict_rate"),
+    ):
+        found = aura.case_mix(log, outcome=outcome).actors.filter(status="ok")  # type: ignore[arg-type]
+        mine = board.join(found.select("actor"), on="actor", how="semi").sort("actor")
+        assert mine.height == found.height > 3
+        for column, theirs in ((ratio, "oe"), (rate, "adjusted_rate")):
+            for side in ("", "_lo", "_hi"):
+                assert mine[column + side].to_numpy() == pytest.approx(found[theirs + side].to_numpy(), rel=1e-9)
+            assert mine[f"{column}_n"].to_list() == found["n"].to_list()
+
+
+def test_one_kind_of_case_has_the_limits_of_a_rate() -> None:
+    """Everybody has the same cases: the expected share is the others', and the limits are exact ones of a rate over it."""
+    rows = [
+        {"type": kind, "actor": f"o{i}", "actor_kind": "officer", "queue": "q", "ai_recommendation": "PAY", "ts": "2026-01-05"}
+        for i in range(30)
+        for kind in ["OVERRIDE"] * (12 + 3 * (i == 0)) + ["DECISION"] * (28 - 3 * (i == 0))
+    ]
+    board = aura.dossiers(aura.events.from_records(rows), metrics=["override_oe"])
+    first = board.filter(actor="o0")
+    low, high = override_oe.limits(first, 0.9)
+    own = exact_limits([15], [40], 0.9)
+    assert first["override_oe_share"][0] == pytest.approx(0.3, abs=1e-6)
+    assert low[0] == pytest.approx(own[0][0] / 0.3, rel=0.03) and high[0] == pytest.approx(own[1][0] / 0.3, rel=0.03)
+
+
+def test_hard_cases_are_no_reason(log: pl.DataFrame) -> None:
+    """Two officers who do the same, of whom one gets the fraud queue."""
+    draw = np.random.Generator(np.random.Philox(1))
+    rows = []
+    for i in range(20):
+        hard = 0.9 if i == 0 else 0.1
+        for _ in range(150):
+            queue = "fraud" if draw.random() < hard else "loans"
+            kind = "OVERRIDE" if draw.random() < (0.6 if queue == "fraud" else 0.1) else "DECISION"
+            rows.append({"type": kind, "actor": f"o{i:02d}", "actor_kind": "officer", "queue": queue, "ts": "2026-01-05"})
+    board = aura.dossiers(aura.events.from_records(rows), policy=aura.Policy(RULE))
+    first = board.filter(actor="o00")
+    assert first["override_rate"][0] > 0.45 and first["override_oe_lo"][0] < 1 < first["override_oe_hi"][0]
+    assert first["pip_status"][0] == "clear"
+
+
+def test_a_policy_reads_it_through_every_door(log: pl.DataFrame) -> None:
+    chosen = aura.Policy(RULE)
+    whole = aura.dossiers(log, policy=chosen)
+    assert whole.filter(pip_status="flag").height >= 1
+    state = aura.DossierState(log.head(1000), metrics=["override_oe", "override_rate"])
+    state.append(log.slice(1000))
+    board = state.dossiers(policy=chosen)
+    assert board.equals(aura.dossiers(log, policy=chosen, metrics=["override_oe", "override_rate"]))
+    for actor in board["actor"].to_list():
+        assert state.dossiers(policy=chosen, actors=[actor]).equals(board.filter(actor=actor))
+
+
+def test_a_case_beside_the_rule() -> None:
+    tests = [
+        {"name": "three times as many", "dossier": {"override_oe": {"observed": 60, "expected": 20, "of": 100}}, "expect": "flag"},
+        {"name": "as many", "dossier": {"override_oe": {"observed": 20, "expected": 20, "of": 100}}, "expect": "clear"},
+        {"name": "nothing", "dossier": {}, "expect": "insufficient"},
+    ]
+    assert aura.Policy(RULE | {"tests": tests}).test().failures == ()
+
+
+def test_who_cannot_be_compared(log: pl.DataFrame) -> None:
+    alone = [
+        {
+            "type": "OVERRIDE",
+            "actor": "solo",
+            "actor_kind": "officer",
+            "queue": "own",
+            "ai_recommendation": "X",
+            "ts": log["ts"].max(),
+        }
+    ] * 9
+    events = pl.concat([log, aura.events.from_records([row | {"event_id": f"s{i}"} for i, row in enumerate(alone)])])
+    row = aura.dossiers(events, policy=aura.Policy(RULE)).filter(actor="solo").row(0, named=True)
+    assert (row["override_oe"], row["override_oe_status"], row["pip_status"]) == (None, "no_overlap", "insufficient")
+    with pytest.raises(ParameterError, match="unknown metric"):
+        aura.dossiers(log, metrics=["overide_oe"])
