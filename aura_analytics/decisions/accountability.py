@@ -250,8 +250,8 @@ class AccountabilityLogger(LoggedDecisions):
         out
             Where to write the proposal; default nowhere.
         confidence
-            Level for all components of the file together, at one look. Who asks again after every few outcomes until something is
-            proposed errs more often: look at fixed times.
+            Level for all components of the file together, and for all times that one asks: of files whose components do not
+            differ at most `1 - confidence` are ever proposed to be changed.
         level
             Level of each component's interval instead, such as a proposal states it.
 

@@ -26,7 +26,9 @@ from aura_analytics.decisions.confidences import (
     read_confidences,
     text_of,
 )
+from aura_analytics.learning.sequential import many_looks
 from aura_analytics.outputs import written_text
+from aura_analytics.statistics.intervals import z_value
 
 if TYPE_CHECKING:
     import polars as pl
@@ -41,6 +43,7 @@ __all__ = [
 
 _LOW, _HIGH = 0.7, 1.3  # the document's limits of a multiplier
 _LEAST = 10
+_LEARNED_AT = 0.95  # level at which limits are learned; others are made of it
 
 
 @dataclass(frozen=True)
@@ -74,7 +77,8 @@ class Proposal:
     log_at, log_digest
         How much of the log the proposal rests on, and the log's chain there: `apply` learns anew from just that.
     method, level
-        How the multipliers were learned, and the level of every interval: 95 % for all components together.
+        How the multipliers were learned, and the level of every interval: 95 % for all components together, and however often one
+        asks.
     made_at
         ISO 8601.
     outcomes
@@ -154,7 +158,8 @@ def propose(
     method, outcomes
         For the record.
     confidence
-        Level for all components of the file together; each interval has `1 - (1 - confidence) / m`.
+        Level for all components of the file together and for all times that one asks: at most `1 - confidence` of the files whose
+        components do not differ are ever proposed to be changed, from 10 outcomes to 10,000 (`many_looks`).
     level
         Level of each interval instead.
     log
@@ -167,8 +172,8 @@ def propose(
     target = Path(path)
     held = read_confidences(target)
     if level is None:
-        level = 1 - (1 - confidence) / max(len({there.component for there in held.values()}), 1)
-    learned = {row["component"]: row for row in learn(level).iter_rows(named=True)}
+        level = _ever(confidence, len({there.component for there in held.values()}))
+    learned = {row["component"]: _at_level(row, level) for row in learn(_LEARNED_AT).iter_rows(named=True)}
     users = {} if overrides is None else {row["component"]: row for row in overrides.iter_rows(named=True)}
     changes, left = [], {}
     for entry, there in held.items():
@@ -208,6 +213,24 @@ def propose(
         *log,
     )
     return Proposal(**{**{name: getattr(made, name) for name in made.__dataclass_fields__}, "proposal": name_of(asdict(made))})
+
+
+def _ever(confidence: float, components: int) -> float:
+    """The level of each interval at which the files of components that do not differ are ever proposed to be changed so seldom."""
+    from scipy.special import ndtr
+
+    return float(2 * ndtr(many_looks((1 - confidence) / max(components, 1))) - 1)
+
+
+def _at_level(row: dict[str, Any], level: float) -> dict[str, Any]:
+    """What was learned of a component with limits at another level: wider on the scale of logarithms, where they are even."""
+    if not (row["n"] and row["lo"] > 0 and row["multiplier"] > 0):
+        return row
+    wider = z_value(level) / z_value(_LEARNED_AT)
+    low = row["multiplier"] * (row["lo"] / row["multiplier"]) ** wider
+    high = row["multiplier"] * (row["hi"] / row["multiplier"]) ** wider
+    settled = row["status"] == "insufficient" or low > 1 or high < 1
+    return row | {"lo": low, "hi": high} | ({} if settled else {"status": "insufficient", "reason": "not_settled"})
 
 
 def _why_not(there: Confidence, row: Mapping[str, Any] | None, last: int | None) -> str | None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["SequentialPlan", "anytime_interval", "betting_score", "group_sequential", "sequential_plan"]
+__all__ = ["SequentialPlan", "anytime_interval", "betting_score", "group_sequential", "many_looks", "sequential_plan"]
 
 _GRID = 401
 
@@ -217,3 +217,43 @@ def _ever_out(limits: Floats) -> float:
         density = np.exp(-((later[:, None] - at[None, :]) ** 2) / 2) / np.sqrt(2 * np.pi) @ (w * density)
         at, w = later, later_w
     return float(1 - w @ density)
+
+
+def many_looks(alpha: float = 0.05, growth: float = 1_000.0) -> float:
+    """The limit of |z| at which a growing sample is beyond it at any look with a chance of `alpha`, however often one looks.
+
+    Parameters
+    ----------
+    alpha
+        Chance that |z| is ever beyond the limit, in (0, 1).
+    growth
+        By how much the sample grows from the first look to the last, above 1: from 10 observations to 10,000 is 1,000.
+
+    Returns
+    -------
+    float
+        The limit, the same at every look; where one looks less often the chance is smaller.
+
+    Notes
+    -----
+    The tail of the greatest |z| of Brownian motion over a span of time, which is exact as `alpha` goes to 0.
+
+    References
+    ----------
+    Siegmund D (1985) Sequential Analysis, section 4.4: `phi(c) ((c - 1/c) log(growth) + 4/c)`.
+
+    Examples
+    --------
+    >>> round(many_looks(0.05), 2), round(many_looks(0.01), 2)
+    (3.2, 3.71)
+    """
+    from scipy.optimize import brentq
+
+    _level(alpha)
+    if not growth > 1:
+        raise ParameterError(Problem("growth is out of range", got=growth, expected="a number above 1"))
+
+    def beyond(c: float) -> float:
+        return float(np.exp(-c * c / 2) / np.sqrt(2 * np.pi) * ((c - 1 / c) * np.log(growth) + 4 / c) - alpha)
+
+    return float(brentq(beyond, 1.5, 12.0)) if beyond(1.5) > 0 else 1.5

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from scipy.stats import norm
 
 import aura_analytics as aura
 from aura_analytics import AccountabilityLogger
 from aura_analytics.decisions.confidences import read_confidences
 from aura_analytics.errors import FileFormatError, FileMissingError, ParameterError
+from aura_analytics.learning.sequential import many_looks
 from tests.decisions.conftest import decided
 
 CONFIDENCES = """# ours
@@ -51,7 +53,7 @@ def test_from_proposal_to_approval(any_log: AccountabilityLogger, file: Path, tm
     assert good.before == good.base == 0.6 and good.after == round(0.6 * good.multiplier, 4) > 0.6 and good.lo > 1
     assert bad.after < 0.9 and bad.hi < 1 and bad.n == 100 and "from 100 outcomes" in bad.because
     assert "too few outcomes (n = 3)" in made.left["agent:few"] and made.left["agent:never"] == "no outcomes"
-    assert made.level == pytest.approx(1 - 0.05 / 4)  # 95 % for the four together
+    assert made.level == pytest.approx(2 * norm.cdf(many_looks(0.05 / 4)) - 1)  # 95 % for the four together, at any time
     minus = [line for line in made.diff.splitlines() if line.startswith("-") and "---" not in line]
     assert minus == ["-  agent:good: 0.60   # watched", "-  agent:bad: 0.9"]
     assert yaml.safe_load((tmp_path / "p.yaml").read_text())["diff"] == made.diff
