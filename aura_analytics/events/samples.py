@@ -79,14 +79,17 @@ def sample_log(n_cases: int = 3_000, *, days: int = 180, seed: int = 7, end: dat
     records: list[dict[str, Any]] = []
     arrivals = np.sort(rng.uniform(0, days * 86_400, n_cases))
     shares = np.array([officer.share for officer in _OFFICERS])
+    audits = np.random.default_rng([seed, 1])
     for number, second in enumerate(arrivals.tolist()):
-        records += _case(number, begin + timedelta(seconds=second), rng, shares)
+        records += _case(number, begin + timedelta(seconds=second), rng, audits, shares)
     table = pl.DataFrame(records, schema_overrides=dict(SCHEMA), infer_schema_length=None)
     table = table.filter(pl.col("ts") <= until).sort("ts", "case_id", "type")
     return validate(table.with_columns(event_id=pl.concat_str(pl.lit(f"demo-{seed}-"), pl.int_range(pl.len()).cast(pl.String))))
 
 
-def _case(number: int, opened: datetime, rng: np.random.Generator, shares: np.ndarray) -> list[dict[str, Any]]:
+def _case(
+    number: int, opened: datetime, rng: np.random.Generator, audits: np.random.Generator, shares: np.ndarray
+) -> list[dict[str, Any]]:
     officer = _OFFICERS[int(rng.choice(len(_OFFICERS), p=shares / shares.sum()))]
     agent = str(rng.choice(list(_AGENTS)))
     eligible = bool(rng.random() < 0.72)
@@ -127,9 +130,11 @@ def _case(number: int, opened: datetime, rng: np.random.Generator, shares: np.nd
     if rng.random() < 0.35:
         stars = int(np.clip(np.rint(rng.normal(officer.stars, 0.9)), 1, 5))
         events.append({"ts": resolved + timedelta(hours=float(rng.exponential(30))), "type": "SAT_SCORE", "value": float(stars)})
-    if rng.random() < 0.25:
+    first = rng.random() < 0.25
+    days = float(rng.uniform(2, 20)) if first else 0.0
+    if first or audits.random() < 0.35:
         truth = "APPROVE" if eligible else "REJECT"
-        audited = resolved + timedelta(days=float(rng.uniform(2, 20)))
+        audited = resolved + timedelta(days=days or float(audits.uniform(2, 20)))
         events.append({"ts": audited, "type": "ADJUDICATION", "actor": "audit", "actor_kind": "system", "outcome": truth})
         events.append({"ts": audited, "type": "OUTCOME", **machine, "outcome": "success" if right else "failure"})
     return [{**event, **case} for event in events]

@@ -221,8 +221,10 @@ class _Direct:
         at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=moment + self._world.zero)
         keep = pl.Series(actors.astype(np.uint32))
         board = pl.DataFrame({"actor": self._names.gather(keep), "actor_kind": self._kinds.gather(keep)}).with_columns(
-            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(actors), world=pl.Series(self._worlds[actors])
+            as_of=pl.lit(at).cast(pl.Datetime("us", "UTC")), number=pl.Series(actors)
         )
+        if self._world.replications > 1:
+            board = board.with_columns(world=pl.Series(self._worlds[actors]))
         context = Context(at, 0.95)
         board = assembled(
             board,

@@ -44,6 +44,8 @@ class Expectation(Metric):
         `ratio` or `rate`.
     decided_by
         The kind of actor whose rows count; None for any.
+    hits_are
+        What the hits are, in a word, as the heading of a list of observations.
     """
 
     hit: pl.Expr = field(default_factory=lambda: pl.lit(value=False))
@@ -51,6 +53,7 @@ class Expectation(Metric):
     covariates: Mapping[str, pl.Expr] = field(default_factory=dict, kw_only=True)
     scale: Literal["ratio", "rate"] = field(default="ratio", kw_only=True)
     decided_by: str | None = field(default="officer", kw_only=True)
+    hits_are: str = field(default="counts", kw_only=True)
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_expected", "_share", "_n_eff")
     has_limits: ClassVar[bool] = True
@@ -58,12 +61,27 @@ class Expectation(Metric):
     interval: ClassVar[str] = "score limits of a common odds ratio for observed / expected"
     test_form: ClassVar[str] = "{observed: 30, expected: 18, of: 100}"
 
-    def collect(self) -> list[pl.Expr]:
+    def _counted(self) -> pl.Expr:
         counted = self.hit.is_not_null()
         if self.among is not None:
             counted &= self.among.fill_null(value=False)
         if self.decided_by is not None:
             counted &= (pl.col("actor_kind").cast(pl.String) == self.decided_by).fill_null(value=False)
+        return counted
+
+    def observed(self, table: pl.DataFrame, context: Context) -> pl.DataFrame:
+        rows = table.filter(self._counted()) if "actor_kind" in table.columns else table.filter(self.hit.is_not_null())
+        return rows.with_columns(value=self.hit.cast(pl.Float64), ended=pl.lit(value=True))
+
+    @property
+    def observation_heading(self) -> str:
+        return self.hits_are
+
+    def observation_text(self, value: float | None, *, ended: bool) -> str:
+        return "yes" if value else "no"
+
+    def collect(self) -> list[pl.Expr]:
+        counted = self._counted()
         kinds = [one.cast(pl.String).fill_null(_UNKNOWN).alias(name) for name, one in self.covariates.items()]
         cells = pl.struct(*kinds, self.hit.fill_null(value=False).alias("hit")).filter(counted).value_counts(name="n")
         return [cells.alias(self.part("cells"))]
