@@ -53,7 +53,9 @@ _LAZY: dict[str, str | None] = {
     "dossier": None,
     "dossiers": "aura_analytics.dossier.board",
     "draw_audits": "aura_analytics.dossier.audits",
+    "compare": "aura_analytics.dossier.compare",
     "daily_looks": "aura_analytics.simulation.daily_looks",
+    "disparity": "aura_analytics.dossier.disparity",
     "error_card": "aura_analytics.simulation.error_cards",
     "errors": None,
     "evaluate_routing": "aura_analytics.routing.evaluation",
@@ -79,6 +81,7 @@ _LAZY: dict[str, str | None] = {
     "operations": None,
     "plan_audits": "aura_analytics.dossier.audits",
     "plan_drills": "aura_analytics.dossier.drill_plans",
+    "rating_sensitivity": "aura_analytics.dossier.silent_citizens",
     "read_events": "aura_analytics.io.files",
     "record_event": "aura_analytics.operations.client",
     "reliance": "aura_analytics.dossier.reliance",
@@ -141,12 +144,15 @@ if TYPE_CHECKING:
     from aura_analytics.dossier.audits import draw_audits, plan_audits
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.case_mix import case_mix
+    from aura_analytics.dossier.compare import compare
     from aura_analytics.dossier.correlations import correlations
+    from aura_analytics.dossier.disparity import disparity
     from aura_analytics.dossier.drill_plans import plan_drills
     from aura_analytics.dossier.office import office
     from aura_analytics.dossier.reliance import reliance
     from aura_analytics.dossier.second_judge import second_judge
     from aura_analytics.dossier.series import rolling
+    from aura_analytics.dossier.silent_citizens import rating_sensitivity
     from aura_analytics.dossier.state import DossierState
     from aura_analytics.dossier.tracing import observations
     from aura_analytics.errors import AuraError
@@ -216,6 +222,7 @@ __all__ = [
     "charts",
     "checks",
     "clock",
+    "compare",
     "compare_in_loop",
     "compare_policies",
     "compare_versions",
@@ -223,6 +230,7 @@ __all__ = [
     "correlations",
     "daily_looks",
     "decisions",
+    "disparity",
     "dossier",
     "dossiers",
     "draw_audits",
@@ -249,6 +257,7 @@ __all__ = [
     "operations",
     "plan_audits",
     "plan_drills",
+    "rating_sensitivity",
     "read_events",
     "record_event",
     "reliance",

@@ -17,8 +17,10 @@ from aura_analytics.cli.audits import audits_app
 from aura_analytics.cli.brief import brief
 from aura_analytics.cli.case_mix import case_mix_
 from aura_analytics.cli.commands import Sections
+from aura_analytics.cli.compare import compare_
 from aura_analytics.cli.decisions import explain, log_app, query, stats
 from aura_analytics.cli.demo import demo
+from aura_analytics.cli.disparity import disparity_
 from aura_analytics.cli.dossiers import correlations_, dossiers_, metrics_, office, report
 from aura_analytics.cli.hr import hr_app, plan
 from aura_analytics.cli.importing import import_
@@ -63,6 +65,8 @@ _named: tuple[tuple[str, Callable[..., None]], ...] = (
     ("dossiers", dossiers_),
     ("correlations", correlations_),
     ("case-mix", case_mix_),
+    ("compare", compare_),
+    ("disparity", disparity_),
     ("metrics", metrics_),
     ("reliance", reliance_),
     ("import", import_),

@@ -20,6 +20,8 @@ class Sections(TyperGroup):
             "office",
             "correlations",
             "case-mix",
+            "compare",
+            "disparity",
             "report",
             "brief",
             "metrics",

@@ -201,7 +201,7 @@ def _of_rows(rows: pl.DataFrame, names: tuple[str, ...], outcome: Outcome, ridge
     log_odds = ok["z"] / ok["information"].sqrt()  # the first step of them: they are finite where nothing, or all, was observed
     spread = dispersion(log_odds.to_numpy(), ok["information"].to_numpy() ** -0.5, winsorise=True)
     calibration = _calibration(found.cells, found.model, found.design)
-    actors = found.actors.drop("own_variance")
+    actors = found.actors.select(*COMPARED)
     return CaseMix(actors, _effects(found.model, found.told), calibration, spread, found.rate, outcome, names)
 
 

@@ -18,7 +18,7 @@ from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.kinds.audited import OVERSIGHT
 from aura_analytics.rules.policy import as_policy
 
-__all__ = ["COVARIATES", "Outcome", "compared_rows"]
+__all__ = ["COVARIATES", "Outcome", "compared_rows", "with_covariates"]
 
 Outcome = Literal["override", "wrong_verdict", "low_rating"]
 COVARIATES = {
@@ -62,7 +62,11 @@ def compared_rows(
         rows = rated.select("actor", "case_id", hit=pl.col("value") <= _LOW).join(
             of_case.drop("actor"), on="case_id", how="inner", maintain_order="left"
         )
-    rows = rows.filter(pl.col("actor").is_not_null())
+    return with_covariates(rows.filter(pl.col("actor").is_not_null()), names)
+
+
+def with_covariates(rows: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+    """`actor`, `hit`, and a text for each covariate."""
     return rows.select("actor", "hit", *(_covariate(name, rows).alias(name) for name in names))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -55,6 +56,8 @@ class RuleErrorRates:
         Over which the dossiers were read; None is everything up to the reading.
     good, falsely
         Officers of all worlds who are not made to underperform, and how many of them were ever flagged.
+    bad, rightly
+        Officers of all worlds who are made to underperform, and how many of them were ever flagged.
     """
 
     rates: pl.DataFrame
@@ -65,6 +68,32 @@ class RuleErrorRates:
     window: str | None
     good: int = 0
     falsely: int = 0
+    bad: int = 0
+    rightly: int = 0
+
+    def net_benefit(self, thresholds: Sequence[float] = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7)) -> pl.DataFrame:
+        """What the rule is worth to somebody who weighs its two errors: `aura_analytics.statistics.net_benefit` of its counts.
+
+        Parameters
+        ----------
+        thresholds
+            Chances at which one would just look at somebody, in (0, 1).
+
+        Raises
+        ------
+        ParameterError
+            For thresholds out of range, and where there are no officers.
+
+        Examples
+        --------
+        >>> import aura_analytics as aura
+        >>> found = aura.rule_error_rates("tracker", "loan_forgiveness", replications=2, days=60)
+        >>> found.net_benefit([0.2]).columns[:2]
+        ['threshold', 'rule']
+        """
+        from aura_analytics.statistics.net_benefit import net_benefit
+
+        return net_benefit(self.rightly, self.bad - self.rightly, self.falsely, self.good - self.falsely, thresholds)
 
     def __str__(self) -> str:
         """A few lines for people."""

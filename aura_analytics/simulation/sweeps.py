@@ -243,7 +243,8 @@ def _summed(found: list[dict[str, Any]], scenario: Scenario, policy: Policy, win
     )
     rates = [(name, *_bounded(name, mean_of(worlds[name]), worlds[name], found, scenario.days)) for name in RATES]
     good, falsely = (sum(row[name] for row in found) for name in ("good", "false"))
-    return RuleErrorRates(_rates(rates), detection, worlds, policy.name, scenario.name, window, good, falsely)
+    rightly = len(all_days)
+    return RuleErrorRates(_rates(rates), detection, worlds, policy.name, scenario.name, window, good, falsely, total, rightly)
 
 
 _RARE = 30  # counts below which the spread across worlds says little: their limits are exact

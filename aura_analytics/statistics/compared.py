@@ -17,6 +17,7 @@ _FEW = 5  # cases of somebody, and of others in a stratum that counts as shared
 _AT = 2_001  # points between which the rate in all cases is read
 _SHARED = 0.5  # share of somebody's cases in such strata
 _KNOWN = ("actor", "n", "observed", "rate", "overlap", "status")
+_BESIDE = ("own_variance", "odds_ratio_lo", "odds_ratio_hi")
 COMPARED: dict[str, pl.DataType] = {
     "actor": pl.String(),
     "n": pl.Int64(),
@@ -43,7 +44,8 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     actors
-        A row an actor, sorted by name; columns as `COMPARED`, and `own_variance`, the variance of the actor's own count.
+        A row an actor, sorted by name; columns as `COMPARED`; then `own_variance`, the variance of the actor's own count, and
+        limits of the odds ratio (null where without bound).
     cells, design, told, model
         Counts by actor and kind of case, the model's matrix, what its columns are, and the fit.
     rate
@@ -105,11 +107,13 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
     actors = actors.with_columns(
         **_numbers(found, model, design, trials),
         own_variance=pl.Series(found.own_variance),
+        odds_ratio_lo=pl.Series(np.where(np.isposinf(found.low), np.nan, np.exp(found.low))).fill_nan(None),
+        odds_ratio_hi=pl.Series(np.where(np.isposinf(found.high), np.nan, np.exp(found.high))).fill_nan(None),
         status=pl.when(few).then(pl.lit("few")).when(apart).then(pl.lit("no_overlap")).otherwise(pl.lit("ok")),
     ).with_columns(rate=pl.col("observed") / pl.col("n"))
     good = pl.col("status") == "ok"
-    withheld = [name for name in (*COMPARED, "own_variance") if name not in _KNOWN]
-    schema = COMPARED | {"own_variance": pl.Float64()}
+    schema = COMPARED | dict.fromkeys(_BESIDE, pl.Float64())
+    withheld = [name for name in schema if name not in _KNOWN]
     shown = actors.with_columns(pl.when(good).then(name).alias(name) for name in withheld).select(
         pl.col(name).cast(dtype) for name, dtype in schema.items()
     )

@@ -12,7 +12,7 @@ from aura_analytics.statistics.intervals import z_value
 from aura_analytics.statistics.survival import kaplan_meier
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from numpy.typing import ArrayLike, NDArray
 
@@ -215,7 +215,7 @@ def log_rank(groups: Sequence[tuple[ArrayLike, ArrayLike]]) -> LogRank:
     return LogRank(statistic, degrees, float(chdtrc(degrees, statistic)), observed, tuple(float(one) for one in expected))
 
 
-def cumulative_incidence(elapsed: ArrayLike, kind: ArrayLike, confidence: float = 0.95) -> pl.DataFrame:
+def cumulative_incidence(elapsed: ArrayLike, kind: Iterable[str | None], confidence: float = 0.95) -> pl.DataFrame:
     """How many cases have ended in each of several ways by a time, where one way of ending forestalls the others.
 
     A case that was handed on is not one that would have been resolved later: a survival curve that takes it as censored says so.
@@ -252,7 +252,7 @@ def cumulative_incidence(elapsed: ArrayLike, kind: ArrayLike, confidence: float 
     [0.25, 0.75]
     """
     time = np.asarray(elapsed, dtype=float)
-    said = np.array([one or "" for one in np.asarray(kind, dtype=object).tolist()], dtype=object)
+    said = np.array([one or "" for one in kind], dtype=object)
     if time.shape != said.shape or time.ndim != 1:
         raise ParameterError(
             Problem("elapsed and kind differ in shape", got=(time.shape, said.shape), expected="two equal vectors")

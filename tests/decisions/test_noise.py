@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -47,10 +48,8 @@ def test_a_year_of_noise(method: str, years: int, tmp_path: Any) -> None:
                 names = tuple(f"agent:{i}" for i in sorted(draw.choice(6, size=draw.integers(1, 3), replace=False)))
                 hard = int(draw.integers(1, 4))
                 seen[names, hard, bool(draw.random() < 0.9 - 0.1 * hard)] += 1
-            so_far = seen.copy()
-            made = proposals.propose(
-                tmp_path / "conf.yaml", lambda level, so_far=so_far: learned(method, so_far, level), method=method, outcomes=0
-            )
+            learn = partial(learned, method, seen.copy())
+            made = proposals.propose(tmp_path / "conf.yaml", learn, method=method, outcomes=0)
             if made.changes:
                 found += 1
                 break
