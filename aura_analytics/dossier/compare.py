@@ -226,10 +226,9 @@ def _observed(
     if one is None:
         start = pl.from_epoch("start", "us").dt.replace_time_zone("UTC")
         return table.with_columns(ts=start, value=pl.col("elapsed") / _HOUR)
-    if not one.row_by_row:
-        raise ParameterError(
-            Problem("a number of single observations is needed", got=one.name, expected="a share, a mean, or 'hours'")
-        )
+    if not isinstance(one, (Rate, Mean)) or isinstance(one, LastMean):
+        expected, hint = "a share, a mean, or 'hours'", "hours are compared with their medians and limits by metric='hours'"
+        raise ParameterError(Problem("that cannot be compared by its observations", got=one.name, expected=expected, next=hint))
     return one.observed(table, context)
 
 
