@@ -24,6 +24,8 @@ from aura_analytics.learning.comparisons import difference, paired_difference
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.audited import AuditedRate, Weighted
 from aura_analytics.metrics.kinds.base import Context, Metric
+from aura_analytics.metrics.kinds.mean import LastMean, Mean
+from aura_analytics.metrics.kinds.rate import Rate
 from aura_analytics.metrics.units import unit_of
 from aura_analytics.rules.policy import as_policy
 from aura_analytics.statistics.comparing import mean_difference
