@@ -78,9 +78,11 @@ _LAZY: dict[str, str | None] = {
     "metrics": None,
     "observations": "aura_analytics.dossier.tracing",
     "office": "aura_analytics.dossier.office",
+    "over_cases": "aura_analytics.dossier.over_cases",
     "operations": None,
     "plan_audits": "aura_analytics.dossier.audits",
     "plan_drills": "aura_analytics.dossier.drill_plans",
+    "ranks": "aura_analytics.dossier.ranking",
     "rating_sensitivity": "aura_analytics.dossier.silent_citizens",
     "read_events": "aura_analytics.io.files",
     "record_event": "aura_analytics.operations.client",
@@ -149,6 +151,8 @@ if TYPE_CHECKING:
     from aura_analytics.dossier.disparity import disparity
     from aura_analytics.dossier.drill_plans import plan_drills
     from aura_analytics.dossier.office import office
+    from aura_analytics.dossier.over_cases import over_cases
+    from aura_analytics.dossier.ranking import ranks
     from aura_analytics.dossier.reliance import reliance
     from aura_analytics.dossier.second_judge import second_judge
     from aura_analytics.dossier.series import rolling
@@ -255,8 +259,10 @@ __all__ = [
     "observations",
     "office",
     "operations",
+    "over_cases",
     "plan_audits",
     "plan_drills",
+    "ranks",
     "rating_sensitivity",
     "read_events",
     "record_event",

@@ -85,11 +85,9 @@ class YamlModel(Strict):
         name: mine
         promote_at: 85.0
         """
-        import yaml
+        from aura_analytics.yaml_text import dumped
 
-        return str(
-            yaml.safe_dump(self.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True, width=140)
-        )
+        return dumped(self.model_dump(mode="json", exclude_defaults=True))
 
 
 def load_yaml(path: str | Path, error: type[AuraError], what: str) -> Mapped:

@@ -14,7 +14,7 @@ import yaml
 
 from aura_analytics.errors import Problem
 
-__all__ = ["Mapped", "YamlTextError", "composed", "loaded"]
+__all__ = ["Mapped", "YamlTextError", "composed", "dumped", "loaded"]
 
 Place = tuple[int, int]  # line and column, from 1
 _PLAIN = ("tag:yaml.org,2002:seq", "tag:yaml.org,2002:map")
@@ -66,6 +66,29 @@ class _Loader(yaml.SafeLoader):
 _Loader.yaml_implicit_resolvers = {}
 for _name, _pattern, _first in _SCALARS:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_pattern), list(_first))
+
+
+class _Dumper(yaml.SafeDumper):
+    """Safe, with quotes around texts that YAML 1.1 or 1.2 would take for something else (12345678e1234567 is a number of 1.2)."""
+
+
+_Dumper.yaml_implicit_resolvers = {first: list(known) for first, known in yaml.SafeDumper.yaml_implicit_resolvers.items()}
+for _name, _pattern, _first in _SCALARS:
+    _Dumper.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_pattern), list(_first))
+_Dumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+)
+
+
+def dumped(data: Any, width: int = 140) -> str:
+    """Values as a text that `loaded` reads as the very same; texts of several lines as blocks.
+
+    Examples
+    --------
+    >>> dumped({"digest": "12345678e1234567"}).strip(), loaded(dumped({"digest": "12345678e1234567"}), "here")["digest"]
+    ("digest: '12345678e1234567'", '12345678e1234567')
+    """
+    return str(yaml.dump(data, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=width))
 
 
 def loaded(text: str | bytes, where: str) -> Any:

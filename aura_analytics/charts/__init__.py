@@ -1,5 +1,6 @@
 """Charts: pure functions from a frame to an altair chart, one theme, never more than 5,000 rows in a specification."""
 
+from aura_analytics.charts.case_mix_plot import case_mix_funnel, over_cases
 from aura_analytics.charts.correlation_plot import correlation
 from aura_analytics.charts.errors import comparison, detection, error_curves
 from aura_analytics.charts.funnel_plot import funnel, funnel_limits
@@ -19,6 +20,7 @@ __all__ = [
     "LIGHT",
     "Picture",
     "Theme",
+    "case_mix_funnel",
     "comparison",
     "correlation",
     "detection",
@@ -27,6 +29,7 @@ __all__ = [
     "funnel_limits",
     "league",
     "note",
+    "over_cases",
     "png",
     "reliability",
     "reliance",

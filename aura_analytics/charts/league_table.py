@@ -6,6 +6,7 @@ import altair as alt
 import polars as pl
 
 from aura_analytics.charts.theme import LABELS, LIGHT, SHAPES, VERDICTS, Theme, styled, title_of
+from aura_analytics.dossier.ranking import ranks
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.wording import figure, observations
@@ -22,7 +23,7 @@ def league(
     theme: Theme = LIGHT,
     width: int = 640,
 ) -> alt.LayerChart:
-    """A point and an interval per actor, worst first; of whom too little is known stands last.
+    """A point and an interval per actor, worst first, with the interval of their rank; of whom too little is known stands last.
 
     Parameters
     ----------
@@ -52,6 +53,12 @@ def league(
     worst = "high" if kind.direction == "higher" else "low"
     known = pl.col("verdict") != "insufficient"
     whole = rows.sort(~known, worst, "actor", descending=[False, kind.direction != "higher", False])
+    placed = (
+        ranks(dossiers.unique("actor", maintain_order=True), kind)
+        if whole.height > 1 and f"{metric}_lo" in dossiers.columns
+        else None
+    )
+    whole = whole.with_columns(place=pl.lit("not ranked")) if placed is None else _placed(whole, placed)
     rows = whole.head(top).with_columns(pl.col("verdict").replace(VERDICTS, LABELS))
     level = dossiers["counted"][0]["confidence"] if "counted" in dossiers.columns and dossiers.height else 0.95
     says = _says(whole, kind, top, threshold, dossiers.height - whole.height, f"{100 * level:g} %")
@@ -71,7 +78,7 @@ def league(
         base.mark_point(filled=True, size=90, opacity=1).encode(
             x=x, shape=alt.Shape("verdict:N", scale=alt.Scale(domain=LABELS, range=list(SHAPES)))
         ),
-        base.transform_calculate(label="'n = ' + format(datum.n, ',')")
+        base.transform_calculate(label="'n = ' + format(datum.n, ',') + ' · ' + datum.place")
         .mark_text(align="left", dx=6, fontSize=11)
         .encode(x=alt.value(width), text="label:N", color=alt.value(theme.muted)),
     ]
@@ -79,6 +86,14 @@ def league(
         line = pl.DataFrame({"threshold": [threshold]})
         layers.append(alt.Chart(line).mark_rule(strokeDash=[5, 4], color=theme.muted).encode(x="threshold:Q"))
     return styled(alt.layer(*layers), theme, says, width=width, height=max(60, 22 * rows.height))
+
+
+def _placed(rows: pl.DataFrame, placed: pl.DataFrame) -> pl.DataFrame:
+    """With the rank of each and its interval, in words; of whom too little is known that they are not ranked."""
+    one = pl.col("rank_lo") == pl.col("rank_hi")
+    place = pl.when(one).then(pl.format("rank {}", "rank")).otherwise(pl.format("rank {} ({}–{})", "rank", "rank_lo", "rank_hi"))
+    words = placed.select("actor", place=pl.when(pl.col("status") == "ok").then(place).otherwise(pl.lit("not ranked")))
+    return rows.join(words, on="actor", how="left", maintain_order="left").with_columns(pl.col("place").fill_null("not ranked"))
 
 
 def _says(rows: pl.DataFrame, kind: Metric, top: int, threshold: float | None, without: int, level: str) -> str:
@@ -94,4 +109,6 @@ def _says(rows: pl.DataFrame, kind: Metric, top: int, threshold: float | None, w
     more = rows.height - top
     left = [f"{more:,} more {'is' if more == 1 else 'are'} not shown"] if more > 0 else []
     left += [f"{without:,} {'has' if without == 1 else 'have'} no observation"] if without else []
+    first_place = "" if first["place"] == "not ranked" else f" Allowing for chance, {first['actor']} has {first['place']}."
+    said.append(first_place)
     return "".join(said) + (f" {' and '.join(left)}.".replace(" .", ".") if left else "")

@@ -16,8 +16,6 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from aura_analytics.decisions.confidences import (
     MEMORY,
     Confidence,
@@ -29,6 +27,7 @@ from aura_analytics.decisions.confidences import (
 from aura_analytics.learning.sequential import many_looks
 from aura_analytics.outputs import written_text
 from aura_analytics.statistics.intervals import z_value
+from aura_analytics.yaml_text import dumped
 
 if TYPE_CHECKING:
     import polars as pl
@@ -119,20 +118,7 @@ class Proposal:
         """Write it as YAML for review; raises `ParameterError` when the file exists."""
         target = Path(path)
         body = asdict(self) | {"changes": [asdict(change) for change in self.changes]}
-        return written_text(target, f"# Review, then: aura learn apply {target.name} --approver NAME\n" + _dump(body))
-
-
-class _Dumper(yaml.SafeDumper):
-    pass
-
-
-_Dumper.add_representer(
-    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
-)
-
-
-def _dump(body: Mapping[str, Any]) -> str:
-    return str(yaml.dump(dict(body), Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120))
+        return written_text(target, f"# Review, then: aura learn apply {target.name} --approver NAME\n" + dumped(body, 120))
 
 
 def propose(

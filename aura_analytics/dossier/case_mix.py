@@ -12,8 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from aura_analytics import cases
-from aura_analytics.dossier.case_mix_rows import COVARIATES, Outcome, compared_rows
-from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.dossier.case_mix_rows import Outcome, checked_covariates, compared_rows
+from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.statistics.compared import COMPARED, compared
 from aura_analytics.statistics.dispersion import Dispersion, dispersion
@@ -173,23 +173,12 @@ def case_mix(
 
 
 def _checked(covariates: Sequence[str], outcome: str, ridge: float, confidence: float) -> tuple[str, ...]:
-    names = (covariates,) if isinstance(covariates, str) else tuple(dict.fromkeys(covariates))
-    problems = [
-        Problem("unknown covariate", got=name, expected=", ".join(COVARIATES), next=close_match(name, list(COVARIATES)))
-        for name in names
-        if name not in COVARIATES
-    ]
-    if not names:
-        problems.append(Problem("no covariates", expected=f"one or more of {', '.join(COVARIATES)}"))
-    if outcome not in get_args(Outcome):
-        problems.append(Problem("unknown outcome", got=outcome, expected=", ".join(get_args(Outcome))))
+    problems = []
     if not ridge > 0:
         problems.append(Problem("ridge is out of range", got=ridge, expected="a number above 0"))
     if not 0 < confidence < 1:
         problems.append(Problem("confidence is out of range", got=confidence, expected="a share above 0 and below 1"))
-    if problems:
-        raise ParameterError("case mix cannot be counted so", problems=problems)
-    return names
+    return checked_covariates(covariates, outcome, problems)
 
 
 def _of_rows(rows: pl.DataFrame, names: tuple[str, ...], outcome: Outcome, ridge: float, confidence: float) -> CaseMix:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from itertools import pairwise
-from typing import Literal
+from typing import Literal, get_args
 
 import polars as pl
 
@@ -14,11 +15,13 @@ from aura_analytics.cases.base import Fact
 from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
+from aura_analytics.errors import ParameterError, Problem, close_match
+from aura_analytics.events import SCHEMA
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.kinds.audited import OVERSIGHT
 from aura_analytics.rules.policy import as_policy
 
-__all__ = ["COVARIATES", "Outcome", "compared_rows", "with_covariates"]
+__all__ = ["COVARIATES", "Outcome", "checked_covariates", "compared_rows", "with_covariates"]
 
 Outcome = Literal["override", "wrong_verdict", "low_rating"]
 COVARIATES = {
@@ -39,12 +42,14 @@ def compared_rows(
     window: str | timedelta | None,
     attribution: cases.Attribution,
     names: tuple[str, ...],
+    also: tuple[str, ...] = (),
 ) -> pl.DataFrame:
-    """One row per verdict or rating: `actor`, `hit`, and a text for each covariate."""
+    """One row per verdict or rating: `actor`, `hit`, a text for each covariate, and some columns of the verdict as they are."""
     lazy = as_events(events)
     end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
     if end is None:
-        return pl.DataFrame(schema={"actor": pl.String, "hit": pl.Boolean, **dict.fromkeys(names, pl.String)})
+        kept = {name: SCHEMA[name] for name in also}
+        return pl.DataFrame(schema={"actor": pl.String, "hit": pl.Boolean, **kept, **dict.fromkeys(names, pl.String)})
     span = as_policy(None).over(window).window
     columns = {"override", "queue", "ai_recommendation", "agent", "confidence", "case_id"}
     needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right", "own_work"} if outcome == "wrong_verdict" else set())}
@@ -62,12 +67,12 @@ def compared_rows(
         rows = rated.select("actor", "case_id", hit=pl.col("value") <= _LOW).join(
             of_case.drop("actor"), on="case_id", how="inner", maintain_order="left"
         )
-    return with_covariates(rows.filter(pl.col("actor").is_not_null()), names)
+    return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
 
 
-def with_covariates(rows: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
-    """`actor`, `hit`, and a text for each covariate."""
-    return rows.select("actor", "hit", *(_covariate(name, rows).alias(name) for name in names))
+def with_covariates(rows: pl.DataFrame, names: tuple[str, ...], also: tuple[str, ...] = ()) -> pl.DataFrame:
+    """`actor`, `hit`, a text for each covariate, and some columns as they are."""
+    return rows.select("actor", "hit", *also, *(_covariate(name, rows).alias(name) for name in names))
 
 
 def _covariate(name: str, rows: pl.DataFrame) -> pl.Expr:
@@ -84,3 +89,21 @@ def _covariate(name: str, rows: pl.DataFrame) -> pl.Expr:
         named = place.replace_strict(dict(enumerate(words)), return_dtype=pl.String) if words else pl.lit(None, dtype=pl.String)
         return pl.when(pl.col("confidence").is_not_null()).then(named).fill_null("(unknown)")
     return pl.col(name).fill_null("(unknown)")
+
+
+def checked_covariates(covariates: Sequence[str], outcome: str, problems: Iterable[Problem] = ()) -> tuple[str, ...]:
+    """The names of covariates, each once; `ParameterError` with every problem of theirs, of the outcome, and those given."""
+    names = (covariates,) if isinstance(covariates, str) else tuple(dict.fromkeys(covariates))
+    found = [
+        Problem("unknown covariate", got=name, expected=", ".join(COVARIATES), next=close_match(name, list(COVARIATES)))
+        for name in names
+        if name not in COVARIATES
+    ]
+    if not names:
+        found.append(Problem("no covariates", expected=f"one or more of {', '.join(COVARIATES)}"))
+    if outcome not in get_args(Outcome):
+        found.append(Problem("unknown outcome", got=outcome, expected=", ".join(get_args(Outcome))))
+    found += problems
+    if found:
+        raise ParameterError("case mix cannot be counted so", problems=found)
+    return names

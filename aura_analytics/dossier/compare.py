@@ -147,7 +147,7 @@ def compare(
     confidence
         Two-sided level, in (0, 1).
     seed
-        Of permutations that are drawn.
+        The same seed draws the same permutations.
 
     Returns
     -------

@@ -72,7 +72,7 @@ def daily_looks(
     streams
         Streams of verdicts that are drawn of each kind, at least 100; the standard error of 5 % from 10,000 is 0.2 points.
     seed
-        Of the draws.
+        The same seed draws the same streams.
 
     Returns
     -------

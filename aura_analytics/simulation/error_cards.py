@@ -15,7 +15,6 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, ClassVar
 
-import yaml
 from pydantic import Field
 
 from aura_analytics.errors import FileMissingError, ParameterError, Problem
@@ -28,6 +27,7 @@ from aura_analytics.simulation.sweeps import rule_error_rates
 from aura_analytics.statistics.intervals import exact_rate
 from aura_analytics.version import __version__
 from aura_analytics.yaml_models import Strict, YamlModel
+from aura_analytics.yaml_text import dumped
 
 __all__ = ["ErrorCard", "InWorld", "Measure", "card_beside", "digest_of", "error_card", "measure_rule", "read_card"]
 
@@ -109,7 +109,7 @@ class ErrorCard(YamlModel):
     def to_yaml(self) -> str:
         """The card as a file."""
         head = f"# How often {self.policy} (version {self.version}) is wrong, in worlds whose truth is known: aura rules measure\n"
-        return head + yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True, width=140)
+        return head + dumped(self.model_dump(mode="json"))
 
     def write(self, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write it.

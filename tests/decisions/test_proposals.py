@@ -317,3 +317,12 @@ def test_reports_of_a_log(any_log: AccountabilityLogger) -> None:
         any_log.anomalies("speed")  # type: ignore[arg-type]
     middle = any_log.table()["ts"][30]
     assert any_log.compare_versions(middle).n_before == 30
+
+
+def test_a_digest_that_looks_like_a_number_is_a_text() -> None:
+    """About one digest in a thousand is digits with one e: a number of YAML 1.2, which no proposal may be refused for."""
+    from aura_analytics.yaml_text import dumped, loaded
+
+    for text in ("12345678e1234567", "1234567812345678", "0x12", "1_000", "12:30:00", "yes", "~", "1e5", "-.5e-3", "2026-01-05"):
+        for body in ({"proposal": text}, {"other": [text, 1.5, 1e-7, 3, True, None]}):
+            assert dict(loaded(dumped(body), "here")) == body

@@ -34,7 +34,7 @@ def policy_file(state: TunerState, author: str, name: str | None = None) -> str:
     ParameterError
         If nobody says who set it.
     """
-    import yaml
+    from aura_analytics.yaml_text import dumped
 
     if not author.strip() or len(author.splitlines()) > 1:
         raise ParameterError(Problem("who set the thresholds?", got=author, expected="a name, on one line"))
@@ -48,7 +48,7 @@ def policy_file(state: TunerState, author: str, name: str | None = None) -> str:
         f"Data: {state.origin}; dossiers {state.digest}; {len(state.flagged)} of {state.actors.len()} flagged.",
         *_errors(state),
     ]
-    text = yaml.safe_dump(data, sort_keys=False, allow_unicode=True, width=140)
+    text = dumped(data)
     return "".join(f"# {line}\n" for line in lines) + text
 
 

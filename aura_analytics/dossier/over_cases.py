@@ -1,0 +1,155 @@
+"""One officer over time, case by case, beside what the others would have been expected to do with each case."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+
+import numpy as np
+import polars as pl
+
+from aura_analytics import cases
+from aura_analytics.dossier.case_mix_rows import Outcome, checked_covariates, compared_rows
+from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.io.front_door import EventsLike
+from aura_analytics.learning.risk_charts import risk_cusum, risk_cusum_limit, vlad
+from aura_analytics.statistics.risk_model import fit_risk
+
+__all__ = ["OverCases", "over_cases"]
+
+_LEAST = 20  # cases of the others that a model needs
+
+
+@dataclass(frozen=True, repr=False)
+class OverCases:
+    """An officer's cases in the order of time.
+
+    Attributes
+    ----------
+    cases
+        A row per case: `case` (1, 2, ...), `ts`, `hit`, `risk` (by a model of the others), `more` and `fewer` (risk-adjusted CUSUM
+        of twice and of half the odds), `signal` (`more`, `fewer` or null), `vlad` (expected less observed so far) with `vlad_lo`,
+        `vlad_hi`.
+    limit_more, limit_fewer
+        At which they alarm: over as many cases as these any alarm has a chance of `false_alarm` where nothing differs.
+    actor, outcome, false_alarm
+        Whose, what of, and that chance.
+    """
+
+    cases: pl.DataFrame
+    limit_more: float
+    limit_fewer: float
+    actor: str
+    outcome: Outcome
+    false_alarm: float
+
+    def __repr__(self) -> str:
+        """What it found, in a line."""
+        found = self.cases.filter(pl.col("signal").is_not_null())
+        alarms = ", ".join(f"{row['signal']} at case {row['case']}" for row in found.head(3).iter_rows(named=True)) or "no alarm"
+        return f"OverCases({self.actor}, {self.outcome}: {self.cases.height:,} cases, {alarms})"
+
+
+def over_cases(
+    events: EventsLike,
+    actor: str,
+    covariates: Sequence[str] = ("queue", "ai_recommendation"),
+    *,
+    outcome: Outcome = "override",
+    false_alarm: float = 0.05,
+    odds_ratio: float = 2.0,
+    head_start: float = 0.0,
+    as_of: datetime | date | str | None = None,
+    window: str | timedelta | None = "all",
+    attribution: cases.Attribution = "last_decider",
+    seed: int = 0,
+) -> OverCases:
+    """One officer over time, case by case, beside what the others would have been expected to do with each case.
+
+    **Do not conclude** that the person has changed where the cases may have: the model knows only the covariates. A CUSUM that has
+    alarmed says that something lasts, the VLAD how much it comes to.
+
+    Parameters
+    ----------
+    events
+        Whatever holds events: see `aura.as_events`.
+    actor
+        The officer.
+    covariates, outcome
+        As in `case_mix`.
+    false_alarm
+        The chance of any alarm over all these cases where nothing differs, in (0, 1); half of it each for more and for fewer.
+    odds_ratio
+        The change that is to be found, above 1: twice the odds, and half of them.
+    head_start
+        As in `risk_cusum`, in [0, 1).
+    as_of, window, attribution
+        As in `dossiers`; the window is by default the whole log.
+    seed
+        The same seed gives the same limits.
+
+    Raises
+    ------
+    ParameterError
+        For unknown names or numbers out of range, an actor without such cases, or fewer than 20 cases of the others.
+    InputError, SchemaError, EventError
+        As `dossiers`.
+
+    Examples
+    --------
+    >>> import aura_analytics as aura
+    >>> aura.over_cases(aura.sample_log(2000, seed=1), "officer_anne@sba.gov").cases.columns[:5]
+    ['case', 'ts', 'hit', 'risk', 'more']
+    """
+    names = checked_covariates(covariates, outcome)
+    if not odds_ratio > 1 or not 0 < false_alarm < 1:
+        asked = (odds_ratio, false_alarm)
+        raise ParameterError(Problem("odds_ratio or false_alarm is out of range", got=asked, expected="above 1; in (0, 1)"))
+    rows = compared_rows(events, outcome, as_of, window, attribution, names, also=("ts",))
+    mine, others = rows.filter(pl.col("actor") == actor).sort("ts"), rows.filter(pl.col("actor") != actor)
+    if not mine.height or others.height < _LEAST:
+        what = "cases of the others" if mine.height else f"cases of {actor}"
+        hint = "look at a longer window" if mine.height else "see the names in aura.dossiers"
+        got = others.height if mine.height else 0
+        raise ParameterError(
+            Problem(f"too few {what}", got=got, expected=f"{_LEAST} or more" if mine.height else "1 or more", next=hint)
+        )
+    risk = np.clip(_risks(mine, others, names), 1e-6, 1 - 1e-6)
+    hit = mine["hit"].to_numpy()
+    charts, limits = {}, {}
+    for name, ratio in (("more", odds_ratio), ("fewer", 1 / odds_ratio)):
+        limits[name] = risk_cusum_limit(
+            risk, odds_ratio=ratio, false_alarm=false_alarm / 2, cases=len(risk), head_start=head_start, seed=seed
+        )
+        charts[name] = risk_cusum(hit, risk, max(limits[name], 1e-9), odds_ratio=ratio, head_start=head_start)
+    band = vlad(hit, risk)
+    signal = pl.when(charts["more"]["signal"]).then(pl.lit("more")).when(charts["fewer"]["signal"]).then(pl.lit("fewer"))
+    table = pl.DataFrame(
+        {
+            "case": band["case"],
+            "ts": mine["ts"],
+            "hit": mine["hit"],
+            "risk": risk,
+            "more": charts["more"]["value"],
+            "fewer": charts["fewer"]["value"],
+            "signal": pl.select(signal).to_series(),
+            "vlad": band["value"],
+            "vlad_lo": band["lo"],
+            "vlad_hi": band["hi"],
+        }
+    )
+    return OverCases(table, limits["more"], limits["fewer"], actor, outcome, false_alarm)
+
+
+def _risks(mine: pl.DataFrame, others: pl.DataFrame, names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
+    """The chance of each of somebody's cases, by a model of the others; a value that they never had counts as their average."""
+    cells = others.group_by(names).agg(n=pl.len(), hits=pl.col("hit").sum()).sort(names)
+    values = [(name, value) for name in names for value in cells[name].unique().sort().to_list()]
+
+    def design(table: pl.DataFrame) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+        columns = [np.ones(table.height), *((table[name] == value).to_numpy().astype(float) for name, value in values)]
+        return np.column_stack(columns)
+
+    model = fit_risk(design(cells), cells["n"].to_numpy().astype(float), cells["hits"].to_numpy().astype(float))
+    return model.risk(design(mine))
