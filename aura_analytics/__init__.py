@@ -40,6 +40,7 @@ _LAZY: dict[str, str | None] = {
     "SimulationRun": "aura_analytics.simulation.run",
     "as_events": "aura_analytics.io.front_door",
     "callbacks": None,
+    "batches": "aura_analytics.dossier.batches",
     "case_mix": "aura_analytics.dossier.case_mix",
     "cases": None,
     "charts": None,
@@ -144,6 +145,7 @@ if TYPE_CHECKING:
     from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
     from aura_analytics.dossier.audits import draw_audits, plan_audits
+    from aura_analytics.dossier.batches import batches
     from aura_analytics.dossier.board import dossiers
     from aura_analytics.dossier.case_mix import case_mix
     from aura_analytics.dossier.compare import compare
@@ -220,6 +222,7 @@ __all__ = [
     "SeverityTable",
     "SimulationRun",
     "as_events",
+    "batches",
     "callbacks",
     "case_mix",
     "cases",

@@ -43,7 +43,7 @@ def case_mix_funnel(found: CaseMix, *, theme: Theme = LIGHT, width: int = 640) -
     )
     kept = points.sort("n", "actor", descending=[True, False]).head(MAX_ROWS - 500)
     says = _says(found, points)
-    x = alt.X("information:Q", title="information about the odds ratio", scale=alt.Scale(type="sqrt"))
+    x = alt.X("information:Q", title="information about the odds ratio", scale=alt.Scale(type="sqrt"), axis=alt.Axis(tickCount=6))
     title = f"odds ratio beside the others ({found.outcome.replace('_', ' ')})"
     y = alt.Y("odds:Q", title=title, scale=alt.Scale(type="log"))
     layers: list[alt.Chart] = []
@@ -57,7 +57,9 @@ def case_mix_funnel(found: CaseMix, *, theme: Theme = LIGHT, width: int = 640) -
             "additive": (z * np.sqrt(1 / grid + tau2), [2, 3]),
         }
         top = float(np.exp(min(max(abs(np.log(points["odds"].to_numpy())).max() * 1.3, 1.0), 6.0)))
-        y = alt.Y("odds:Q", title=title, scale=alt.Scale(type="log", domain=[1 / top, top], clamp=True))
+        marks = [one for one in (0.01, 0.1, 0.2, 0.5, 1, 2, 5, 10, 100) if 1 / top <= one <= top]
+        scale = alt.Scale(type="log", domain=[1 / top, top], clamp=True)
+        y = alt.Y("odds:Q", title=title, scale=scale, axis=alt.Axis(values=marks))
         for name, (half, dash) in wide.items():
             if name != "none" and not (phi > 1 or tau2 > 0):
                 continue
