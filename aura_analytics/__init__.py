@@ -40,6 +40,8 @@ _LAZY: dict[str, str | None] = {
     "SimulationRun": "aura_analytics.simulation.run",
     "as_events": "aura_analytics.io.front_door",
     "callbacks": None,
+    "adjudicated": "aura_analytics.dossier.agreeing",
+    "agreement": "aura_analytics.dossier.agreeing",
     "batches": "aura_analytics.dossier.batches",
     "case_mix": "aura_analytics.dossier.case_mix",
     "cases": None,
@@ -144,6 +146,7 @@ if TYPE_CHECKING:
     from aura_analytics.decisions.accountability import AccountabilityLogger
     from aura_analytics.decisions.learn import compare_versions, learn_from_outcomes
     from aura_analytics.decisions.records import DecisionLog, Outcome, OutcomeType
+    from aura_analytics.dossier.agreeing import adjudicated, agreement
     from aura_analytics.dossier.audits import draw_audits, plan_audits
     from aura_analytics.dossier.batches import batches
     from aura_analytics.dossier.board import dossiers
@@ -221,6 +224,8 @@ __all__ = [
     "Scorer",
     "SeverityTable",
     "SimulationRun",
+    "adjudicated",
+    "agreement",
     "as_events",
     "batches",
     "callbacks",

@@ -13,6 +13,7 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from aura_analytics.cli.agreement import agreement_
 from aura_analytics.cli.audits import audits_app
 from aura_analytics.cli.brief import brief
 from aura_analytics.cli.case_mix import case_mix_
@@ -66,6 +67,7 @@ _named: tuple[tuple[str, Callable[..., None]], ...] = (
     ("correlations", correlations_),
     ("case-mix", case_mix_),
     ("compare", compare_),
+    ("agreement", agreement_),
     ("disparity", disparity_),
     ("metrics", metrics_),
     ("reliance", reliance_),

@@ -21,6 +21,7 @@ class Sections(TyperGroup):
             "correlations",
             "case-mix",
             "compare",
+            "agreement",
             "disparity",
             "report",
             "brief",

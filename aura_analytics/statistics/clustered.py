@@ -27,8 +27,7 @@ class Clustered(NamedTuple):
     n, batches
         Observations, and batches that have any.
     design_effect
-        How many times larger the variance is than of as many observations that have nothing in common; at least what the
-        observations themselves would give where the batches happen to be more alike than chance.
+        How many times larger the variance is than of as many observations that have nothing in common, at least 1.
     n_eff
         As many independent observations would be as precise.
     """
@@ -64,8 +63,8 @@ def clustered_rate(hits: ArrayLike, trials: ArrayLike, confidence: float = 0.95)
 
     Notes
     -----
-    Batches are taken as drawn one like the other. Measured at 95 % with batches of 20 and a correlation of 0.3 within them: 0.947 to
-    0.968 from 30 batches on (limits that take all observations as independent cover in 0.53 to 0.58).
+    Batches are taken as drawn one like the other. Measured at 95 % with batches of 20 and a correlation of 0.3 within them: 0.947
+    to 0.968 from 30 batches on (limits that take all observations as independent cover in 0.53 to 0.58).
 
     References
     ----------
