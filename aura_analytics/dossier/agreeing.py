@@ -26,6 +26,7 @@ __all__ = ["Adjudicated", "adjudicated", "agreement"]
 
 Between = Literal["officers", "officers_and_agents", "adjudicators"]
 _FEW = 10  # cases of two judges below which there are no limits
+_SMOOTHING = 1.0  # of judges' errors: few cases make nobody infallible
 _WIDE = 200  # judges of whom all pairs are looked at
 _SCHEMA: dict[str, pl.DataType] = {
     "first": pl.String(),
@@ -189,8 +190,8 @@ class Adjudicated:
     errors
         `judge`, `truth`, `answer`, `share`: of cases for which the one is right, the share that the judge gives the other.
     officers
-        `actor`, `n` (verdicts on these cases), `right_rate` (of maximum likelihood), `lo`, `hi` (chance of sampling, and of the truth
-        being another), `doubt` (share of what these verdicts would say that doubt about the truth takes away).
+        `actor`, `n` (verdicts on these cases), `right_rate` (of maximum likelihood), `lo`, `hi` (chance of sampling, and of the
+        truth being another), `doubt` (share of what these verdicts would say that doubt about the truth takes away).
     settled
         An ADJUDICATION for each case that is settled, as events on the contract.
     """
@@ -264,7 +265,9 @@ def adjudicated(
         raise ParameterError(
             Problem("nobody adjudicated anything", expected="ADJUDICATION events with a case, an actor, an outcome")
         )
-    found = dawid_skene(audits["case_id"].to_list(), audits["judge"].to_list(), audits["answer"].to_list(), known)
+    found = dawid_skene(
+        audits["case_id"].to_list(), audits["judge"].to_list(), audits["answer"].to_list(), known, smoothing=_SMOOTHING
+    )
     cases = found.truth.rename({"thing": "case_id", "answer": "truth"}).select("case_id", "truth", "chance", "judges")
     settled = cases.filter((pl.col("chance") >= least) & (pl.col("judges") > 1))
     last = audits.group_by("case_id").agg(pl.col("ts").max())

@@ -54,6 +54,7 @@ def dawid_skene(
     answers: Sequence[str],
     known: Mapping[str, str] | None = None,
     *,
+    smoothing: float = 0.0,
     tolerance: float = 1e-9,
 ) -> Adjudicators:
     """What was right, and how judges err.
@@ -64,6 +65,9 @@ def dawid_skene(
         One of each for every judgement: what was judged, by whom, and what they said. A judge may judge a thing more than once.
     known
         Things whose right answer is known: they stay as they are, and say how judges err.
+    smoothing
+        Pseudo-counts, from 0, that each answer of each judge begins with: 0 is maximum likelihood; 1 keeps few things from making a
+        judge infallible.
     tolerance
         Change of the log likelihood per judgement below which the fit is finished, above 0.
 
@@ -89,8 +93,9 @@ def dawid_skene(
         raise ParameterError(
             Problem("judgements need a thing, a judge and an answer each", got=got, expected="as many of each, 1 or more")
         )
-    if not tolerance > 0:
-        raise ParameterError(Problem("tolerance is out of range", got=tolerance, expected="a number above 0"))
+    if not tolerance > 0 or not smoothing >= 0:
+        got, expected = (smoothing, tolerance), "a number from 0, and one above 0"
+        raise ParameterError(Problem("smoothing or tolerance is out of range", got=got, expected=expected))
     names, who = sorted(set(things)), sorted(set(judges))
     sure = dict(known or {})
     if strange := sorted(set(sure) - set(names)):
@@ -108,7 +113,7 @@ def dawid_skene(
     prevalence, errors = np.empty(0), np.empty(0)
     for _ in range(_STEPS):
         prevalence = chance.mean(axis=0)
-        told = np.einsum("ta,tjb->jab", chance, counts)
+        told = np.einsum("ta,tjb->jab", chance, counts) + smoothing
         total = told.sum(axis=2, keepdims=True)
         errors = np.divide(told, total, out=np.full_like(told, 1 / len(said)), where=total > 0)
         with np.errstate(divide="ignore"):
