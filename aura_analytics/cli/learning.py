@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, cast
 
 import typer
 
@@ -115,16 +115,37 @@ def overrides(log_file: LogFile = None, as_json: Json = False) -> None:
 @learn_app.command()
 def calibration(
     component: Annotated[str | None, typer.Option(help="Only decisions that this component served.")] = None,
-    bins: Annotated[int, typer.Option(help="Bins of equal width.", min=1)] = 10,
+    bins: Annotated[int, typer.Option(help="How many bins.", min=1)] = 10,
+    binning: Annotated[str, typer.Option(help="equal_width, equal_count or distinct (one for each confidence).")] = "equal_width",
     log_file: LogFile = None,
     as_json: Json = False,
 ) -> None:
     """Say whether the confidence of decisions means anything."""
-    report = opened(log_file).calibration_report(component, bins=bins)
+    report = opened(log_file).calibration_report(component, bins=bins, binning=cast("Any", binning))
     if as_json:
         print_json(report.to_dict())
     else:
         typer.echo(str(report))
+
+
+@learn_app.command()
+def recalibrate(
+    component: Annotated[str | None, typer.Option(help="Only decisions that this component served.")] = None,
+    method: Annotated[str, typer.Option(help="platt (two numbers) or isotonic (steps).")] = "platt",
+    out: Annotated[Path | None, typer.Option(help="Where to write the proposal; default only shown.")] = None,
+    log_file: LogFile = None,
+    as_json: Json = False,
+) -> None:
+    """Propose how confidences are to be read, tried on outcomes that were held out; nothing is applied."""
+    found = opened(log_file).recalibrate(component, cast("Any", method))
+    if out is not None:
+        found.write(out)
+    if as_json:
+        told = {name: getattr(found, name) for name in found.__dataclass_fields__ if name != "knots"}
+        print_json(told | {"knots": found.knots.to_dicts()})
+        return
+    typer.echo(repr(found))
+    typer.echo(found.to_yaml() if out is None else f"Review {out}: nothing applies it by itself.")
 
 
 @learn_app.command()

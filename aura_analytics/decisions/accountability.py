@@ -24,6 +24,8 @@ from aura_analytics.decisions.tables import decision_table
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.learning import anomalies as watching
 from aura_analytics.learning.calibration import CalibrationReport, calibration
+from aura_analytics.learning.proper_scores import Binning, Bins
+from aura_analytics.learning.recalibration import Method, Recalibration, recalibrate
 from aura_analytics.learning.versions import VersionComparison
 
 __all__ = ["AccountabilityLogger"]
@@ -146,8 +148,8 @@ class AccountabilityLogger(LoggedDecisions):
         self,
         component: str | None = None,
         *,
-        bins: int = 10,
-        binning: Literal["equal_width", "equal_count"] = "equal_width",
+        bins: Bins = 10,
+        binning: Binning = "equal_width",
         level: float = 0.05,
         seed: int = 0,
     ) -> CalibrationReport:
@@ -160,17 +162,26 @@ class AccountabilityLogger(LoggedDecisions):
         bins, binning, level, seed
             As there.
         """
+        return calibration(*self._confidences(component), bins=bins, binning=binning, level=level, seed=seed)
+
+    def recalibrate(self, component: str | None = None, method: Method = "platt", *, seed: int = 0) -> Recalibration:
+        """Propose how the total confidence of decisions is to be read; see `learning.recalibration.recalibrate`.
+
+        Parameters
+        ----------
+        component
+            Only decisions that this component served.
+        method, seed
+            As there.
+        """
+        return recalibrate(*self._confidences(component), method, seed=seed)
+
+    def _confidences(self, component: str | None) -> tuple[Any, Any]:
+        """Confidences of decisions with outcomes, and whether they were successes."""
         found = self.table().filter(pl.col("outcome").is_not_null() & pl.col("confidence").is_not_null())
         if component is not None:
             found = found.filter(pl.col("components").list.contains(component))
-        return calibration(
-            found["confidence"].to_numpy(),
-            (found["outcome"] == "success").to_numpy(),
-            bins=bins,
-            binning=binning,
-            level=level,
-            seed=seed,
-        )
+        return found["confidence"].to_numpy(), (found["outcome"] == "success").to_numpy()
 
     def compare_versions(
         self, at: datetime | str, *, component: str | None = None, margin: float = 0.05, confidence: float = 0.95

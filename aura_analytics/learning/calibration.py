@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
-from aura_analytics.learning.proper_scores import bin_of, brier, calibration_error, edges_of, isotonic, murphy, pairs_of
+from aura_analytics.learning.proper_scores import (
+    Binning,
+    Bins,
+    bin_of,
+    brier,
+    calibration_error,
+    counted_pairs,
+    edges_of,
+    isotonic,
+    murphy,
+)
 from aura_analytics.statistics.intervals import wilson
 
 if TYPE_CHECKING:
@@ -24,6 +34,7 @@ __all__ = [
 _SHUFFLES = 9_999
 _EXACT = 5_000
 _LEAST = 5
+_BINS = {"equal_width": "of equal width", "equal_count": "of equal counts", "distinct": "of one confidence each"}
 
 
 @dataclass(frozen=True)
@@ -100,9 +111,10 @@ def calibration(
     p: ArrayLike,
     y: ArrayLike,
     *,
-    bins: int = 10,
-    binning: Literal["equal_width", "equal_count"] = "equal_width",
+    bins: Bins = 10,
+    binning: Binning = "equal_width",
     level: float = 0.05,
+    weights: ArrayLike | None = None,
     seed: int = 0,
 ) -> CalibrationReport:
     """Whether confidence orders outcomes, and whether it says their rate.
@@ -112,9 +124,12 @@ def calibration(
     p, y
         Confidences in [0, 1] and outcomes 0 or 1, shape (n,).
     bins, binning
-        For reliability, parts and the calibration error.
+        For reliability, parts and the calibration error: how many bins of equal width or `equal_count`, one for each confidence
+        that was stated (`distinct`), or edges from 0 to 1.
     level
         Chance, at most, of calling noise informative (or inverted).
+    weights
+        How many decisions each row stands for, whole numbers from 0: a table of counts.
     seed
         Of the shuffles.
 
@@ -136,7 +151,7 @@ def calibration(
     >>> report.verdict, report.level, report.brier, report.auc
     ('informative', 'calibrated', 0.165, 0.7)
     """
-    probability, hit = pairs_of(p, y)
+    probability, hit = counted_pairs(p, y, weights)
     n, k = len(hit), int(hit.sum())
     edges = edges_of(probability, bins, binning)
     score = brier(probability, hit)
@@ -157,9 +172,9 @@ def calibration(
         successes=k,
         brier=score,
         skill=1 - score / base if score is not None and base > 0 else None,
-        parts=murphy(probability, hit, bins=bins),
+        parts=murphy(probability, hit, bins=bins, binning=binning),
         ece=calibration_error(probability, hit, bins=bins, binning=binning),
-        binning=f"{len(edges) - 1} bins of {'equal width' if binning == 'equal_width' else 'equal counts'}",
+        binning=f"{len(edges) - 1} bins {_BINS[binning] if isinstance(bins, int) else 'as given'}",
         auc=auc,
         p_noise=chance,
         p_calibrated=fits,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -14,7 +15,11 @@ if TYPE_CHECKING:
     Floats = NDArray[np.float64]
 
 
-__all__ = ["bin_of", "brier", "calibration_error", "edges_of", "isotonic", "murphy", "pairs_of"]
+__all__ = ["Binning", "Bins", "bin_of", "brier", "calibration_error", "counted_pairs", "edges_of", "isotonic", "murphy", "pairs_of"]
+
+Bins = int | Sequence[float]
+Binning = Literal["equal_width", "equal_count", "distinct"]
+_MOST = 50_000_000  # decisions that a table may stand for
 
 
 def pairs_of(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
@@ -30,6 +35,20 @@ def pairs_of(p: ArrayLike, y: ArrayLike) -> tuple[Floats, Floats]:
     if not np.isin(hit, (0, 1)).all():
         raise ParameterError(Problem("an outcome is neither 0 nor 1", expected="1 for success, 0 otherwise"))
     return probability, hit
+
+
+def counted_pairs(p: ArrayLike, y: ArrayLike, weights: ArrayLike | None = None) -> tuple[Floats, Floats]:
+    """Probabilities and what happened, a row for each decision; `weights` are how many each row of a table stands for."""
+    probability, hit = pairs_of(p, y)
+    if weights is None:
+        return probability, hit
+    times = np.asarray(weights, dtype=float)
+    whole = times.shape == hit.shape and np.isfinite(times).all() and (times >= 0).all() and (times == np.round(times)).all()
+    if not whole or times.sum() > _MOST:
+        expected = f"a whole number from 0 for each row, {_MOST:,} in all at most"
+        raise ParameterError(Problem("weights do not fit", got=f"shape {times.shape}", expected=expected))
+    counts = times.astype(np.int64)
+    return np.repeat(probability, counts), np.repeat(hit, counts)
 
 
 def brier(p: ArrayLike, y: ArrayLike, *, two_class: bool = False) -> float | None:
@@ -68,12 +87,20 @@ def bin_of(probability: Floats, edges: Floats) -> NDArray[np.int64]:
     return np.asarray(np.clip(np.searchsorted(edges, probability, side="left") - 1, 0, len(edges) - 2))
 
 
-def edges_of(probability: Floats, bins: int, binning: str) -> Floats:
-    """The edges of the bins, of one width or of one size."""
-    if bins < 1 or binning not in ("equal_width", "equal_count"):
-        problem = Problem("unknown binning", got=(bins, binning), expected="at least 1 bin, equal_width or equal_count")
-        raise ParameterError(problem)
-    if binning == "equal_width" or not len(probability):
+def edges_of(probability: Floats, bins: Bins, binning: str) -> Floats:
+    """The edges of the bins: of one width, of one size, one for each distinct confidence, or as they are given."""
+    if not isinstance(bins, int):
+        edges = np.asarray(bins, dtype=float)
+        if edges.ndim != 1 or len(edges) < 2 or edges[0] != 0 or edges[-1] != 1 or not (np.diff(edges) > 0).all():
+            raise ParameterError(Problem("these are no edges of bins", got=list(bins)[:12], expected="rising numbers from 0 to 1"))
+        return edges
+    if bins < 1 or binning not in ("equal_width", "equal_count", "distinct"):
+        expected = "at least 1 bin (or their edges), equal_width, equal_count or distinct"
+        raise ParameterError(Problem("unknown binning", got=(bins, binning), expected=expected))
+    if binning == "distinct" and len(probability):
+        values = np.unique(probability)
+        return np.concatenate([[0.0], values[:-1][values[:-1] > 0], [1.0]])
+    if binning != "equal_count" or not len(probability):
         return np.linspace(0, 1, bins + 1)
     inner = np.quantile(probability, np.linspace(0, 1, bins + 1)[1:-1], method="inverted_cdf")
     return np.concatenate([[0.0], np.unique(inner[(inner > 0) & (inner < 1)]), [1.0]])
@@ -83,9 +110,10 @@ def calibration_error(
     p: ArrayLike,
     y: ArrayLike,
     *,
-    bins: int = 10,
-    binning: Literal["equal_width", "equal_count"] = "equal_width",
+    bins: Bins = 10,
+    binning: Binning = "equal_width",
     accuracy: bool = False,
+    weights: ArrayLike | None = None,
 ) -> float | None:
     """Expected calibration error: mean distance of confidence and success over bins, weighted by their size.
 
@@ -94,10 +122,13 @@ def calibration_error(
     p, y
         Confidences in [0, 1] and outcomes 0 or 1, shape (n,).
     bins, binning
-        Bins (lower, upper] of equal width on [0, 1], or of equal counts.
+        Bins (lower, upper] of equal width on [0, 1], of equal counts, one for each distinct confidence (`distinct`), or between the
+        edges that are given: rising numbers from 0 to 1.
     accuracy
         Compare with the accuracy of deciding for class 1 above 0.5 instead of the rate of class 1, as some texts do. (For the
         top-label form pass the confidence in the label that was chosen, and whether it was right.)
+    weights
+        How many decisions each row stands for, whole numbers from 0: a table of counts.
 
     Returns
     -------
@@ -114,7 +145,7 @@ def calibration_error(
     >>> calibration_error([0.9, 0.8, 0.3], [1, 1, 0], bins=2)
     0.2
     """
-    probability, hit = pairs_of(p, y)
+    probability, hit = counted_pairs(p, y, weights)
     if not len(hit):
         return None
     said = (probability > 0.5) == (hit == 1) if accuracy else hit == 1
@@ -123,7 +154,7 @@ def calibration_error(
     return round(float(np.abs(gaps).sum() / len(hit)), 15)
 
 
-def murphy(p: ArrayLike, y: ArrayLike, *, bins: int = 10) -> dict[str, float] | None:
+def murphy(p: ArrayLike, y: ArrayLike, *, bins: Bins = 10, binning: Binning = "equal_width") -> dict[str, float] | None:
     """The Brier score in parts: `reliability` (0 is best), `resolution` (more is better), `uncertainty`, `within` (what bins hide).
 
     `brier = reliability - resolution + uncertainty + within`, exactly; `within` is 0 where every bin holds one confidence only.
@@ -132,8 +163,8 @@ def murphy(p: ArrayLike, y: ArrayLike, *, bins: int = 10) -> dict[str, float] | 
     ----------
     p, y
         Confidences in [0, 1] and outcomes 0 or 1, shape (n,).
-    bins
-        Bins of equal width.
+    bins, binning
+        As of `calibration_error`.
 
     References
     ----------
@@ -148,11 +179,12 @@ def murphy(p: ArrayLike, y: ArrayLike, *, bins: int = 10) -> dict[str, float] | 
     probability, hit = pairs_of(p, y)
     if not len(hit):
         return None
-    found = bin_of(probability, edges_of(probability, bins, "equal_width"))
-    n = np.bincount(found, minlength=bins).astype(float)
+    edges = edges_of(probability, bins, binning)
+    found, count = bin_of(probability, edges), len(edges) - 1
+    n = np.bincount(found, minlength=count).astype(float)
     keep = n > 0
-    said = np.bincount(found, weights=probability, minlength=bins)[keep] / n[keep]
-    rate = np.bincount(found, weights=hit, minlength=bins)[keep] / n[keep]
+    said = np.bincount(found, weights=probability, minlength=count)[keep] / n[keep]
+    rate = np.bincount(found, weights=hit, minlength=count)[keep] / n[keep]
     weight, base = n[keep] / len(hit), float(hit.mean())
     reliability = float(weight @ (said - rate) ** 2)
     resolution = float(weight @ (rate - base) ** 2)

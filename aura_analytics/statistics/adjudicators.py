@@ -94,8 +94,8 @@ def dawid_skene(
             Problem("judgements need a thing, a judge and an answer each", got=got, expected="as many of each, 1 or more")
         )
     if not tolerance > 0 or not smoothing >= 0:
-        got, expected = (smoothing, tolerance), "a number from 0, and one above 0"
-        raise ParameterError(Problem("smoothing or tolerance is out of range", got=got, expected=expected))
+        asked = (smoothing, tolerance)
+        raise ParameterError(Problem("smoothing or tolerance is out of range", got=asked, expected="a number from 0, one above 0"))
     names, who = sorted(set(things)), sorted(set(judges))
     sure = dict(known or {})
     if strange := sorted(set(sure) - set(names)):
