@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from statistics import NormalDist
 from typing import Any
@@ -18,6 +17,7 @@ from aura_analytics.cases.extent import last_work
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.dossier.comparison import Compared
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.learning.comparisons import difference, paired_difference
@@ -26,78 +26,18 @@ from aura_analytics.metrics.kinds.audited import AuditedRate, Weighted
 from aura_analytics.metrics.kinds.base import Context, Metric
 from aura_analytics.metrics.kinds.mean import LastMean, Mean
 from aura_analytics.metrics.kinds.rate import Rate
-from aura_analytics.metrics.units import unit_of
 from aura_analytics.rules.policy import as_policy
 from aura_analytics.statistics.comparing import mean_difference
 from aura_analytics.statistics.exact_tests import fisher_test, mcnemar_test, paired_permutation_test, permutation_test
 from aura_analytics.statistics.waiting import log_rank, median_limits, restricted_mean, restricted_mean_difference
 
-__all__ = ["Compared", "compare"]
+__all__ = ["compare"]
 
 Group = str | Mapping[str, Any]
 _KEYS = ("actor", "queue", "agent", "since", "until")
 _HOUR = 3.6e9
 _LEAST = 2
 WAITING = "hours"
-
-
-@dataclass(frozen=True)
-class Compared:
-    """Two groups beside each other.
-
-    Attributes
-    ----------
-    metric, unit
-        What was compared.
-    first, second
-        Of each: `label`, `n`, `value`; of waiting times also `median`, `median_lo`, `median_hi`, `open`.
-    difference, lo, hi
-        First less second, with limits; of waiting times of the mean hours up to `until`.
-    p_value, test
-        The chance of as much where the two are alike, and the test that says so.
-    paired, pairs
-        Whether the same cases were compared, and how many.
-    margin, conclusion
-        What may be lost, where that was asked, and what follows: `differs`, `not_settled`; with a margin `not_worse` (the limits
-        exclude a loss of the margin), `worse` (they exclude anything less), or `not_settled`.
-    until
-        The horizon of waiting times, hours.
-    """
-
-    metric: str
-    unit: str
-    first: dict[str, Any]
-    second: dict[str, Any]
-    difference: float
-    lo: float
-    hi: float
-    p_value: float
-    test: str
-    conclusion: str
-    paired: bool = False
-    pairs: int | None = None
-    margin: float | None = None
-    until: float | None = None
-    confidence: float = field(default=0.95)
-
-    def __str__(self) -> str:
-        """It in words."""
-        unit = unit_of(self.unit)
-
-        def apart(value: float) -> str:
-            if unit.percent:
-                return f"{100 * value:+.1f} points"
-            return f"{'-' if value < 0 else '+'}{unit.figure(abs(value))}"
-
-        parts = [f"{one['label']}: {unit.figure(one['value'])} (n = {one['n']:,})" for one in (self.first, self.second)]
-        what = "Mean hours up to the horizon" if self.until is not None else self.metric
-        said = f"{what}. {parts[0]}; {parts[1]}. Difference {apart(self.difference)} ({apart(self.lo)} to {apart(self.hi)} at "
-        said += f"{100 * self.confidence:g} %), p = {self.p_value:.2g} by {self.test}"
-        said += f", on {self.pairs:,} pairs" if self.pairs is not None else ""
-        if self.margin is not None:
-            words = {"not_worse": "not worse by more than", "worse": "worse by more than", "not_settled": "not settled at"}
-            return f"{said}. The first is {words[self.conclusion]} the margin of {apart(self.margin).lstrip('+')}."
-        return f"{said}: {'they differ' if self.conclusion == 'differs' else 'not settled'}."
 
 
 def compare(
