@@ -20,11 +20,14 @@ def case_mix_(
     covariates: Annotated[
         str, typer.Option(help="What cases differ in: of queue, ai_recommendation, agent, confidence, hour, weekday.")
     ] = "queue,ai_recommendation",
-    outcome: Annotated[str, typer.Option(help="override, wrong_verdict or low_rating.")] = "override",
+    outcome: Annotated[
+        str, typer.Option(help="override, wrong_verdict, low_rating, breach, or overridden (of agents).")
+    ] = "override",
     spread: Annotated[
         str, typer.Option(help="What limits allow for beside chance: none, multiplicative or additive.")
     ] = "additive",
     level: Annotated[float, typer.Option(help="Two-sided level beyond which somebody is named.")] = 0.99,
+    sla: Annotated[str | None, typer.Option(help="Limit of a case for breaches, such as 72h.")] = None,
     as_of: AsOf = None,
     window: Window = None,
     out: Out = None,
@@ -38,7 +41,7 @@ def case_mix_(
     from aura_analytics.dossier.case_mix import case_mix
 
     names = [name.strip() for name in covariates.split(",") if name.strip()]
-    found = case_mix(load_events(events, quarantine), names, outcome=cast("Any", outcome), as_of=as_of, window=window)
+    found = case_mix(load_events(events, quarantine), names, outcome=cast("Any", outcome), as_of=as_of, window=window, sla=sla)
     beyond = found.outliers(level, cast("Any", spread))
     if out is not None:
         write_table(found.actors, out, overwrite=force)

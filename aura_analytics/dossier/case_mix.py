@@ -12,6 +12,8 @@ import polars as pl
 from numpy.typing import NDArray
 
 from aura_analytics import cases
+from aura_analytics.clock.calendars import CalendarLike
+from aura_analytics.clock.sla import SlaLike
 from aura_analytics.dossier.case_mix_rows import Outcome, checked_covariates, compared_rows
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
@@ -120,6 +122,8 @@ def case_mix(
     as_of: datetime | date | str | None = None,
     window: str | timedelta | None = None,
     attribution: cases.Attribution = "last_decider",
+    sla: SlaLike = None,
+    calendar: CalendarLike = None,
     ridge: float = 1.0,
     confidence: float = 0.95,
 ) -> CaseMix:
@@ -140,8 +144,10 @@ def case_mix(
         cases), `hour` (in quarters of a day, UTC), `weekday`. Nothing that the officer does belongs here.
     outcome
         `override`: of officers' verdicts; `wrong_verdict`: of those that were judged and are no own work (audits that were drawn
-        at random are assumed); `low_rating`: of ratings, at most 2 stars.
-    as_of, window, attribution
+        at random are assumed); `low_rating`: of ratings, at most 2 stars; `breach`: of cases that were followed up to their limit
+        (`sla`,
+        `calendar`) or ended before, those that outlasted it; `overridden`: of recommendations, for agents beside other agents.
+    as_of, window, attribution, sla, calendar
         As in `dossiers`; the window is by default that of the default policy.
     ridge
         Penalty on effects, above 0.
@@ -168,7 +174,10 @@ def case_mix(
     ['actor', 'n', 'observed', 'oe']
     """
     names = _checked(covariates, outcome, ridge, confidence)
-    rows = compared_rows(events, outcome, as_of, window, attribution, names)
+    if outcome == "overridden" and "agent" in names:
+        problem = Problem("who is compared cannot explain it as well", got="agent", next="leave it out of covariates")
+        raise ParameterError("case mix cannot be counted so", problems=[problem])
+    rows = compared_rows(events, outcome, as_of, window, attribution, names, sla=sla, calendar=calendar)
     return _of_rows(rows, names, outcome, ridge, confidence)
 
 

@@ -10,20 +10,24 @@ from typing import Literal, get_args
 import polars as pl
 
 from aura_analytics import cases
-from aura_analytics.cases import DECISIONS, RATINGS, Options
+from aura_analytics.cases import COHORT, DECISIONS, RATINGS, Options
 from aura_analytics.cases.base import Fact
 from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
+from aura_analytics.clock.calendars import CalendarLike, as_calendar
+from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.kinds.audited import OVERSIGHT
+from aura_analytics.metrics.kinds.base import Context
+from aura_analytics.metrics.sla import sla_breach_rate
 from aura_analytics.rules.policy import as_policy
 
 __all__ = ["COVARIATES", "Outcome", "checked_covariates", "compared_rows", "with_covariates"]
 
-Outcome = Literal["override", "wrong_verdict", "low_rating"]
+Outcome = Literal["override", "wrong_verdict", "low_rating", "breach", "overridden"]
 COVARIATES = {
     "queue": "the queue of the case",
     "ai_recommendation": "what was recommended",
@@ -43,8 +47,10 @@ def compared_rows(
     attribution: cases.Attribution,
     names: tuple[str, ...],
     also: tuple[str, ...] = (),
+    sla: SlaLike = None,
+    calendar: CalendarLike = None,
 ) -> pl.DataFrame:
-    """One row per verdict or rating: `actor`, `hit`, a text for each covariate, and some columns of the verdict as they are."""
+    """One row per verdict, rating or case: `actor`, `hit`, a text for each covariate, and some columns of it as they are."""
     lazy = as_events(events)
     end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
     if end is None:
@@ -55,10 +61,17 @@ def compared_rows(
     needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right", "own_work"} if outcome == "wrong_verdict" else set())}
     if outcome == "low_rating":
         needs[RATINGS] = {"value"}
-    inside = Window(lazy, end, None if span is None else end - span, needs, Options(attribution, "closer", None, "once"))
+    hours = as_calendar(calendar)
+    if outcome == "breach":
+        needs[COHORT] = {*COHORT.schema} - {"actor"}
+    inside = Window(lazy, end, None if span is None else end - span, needs, Options(attribution, "closer", hours, "once"))
     decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("actor_kind") == "officer")
     if outcome == "override":
         rows = decided.with_columns(hit=pl.col("override"))
+    elif outcome == "overridden":
+        rows = decided.drop("actor").with_columns(actor=pl.col("agent"), hit=pl.col("override"))
+    elif outcome == "breach":
+        rows = _breaches(inside, decided, Context(end, sla=parse_sla(sla), calendar=hours))
     elif outcome == "wrong_verdict":
         rows = decided.filter(pl.col("right").is_not_null() & OVERSIGHT).with_columns(hit=~pl.col("right"))
     else:
@@ -68,6 +81,22 @@ def compared_rows(
             of_case.drop("actor"), on="case_id", how="inner", maintain_order="left"
         )
     return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
+
+
+def _breaches(inside: Window, decided: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """Cases that were followed up to their limit, or ended before, with what their verdict says of them."""
+    if not context.sla:
+        problem = Problem("breaches need limits of cases", got="none", next="give sla, such as 72h")
+        raise ParameterError("case mix cannot be counted so", problems=[problem])
+    needs = {*COHORT.schema} - {"actor"}
+    timed = sla_breach_rate.observed(COHORT.trace(inside, needs), context)
+    followed = timed.filter(pl.col("ended") | (pl.col("value") > 1)).select(
+        "actor", "case_id", "queue", "ts", hit=pl.col("value") > 1
+    )
+    told = decided.sort("ts", "override").unique(["case_id"], keep="last", maintain_order=True)
+    return followed.join(
+        told.select("case_id", "ai_recommendation", "agent", "confidence"), on="case_id", how="left", maintain_order="left"
+    )
 
 
 def with_covariates(rows: pl.DataFrame, names: tuple[str, ...], also: tuple[str, ...] = ()) -> pl.DataFrame:

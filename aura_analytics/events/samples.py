@@ -132,7 +132,7 @@ def _case(
         events.append({"ts": resolved + timedelta(hours=float(rng.exponential(30))), "type": "SAT_SCORE", "value": float(stars)})
     first = rng.random() < 0.25
     days = float(rng.uniform(2, 20)) if first else 0.0
-    if first or audits.random() < 0.35:
+    if first or audits.random() < 0.6:
         truth = "APPROVE" if eligible else "REJECT"
         audited = resolved + timedelta(days=days or float(audits.uniform(2, 20)))
         events.append({"ts": audited, "type": "ADJUDICATION", "actor": "audit", "actor_kind": "system", "outcome": truth})

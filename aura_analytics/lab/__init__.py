@@ -75,7 +75,7 @@ def own_log(folder: Path | None = None) -> tuple[Ledger | pl.DataFrame, str]:
     address = own_ledger(Path.cwd() if folder is None else folder)
     if address is None:
         return aura.sample_log(
-            1_500, seed=3
+            2_000, seed=7
         ), "A made-up log: there is no ledger here. `aura demo` makes one; AURA_LEDGER names yours."
     ledger = aura.Ledger(address, create=False)
     return ledger, f"Your ledger, {ledger.info().url}: {len(ledger):,} events."

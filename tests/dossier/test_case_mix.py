@@ -178,3 +178,24 @@ def test_ordinary_officers_who_differ() -> None:
     assert found["additive"][0] < 0.006
     assert found["additive at 0.99"][0] <= 0.015
     assert found["additive at 0.99"][1] >= 0.6
+
+
+def test_breaches_and_agents() -> None:
+    """A slow queue explains breaches; agents are compared with other agents on the same kinds of cases."""
+    log = aura.sample_log(3000, seed=7)
+    late = aura.case_mix(log, ["queue"], outcome="breach", sla="48h")
+    board = aura.dossiers(log, sla="48h")
+    merged = late.actors.filter(status="ok").join(board.select("actor", "sla_breach_rate"), on="actor")
+    assert merged.height >= 6
+    closed = (merged["rate"] - merged["sla_breach_rate"]).abs().to_list()
+    assert max(closed) < 0.12  # open cases that were not followed up to their limit do not count here
+    assert abs(float(late.actors["expected"].sum()) / float(late.actors["observed"].sum()) - 1) < 0.1
+    agents = aura.case_mix(log, ["queue", "ai_recommendation"], outcome="overridden")
+    mine = aura.dossiers(log, metrics=["overridden_oe", "overridden_rate"]).filter(pl.col("overridden_oe").is_not_null())
+    assert agents.actors["actor"].to_list() == mine["actor"].to_list()
+    assert agents.actors["oe"].to_numpy() == pytest.approx(mine["overridden_oe"].to_numpy())
+    assert agents.actors["rate"].to_numpy() == pytest.approx(mine["overridden_rate"].to_numpy())
+    with pytest.raises(ParameterError, match="need limits of cases"):
+        aura.case_mix(log, outcome="breach")
+    with pytest.raises(ParameterError, match="cannot explain it as well"):
+        aura.case_mix(log, ["agent"], outcome="overridden")
