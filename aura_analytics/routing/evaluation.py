@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["PolicyValue", "estimated_propensities", "evaluate_routing", "routed_choices", "weighted_means"]
 
 _FOLDS = 5
+_WANTED, _SEEN = 0.1, 10  # share of jobs, and choices in the first half, from which a model counts as turned away from
 _PRIOR = 2.0  # outcomes that a model of a queue starts with, at its overall rate
 
 
@@ -48,6 +49,9 @@ class PolicyValue:
         Choices, of `n`, that say the chances of all their candidates: only of these it is sure that the policy was possible.
     confidence
         Two-sided level of the limits.
+    turned_away
+        Models that the policy would choose and the log, which learned as it went, turned away from: of them it knows mostly what
+        was seen until they looked bad, so that the estimate is too low and the limits hold less often than they say.
     """
 
     n: int
@@ -61,6 +65,7 @@ class PolicyValue:
     mean_weight: float
     with_lists: int
     confidence: float
+    turned_away: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         """A few lines for people."""
@@ -72,6 +77,9 @@ class PolicyValue:
             lines.append(
                 f"  whether the policy was possible is known of {self.with_lists:,} of {self.n:,} choices (the others lack a list)"
             )
+        if self.turned_away:
+            names = ", ".join(self.turned_away)
+            lines.append(f"  the log turned away from {names}: estimates are too low, and limits hold less often than they say")
         for name in ("ips", "snips", "dr"):
             value, low, high = getattr(self, name)
             lines.append(f"  {name}: {value:.3f} ({low:.3f} to {high:.3f})")
@@ -287,7 +295,18 @@ def evaluate_routing(
         mean_weight=float(w.mean()),
         with_lists=used.height - used["propensities"].null_count(),
         confidence=confidence,
+        turned_away=_turned_away(used, target, chosen, names),
     )
+
+
+def _turned_away(used: pl.DataFrame, target: Floats, chosen: NDArray[np.int64], names: Sequence[str]) -> tuple[str, ...]:
+    """Models that the target chooses in a tenth of jobs or more, and the later half of the log a third as often as the first."""
+    order = np.argsort(used["ts"].to_physical().to_numpy(), kind="stable") if "ts" in used.columns else np.arange(len(chosen))
+    half = len(order) // 2
+    counts = [np.bincount(chosen[part], minlength=len(names)) for part in (order[:half], order[half:])]
+    wanted = target.mean(axis=0) >= _WANTED
+    fewer = (counts[0] >= _SEEN) & (counts[1] * 3 < counts[0])
+    return tuple(name for name, away in zip(names, wanted & fewer, strict=True) if away)
 
 
 def _means(used: pl.DataFrame, reward: Floats, chosen: NDArray[np.int64], m: int) -> Floats:
