@@ -67,6 +67,7 @@ _LAZY: dict[str, str | None] = {
     "fit_scenario": "aura_analytics.simulation.fitting",
     "get_dossier": "aura_analytics.operations.client",
     "hr": None,
+    "holding_ends": "aura_analytics.dossier.holding_ends",
     "import_from": "aura_analytics.io.systems.importing",
     "import_from_report": "aura_analytics.io.systems.importing",
     "convert_log": "aura_analytics.io.foreign",
@@ -155,6 +156,7 @@ if TYPE_CHECKING:
     from aura_analytics.dossier.correlations import correlations
     from aura_analytics.dossier.disparity import disparity
     from aura_analytics.dossier.drill_plans import plan_drills
+    from aura_analytics.dossier.holding_ends import holding_ends
     from aura_analytics.dossier.office import office
     from aura_analytics.dossier.over_cases import over_cases
     from aura_analytics.dossier.ranking import ranks
@@ -253,6 +255,7 @@ __all__ = [
     "fit_check",
     "fit_scenario",
     "get_dossier",
+    "holding_ends",
     "hr",
     "import_from",
     "import_from_report",
