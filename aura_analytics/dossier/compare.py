@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from aura_analytics import cases
 from aura_analytics.cases import COHORT, Options, Window
+from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import last_work
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
@@ -125,6 +126,7 @@ def compare(
     span = as_policy(None).over("all" if window is None and dated else window).window
     options = Options(attribution, holding, hours, ratings)
     rows = _observed(lazy, end, None if span is None else end - span, one, options, Context(end, confidence, limits, hours))
+    rows = _of_cases(rows, lazy.filter(pl.col("ts") <= end), {key for group in groups for key in group})
     parts = [_of(rows, group, one) for group in groups]
     labels = [_label(group) for group in groups]
     for label, part in zip(labels, parts, strict=True):
@@ -172,6 +174,18 @@ def _observed(
         expected, hint = "a share, a mean, or 'hours'", "hours are compared with their medians and limits by metric='hours'"
         raise ParameterError(Problem("that cannot be compared by its observations", got=one.name, expected=expected, next=hint))
     return one.observed(table, context)
+
+
+def _of_cases(rows: pl.DataFrame, past: pl.LazyFrame, asked: set[str]) -> pl.DataFrame:
+    """With the queue and the agent of the case (the last that its events say), where observations do not say them themselves."""
+    for name in ("queue", "agent"):
+        if name in asked and name not in rows.columns and "case_id" in rows.columns:
+            said = past.filter(pl.col(name).is_not_null() & pl.col("case_id").is_not_null()).select(
+                "case_id", "ts", "event_id", name
+            )
+            of_case = collect(said.sort("ts", "event_id").group_by("case_id").agg(pl.col(name).last()))
+            rows = rows.join(of_case, on="case_id", how="left", maintain_order="left")
+    return rows
 
 
 def _of(rows: pl.DataFrame, group: Mapping[str, Any], one: Metric | None) -> pl.DataFrame:

@@ -61,6 +61,14 @@ def test_periods_and_queues(log: pl.DataFrame) -> None:
     assert queues.first["n"] + queues.second["n"] == aura.compare(log, ANNE, BOB).first["n"]
 
 
+def test_the_queue_of_a_rating_is_its_cases(log: pl.DataFrame) -> None:
+    found = aura.compare(log, {"queue": "appeal"}, {"queue": "forgiveness"}, "sat_score_mean")
+    whole = aura.dossiers(log).filter(pl.col("sat_score_mean_n") > 0)
+    assert found.first["n"] + found.second["n"] == whole["sat_score_mean_n"].sum()
+    agents = aura.compare(log, {"agent": "claims-model-a"}, {"agent": "claims-model-b"}, "sat_score_mean")
+    assert 50 < agents.first["n"] < found.first["n"] + found.second["n"]
+
+
 def paired_log(first_right: list[bool], second_right: list[bool]) -> pl.DataFrame:
     rows: list[dict[str, Any]] = []
     for i, pair in enumerate(zip(first_right, second_right, strict=True)):
