@@ -71,7 +71,7 @@ def plan_drills(
     >>> import aura_analytics as aura
     >>> plan = aura.plan_drills(aura.simulate("fraud_unit", seed=1, days=60))
     >>> plan.select("actor", "verdicts", "answered", "needed", pl.col("share").round(3)).rows()
-    [('careful', 607, 0, 17, 0.019), ('rubber_stamp', 644, 0, 17, 0.018)]
+    [('careful', 607, 0, 36, 0.04), ('rubber_stamp', 644, 0, 36, 0.037)]
     """
     limit, confidence, min_n = question_of(as_policy(policy), "drill_missed_rate")
     plan = audits_to_decide(limit, bad, good, missed=missed, false=false, confidence=confidence, min_n=min_n)

@@ -38,7 +38,7 @@ class Board(pl.DataFrame):
     >>> import aura_analytics as aura
     >>> board = aura.dossiers(aura.events.sample(400, seed=1))
     >>> print(repr(board).splitlines()[0])
-    5 actors over 90 days up to 2026-04-29, by reliance 1: 1 watch, 2 insufficient, 2 not judged.
+    5 actors over 90 days up to 2026-04-29, by reliance 2: 1 watch, 2 insufficient, 2 not judged.
     """
 
     @classmethod

@@ -43,7 +43,7 @@ def decides_by(policy: Policy, metric: str) -> Callable[[Counts, Counts], NDArra
     >>> import aura_analytics as aura
     >>> decides = decides_by(aura.Policy.reliance(), "accepted_wrong_rate")
     >>> assert decides is not None
-    >>> decides(np.array([6, 7, 0]), np.array([30, 30, 40])).tolist()
+    >>> decides(np.array([6, 7, 0]), np.array([30, 30, 60])).tolist()
     [False, True, True]
     """
     conditions = []

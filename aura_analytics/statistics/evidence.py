@@ -63,7 +63,7 @@ def rate_e_value(successes: ArrayLike, trials: ArrayLike, threshold: float, *, a
     Examples
     --------
     >>> np.exp(rate_e_value([60], [100], 0.30)).round(-5).tolist()
-    [26700000.0]
+    [38100000.0]
     """
     k, n = np.asarray(successes, dtype=float), np.asarray(trials, dtype=float)
     hits, line = (k, threshold) if above else (n - k, 1 - threshold)
@@ -97,7 +97,7 @@ def range_e_value(mean: ArrayLike, n: ArrayLike, threshold: float, width: float,
     Examples
     --------
     >>> np.exp(range_e_value([2.0, 2.9], [60, 60], 3, 4, above=False)).round(1).tolist()
-    [245.1, 1.0]
+    [80.5, 0.9]
     """
     from scipy.special import log_ndtr
 

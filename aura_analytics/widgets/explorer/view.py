@@ -71,8 +71,8 @@ class DossierExplorer(View):
     Examples
     --------
     >>> import aura_analytics as aura
-    >>> DossierExplorer(aura.sample_log(600, seed=3))
-    DossierExplorer: officer_anne@sba.gov (officer): watch; 0 of 10 flagged by reliance over 90 days
+    >>> repr(DossierExplorer(aura.sample_log(600, seed=3))).split(" over ")[0]
+    'DossierExplorer: officer_anne@sba.gov (officer): flag; 1 of 10 flagged by reliance'
     """
 
     _esm = script("explorer")
