@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from aura_analytics.statistics.intervals import z_value
+
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
@@ -89,21 +91,24 @@ def exact_to_settle(rate: float, threshold: float, confidence: float) -> float:
     """
     from scipy.special import betainc
 
-    tail = (1 - confidence) / 2
-
-    def settled(n: int) -> bool:
-        k = rate * n
-        above = float(betainc(k, n - k + 1, threshold)) if k > 0 else 1.0  # chance of so many at the threshold
-        below = float(betainc(n - k, k + 1, 1 - threshold)) if k < n else 1.0
-        return (above if rate > threshold else below) < tail
-
     if rate == threshold or not 0 < threshold < 1:
         return math.nan
-    few, many = 0, 1
+    tail, over = (1 - confidence) / 2, rate > threshold
+    share, line = (rate, threshold) if over else (1 - rate, 1 - threshold)
+
+    def settled(n: int) -> bool:
+        k = share * n
+        return k > 0 and float(betainc(k, n - k + 1, line)) < tail  # the chance of so many at the threshold
+
+    # a score limit settles nearly there
+    near = z_value(confidence) ** 2 * threshold * (1 - threshold) / (rate - threshold) ** 2
+    if near > 1 << 40:
+        return math.nan
+    few, many = max(int(near / 2), 0), max(int(near * 1.3), 1)
+    while few and settled(few):
+        few, many = few // 2, few
     while not settled(many):
         few, many = many, 2 * many
-        if many > 1 << 40:
-            return math.nan
     while many - few > 1:
         middle = (few + many) // 2
         few, many = (few, middle) if settled(middle) else (middle, many)
