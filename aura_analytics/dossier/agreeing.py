@@ -12,12 +12,11 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.cases.collecting import collect
-from aura_analytics.cases.extent import last_work
 from aura_analytics.clock import times
+from aura_analytics.dossier.asked_window import asked_window
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import SCHEMA, VERDICT_TYPES, from_records
 from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.rules.policy import as_policy
 from aura_analytics.statistics.adjudicators import dawid_skene
 from aura_analytics.statistics.agreement import cohen_kappa, krippendorff_alpha
 from aura_analytics.statistics.intervals import wilson
@@ -94,9 +93,11 @@ def agreement(
         raise ParameterError(Problem("unknown judges", got=between, expected=", ".join(get_args(Between))))
     if not 0 < confidence < 1:
         raise ParameterError(Problem("confidence is out of range", got=confidence, expected="a share above 0 and below 1"))
-    inside = _inside(as_events(events), as_of, window)
-    if inside is None:
+    asked = asked_window(events, as_of, window)
+    if asked is None:
         return pl.DataFrame(schema=_SCHEMA)
+    since = pl.lit(value=True) if asked.since is None else pl.col("ts") > asked.since
+    inside = asked.events.filter(since & (pl.col("ts") <= asked.end))
     if between == "officers_and_agents":
         said = _verdicts(inside).filter(pl.col("ai_recommendation").is_not_null() & pl.col("agent").is_not_null())
         parts = said.partition_by("judge", "agent", as_dict=True)
@@ -118,15 +119,6 @@ def agreement(
             rows.append(_pair(one, other, both, confidence))
     head, tail = rows[:1], _table(rows[1:])
     return pl.concat([_table(head), tail]) if head else tail
-
-
-def _inside(lazy: pl.LazyFrame, as_of: datetime | date | str | None, window: str | timedelta | None) -> pl.LazyFrame | None:
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    if end is None:
-        return None
-    span = as_policy(None).over(window).window
-    kept = lazy.filter(pl.col("ts") <= end)
-    return kept if span is None else kept.filter(pl.col("ts") > end - span)
 
 
 def _verdicts(inside: pl.LazyFrame) -> pl.DataFrame:

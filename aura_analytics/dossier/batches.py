@@ -8,15 +8,13 @@ import polars as pl
 
 from aura_analytics import cases
 from aura_analytics.cases import Options, Window
-from aura_analytics.cases.extent import last_work
-from aura_analytics.clock import times
+from aura_analytics.dossier.asked_window import asked_window
 from aura_analytics.errors import ParameterError, Problem, close_match
-from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.base import Context, Metric
 from aura_analytics.metrics.kinds.mean import LastMean, Mean
 from aura_analytics.metrics.kinds.rate import Rate
-from aura_analytics.rules.policy import as_policy
 from aura_analytics.statistics.clustered import clustered_mean, clustered_rate
 
 __all__ = ["batches"]
@@ -85,18 +83,16 @@ def batches(
     (one,) = metrics_named(metric)
     if not isinstance(one, (Rate, Mean)) or isinstance(one, LastMean):
         raise ParameterError(Problem("that has no batches", got=one.name, expected="a share or a mean of single observations"))
-    lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    if end is None:
+    asked = asked_window(events, as_of, window)
+    if asked is None:
         return pl.DataFrame(schema=_SCHEMA)
-    span = as_policy(None).over(window).window
     fact = one.table
     known = [*_SPANS, *(name for name in fact.schema if name not in ("actor", "ts"))]
     if by not in known:
         raise ParameterError(Problem("unknown batches", got=by, expected=", ".join(known), next=close_match(by, known)))
     needs = {one.subject, *one.needs} - {"actor", "ts"} | (set() if by in _SPANS else {by})
-    inside = Window(lazy, end, None if span is None else end - span, {fact: needs}, Options(attribution, "closer", None, "once"))
-    rows = one.observed(fact.trace(inside, needs), Context(end, confidence)).filter(pl.col("value").is_not_null())
+    inside = Window(*asked, {fact: needs}, Options(attribution, "closer", None, "once"))
+    rows = one.observed(fact.trace(inside, needs), Context(asked.end, confidence)).filter(pl.col("value").is_not_null())
     batch = pl.col("ts").dt.strftime(_SPANS[by]) if by in _SPANS else pl.col(by).cast(pl.String).fill_null("(unknown)")
     rows = rows.filter(pl.col(one.subject).is_not_null()).select(actor=one.subject, value="value", batch=batch)
     found = []

@@ -12,18 +12,16 @@ import polars as pl
 from aura_analytics import cases
 from aura_analytics.cases import COHORT, DECISIONS, RATINGS, Options
 from aura_analytics.cases.base import Fact
-from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.window import Window
-from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.dossier.asked_window import asked_window
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.events import SCHEMA
-from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.kinds.audited import OVERSIGHT
 from aura_analytics.metrics.kinds.base import Context
 from aura_analytics.metrics.sla import sla_breach_rate
-from aura_analytics.rules.policy import as_policy
 
 __all__ = ["COVARIATES", "Outcome", "checked_covariates", "compared_rows", "with_covariates"]
 
@@ -51,12 +49,10 @@ def compared_rows(
     calendar: CalendarLike = None,
 ) -> pl.DataFrame:
     """One row per verdict, rating or case: `actor`, `hit`, a text for each covariate, and some columns of it as they are."""
-    lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    if end is None:
+    asked = asked_window(events, as_of, window)
+    if asked is None:
         kept = {name: SCHEMA[name] for name in also}
         return pl.DataFrame(schema={"actor": pl.String, "hit": pl.Boolean, **kept, **dict.fromkeys(names, pl.String)})
-    span = as_policy(None).over(window).window
     columns = {"override", "queue", "ai_recommendation", "agent", "confidence", "case_id"}
     needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right", "own_work"} if outcome == "wrong_verdict" else set())}
     if outcome == "low_rating":
@@ -64,14 +60,14 @@ def compared_rows(
     hours = as_calendar(calendar)
     if outcome == "breach":
         needs[COHORT] = {*COHORT.schema} - {"actor"}
-    inside = Window(lazy, end, None if span is None else end - span, needs, Options(attribution, "closer", hours, "once"))
+    inside = Window(*asked, needs, Options(attribution, "closer", hours, "once"))
     decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("actor_kind") == "officer")
     if outcome == "override":
         rows = decided.with_columns(hit=pl.col("override"))
     elif outcome == "overridden":
         rows = decided.drop("actor").with_columns(actor=pl.col("agent"), hit=pl.col("override"))
     elif outcome == "breach":
-        rows = _breaches(inside, decided, Context(end, sla=parse_sla(sla), calendar=hours))
+        rows = _breaches(inside, decided, Context(asked.end, sla=parse_sla(sla), calendar=hours))
     elif outcome == "wrong_verdict":
         rows = decided.filter(pl.col("right").is_not_null() & OVERSIGHT).with_columns(hit=~pl.col("right"))
     else:

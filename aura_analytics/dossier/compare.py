@@ -14,20 +14,19 @@ from numpy.typing import NDArray
 from aura_analytics import cases
 from aura_analytics.cases import COHORT, Options, Window
 from aura_analytics.cases.collecting import collect
-from aura_analytics.cases.extent import last_work
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
+from aura_analytics.dossier.asked_window import AskedWindow, asked_window
 from aura_analytics.dossier.comparison import Compared
 from aura_analytics.errors import ParameterError, Problem, close_match
-from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.io.front_door import EventsLike
 from aura_analytics.learning.comparisons import difference, paired_difference
 from aura_analytics.metrics.catalogue import metrics_named
 from aura_analytics.metrics.kinds.audited import AuditedRate, Weighted
 from aura_analytics.metrics.kinds.base import Context, Metric
 from aura_analytics.metrics.kinds.mean import LastMean, Mean
 from aura_analytics.metrics.kinds.rate import Rate
-from aura_analytics.rules.policy import as_policy
 from aura_analytics.statistics.comparing import mean_difference
 from aura_analytics.statistics.exact_tests import fisher_test, mcnemar_test, paired_permutation_test, permutation_test
 from aura_analytics.statistics.waiting import log_rank, median_limits, restricted_mean, restricted_mean_difference
@@ -118,15 +117,13 @@ def compare(
     hours, limits = as_calendar(calendar), parse_sla(sla)
     one = None if metric == WAITING else metrics_named(metric)[0]
     groups = [_group(first), _group(second)]
-    lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    if end is None:
-        raise ParameterError(Problem("there is nothing to compare", got="a log without work"))
     dated = any({"since", "until"} & set(group) for group in groups)
-    span = as_policy(None).over("all" if window is None and dated else window).window
+    asked = asked_window(events, as_of, "all" if window is None and dated else window)
+    if asked is None:
+        raise ParameterError(Problem("there is nothing to compare", got="a log without work"))
     options = Options(attribution, holding, hours, ratings)
-    rows = _observed(lazy, end, None if span is None else end - span, one, options, Context(end, confidence, limits, hours))
-    rows = _of_cases(rows, lazy.filter(pl.col("ts") <= end), {key for group in groups for key in group})
+    rows = _observed(asked, one, options, Context(asked.end, confidence, limits, hours))
+    rows = _of_cases(rows, asked.events.filter(pl.col("ts") <= asked.end), {key for group in groups for key in group})
     parts = [_of(rows, group, one) for group in groups]
     labels = [_label(group) for group in groups]
     for label, part in zip(labels, parts, strict=True):
@@ -160,13 +157,11 @@ def _label(group: Mapping[str, Any]) -> str:
     return ", ".join(parts)
 
 
-def _observed(
-    events: pl.LazyFrame, end: datetime, since: datetime | None, one: Metric | None, options: Options, context: Context
-) -> pl.DataFrame:
+def _observed(asked: AskedWindow, one: Metric | None, options: Options, context: Context) -> pl.DataFrame:
     fact = COHORT if one is None else one.table
     needs = {"queue", "start", "elapsed", "ended"} if one is None else {one.subject, *one.needs} - {"actor", "ts"}
     needs |= {"queue", "agent"} & set(fact.schema)
-    table = fact.trace(Window(events, end, since, {fact: needs}, options), needs)
+    table = fact.trace(Window(*asked, {fact: needs}, options), needs)
     if one is None:
         start = pl.from_epoch("start", "us").dt.replace_time_zone("UTC")
         return table.with_columns(ts=start, value=pl.col("elapsed") / _HOUR)

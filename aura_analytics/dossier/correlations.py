@@ -10,12 +10,10 @@ import polars as pl
 
 from aura_analytics import cases
 from aura_analytics.cases import DECISIONS, HANDLED, RATINGS, Options
-from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.window import Window
-from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
-from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.rules.policy import as_policy
+from aura_analytics.dossier.asked_window import asked_window
+from aura_analytics.io.front_door import EventsLike
 from aura_analytics.statistics.correlation import Correlation, spearman
 
 __all__ = ["LEVELS", "MEASURES", "correlations"]
@@ -107,13 +105,11 @@ def _table(
     events: EventsLike, as_of: datetime | date | str | None, window: str | timedelta | None, options: Options
 ) -> pl.DataFrame:
     """One row per case: who decided (or else resolved) it, its queue, whether it was overridden, its stars and its hours."""
-    lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    if end is None:
+    asked = asked_window(events, as_of, window)
+    if asked is None:
         return _CASES.to_frame()
-    span = as_policy(None).over(window).window
     needs = {DECISIONS: {"override", "case_id", "queue"}, HANDLED: {"elapsed"}, RATINGS: {"value"}}
-    inside = Window(lazy, end, None if span is None else end - span, needs, options)
+    inside = Window(*asked, needs, options)
     known = pl.col("case_id").is_not_null()
     decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(known).sort("ts", "override")
     decided = decided.group_by("case_id", maintain_order=True).agg(

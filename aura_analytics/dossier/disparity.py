@@ -12,14 +12,12 @@ import polars as pl
 from aura_analytics import cases
 from aura_analytics.cases import DECISIONS, Fact, Options
 from aura_analytics.cases.collecting import collect
-from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.window import Window
-from aura_analytics.clock import times
+from aura_analytics.dossier.asked_window import asked_window
 from aura_analytics.dossier.case_mix_rows import COVARIATES, with_covariates
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.events import SCHEMA
-from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.rules.policy import as_policy
+from aura_analytics.io.front_door import EventsLike
 from aura_analytics.statistics.compared import compared
 
 __all__ = ["disparity"]
@@ -104,16 +102,15 @@ def disparity(
     """
     names = (covariates,) if isinstance(covariates, str) else tuple(dict.fromkeys(covariates))
     _check(by, outcome, names, confidence)
-    lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    if end is None:
+    asked = asked_window(events, as_of, window)
+    if asked is None:
         return pl.DataFrame(schema=_SCHEMA)
-    span = as_policy(None).over(window).window
     columns = {"override", "queue", "ai_recommendation", "agent", "confidence", "case_id", "human_verdict"}
     needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right", "own_work"} if outcome == "wrong_verdict" else set())}
-    inside = Window(lazy, end, None if span is None else end - span, needs, Options(attribution, "closer", None, "once"))
+    inside = Window(*asked, needs, Options(attribution, "closer", None, "once"))
     rows = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("actor_kind") == "officer")
-    rows = _hits(rows, outcome, verdict).join(_groups(lazy.filter(pl.col("ts") <= end), by), on="case_id", how="inner")
+    groups = _groups(asked.events.filter(pl.col("ts") <= asked.end), by)
+    rows = _hits(rows, outcome, verdict).join(groups, on="case_id", how="inner")
     if not rows.height:
         raise ParameterError(Problem("no case says what groups it", got=by, next="name a column, or attributes.NAME of the events"))
     return _table(with_covariates(rows.drop("actor").rename({"group": "actor"}), names), names, confidence)

@@ -9,11 +9,9 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.cases.collecting import collect
-from aura_analytics.cases.extent import last_work
-from aura_analytics.clock import times
+from aura_analytics.dossier.asked_window import asked_window
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.rules.policy import as_policy
+from aura_analytics.io.front_door import EventsLike
 from aura_analytics.statistics.waiting import cumulative_incidence
 
 __all__ = ["holding_ends"]
@@ -89,14 +87,12 @@ def holding_ends(
         raise ParameterError(Problem("hours are out of range", got=list(hours), expected="one or more numbers above 0"))
     if not 0 < confidence < 1:
         raise ParameterError(Problem("confidence is out of range", got=confidence, expected="a share above 0 and below 1"))
-    lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    if end is None:
+    asked = asked_window(events, as_of, window)
+    if asked is None:
         return pl.DataFrame(schema=_SCHEMA)
-    span = as_policy(None).over(window).window
-    held = _holdings(lazy.filter(pl.col("ts") <= end), end)
-    if span is not None:
-        held = held.filter(pl.col("ts") > end - span)
+    held = _holdings(asked.events.filter(pl.col("ts") <= asked.end), asked.end)
+    if asked.since is not None:
+        held = held.filter(pl.col("ts") > asked.since)
     rows: list[dict[str, object]] = []
     for (actor,), part in held.partition_by("actor", as_dict=True).items():
         spent, kinds = part["hours"].to_numpy(), part["end"].to_list()

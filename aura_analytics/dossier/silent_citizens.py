@@ -8,12 +8,10 @@ import polars as pl
 
 from aura_analytics import cases
 from aura_analytics.cases import DECISIONS, RATINGS, Fact, Options
-from aura_analytics.cases.extent import last_work
 from aura_analytics.cases.window import Window
-from aura_analytics.clock import times
+from aura_analytics.dossier.asked_window import asked_window
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.io.front_door import EventsLike, as_events
-from aura_analytics.rules.policy import as_policy
+from aura_analytics.io.front_door import EventsLike
 
 __all__ = ["rating_sensitivity"]
 
@@ -83,13 +81,11 @@ def rating_sensitivity(
     """
     if not _LOW <= line <= _HIGH:
         raise ParameterError(Problem("line is out of range", got=line, expected="stars from 1 to 5"))
-    lazy = as_events(events)
-    end = last_work(lazy) if as_of is None else times.parse_as_of(as_of)
-    if end is None:
+    asked = asked_window(events, as_of, window)
+    if asked is None:
         return pl.DataFrame(schema=_SCHEMA)
-    span = as_policy(None).over(window).window
     needs: dict[Fact, set[str]] = {DECISIONS: {"override", "queue", "case_id"}, RATINGS: {"value"}}
-    inside = Window(lazy, end, None if span is None else end - span, needs, Options(attribution, "closer", None, "once"))
+    inside = Window(*asked, needs, Options(attribution, "closer", None, "once"))
     decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("case_id").is_not_null(), actor_kind="officer")
     last = decided.sort("ts").unique(["actor", "case_id"], keep="last", maintain_order=True)
     stars = RATINGS.trace(inside, needs[RATINGS]).group_by("actor", "case_id").agg(stars=pl.col("value").mean())

@@ -20,6 +20,8 @@ Examples
 [('anne', 0.43, 1.04, 0.31), ('bert', 0.17, 0.9, 0.28), ('cleo', 0.3, 1.0, 0.3)]
 """
 
+from dataclasses import replace
+
 import polars as pl
 
 from aura_analytics.cases import DECISIONS
@@ -49,21 +51,15 @@ override_oe: Expectation = Expectation(
     measure="Review with a colleague who has the same cases a sample of overrides, and write down why each was made.",
 )
 
-adjusted_override_rate: Expectation = Expectation(
+adjusted_override_rate: Expectation = replace(
+    override_oe,
     name="adjusted_override_rate",
     title="Override rate with the office's cases",
     unit="fraction",
-    low=0,
     high=1,
-    direction="neutral",
-    fact=DECISIONS,
-    needs=("override", "queue", "ai_recommendation"),
-    kinds=OFFICERS,
-    by_default=False,
-    hit=pl.col("override"),
-    hits_are="override",
-    covariates=_QUEUE_AND_ADVICE,
     scale="rate",
+    short="",
+    measure="",
 )
 
 wrong_verdict_oe: Expectation = Expectation(
@@ -84,38 +80,24 @@ wrong_verdict_oe: Expectation = Expectation(
     measure="Go through the verdicts that audits found wrong with a colleague who has the same cases.",
 )
 
-adjusted_wrong_verdict_rate: Expectation = Expectation(
+adjusted_wrong_verdict_rate: Expectation = replace(
+    wrong_verdict_oe,
     name="adjusted_wrong_verdict_rate",
     title="Wrong verdicts with the office's cases",
     unit="fraction",
-    low=0,
     high=1,
-    direction="lower",
-    fact=DECISIONS,
-    needs=("right", "own_work", "queue", "ai_recommendation"),
-    kinds=OFFICERS,
-    by_default=False,
-    hit=~pl.col("right"),
-    hits_are="wrong",
-    among=OVERSIGHT,
-    covariates=_QUEUE_AND_ADVICE,
     scale="rate",
+    measure="",
 )
 
-overridden_oe: Expectation = Expectation(
+overridden_oe: Expectation = replace(
+    override_oe,
     name="overridden_oe",
     title="Recommendations overridden, observed / expected",
-    unit="ratio",
-    low=0,
-    high=None,
     direction="lower",
-    fact=DECISIONS,
     needs=("override", "queue", "ai_recommendation", "agent"),
     kinds=MACHINES,
     subject="agent",
-    by_default=False,
-    hit=pl.col("override"),
-    hits_are="override",
-    covariates=_QUEUE_AND_ADVICE,
+    short="",
     measure="Read a sample of the overridden recommendations beside those of other agents in the same queue.",
 )
