@@ -61,9 +61,9 @@ def test_ordinary_officers_are_rarely_accused_and_bad_ones_found() -> None:
     gate = aura.Policy.evidence_gated()
     assert (_ever_flagged(gate, ordinary) <= 100).mean() <= 0.005
     bad = _ever_flagged(gate, _readings(0.45, BAD, 0.30, 12, 20_000))
-    # 89.7 % with Student's limits of the mean; the normal ones, too narrow for five ratings, would find 90.8 %
-    assert abs((bad <= 100).mean() - 0.897) < 3 * (0.897 * 0.103 / 20_000) ** 0.5
-    assert 25 <= np.median(bad[bad <= 100]) <= 45
+    # 83.2 % by limits that hold for five ratings (60,000 others); 89.7 % by Student's, which err in up to 18.7 %, not in 5
+    assert abs((bad <= 100).mean() - 0.832) < 3 * (0.832 * 0.168 / 20_000) ** 0.5
+    assert 45 <= np.median(bad[bad <= 100]) <= 55
 
 
 def test_anytime_option_keeps_its_budget_under_daily_reading() -> None:
