@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from aura_analytics.cases.base import Fact, Joins
+from aura_analytics.cases.case_verdict import with_verdict
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.deciders import decided_by
 from aura_analytics.cases.growing_log import KeptByCase
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from aura_analytics.cases.window import Window
 
 __all__ = ["RATINGS", "Ratings"]
+
+_OF_CASE = ("queue", "ai_recommendation")
 
 
 class Ratings(Fact):
@@ -40,7 +43,7 @@ class Ratings(Fact):
 
     def build(self, window: Window, columns: set[str]) -> pl.DataFrame:
         """One row per rating that counts, and actor it is about."""
-        return _rated_in(window)
+        return _rated_in(window, _of_case(columns))
 
     def trace(self, window: Window, columns: set[str]) -> pl.DataFrame:
         """With the case."""
@@ -50,13 +53,14 @@ class Ratings(Fact):
         """The ratings of a case are looked at again whenever something happens in it."""
 
         def rated(rows: pl.DataFrame, verdicts: pl.DataFrame) -> pl.DataFrame:
-            return _rated(rows, rows.lazy(), verdicts, log.options)
+            return _rated(rows, rows.lazy(), verdicts, log.options, of_case)
 
+        of_case = _of_case(log.needs[self])
         return KeptByCase(log, self, rated)
 
     def reads(self, columns: set[str]) -> tuple[set[str], set[str]]:
         """Ratings and verdicts."""
-        return {"SAT_SCORE", "DECISION", "OVERRIDE"}, {"value"}
+        return {"SAT_SCORE", "DECISION", "OVERRIDE"}, {"value", *_of_case(columns)}
 
 
 RATINGS = Ratings(
@@ -67,6 +71,8 @@ RATINGS = Ratings(
         "value": pl.Float64(),
         "first_of_case": pl.Boolean(),
         "repeats": pl.UInt32(),
+        "queue": pl.String(),
+        "ai_recommendation": pl.String(),
     },
     ("SAT_SCORE", "DECISION", "OVERRIDE"),
     hindsight=frozenset({"repeats"}),
@@ -75,14 +81,18 @@ RATINGS = Ratings(
 )
 
 
-def _rated_in(window: Window) -> pl.DataFrame:
+def _of_case(columns: set[str]) -> tuple[str, ...]:
+    return tuple(name for name in _OF_CASE if name in columns)
+
+
+def _rated_in(window: Window, of_case: tuple[str, ...]) -> pl.DataFrame:
     """The ratings of a window; which of them repeat an earlier one, the log before it says too."""
     found, since = _stars(window.inside), window.since
     if since is None or window.options.ratings == "every":
-        return _rated(found, window.past, window.rows, window.options)
+        return _rated(found, window.past, window.rows, window.options, of_case)
     cases = found["h"].drop_nulls().unique()
     earlier = _stars(window.past.filter(pl.col("ts") <= since).filter(case_hash().is_in(cases.implode())))
-    rated = _rated(pl.concat([earlier, found]), window.past, window.rows, window.options)
+    rated = _rated(pl.concat([earlier, found]), window.past, window.rows, window.options, of_case)
     return rated.filter(pl.col("ts") > since) if earlier.height else rated
 
 
@@ -91,7 +101,9 @@ def _stars(events: pl.LazyFrame) -> pl.DataFrame:
     return collect(ratings.select("type", "actor", "actor_kind", "case_id", "ts", "value", case_hash()))
 
 
-def _rated(events: pl.DataFrame, past: pl.LazyFrame, rows: pl.DataFrame | None, options: Options) -> pl.DataFrame:
+def _rated(
+    events: pl.DataFrame, past: pl.LazyFrame, rows: pl.DataFrame | None, options: Options, of_case: tuple[str, ...]
+) -> pl.DataFrame:
     """The ratings among some events, which hold all those of their cases up to a moment, with `h` of the case."""
     table = events.filter(pl.col("type") == "SAT_SCORE")
     citizen = (pl.col("actor_kind") == "citizen").fill_null(value=False)
@@ -102,7 +114,8 @@ def _rated(events: pl.DataFrame, past: pl.LazyFrame, rows: pl.DataFrame | None, 
         found = rest.with_columns(actor=pl.lit(None, dtype=pl.String))
     else:
         found = decided_by(rest, past, rows, every=options.attribution == "all_deciders")
-    return _counted(pl.concat([own, found.select(columns)]), options)
+    every = pl.concat([own, found.select(columns)])
+    return _counted(with_verdict(every, past, of_case) if of_case else every, options)
 
 
 def _counted(table: pl.DataFrame, options: Options) -> pl.DataFrame:

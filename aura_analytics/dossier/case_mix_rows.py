@@ -12,6 +12,7 @@ import polars as pl
 from aura_analytics import cases
 from aura_analytics.cases import COHORT, DECISIONS, RATINGS, Options
 from aura_analytics.cases.base import Fact
+from aura_analytics.cases.case_verdict import with_verdict
 from aura_analytics.cases.window import Window
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
@@ -21,6 +22,8 @@ from aura_analytics.events import SCHEMA
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.metrics.kinds.audited import OVERSIGHT
 from aura_analytics.metrics.kinds.base import Context
+from aura_analytics.metrics.kinds.survival import followed
+from aura_analytics.metrics.satisfaction import LOW_STARS
 from aura_analytics.metrics.sla import sla_breach_rate
 
 __all__ = ["COVARIATES", "Outcome", "checked_covariates", "compared_rows", "with_covariates"]
@@ -34,7 +37,6 @@ COVARIATES = {
     "hour": "the time of day in UTC, in quarters of a day",
     "weekday": "the day of the week in UTC",
 }
-_LOW = 2  # stars
 
 
 def compared_rows(
@@ -61,6 +63,11 @@ def compared_rows(
     if outcome == "breach":
         needs[COHORT] = {*COHORT.schema} - {"actor"}
     inside = Window(*asked, needs, Options(attribution, "closer", hours, "once"))
+    if outcome == "low_rating":
+        rated = RATINGS.trace(inside, needs[RATINGS]).select("actor", "case_id", "ts", hit=pl.col("value") <= LOW_STARS)
+        of_verdict = ("queue", "ai_recommendation", "agent", "confidence", "decided")
+        rows = with_verdict(rated, inside.past, of_verdict).drop("ts").rename({"decided": "ts"})
+        return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
     decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("actor_kind") == "officer")
     if outcome == "override":
         rows = decided.with_columns(hit=pl.col("override"))
@@ -68,14 +75,8 @@ def compared_rows(
         rows = decided.drop("actor").with_columns(actor=pl.col("agent"), hit=pl.col("override"))
     elif outcome == "breach":
         rows = _breaches(inside, decided, Context(asked.end, sla=parse_sla(sla), calendar=hours))
-    elif outcome == "wrong_verdict":
-        rows = decided.filter(pl.col("right").is_not_null() & OVERSIGHT).with_columns(hit=~pl.col("right"))
     else:
-        rated = RATINGS.trace(inside, needs[RATINGS]).filter(pl.col("case_id").is_not_null())
-        of_case = decided.sort("ts", "override").unique(["case_id"], keep="last", maintain_order=True)
-        rows = rated.select("actor", "case_id", hit=pl.col("value") <= _LOW).join(
-            of_case.drop("actor"), on="case_id", how="inner", maintain_order="left"
-        )
+        rows = decided.filter(pl.col("right").is_not_null() & OVERSIGHT).with_columns(hit=~pl.col("right"))
     return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
 
 
@@ -86,11 +87,9 @@ def _breaches(inside: Window, decided: pl.DataFrame, context: Context) -> pl.Dat
         raise ParameterError("case mix cannot be counted so", problems=[problem])
     needs = {*COHORT.schema} - {"actor"}
     timed = sla_breach_rate.observed(COHORT.trace(inside, needs), context)
-    followed = timed.filter(pl.col("ended") | (pl.col("value") > 1)).select(
-        "actor", "case_id", "queue", "ts", hit=pl.col("value") > 1
-    )
+    counted = timed.filter(followed()).select("actor", "case_id", "queue", "ts", hit=pl.col("value") > 1)
     told = decided.sort("ts", "override").unique(["case_id"], keep="last", maintain_order=True)
-    return followed.join(
+    return counted.join(
         told.select("case_id", "ai_recommendation", "agent", "confidence"), on="case_id", how="left", maintain_order="left"
     )
 

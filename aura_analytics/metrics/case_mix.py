@@ -1,7 +1,8 @@
 """Case mix: what officers did beside what the others would have been expected to do with the same cases.
 
 Who gets the hard cases looks bad by rates alone. `override_oe` is observed over expected overrides, by queue and recommendation: 1
-is as the others would have done. `adjusted_override_rate` is the rate that somebody would have with the cases of the whole office.
+is as the others would have done; so are `wrong_verdict_oe`, `low_rating_oe` and `breach_oe` (by queue). `adjusted_override_rate` is
+the rate that somebody would have with the cases of the whole office.
 None of them is counted unless it is named, or a policy reads it: they need everybody's cases, and mean something on the board of an
 office.
 
@@ -24,12 +25,25 @@ from dataclasses import replace
 
 import polars as pl
 
-from aura_analytics.cases import DECISIONS
+from aura_analytics.cases import COHORT, DECISIONS, RATINGS
 from aura_analytics.metrics.kinds.audited import OVERSIGHT
 from aura_analytics.metrics.kinds.base import MACHINES, OFFICERS
 from aura_analytics.metrics.kinds.expectation import Expectation
+from aura_analytics.metrics.kinds.late_expectation import LateExpectation
+from aura_analytics.metrics.kinds.survival import PARTS_OF_A_CLOCK
+from aura_analytics.metrics.satisfaction import LOW_STARS
 
-__all__ = ["adjusted_override_rate", "adjusted_wrong_verdict_rate", "overridden_oe", "override_oe", "wrong_verdict_oe"]
+__all__ = [
+    "adjusted_breach_rate",
+    "adjusted_low_rating_share",
+    "adjusted_override_rate",
+    "adjusted_wrong_verdict_rate",
+    "breach_oe",
+    "low_rating_oe",
+    "overridden_oe",
+    "override_oe",
+    "wrong_verdict_oe",
+]
 
 _QUEUE_AND_ADVICE = {"queue": pl.col("queue"), "ai_recommendation": pl.col("ai_recommendation")}
 
@@ -100,4 +114,56 @@ overridden_oe: Expectation = replace(
     subject="agent",
     short="",
     measure="Read a sample of the overridden recommendations beside those of other agents in the same queue.",
+)
+
+low_rating_oe: Expectation = Expectation(
+    name="low_rating_oe",
+    title="Low ratings, observed / expected",
+    unit="ratio",
+    low=0,
+    high=None,
+    direction="lower",
+    fact=RATINGS,
+    needs=("value", "queue", "ai_recommendation"),
+    hit=pl.col("value") <= LOW_STARS,
+    hits_are="2 stars or fewer",
+    covariates=_QUEUE_AND_ADVICE,
+    decided_by=None,
+    by_default=False,
+    measure="Read the ratings of two stars and fewer beside those of a colleague who has the same cases.",
+)
+
+adjusted_low_rating_share: Expectation = replace(
+    low_rating_oe,
+    name="adjusted_low_rating_share",
+    title="Low ratings with the office's cases",
+    unit="fraction",
+    high=1,
+    scale="rate",
+    measure="",
+)
+
+breach_oe: LateExpectation = LateExpectation(
+    name="breach_oe",
+    title="SLA breaches, observed / expected",
+    unit="ratio",
+    low=0,
+    high=None,
+    direction="lower",
+    fact=COHORT,
+    needs=PARTS_OF_A_CLOCK,
+    hits_are="outlasted its limit",
+    covariates={"queue": pl.col("queue")},
+    by_default=False,
+    measure="Look at the cases that breached beside those of a colleague with the same queues: workload, or the order of work?",
+)
+
+adjusted_breach_rate: LateExpectation = replace(
+    breach_oe,
+    name="adjusted_breach_rate",
+    title="SLA breaches with the office's cases",
+    unit="fraction",
+    high=1,
+    scale="rate",
+    measure="",
 )

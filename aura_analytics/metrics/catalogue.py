@@ -9,8 +9,12 @@ from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.metrics.appropriateness import overridden_right_rate, overrides_right_rate
 from aura_analytics.metrics.calibration import calibration_gap
 from aura_analytics.metrics.case_mix import (
+    adjusted_breach_rate,
+    adjusted_low_rating_share,
     adjusted_override_rate,
     adjusted_wrong_verdict_rate,
+    breach_oe,
+    low_rating_oe,
     overridden_oe,
     override_oe,
     wrong_verdict_oe,
@@ -85,6 +89,10 @@ DEFAULT: tuple[Metric, ...] = (
     adjusted_override_rate,
     wrong_verdict_oe,
     adjusted_wrong_verdict_rate,
+    low_rating_oe,
+    adjusted_low_rating_share,
+    breach_oe,
+    adjusted_breach_rate,
     overridden_oe,
 )
 _PARTS = ("collect", "finish", "limits")  # what a kind must have

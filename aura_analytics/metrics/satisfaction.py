@@ -24,7 +24,9 @@ from aura_analytics.cases import DECISIONS, RATINGS
 from aura_analytics.metrics.kinds.mean import Mean
 from aura_analytics.metrics.kinds.rate import Rate
 
-__all__ = ["sat_case_share", "sat_low_share", "sat_response_rate", "sat_score_mean"]
+__all__ = ["LOW_STARS", "sat_case_share", "sat_low_share", "sat_response_rate", "sat_score_mean"]
+
+LOW_STARS = 2  # a rating of so many or fewer is a low one
 
 sat_score_mean: Mean = Mean(
     name="sat_score_mean",
@@ -51,7 +53,7 @@ sat_low_share: Rate = Rate(
     direction="lower",
     fact=RATINGS,
     needs=("value",),
-    hit=pl.col("value") <= 2,
+    hit=pl.col("value") <= LOW_STARS,
     hits_are="2 stars or fewer",
 )
 

@@ -18,6 +18,10 @@ NAMES = [
     "wrong_verdict_oe",
     "adjusted_wrong_verdict_rate",
     "overridden_oe",
+    "low_rating_oe",
+    "adjusted_low_rating_share",
+    "breach_oe",
+    "adjusted_breach_rate",
 ]
 RULE = {"name": "p", "rules": [{"id": "r", "when": {"metric": "override_oe", "above": 1.5, "limit": "lower", "confidence": 0.99}}]}
 
@@ -28,12 +32,15 @@ def log() -> pl.DataFrame:
 
 
 def test_dossiers_say_what_case_mix_says(log: pl.DataFrame) -> None:
-    board = aura.dossiers(log, metrics=NAMES)
+    board = aura.dossiers(log, metrics=NAMES, sla="48h")
     for outcome, ratio, rate in (
         ("override", "override_oe", "adjusted_override_rate"),
         ("wrong_verdict", "wrong_verdict_oe", "adjusted_wrong_verdict_rate"),
+        ("low_rating", "low_rating_oe", "adjusted_low_rating_share"),
+        ("breach", "breach_oe", "adjusted_breach_rate"),
     ):
-        found = aura.case_mix(log, outcome=outcome).actors.filter(status="ok")  # type: ignore[arg-type]
+        asked = {"covariates": ["queue"], "sla": "48h"} if outcome == "breach" else {}
+        found = aura.case_mix(log, outcome=outcome, **asked).actors.filter(status="ok")  # type: ignore[arg-type]
         mine = board.join(found.select("actor"), on="actor", how="semi").sort("actor")
         assert mine.height == found.height > 3
         for column, theirs in ((ratio, "oe"), (rate, "adjusted_rate")):
@@ -83,6 +90,42 @@ def test_a_policy_reads_it_through_every_door(log: pl.DataFrame) -> None:
     assert board.equals(aura.dossiers(log, policy=chosen, metrics=["override_oe", "override_rate"]))
     for actor in board["actor"].to_list():
         assert state.dossiers(policy=chosen, actors=[actor]).equals(board.filter(actor=actor))
+
+
+def test_a_growing_log_knows_the_kind_of_a_rated_case(log: pl.DataFrame) -> None:
+    asked = {"metrics": ["low_rating_oe", "breach_oe", "sat_low_share"], "sla": "48h"}
+    state = aura.DossierState(log.head(900), **asked)  # type: ignore[arg-type]
+    for start in range(900, log.height, 700):
+        state.append(log.slice(start, 700))
+    board = aura.dossiers(log, **asked)  # type: ignore[arg-type]
+    assert board.filter(pl.col("low_rating_oe").is_not_null()).height > 3
+    assert state.dossiers().equals(board)
+    shuffled = log.sample(fraction=1, shuffle=True, seed=1)
+    assert aura.dossiers(shuffled, **asked).equals(board)  # type: ignore[arg-type]
+
+
+def test_ratings_and_breaches_are_compared_within_their_queue() -> None:
+    """By hand: everybody's share of a queue is the same, so whoever has the slow and disliked queue is as expected, not worse."""
+    rows = []
+    for actor, queue, many in [("anne", "slow", 40), ("anne", "quick", 10), ("bert", "slow", 10), ("bert", "quick", 40)]:
+        for i in range(many):
+            case, late = f"{actor}{queue}{i}", i % 2 == 0 if queue == "slow" else i % 10 == 0
+            of = {"case_id": case, "actor": actor, "actor_kind": "officer", "queue": queue}
+            rows += [
+                of | {"type": "ASSIGNED", "ts": "2026-01-05T00:00:00Z"},
+                of | {"type": "DECISION", "ts": "2026-01-06T00:00:00Z"},
+                of | {"type": "RESOLVED", "ts": f"2026-01-{'09' if late else '06'}T00:00:00Z"},
+                {"type": "SAT_SCORE", "case_id": case, "value": 1 if late else 4, "ts": "2026-01-10T00:00:00Z"},
+            ]
+    board = aura.dossiers(
+        aura.events.from_records(rows), metrics=["breach_oe", "low_rating_oe", "sat_low_share", "sla_breach_rate"], sla="48h"
+    )
+    assert board["sat_low_share"].to_list() == pytest.approx([21 / 50, 9 / 50])
+    assert board["sla_breach_rate"].to_list() == pytest.approx([21 / 50, 9 / 50])
+    for name in ("breach_oe", "low_rating_oe"):
+        assert board[name].to_list() == pytest.approx([1, 1], abs=0.05)
+        assert board[f"{name}_expected"].to_list() == pytest.approx([21, 9], rel=0.05)
+    assert aura.dossiers(aura.events.from_records(rows), metrics=["breach_oe"])["breach_oe_status"].to_list() == ["no_target"] * 2
 
 
 def test_a_case_beside_the_rule() -> None:

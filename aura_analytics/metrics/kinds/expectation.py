@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["Expectation"]
+__all__ = ["UNKNOWN", "Expectation"]
 
-_UNKNOWN = "(unknown)"
+UNKNOWN = "(unknown)"
 
 
 @dataclass(frozen=True)
@@ -82,11 +82,11 @@ class Expectation(Metric):
 
     def collect(self) -> list[pl.Expr]:
         counted = self._counted()
-        kinds = [one.cast(pl.String).fill_null(_UNKNOWN).alias(name) for name, one in self.covariates.items()]
+        kinds = [one.cast(pl.String).fill_null(UNKNOWN).alias(name) for name, one in self.covariates.items()]
         cells = pl.struct(*kinds, self.hit.fill_null(value=False).alias("hit")).filter(counted).value_counts(name="n")
         return [cells.alias(self.part("cells"))]
 
-    def cells(self, sums: pl.DataFrame) -> pl.DataFrame:
+    def cells(self, sums: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Counts by actor (the number of the row) and kind of case: `actor`, a column a covariate, `n`, `hits`."""
         column = self.part("cells")
         empty = {"actor": pl.UInt32, **dict.fromkeys(self.covariates, pl.String), "n": pl.Int64, "hits": pl.Int64}
@@ -101,7 +101,7 @@ class Expectation(Metric):
 
     def finish(self, sums: pl.DataFrame, context: Context) -> dict[str, pl.Series]:
         size = sums.height
-        found = compared(self.cells(sums), tuple(self.covariates), confidence=context.confidence)
+        found = compared(self.cells(sums, context), tuple(self.covariates), confidence=context.confidence)
         numbers = {name: np.full(size, np.nan) for name in ("value", "lo", "hi", "expected", "share", "n_eff")}
         n, status = np.zeros(size), np.full(size, NO_DATA, dtype=np.uint8)
         if found is not None:

@@ -21,7 +21,17 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["PARTS_OF_A_CLOCK", "Curves", "Survival", "at_limit", "curves_of", "exploded", "spent_and_limit", "survival_at_limit"]
+__all__ = [
+    "PARTS_OF_A_CLOCK",
+    "Curves",
+    "Survival",
+    "at_limit",
+    "curves_of",
+    "exploded",
+    "followed",
+    "spent_and_limit",
+    "survival_at_limit",
+]
 
 _HOUR = 3.6e9
 PARTS_OF_A_CLOCK = ("queue", "start", "end", "elapsed", "days_off", "ended")
@@ -76,6 +86,11 @@ class Survival(Metric):
 
     def observation_text(self, value: float | None, *, ended: bool) -> str:
         return f"{value:.0%}" + ("" if ended else ", still open")
+
+
+def followed() -> pl.Expr:
+    """Whether a case, its time in limits as `value`, was followed up to its limit, or had ended before."""
+    return (pl.col("ended") & pl.col("value").is_not_null()) | (pl.col("value") > 1)
 
 
 class Curves(NamedTuple):
