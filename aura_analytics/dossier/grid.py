@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.cases import Fact
+from aura_analytics.dossier.squares import put_together, with_squares
 from aura_analytics.metrics.kinds.base import Metric
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 __all__ = ["Cells", "Grid", "binned", "is_settled"]
 
 _CELLS = 2_000_000  # of actors and moments that are held at once
-_HALF = 22  # bits of the lower half of a value whose squares are summed
 _EXACT = 2**53
 
 
@@ -116,9 +116,9 @@ class Grid:
         actor, moment = np.nonzero(present)
         sums = {}
         for one in self._metrics:
-            parts = _with_squares(one, {name: values[rows[one.table].inside] for name, values in self._parts[one.name].items()})
+            parts = with_squares(one, {name: values[rows[one.table].inside] for name, values in self._parts[one.name].items()})
             columns = {name: self._summed(rows[one.table], values)[actor, moment] for name, values in parts.items()}
-            sums[one.name] = _collected(one, columns)
+            sums[one.name] = put_together(one, columns)
         return Cells(actors[actor], moment, sums)
 
     def _rows(self, actors: Whole) -> dict[Fact, _Rows]:
@@ -151,25 +151,3 @@ class _Rows(NamedTuple):
 def _run(places: Whole) -> Whole | slice:
     """Places as a slice, where they follow each other: taken several times faster."""
     return slice(int(places[0]), int(places[-1]) + 1) if len(places) and (np.diff(places) == 1).all() else places
-
-
-def _with_squares(one: Metric, parts: dict[str, Whole]) -> dict[str, Whole]:
-    """The whole numbers of every row with their squares, these by halves, so that their sums stay within 64 bits."""
-    found = dict(parts)
-    for name in one.squares:
-        high, low = parts[name] >> _HALF, parts[name] & ((1 << _HALF) - 1)
-        for which, product in (("aa", high * high), ("ab", high * low), ("bb", low * low)):
-            found[f"{name}:{which}"] = product
-    return found
-
-
-def _collected(one: Metric, columns: dict[str, Whole]) -> pl.DataFrame:
-    """Sums under the names under which a metric collects them."""
-    halves = {name for name in columns if ":" in name}
-    frame = pl.DataFrame({one.part(name): values for name, values in columns.items() if name not in halves})
-    for name, squared in one.squares.items():
-        sums = pl.DataFrame({which: columns[f"{name}:{which}"] for which in ("aa", "ab", "bb")})
-        a, b, c = (pl.col(which).cast(pl.Int128) for which in sums.columns)
-        whole = sums.select((a * (1 << 2 * _HALF) + b * (2 << _HALF) + c).alias(one.part(squared))).to_series()
-        frame = frame.with_columns(pl.col(one.part(name)).cast(pl.Int128), whole)
-    return frame

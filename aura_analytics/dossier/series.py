@@ -17,6 +17,7 @@ from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.dossier.board import check_confidence
 from aura_analytics.dossier.grid import binned
+from aura_analytics.dossier.squares import put_together, with_squares
 from aura_analytics.dossier.summary import collected, grouped, needs_of
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
@@ -63,13 +64,13 @@ def rolling(
     attribution, holding, ratings, calendar
         As in `dossiers`.
     confidence
-        Two-sided level of the intervals of rates.
+        Two-sided level of the intervals, in (0, 1).
 
     Returns
     -------
     polars.DataFrame
-        `actor`, `as_of`, and per metric `<name>`, `<name>_n`; rates with `<name>_lo`, `<name>_hi`. One row per actor and
-        reading, sorted; null where the window holds no observation.
+        `actor`, `as_of`, and per metric `<name>`, `<name>_n`, `<name>_lo`, `<name>_hi`. One row per actor and reading, sorted; null
+        where the window holds no observation, limits also where dossiers have none.
 
     Raises
     ------
@@ -168,9 +169,10 @@ def rolling_facts(
         place = (table["ts"].to_physical().to_numpy() - origin - 1) // grain
         inside = (place >= 0) & (place < bins)
         cell = who[inside] * bins + place[inside]
-        parts = table.select(**one.per_row())
-        totals = {name: _windowed(cell, parts[name].to_numpy()[inside], size, bins, at, per_window) for name in parts.columns}
-        columns += _finished(one, totals, confidence)
+        parts = {name: part.to_numpy()[inside] for name, part in table.select(**one.per_row()).to_dict().items()}
+        every = with_squares(one, parts)
+        totals = {name: _windowed(cell, values, size, bins, at, per_window) for name, values in every.items()}
+        columns += _finished(one, totals, Context(last, confidence))
     return out.with_columns(columns)
 
 
@@ -207,8 +209,11 @@ def _windowed(cell: np.ndarray, parts: np.ndarray, size: int, bins: int, at: np.
     return np.asarray(running[:, at] - running[:, at - per_window]).ravel()
 
 
-def _finished(one: Metric, totals: dict[str, np.ndarray], confidence: float) -> list[pl.Series]:
-    found = one.in_series(totals, confidence)
+def _finished(one: Metric, totals: dict[str, np.ndarray], context: Context) -> list[pl.Series]:
+    if one.squares:
+        whole = one.finish(put_together(one, totals), context)
+        return [whole[one.name + suffix].alias(one.name + suffix) for suffix in one.series_suffixes]
+    found = one.in_series(totals, context.confidence)
     columns = {suffix: pl.Series(totals["n"]) if suffix == "_n" else series_of(found[suffix]) for suffix in one.series_suffixes}
     return [values.alias(one.name + suffix) for suffix, values in columns.items()]
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import polars as pl
 
+from aura_analytics.dossier.squares import PRODUCTS, products, put_together
 from aura_analytics.events import ACTOR_KINDS
 from aura_analytics.metrics.kinds.base import Context, Metric
 
@@ -24,10 +25,7 @@ __all__ = ["NO_KIND", "RunningSums"]
 
 NO_KIND = 255  # in place of the number of a kind of actor
 _BITS = 44  # of a value; in a packed one the actor's number takes the rest
-_HALF = _BITS // 2
-_LOW = (1 << _HALF) - 1
 _MOST = 1 << 18  # rows of one actor, so that sums of squares of half values stay within 64 bits
-_SQUARES = ("aa", "ab", "bb")  # of v = a 2^h + b the square is a^2 2^2h + 2 a b 2^h + b^2
 
 
 class RunningSums:
@@ -106,16 +104,9 @@ class RunningSums:
             first, after = (np.searchsorted(packed, (actors + step) << _BITS) for step in (0, 1))
             return one.of_ordered(packed, first, after - first, context, mask=(1 << _BITS) - 1)
 
-        def part(name: str) -> pl.Series:
-            return pl.Series(self._wide(self._sums[one.part(name)], size)[actors])
-
-        sums = pl.DataFrame({one.part(name): part(name) for name in one.per_row()})
-        for name, squared in one.squares.items():
-            halves = pl.DataFrame({which: part(f"{name}:{which}") for which in _SQUARES})
-            a, b, c = (pl.col(which).cast(pl.Int128) for which in _SQUARES)
-            squares = halves.select((a * (1 << 2 * _HALF) + b * (2 << _HALF) + c).alias(one.part(squared))).to_series()
-            sums = sums.with_columns(pl.col(one.part(name)).cast(pl.Int128), squares)
-        return one.finish(sums, context)
+        names = [*one.per_row(), *(f"{name}:{which}" for name in one.squares for which in PRODUCTS)]
+        sums = {name: self._wide(self._sums[one.part(name)], size)[actors] for name in names}
+        return one.finish(put_together(one, sums), context)
 
     @staticmethod
     def _wide(sums: Whole, size: int) -> Whole:
@@ -136,8 +127,7 @@ class RunningSums:
                 column = rows[one.part(name)].to_numpy()
                 self._add(one.part(name), actors, column, sign)
                 if name in one.squares:
-                    high, low = column >> _HALF, column & _LOW
-                    for which, product in zip(_SQUARES, (high * high, high * low, low * low), strict=True):
+                    for which, product in products(column).items():
                         self._add(one.part(f"{name}:{which}"), actors, product, sign)
         self._kinds = np.pad(self._kinds, ((0, 0), (0, self._size - self._kinds.shape[1])))
         if kind:

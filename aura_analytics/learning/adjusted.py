@@ -10,6 +10,7 @@ import polars as pl
 
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.learning.designs import Design, design
+from aura_analytics.statistics.ridge_logistic import ridge_logistic
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -139,36 +140,10 @@ def _frame(rows: list[tuple[Any, ...]]) -> pl.DataFrame:
 
 def _posterior(made: Design, spread: float) -> tuple[Floats, Floats]:
     """Mode of the coefficients, and the inverse of the curvature there."""
-    from scipy.special import expit
-
-    x, n, k = made.x, made.n, made.k
-    p = x.shape[1]
-    precision = np.full(p, 1 / spread**2)
+    precision = np.full(made.x.shape[1], 1 / spread**2)
     precision[0] = 1 / _INTERCEPT**2
-    share = (k.sum() + 0.5) / (n.sum() + 1)
-    beta = np.zeros(p)
-    beta[0] = np.log(share / (1 - share))
-
-    def goal(b: Floats) -> float:
-        eta = x @ b
-        return float(k @ eta - n @ np.logaddexp(0, eta) - precision @ b**2 / 2)
-
-    now = goal(beta)
-    hessian = np.eye(p)
-    for _ in range(100):
-        mean = expit(x @ beta)
-        slope = x.T @ (k - n * mean) - precision * beta
-        weighted = x.multiply((n * mean * (1 - mean))[:, None]).tocsr()
-        hessian = (x.T @ weighted).toarray() + np.diag(precision)
-        step = np.linalg.solve(hessian, slope)
-        size = 1.0
-        while size > 1e-8 and (later := goal(beta + size * step)) < now - 1e-12 * abs(now):
-            size /= 2
-        beta = beta + size * step
-        if float(np.abs(step).max()) < 1e-9:
-            break
-        now = later
-    return beta, np.asarray(np.linalg.inv(hessian), dtype=float)
+    beta, information = ridge_logistic(made.x, made.n, made.k, precision)
+    return beta, np.asarray(np.linalg.inv(information), dtype=float)
 
 
 class _Measures:

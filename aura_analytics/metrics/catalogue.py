@@ -121,7 +121,7 @@ class Catalogue(Mapping[str, Metric]):
     >>> _ = mine.add(Rate("one_star_share", "Ratings of one star", "fraction", 0, 1, "lower", "ratings", ("value",),
     ...                   hit=pl.col("value") == 1))
     >>> len(mine), mine["one_star_share"].title
-    (42, 'Ratings of one star')
+    (46, 'Ratings of one star')
     """
 
     def __init__(self, metrics: Iterable[Metric] = (), *, installed: bool = False) -> None:

@@ -38,7 +38,6 @@ sat_score_mean: Mean = Mean(
     fact=RATINGS,
     needs=("value",),
     value=pl.col("value"),
-    grain=1.0,
     short="Stars",
     people_board=2,
     measure="Read the ratings of two stars and fewer with their cases; agree on two things to do otherwise.",

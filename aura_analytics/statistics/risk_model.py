@@ -3,8 +3,8 @@
 Ridge logistic regression on counts by pattern of covariates. What an officer is expected to do is what the others do with the
 same cases: the model is fitted once, and for each officer moved to where it would be without them by steps of Newton from there.
 Limits of observed / expected come from the score test of a common odds ratio on all of somebody's cases, so that a rate stays
-between 0 and 1. Source: S. le Cessie and J. C. van Houwelingen 1992, "Ridge estimators in logistic regression", Applied Statistics
-41:191-201, for the penalty; D. Pregibon 1981, "Logistic regression diagnostics", Annals of Statistics 9:705-724, for the step.
+between 0 and 1. Source: `ridge_logistic` for the penalty; D. Pregibon 1981, "Logistic regression diagnostics", Annals of Statistics
+9:705-724, for the step.
 """
 
 from __future__ import annotations
@@ -15,12 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aura_analytics.statistics.intervals import z_value
+from aura_analytics.statistics.ridge_logistic import ridge_logistic
 
 __all__ = ["Expected", "RiskModel", "expected_without", "fit_risk"]
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
-_STEPS, _TOLERANCE = 50, 1e-10
+_STEPS = 50
+_FLOOR = 1e-9  # of the precision of an intercept, which is not penalised
 _CHUNK = 200  # groups whose models are made together
 _FARTHEST = 16.0  # log odds ratio beyond which no limit is looked for
 _TRIES = 200
@@ -96,33 +98,9 @@ def fit_risk(design: Floats, trials: Floats, hits: Floats, ridge: float = 1.0) -
     >>> model.risk(np.array([[1.0, 0.0], [1.0, 1.0]])).round(3).tolist()
     [0.2, 0.5]
     """
-    penalty = np.diag([0.0, *[ridge] * (design.shape[1] - 1)])
-    beta = np.zeros(design.shape[1])
-    overall = (hits.sum() + 0.5) / (trials.sum() + 1)
-    beta[0] = np.log(overall / (1 - overall))
-    information = penalty
-    before = -np.inf
-    for _ in range(_STEPS):
-        risk = _expit(design @ beta)
-        information = (design * (trials * risk * (1 - risk))[:, None]).T @ design + penalty + 1e-9 * np.eye(len(beta))
-        step = np.linalg.solve(information, design.T @ (hits - trials * risk) - penalty @ beta)
-        likely = _likelihood(design, trials, hits, beta, penalty)
-        for _ in range(20):  # a step that goes too far is halved
-            if _likelihood(design, trials, hits, beta + step, penalty) >= likely - 1e-12:
-                break
-            step = step / 2
-        beta = beta + step
-        if abs(likely - before) <= _TOLERANCE * (abs(likely) + 1) and np.abs(step).max() < 1e-8:
-            break
-        before = likely
-    risk = _expit(design @ beta)
-    information = (design * (trials * risk * (1 - risk))[:, None]).T @ design + penalty + 1e-9 * np.eye(len(beta))
-    return RiskModel(beta, information)
-
-
-def _likelihood(design: Floats, trials: Floats, hits: Floats, beta: Floats, penalty: Floats) -> float:
-    eta = design @ beta
-    return float((hits * eta - trials * np.logaddexp(0, eta)).sum() - 0.5 * beta @ penalty @ beta)
+    precision = np.full(design.shape[1], ridge)
+    precision[0] = _FLOOR
+    return RiskModel(*ridge_logistic(design, trials, hits, precision))
 
 
 def expected_without(
@@ -224,7 +202,7 @@ class _Every:
         if not going.size:
             return beta
         n, k = some.dense(trials)[going], some.dense(hits)[going]
-        floor = np.diag(self._ridge + 1e-9)
+        floor = np.diag(self._ridge + _FLOOR)
         for _ in range(_STEPS):
             for place, one in enumerate(going):
                 risk = _expit(self.design @ beta[one])

@@ -107,7 +107,7 @@ def test_a_growing_log_knows_the_kind_of_a_rated_case(log: pl.DataFrame) -> None
 def test_ratings_and_breaches_are_compared_within_their_queue() -> None:
     """By hand: everybody's share of a queue is the same, so whoever has the slow and disliked queue is as expected, not worse."""
     rows = []
-    for actor, queue, many in [("anne", "slow", 40), ("anne", "quick", 10), ("bert", "slow", 10), ("bert", "quick", 40)]:
+    for actor, queue, many in [("anne", "slow", 400), ("anne", "quick", 100), ("bert", "slow", 100), ("bert", "quick", 400)]:
         for i in range(many):
             case, late = f"{actor}{queue}{i}", i % 2 == 0 if queue == "slow" else i % 10 == 0
             of = {"case_id": case, "actor": actor, "actor_kind": "officer", "queue": queue}
@@ -124,8 +124,11 @@ def test_ratings_and_breaches_are_compared_within_their_queue() -> None:
     assert board["sla_breach_rate"].to_list() == pytest.approx([21 / 50, 9 / 50])
     for name in ("breach_oe", "low_rating_oe"):
         assert board[name].to_list() == pytest.approx([1, 1], abs=0.05)
-        assert board[f"{name}_expected"].to_list() == pytest.approx([21, 9], rel=0.05)
-    assert aura.dossiers(aura.events.from_records(rows), metrics=["breach_oe"])["breach_oe_status"].to_list() == ["no_target"] * 2
+        assert board[f"{name}_expected"].to_list() == pytest.approx([210, 90], rel=0.05)
+    assert (
+        aura.dossiers(aura.events.from_records(rows), metrics=["breach_oe", "override_rate"])["breach_oe_status"].to_list()
+        == ["no_target"] * 2
+    )
 
 
 def test_a_case_beside_the_rule() -> None:

@@ -28,7 +28,7 @@ def test_one_file_without_foreign_addresses(html: str) -> None:
 
 def test_flagged_actor_has_evidence(html: str) -> None:
     page = html[html.index('<section class="actor"') :]
-    assert "officer_anne@sba.gov" in page
+    assert "officer_anne<wbr>@sba.gov" in page
     for part in ("at 99.8 % confidence (one-sided)", "What would clear it", "The last overrides", "CLAIM_", "aria-label"):
         assert part in page
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
+
 import numpy as np
 import polars as pl
 import pytest
@@ -9,6 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
+from aura_analytics.metrics.catalogue import METRICS
+from aura_analytics.metrics.kinds.base import Context
 from aura_analytics.metrics.processing import avg_processing_hours
 from aura_analytics.statistics.intervals import mean_t, quantile_ranks, too_skewed
 from aura_analytics.statistics.rate_limits import bounded_mean, exact_limits
@@ -58,6 +62,25 @@ def test_stars_of_which_two_thirds_are_fives(shape: str, n: int) -> None:
     low, high = bounded_mean(stars.mean(axis=1), stars.std(axis=1, ddof=1), np.full(20_000, n), low=1, high=5)
     covered = ((low <= mean + 1e-9) & (mean <= high + 1e-9)).mean()
     assert covered >= 0.93 - 3 * (0.93 * 0.07 / 20_000) ** 0.5
+
+
+def test_scores_that_rarely_fail_utterly() -> None:
+    """Ten scores of 95, but one in ten is 0, by the metric itself: Student's t covers the mean, 85.5, in 65 %."""
+    draw = np.random.default_rng(5)
+    values = np.where(draw.random((4_000, 10)) < 0.1, 0.0, 95.0)
+    sums = pl.DataFrame(
+        {
+            "score_mean_last10:n": np.full(4_000, 10),
+            "score_mean_last10:s": (values.sum(axis=1) * 10**6).astype(np.int64),
+            "score_mean_last10:q": ((values**2).sum(axis=1) * 10**12).astype(np.int64),
+        }
+    )
+    moment = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    columns = METRICS["score_mean_last10"].finish(sums, Context(moment))
+    low, high = (columns[f"score_mean_last10{side}"].to_numpy() for side in ("_lo", "_hi"))
+    assert ((low <= 85.5) & (high >= 85.5)).mean() > 0.95
+    student = mean_t(values.mean(axis=1), values.std(axis=1, ddof=1), np.full(4_000, 10), 0.95, low=0, high=100)
+    assert ((student[0] <= 85.5) & (student[1] >= 85.5)).mean() < 0.7
 
 
 def test_more_ratings_say_more() -> None:
