@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
+
+import polars as pl
 
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.metrics.units import unit_of
 
-__all__ = ["UNDEFINED", "cards", "distances", "figure", "figures", "observations"]
+__all__ = ["UNDEFINED", "cards", "distances", "figure", "figures", "observations", "text_series"]
 
 UNDEFINED = "undefined"
 
@@ -42,6 +44,14 @@ def figures(values: Any, unit: str) -> list[str]:
     texts = np.array([figure(value, unit) for value in distinct.tolist()], dtype=object)
     found: list[str] = texts[which].tolist()
     return found
+
+
+def text_series(values: Any, words: Callable[[Any], list[str]]) -> pl.Series:
+    """Texts of many numbers (an array; NaN among them), of which equal ones are put into words once."""
+    import numpy as np
+
+    distinct, which = np.unique(values, return_inverse=True)
+    return pl.Series(words(distinct), dtype=pl.String).gather(which)
 
 
 def distances(values: Any, unit: str) -> list[str]:

@@ -15,7 +15,6 @@ since it could turn out either way.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -60,12 +59,10 @@ class Answer:
     bound: Floats
     thresholds: list[Floats]
 
-    def rows(self) -> Iterator[Finding]:
-        """What was found about each row, as plain numbers, for putting it into words."""
-        arrays = (self.codes, self.value, self.n, self.bound)
-        thresholds = zip(*(array.tolist() for array in self.thresholds), strict=True)
-        for code, value, n, bound, limits in zip(*(array.tolist() for array in arrays), thresholds, strict=True):
-            yield Finding(self.leaf, code, value, n, bound, limits)
+    def row(self, at: int) -> Finding:
+        """What was found about one row, as plain numbers, for putting it into words."""
+        limits = tuple(float(array[at]) for array in self.thresholds)
+        return Finding(self.leaf, int(self.codes[at]), float(self.value[at]), float(self.n[at]), float(self.bound[at]), limits)
 
 
 class Finding(NamedTuple):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -73,26 +73,26 @@ def worded(
     size = board.height
     speaking = (worst == engine.WATCH) | (worst == engine.FLAG)
     behind = [(codes[r] == worst) | blocked for r in range(len(results))]
-    ids = [_where(behind[r] & speaking, spec.rules[r].id) for r in range(len(results))]
-    reasons = _lists([], pl.String(), size)
-    proof: list[list[dict[str, Any]]] = []
-    clears: list[list[str]] = []
-    more: list[list[dict[str, Any]]] = []
+    ids = [pl.Series([rule.id]).new_from_index(0, size) for rule in spec.rules]
+    reasons = _nothing(pl.String(), size)
+    nothing = [_nothing(inner, size) for inner in (_EVIDENCE, pl.String(), _LACK)]
     if texts != "none":
         reasons = _reasons(spec, board, results, behind, blocked, foreign, notes)
     if texts == "all":
-        proof, clears, more = _proof(spec, results, behind, speaking, worst, blocked | foreign)
+        undecided = (worst != engine.FLAG) & (worst != engine.CLEAR) & ~blocked & ~foreign
+        nothing = [_proof(results, behind), _clears(spec, results, behind, speaking), _lacks(results, behind, undecided)]
+    proof, clears, more = nothing
     return pl.DataFrame(
         {
             "actor": board["actor"],
             "as_of": board["as_of"],
             "policy": pl.Series([spec.name], dtype=pl.String).new_from_index(0, size),
             "verdict": pl.Series(engine.VERDICTS, dtype=pl.Enum(engine.VERDICTS)).gather(worst.astype(np.uint32)),
-            "rules": _listed(ids),
+            "rules": _items(ids, [mask & speaking for mask in behind], pl.String()),
             "reasons": reasons,
-            "evidence": _lists(proof, _EVIDENCE, size),
-            "would_clear": _lists(clears, pl.String(), size),
-            "more_needed": _lists(more, _LACK, size),
+            "evidence": proof,
+            "would_clear": clears,
+            "more_needed": more,
         },
         schema=VERDICT_SCHEMA,
     )
@@ -110,72 +110,72 @@ def _reasons(
     """Note, one-sidedness, then what every comparison of the rules behind the verdict found."""
     kinds = board["actor_kind"].cast(pl.String).fill_null("unknown")
     other = f"the policy judges {', '.join(spec.kinds)}, not "
-    nobody = pl.Series([None] * board.height, dtype=pl.String)
-    parts = [
-        *(
-            pl.Series(note, dtype=pl.String).replace("", None).zip_with(pl.Series(mask), nobody)
-            for note, mask in zip(notes, behind, strict=True)
-        ),
-        _where(foreign, other) + kinds,
-        _where(blocked & ~foreign, "one_sided: never once issued the agreeing verdict; the role may not allow it"),
-    ]
+    size = board.height
+    notes_of = [pl.Series(note, dtype=pl.String) for note in notes]
+    parts = [(None, note, mask & (note != "").to_numpy()) for note, mask in zip(notes_of, behind, strict=True)]
+    parts.append((None, other + kinds, foreign))
+    one_sided = pl.Series(["one_sided: never once issued the agreeing verdict; the role may not allow it"])
+    parts.append((None, one_sided.new_from_index(0, size), blocked & ~foreign))
     for (_, leaves), mask in zip(results, behind, strict=True):
-        shown = pl.Series(mask & ~foreign)
-        parts += [sentences(leaf).zip_with(shown, nobody) for leaf in leaves]
-    return _listed(parts)
+        parts += [(leaf.leaf.metric, sentences(leaf), mask & ~foreign) for leaf in leaves]
+    masks: list[NDArray[np.bool_]] = []
+    for at, (metric, said, mask) in enumerate(parts):  # each text once
+        for (earlier, same, _), before in zip(parts[:at], masks, strict=True):
+            if earlier == metric:
+                mask = mask & ~(before & (said == same).to_numpy())
+        masks.append(mask)
+    return _items([said for _, said, _ in parts], masks, pl.String())
 
 
-def _proof(
-    spec: PolicyFile,
-    results: list[Result],
-    behind: list[NDArray[np.bool_]],
-    speaking: NDArray[np.bool_],
-    worst: NDArray[np.int8],
-    barred: NDArray[np.bool_],
-) -> tuple[list[list[dict[str, Any]]], list[list[str]], list[list[dict[str, Any]]]]:
-    """Per row: the numbers behind the verdict, what would clear it, and how many more observations would settle it."""
-    findings = [list(zip(*(leaf.rows() for leaf in leaves), strict=True)) for _, leaves in results]
-    proof: list[list[dict[str, Any]]] = []
-    clears: list[list[str]] = []
-    more: list[list[dict[str, Any]]] = []
-    for i, (verdict, speaks, is_barred) in enumerate(zip(worst.tolist(), speaking.tolist(), barred.tolist(), strict=True)):
-        chosen = [r for r in range(len(results)) if behind[r][i]]
-        proof.append([evidence(one) for r in chosen for one in findings[r][i]])
-        ways = [text for r in chosen for text in would_clear(spec.rules[r], findings[r][i], spec.window)] if speaks else []
-        clears.append(list(dict.fromkeys(ways)))
-        asked = [lack for r in chosen for one in findings[r][i] if (lack := unsettled(one)) is not None]
-        # a leg that already excludes the rule settles it, whatever the others lack
-        more.append([] if is_barred or verdict in (engine.FLAG, engine.CLEAR) else asked)
-    return proof, clears, more
+def _proof(results: list[Result], behind: list[NDArray[np.bool_]]) -> pl.Series:
+    """The numbers behind each verdict."""
+    leaves = [(leaf, mask) for (_, found), mask in zip(results, behind, strict=True) for leaf in found]
+    return _items([evidence(leaf) for leaf, _ in leaves], [mask for _, mask in leaves], _EVIDENCE)
 
 
-def _where(mask: NDArray[np.bool_], text: str) -> pl.Series:
-    """The text where the mask holds, null elsewhere."""
-    return pl.select(pl.when(pl.Series(mask)).then(pl.lit(text))).to_series()
-
-
-def _listed(parts: list[pl.Series]) -> pl.Series:
-    """A list per row of the parts that are not null, each text once."""
+def _clears(spec: PolicyFile, results: list[Result], behind: list[NDArray[np.bool_]], speaking: NDArray[np.bool_]) -> pl.Series:
+    """What would clear each verdict: equal answers are put into words once."""
+    size = len(speaking)
+    parts = [_nothing(pl.String(), size)]
+    for rule, (_, leaves), mask in zip(spec.rules, results, behind, strict=True):
+        keys = {f"c{i}": one.codes >= engine.LEANS_YES for i, one in enumerate(leaves)}
+        keys |= {f"t{i}.{j}": array for i, one in enumerate(leaves) for j, array in enumerate(one.thresholds)}
+        asked = np.flatnonzero(mask & speaking)
+        table = pl.DataFrame({"row": asked} | {name: values[asked] for name, values in keys.items()})
+        kinds = table.unique(list(keys), keep="first", maintain_order=True) if keys else table.head(1)
+        said = [would_clear(rule, [leaf.row(row) for leaf in leaves], spec.window) for row in kinds["row"].to_list()]
+        ways = kinds.drop("row").with_columns(ways=pl.Series(said, dtype=pl.List(pl.String)))
+        found = table.join(ways, on=list(keys), how="left", nulls_equal=True, maintain_order="left")
+        whole = pl.DataFrame({"row": np.arange(size)}).join(
+            found.select("row", "ways"), on="row", how="left", maintain_order="left"
+        )
+        parts.append(whole["ways"].fill_null(parts[0].first()))
     named = [part.alias(f"part{i}") for i, part in enumerate(parts)]
-    return (
-        pl.DataFrame(named)
-        .select(pl.concat_list(pl.all()).list.drop_nulls().list.unique(maintain_order=True).alias("x"))
-        .to_series()
-    )
+    return pl.DataFrame(named).select(pl.concat_list(pl.all()).list.unique(maintain_order=True)).to_series()
 
 
-def _lists(rows: list[list[Any]], inner: pl.DataType, size: int) -> pl.Series:
-    """A list column from Python lists: one flat column, grouped (polars builds nested lists an item at a time)."""
-    empty = pl.Series([[]], dtype=pl.List(inner))
-    if not rows:
-        return empty.new_from_index(0, size)
-    flat = [item for row in rows for item in row]
-    index = np.repeat(np.arange(len(rows)), [len(row) for row in rows])
-    if isinstance(inner, pl.Struct):
-        fields = {name: pl.Series([item[name] for item in flat], dtype=dtype) for name, dtype in inner.to_schema().items()}
-        values = pl.DataFrame(fields).to_struct("x")
-    else:
-        values = pl.Series("x", flat, dtype=inner)
-    grouped = pl.DataFrame({"i": index, "x": values}).group_by("i", maintain_order=True).agg("x")
+def _lacks(results: list[Result], behind: list[NDArray[np.bool_]], undecided: NDArray[np.bool_]) -> pl.Series:
+    """How many more observations would settle each; a leg that already excludes the rule settles it, whatever the others lack."""
+    parts, masks = [], []
+    for (_, leaves), mask in zip(results, behind, strict=True):
+        for leaf in leaves:
+            masks.append(mask & undecided & (leaf.codes != engine.NO) & (leaf.codes != engine.YES))
+            parts.append(unsettled(leaf, np.flatnonzero(masks[-1])))
+    return _items(parts, masks, _LACK)
+
+
+def _items(parts: list[pl.Series], masks: list[NDArray[np.bool_]], inner: pl.DataType) -> pl.Series:
+    """A list per row of the items that a mask lets through: one flat column, grouped (polars joins lists of structs slowly)."""
+    size = len(masks[0])
+    rows = [np.flatnonzero(mask) for mask in masks]
+    flat = pl.concat([part.cast(inner).gather(chosen).alias("x") for part, chosen in zip(parts, rows, strict=True)])
+    order = np.argsort(np.concatenate(rows), kind="stable")
+    lengths = np.sum(masks, axis=0)
+    index = np.repeat(np.arange(size), lengths)
+    grouped = pl.DataFrame({"i": index, "x": flat.gather(order)}).group_by("i", maintain_order=True).agg("x")
     joined = pl.DataFrame({"i": np.arange(size)}).join(grouped, on="i", how="left", maintain_order="left")
-    return joined["x"].fill_null(empty.first())
+    return joined["x"].fill_null(_nothing(inner, 1).first())
+
+
+def _nothing(inner: pl.DataType, size: int) -> pl.Series:
+    return pl.Series([[]], dtype=pl.List(inner)).new_from_index(0, size)

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
 
 from aura_analytics.clock.times import span_of_time
-from aura_analytics.metrics.wording import UNDEFINED, distances, figure, figures, observations
+from aura_analytics.metrics.wording import UNDEFINED, distances, figure, figures, observations, text_series
 from aura_analytics.rules.comparisons import OPERATORS, Operator
 from aura_analytics.rules.comparisons.peers import PeerRate
 from aura_analytics.rules.engine import ANSWERS, LEANS_NO, LEANS_YES, NO, UNKNOWN, YES, Answer, Finding
 from aura_analytics.rules.grammar import All, Condition, Leaf, RuleSpec
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 __all__ = [
     "clearing",
@@ -72,61 +75,88 @@ def sentences(one: Answer) -> pl.Series:
     peers = leaf.threshold if isinstance(leaf.threshold, PeerRate) else None
     margin = "" if peers is None else f" (peers' rate plus {100 * peers.role_rate_plus:.0f} points)"
     default = "" if leaf.missing_as is None else f", counted as {figure(leaf.missing_as, unit)}"
-    name, word = leaf.kind.title, leaf.word
     fixed = " and ".join(figure(number, unit) for number in leaf.numbers)
-    thresholds = figures(one.thresholds[0], unit) if peers else [fixed] * len(one.codes)
     level = one_sided_at(leaf.confidence) + (", as seen from the peers" if peers else "")
+    whole = one.n.astype(np.int64)
+    known = pl.DataFrame(
+        {
+            "code": one.codes,
+            "value": text_series(one.value, lambda values: figures(values, unit)),
+            "n": text_series(whole, lambda values: [f"{n:,}" for n in values.tolist()]),
+            "counted": text_series(whole, lambda values: [observations(n, counted_in) for n in values.tolist()]),
+            "limit": text_series(one.thresholds[0], lambda values: figures(values, unit)) if peers else [fixed] * len(one.codes),
+            "apart": _apart(one),
+        }
+    )
+    value, n, code, apart = (pl.col(name) for name in ("value", "n", "code", "apart"))
+    asked = pl.format("{} {}{}", pl.lit(leaf.word), pl.col("limit"), pl.lit(margin))
+    start = pl.concat_str(code.replace_strict(_STATES, return_dtype=pl.String), pl.lit(f": {leaf.kind.title}"))
+    is_met = code >= LEANS_YES
+    if leaf.anytime is not None:
+        known = known.with_columns(bound=text_series(one.bound, lambda values: [f"{bound:.3g}" for bound in values.tolist()]))
+        found = pl.format("{} {} (n = {}), {} asks for an e-value of {} and it is {}", start, value, n, asked,
+                          pl.lit(f"{1 / leaf.anytime:g}"), pl.col("bound"))  # fmt: skip
+    else:
+        known = known.with_columns(bound=text_series(one.bound, lambda values: figures(values, unit)))
+        no = pl.when(is_met).then(pl.lit("")).otherwise(pl.lit("not "))
+        comma = pl.when(is_met | (apart == "")).then(pl.lit("")).otherwise(pl.lit(","))
+        found = pl.format("{} {} (n = {}) is {}{}{}{}", start, value, n, no, asked, comma, apart)
+        if leaf.limit is not None:
+            doubt = pl.when(code.is_in([YES, NO])).then(pl.lit("")).otherwise(pl.lit("but not "))
+            speaks = pl.when(is_met).then(pl.lit(leaf.limit)).otherwise(pl.lit(_OTHER[leaf.limit]))
+            seen = (
+                pl.when(pl.col("bound") == UNDEFINED)
+                .then(pl.lit(""))
+                .otherwise(pl.format(": {} limit {}", speaks, pl.col("bound")))
+            )
+            found = pl.format("{}, {}{}{}", found, doubt, pl.lit(level), seen)
+    said = (
+        pl.when(pl.col("limit") == UNDEFINED)
+        .then(pl.format("{} (no role declared, or too few peers to compare with)", start))
+        .when(value == UNDEFINED)
+        .then(pl.format("{} has no data{} ({} is asked)", start, pl.lit(default), asked))
+        .when(code == UNKNOWN)
+        .then(pl.format("{} {} on {}, at least {} needed ({} is asked)", start, value, pl.col("counted"), leaf.min_n, asked))
+        .otherwise(found)
+    )
+    return known.select(said.alias("said")).to_series()
 
-    def sentence(code: int, value: str, n: int, bound: str, limit: str, apart: str) -> str:
-        state = _STATES[code]
-        if limit == UNDEFINED:
-            return f"{state}: {name} (no role declared, or too few peers to compare with)"
-        asked, counted = f"{word} {limit}{margin}", observations(n, counted_in)
-        if value == UNDEFINED:
-            return f"{state}: {name} has no data{default} ({asked} is asked)"
-        if code == UNKNOWN:
-            return f"{state}: {name} {value} on {counted}, at least {leaf.min_n} needed ({asked} is asked)"
-        if leaf.anytime is not None:
-            return f"{state}: {name} {value} (n = {n:,}), {asked} asks for an e-value of {1 / leaf.anytime:g} and it is {bound}"
-        is_met = code >= LEANS_YES
-        found = (
-            f"{state}: {name} {value} (n = {n:,}) is {'' if is_met else 'not '}{asked}{'' if is_met or not apart else ','}{apart}"
-        )
-        if leaf.limit is None:
-            return found
-        speaks = leaf.limit if is_met else _OTHER[leaf.limit]
-        seen = "" if bound == UNDEFINED else f": {speaks} limit {bound}"
-        return f"{found}, {'' if code in (YES, NO) else 'but not '}{level}{seen}"
 
-    bounds = [f"{bound:.3g}" for bound in one.bound.tolist()] if leaf.anytime is not None else figures(one.bound, unit)
-    columns = one.codes.tolist(), figures(one.value, unit), one.n.astype(np.int64).tolist(), bounds, thresholds, _apart(one)
-    return pl.Series(list(map(sentence, *columns)), dtype=pl.String)
-
-
-def _apart(one: Answer) -> list[str]:
+def _apart(one: Answer) -> pl.Series:
     """How far values lie from their threshold, in words; nothing where there are several."""
     if len(one.thresholds) != 1:
-        return [""] * len(one.codes)
+        return pl.Series([""], dtype=pl.String).new_from_index(0, len(one.codes))
     unit = one.leaf.kind.unit
-    return ["" if text == UNDEFINED else f" by {text}" for text in distances(np.abs(one.value - one.thresholds[0]), unit)]
+
+    def words(values: Any) -> list[str]:
+        return ["" if text == UNDEFINED else f" by {text}" for text in distances(values, unit)]
+
+    return text_series(np.abs(one.value - one.thresholds[0]), words)
 
 
-def unsettled(one: Finding) -> dict[str, Any] | None:
+def unsettled(one: Answer, rows: NDArray[np.int64]) -> pl.Series:
     """What an undecided comparison lacks: the metric, and how many more observations would settle it at this very rate.
 
-    None when it is decided; `more` is None where no number can be given (a mean may settle at any time, or never).
+    Of the rows that are named; `more` is null where no number can be given (a mean may settle at any time, or never).
     """
     leaf = one.leaf
-    if one.code in (NO, YES):
-        return None
-    more: int | None = max(0, leaf.min_n - int(one.n)) or None
     fixed = leaf.limit is not None and not isinstance(leaf.threshold, PeerRate) and len(one.thresholds) == 1
-    if fixed and not math.isnan(one.value):
-        needed = leaf.kind.observations_to_settle(one.value, one.n, one.thresholds[0], 2 * leaf.confidence - 1)
-        if needed is None and not leaf.kind.counts_hits:  # a mean may settle at any time
-            return {"metric": leaf.metric, "more": more}
-        more = None if needed is None else max(more or 0, needed, 1)
-    return {"metric": leaf.metric, "more": more}
+    level = 2 * leaf.confidence - 1
+
+    def more(value: float, n: float) -> int | None:
+        short = max(0, leaf.min_n - int(n)) or None
+        if not fixed or math.isnan(value):
+            return short
+        needed = leaf.kind.observations_to_settle(value, n, one.thresholds[0][0], level)
+        if needed is None:
+            return None if leaf.kind.counts_hits else short  # a mean may settle at any time
+        return max(short or 0, needed, 1)
+
+    value, n = one.value[rows], one.n[rows]
+    _, first, which = np.unique(np.nan_to_num(value, nan=-1e300) + 1j * n, return_index=True, return_inverse=True)
+    found = pl.Series([more(value[at], n[at]) for at in first.tolist()], dtype=pl.Int64).gather(which)
+    whole = pl.Series([None], dtype=pl.Int64).new_from_index(0, len(one.codes)).scatter(rows, found)
+    return pl.DataFrame({"more": whole}).select(pl.struct(metric=pl.lit(leaf.metric), more="more")).to_series()
 
 
 def clearing(condition: Condition, findings: Iterator[Finding]) -> list[str]:
@@ -194,16 +224,21 @@ def condition_words(condition: Condition) -> str:
     return joint.join(condition_words(part) for part in (condition.all if isinstance(condition, All) else condition.any))
 
 
-def evidence(one: Finding) -> dict[str, Any]:
-    """The numbers behind a comparison."""
-    return {
-        "metric": one.leaf.metric,
-        "value": None if math.isnan(one.value) else one.value,
-        "n": int(one.n),
-        "bound": None if math.isnan(one.bound) else one.bound,
-        "comparison": one.leaf.word,
-        "threshold": None if math.isnan(one.thresholds[0]) else one.thresholds[0],
-        "answer": ANSWERS[one.code],
-        "operator": one.leaf.operator,
-        "thresholds": [number for number in one.thresholds if not math.isnan(number)],
-    }
+def evidence(one: Answer) -> pl.Series:
+    """The numbers behind a comparison, a struct a row; null where there is none."""
+    limits = [f"threshold{i}" for i in range(len(one.thresholds))]
+    numbers = {"value": one.value, "bound": one.bound, **dict(zip(limits, one.thresholds, strict=True))}
+    table = pl.DataFrame({name: pl.Series(values, nan_to_null=True) for name, values in numbers.items()} | {"code": one.codes})
+    return table.select(
+        pl.struct(
+            metric=pl.lit(one.leaf.metric),
+            value="value",
+            n=pl.Series(one.n.astype(np.int64)),
+            bound="bound",
+            comparison=pl.lit(one.leaf.word),
+            threshold=limits[0],
+            answer=pl.col("code").replace_strict(dict(enumerate(ANSWERS)), return_dtype=pl.String),
+            operator=pl.lit(one.leaf.operator),
+            thresholds=pl.concat_list(limits).list.drop_nulls(),
+        )
+    ).to_series()
