@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import polars as pl
@@ -112,6 +112,7 @@ def _reasons(
     other = f"the policy judges {', '.join(spec.kinds)}, not "
     size = board.height
     notes_of = [pl.Series(note, dtype=pl.String) for note in notes]
+    parts: list[tuple[str | None, pl.Series, NDArray[np.bool_]]]
     parts = [(None, note, mask & (note != "").to_numpy()) for note, mask in zip(notes_of, behind, strict=True)]
     parts.append((None, other + kinds, foreign))
     one_sided = pl.Series(["one_sided: never once issued the agreeing verdict; the role may not allow it"])
@@ -138,7 +139,7 @@ def _clears(spec: PolicyFile, results: list[Result], behind: list[NDArray[np.boo
     size = len(speaking)
     parts = [_nothing(pl.String(), size)]
     for rule, (_, leaves), mask in zip(spec.rules, results, behind, strict=True):
-        keys = {f"c{i}": one.codes >= engine.LEANS_YES for i, one in enumerate(leaves)}
+        keys: dict[str, NDArray[Any]] = {f"c{i}": one.codes >= engine.LEANS_YES for i, one in enumerate(leaves)}
         keys |= {f"t{i}.{j}": array for i, one in enumerate(leaves) for j, array in enumerate(one.thresholds)}
         asked = np.flatnonzero(mask & speaking)
         table = pl.DataFrame({"row": asked} | {name: values[asked] for name, values in keys.items()})
