@@ -14,6 +14,8 @@ from aura_analytics.decisions.tables import served
 
 __all__ = ["to_events"]
 
+_TEXT = json.JSONEncoder(ensure_ascii=False).encode
+
 
 def to_events(
     entries: Iterable[DecisionLog], overrides: Iterable[Mapping[str, Any]] = (), approvals: Iterable[Mapping[str, Any]] = ()
@@ -70,6 +72,7 @@ def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]], *, reviewed: b
     domain = diagnosis.get("primary_domain")
     case = {"case_id": entry.request_id, "queue": domain if isinstance(domain, str) else None}
     names = list(dict.fromkeys(components_of(decisions)))
+    asked = _TEXT({"user_request": entry.user_request})
     records: list[dict[str, Any]] = [
         {
             **case,
@@ -79,7 +82,7 @@ def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]], *, reviewed: b
             "ts": entry.timestamp,
             "type": "ROUTED",
             "confidence": own.get(name, total),
-            "attributes": json.dumps({"user_request": entry.user_request}, ensure_ascii=False),
+            "attributes": asked,
         }
         for name in names
     ]
@@ -89,6 +92,7 @@ def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]], *, reviewed: b
         names = served(names, line["override"])
     if entry.outcome is not None:
         rest = {key: value for key, value in entry.outcome.items() if key != "outcome_type" and value is not None}
+        said = _TEXT(rest) if rest else None
         records += [
             {
                 **case,
@@ -98,7 +102,7 @@ def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]], *, reviewed: b
                 "ts": entry.logged_at or entry.timestamp,
                 "type": "OUTCOME",
                 "outcome": entry.outcome.get("outcome_type"),
-                "attributes": json.dumps(rest, ensure_ascii=False) if rest else None,
+                "attributes": said,
             }
             for name in names
         ]
@@ -121,7 +125,7 @@ def _verdict(entry: DecisionLog, name: str, lines: list[Mapping[str, Any]]) -> d
         "agent": name,
         "ai_recommendation": name,
         "human_verdict": (override.get("replacement") or "nothing") if gone else name,
-        "attributes": json.dumps(said, ensure_ascii=False) if said else None,
+        "attributes": _TEXT(said) if said else None,
     }
 
 
@@ -134,7 +138,7 @@ def _of_approval(line: Mapping[str, Any]) -> list[dict[str, Any]]:
             "type": "HR_ACTION",
             "actor": change["component"],
             "actor_kind": "component",
-            "attributes": json.dumps(
+            "attributes": _TEXT(
                 {
                     "action": "confidence",
                     "proposal": name,
@@ -142,8 +146,7 @@ def _of_approval(line: Mapping[str, Any]) -> list[dict[str, Any]]:
                     "reason": approval.get("reason"),
                     "file": approval.get("file"),
                     **change,
-                },
-                ensure_ascii=False,
+                }
             ),
         }
         for change in approval.get("changes") or []

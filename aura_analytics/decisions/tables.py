@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 from typing import Any
 
 import polars as pl
@@ -29,6 +30,7 @@ __all__ = [
 _LEVELS = ["LOW", "MEDIUM", "HIGH", "CRITICAL"]
 _MICROS = pl.Datetime("us", "UTC")
 _NAMES = pl.List(pl.String)
+_SORTED = json.JSONEncoder(sort_keys=True).encode
 _HUGE = 9e12  # beyond it microseconds do not fit
 
 
@@ -88,7 +90,7 @@ def _covariates(diagnosis: object) -> str:
     if not isinstance(diagnosis, Mapping):
         return "{}"
     kept = {
-        re.sub(r"\W", "_", str(name)): value
+        _plain_name(str(name)): value
         for name, value in diagnosis.items()
         if (isinstance(value, (bool, str)) or number_of(value) is not None) and not str(name).endswith("confidence")
     }
@@ -97,7 +99,12 @@ def _covariates(diagnosis: object) -> str:
     known = [level for level in levels if level in _LEVELS]
     if isinstance(risks, list):
         kept["risk"] = max(known, key=_LEVELS.index) if known else "NONE"
-    return json.dumps(kept, sort_keys=True)
+    return _SORTED(kept)
+
+
+@lru_cache(maxsize=4096)
+def _plain_name(name: str) -> str:
+    return re.sub(r"\W", "_", name)
 
 
 def served(components: Sequence[str], override: Mapping[str, Any]) -> list[str]:

@@ -26,18 +26,25 @@ def frame_of_records(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     Everything is carried as text (lists and numbers in JSON form) and read by `conform`, so that one value of a wrong type
     spoils its own row, not its column.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in SCHEMA}
-    for record in records:
-        unknown = {key: value for key, value in record.items() if key not in SCHEMA}
-        for name, values in columns.items():
-            if name == "attributes":
-                values.append(attributes_text(record.get(name), unknown))
-            elif name == "penalties":
-                value = record.get(name)
-                values.append(value if value is None or isinstance(value, str) else json.dumps(value, default=str))
-            else:
-                values.append(_scalar_text(record.get(name)))
-    return pl.DataFrame({n: pl.Series(n, v, dtype=pl.String) for n, v in columns.items()})
+    present = set().union(*records)
+    more = present - SCHEMA.keys()
+    columns: dict[str, pl.Series] = {}
+    for name in SCHEMA:
+        if name == "attributes" and more:
+            values: list[Any] = [
+                attributes_text(record.get(name), {key: value for key, value in record.items() if key not in SCHEMA})
+                for record in records
+            ]
+        elif name not in present:
+            values = [None]
+        else:
+            values = [record.get(name) for record in records]
+            if any(value.__class__ is not str and value is not None for value in values):
+                values = list(map(_TEXT_OF.get(name, _scalar_text), values))
+        columns[name] = pl.Series(name, values, dtype=pl.String)
+        if len(values) != len(records):
+            columns[name] = columns[name].new_from_index(0, len(records))
+    return pl.DataFrame(columns)
 
 
 def attributes_text(own: object, unknown: Mapping[str, Any]) -> str | None:
@@ -71,3 +78,10 @@ def _scalar_text(value: object) -> str | None:
         return json.dumps(value, default=str)
     enum_value = getattr(value, "value", None)
     return enum_value if isinstance(enum_value, str) else str(value)
+
+
+def _json_text(value: object) -> str | None:
+    return value if value is None or isinstance(value, str) else json.dumps(value, default=str)
+
+
+_TEXT_OF = {"attributes": lambda value: attributes_text(value, {}), "penalties": _json_text}

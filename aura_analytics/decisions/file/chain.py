@@ -13,7 +13,7 @@ from collections.abc import Iterable
 
 from aura_analytics.decisions.file.parsing import is_entry
 
-__all__ = ["MEMBER", "START", "chained", "folded", "linked", "parted"]
+__all__ = ["MEMBER", "START", "chained", "folded", "following", "linked", "parted"]
 
 MEMBER = "chain"
 START = "0" * 64
@@ -52,6 +52,12 @@ def parted(raw: bytes) -> tuple[bytes, str | None]:
 def chained(before: str, body: bytes) -> bytes:
     """A line with its chain."""
     return body[:-1] + _OPENS + linked(before, body).encode() + b'"}'
+
+
+def following(before: str | None, raw: bytes, *, counts: bool) -> str | None:
+    """The chain after a line, of which one knows whether it is an entry; None where nothing is known."""
+    said = parted(raw)[1]
+    return said if said is not None else linked(before, raw) if before is not None and counts else before
 
 
 def folded(lines: Iterable[bytes], before: str | None) -> str | None:

@@ -27,7 +27,7 @@ from typing import Any
 
 import polars as pl
 
-from aura_analytics.decisions.file.chain import MEMBER, START, folded
+from aura_analytics.decisions.file.chain import MEMBER, START, following
 from aura_analytics.decisions.file.handles import OPENING, Handle
 from aura_analytics.decisions.file.index_file import (
     FORM,
@@ -39,7 +39,7 @@ from aura_analytics.decisions.file.index_file import (
     opened,
 )
 from aura_analytics.decisions.file.log_file import LogFile
-from aura_analytics.decisions.file.parsing import parsed
+from aura_analytics.decisions.file.parsing import parsed, read_json
 from aura_analytics.decisions.file.taking_in import Taker, digest_of
 from aura_analytics.decisions.records import DecisionLog
 from aura_analytics.decisions.tables import Conditions, decision_table, entry_of, pattern_table, tally_table
@@ -231,8 +231,10 @@ class Index:
             raw = line.raw
             if line.segment != segment:
                 ends[segment], segment = chain, line.segment
-            chain = folded((raw,), chain) or START
-            taker.take(line)
+            found = parsed(raw) if raw.strip() else ""
+            chain = following(chain, raw, counts=isinstance(found, dict)) or START
+            if isinstance(found, dict):  # `faults` reports what is none
+                taker.take(line, found)
         taker.flush()
         about["chain"] = chain
         about["patterns"] = int(taker.patterns)
@@ -290,7 +292,7 @@ class Index:
         own = self._log.read_many(row[:3] for row in rows)
         later = self._log.read_many(row[3:] for row in rows if row[3] is not None)
         for row, raw in zip(rows, own, strict=True):
-            yield entry_of(json.loads(raw), json.loads(next(later)) if row[3] is not None else None)
+            yield entry_of(read_json(raw), read_json(next(later)) if row[3] is not None else None)
 
     def notes(self, kind: str, request_id: str | None = None) -> list[dict[str, Any]]:
         """Outcomes, overrides or approvals that were added, the first first."""
@@ -339,4 +341,4 @@ class Index:
 
 def _plain(raw: bytes) -> dict[str, Any]:
     """What a line says, without its chain."""
-    return {name: value for name, value in json.loads(raw).items() if name != MEMBER}
+    return {name: value for name, value in read_json(raw).items() if name != MEMBER}

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aura_analytics.decisions.file.lines import Line, Place
-from aura_analytics.decisions.file.parsing import MARKS, OF_NO_DECISION, parsed
+from aura_analytics.decisions.file.parsing import MARKS, OF_NO_DECISION
 from aura_analytics.decisions.tables import (
     entry_facts,
     outcome_facts,
@@ -32,11 +32,8 @@ class Taker:
         self._entries: dict[str, dict[str, Any]] = {}
         self._tallies: dict[tuple[str, str, int, str], list[int]] = {}
 
-    def take(self, line: Line) -> None:
-        """One line; what cannot be read is left out, and known to be."""
-        found = parsed(line.raw) if line.raw.strip() else ""
-        if isinstance(found, str):
-            return  # `faults` reports it
+    def take(self, line: Line, found: dict[str, Any]) -> None:
+        """One line, and what it says."""
         place = line.segment, line.offset, len(line.raw)
         for mark, kind in MARKS.items():
             if mark in found:
