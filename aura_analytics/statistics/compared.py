@@ -15,13 +15,15 @@ __all__ = ["COMPARED", "Comparison", "compared"]
 Floats = NDArray[np.float64]
 _FEW = 5  # cases of somebody, and of others in a stratum that counts as shared
 _AT = 2_001  # points between which the rate in all cases is read
+_NEAR = 1e-3  # log odds that somebody moves the model by, up to which their slope is enough (to six digits)
+_TOGETHER = 200  # actors whose rates are made together
 _SHARED = 0.5  # share of somebody's cases in such strata
 _KNOWN = ("actor", "n", "observed", "rate", "overlap", "status")
-_BESIDE = ("own_variance", "odds_ratio_lo", "odds_ratio_hi")
+_BESIDE = ("own_variance", "reference", "odds_ratio_lo", "odds_ratio_hi")
 COMPARED: dict[str, pl.DataType] = {
     "actor": pl.String(),
     "n": pl.Int64(),
-    "observed": pl.Int64(),
+    "observed": pl.Float64(),
     "expected": pl.Float64(),
     "rate": pl.Float64(),
     "oe": pl.Float64(),
@@ -44,8 +46,9 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     actors
-        A row an actor, sorted by name; columns as `COMPARED`; then `own_variance`, the variance of the actor's own count, and
-        limits of the odds ratio (null where without bound).
+        A row an actor, sorted by name; columns as `COMPARED`; then `own_variance`, the variance of the actor's own count,
+        `reference`, how many times the own cases what is known of the others is worth, and limits of the odds ratio (null where
+        without bound).
     cells, design, told, model
         Counts by actor and kind of case, the model's matrix, what its columns are, and the fit.
     rate
@@ -66,7 +69,8 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
     Parameters
     ----------
     cells
-        `actor`, a text for each of `names`, `n` and `hits`, each combination once.
+        `actor`, a text for each of `names`, `n` and `hits`, each combination once. Where observations stand for several they are
+        weighted sums, such that those of an actor come to the effective number; `cases` then says how many there are.
     names
         What cases are told apart by.
     ridge
@@ -85,8 +89,10 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
     """
     if not cells.height:
         return None
-    patterns = cells.group_by(names).agg(pl.col("n", "hits").sum()).sort(names).with_row_index("pattern")
-    cells = cells.join(patterns.select("pattern", *names, every="n"), on=names, how="left").sort("actor", "pattern")
+    if "cases" not in cells.columns:
+        cells = cells.with_columns(cases="n")
+    patterns = cells.group_by(names).agg(pl.col("n", "hits", "cases").sum()).sort(names).with_row_index("pattern")
+    cells = cells.join(patterns.select("pattern", *names, every="cases"), on=names, how="left").sort("actor", "pattern")
     design, told = _design(patterns, names)
     trials, hits = (patterns[name].to_numpy().astype(float) for name in ("n", "hits"))
     model = fit_risk(design, trials, hits, ridge)
@@ -101,16 +107,17 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
         confidence,
         ridge,
     )
-    shared = pl.when(pl.col("every") - pl.col("n") >= _FEW).then("n").otherwise(0).sum() / pl.col("n").sum()
-    actors = cells.group_by("actor", maintain_order=True).agg(pl.col("n").sum(), overlap=shared)
+    shared = pl.when(pl.col("every") - pl.col("cases") >= _FEW).then("cases").otherwise(0).sum() / pl.col("cases").sum()
+    actors = cells.group_by("actor", maintain_order=True).agg(n=pl.col("cases").sum(), size=pl.col("n").sum(), overlap=shared)
     few, apart = pl.col("n") < _FEW, pl.col("overlap") < _SHARED
     actors = actors.with_columns(
-        **_numbers(found, model, design, trials),
+        **_numbers(found, design, trials),
         own_variance=pl.Series(found.own_variance),
+        reference=pl.Series(found.reference),
         odds_ratio_lo=pl.Series(np.where(np.isposinf(found.low), np.nan, np.exp(found.low))).fill_nan(None),
         odds_ratio_hi=pl.Series(np.where(np.isposinf(found.high), np.nan, np.exp(found.high))).fill_nan(None),
         status=pl.when(few).then(pl.lit("few")).when(apart).then(pl.lit("no_overlap")).otherwise(pl.lit("ok")),
-    ).with_columns(rate=pl.col("observed") / pl.col("n"))
+    ).with_columns(rate=pl.col("observed") / pl.col("size"))
     good = pl.col("status") == "ok"
     schema = COMPARED | dict.fromkeys(_BESIDE, pl.Float64())
     withheld = [name for name in schema if name not in _KNOWN]
@@ -131,33 +138,50 @@ def _design(patterns: pl.DataFrame, names: tuple[str, ...]) -> tuple[NDArray[np.
     return np.column_stack(columns), pl.DataFrame(told, schema=schema)
 
 
-def _numbers(found: Expected, model: RiskModel, design: NDArray[np.float64], trials: NDArray[np.float64]) -> dict[str, pl.Series]:
+def _numbers(found: Expected, design: Floats, trials: Floats) -> dict[str, pl.Series]:
     with np.errstate(divide="ignore", invalid="ignore"):
+        unbounded = np.isposinf(found.high)
         numbers = {
             "observed": found.observed,
             "expected": found.expected,
             "oe": found.observed / found.expected,
             "oe_lo": found.low_expected / found.expected,
-            "oe_hi": found.high_expected / found.expected,
+            "oe_hi": np.where(unbounded & (found.observed < found.high_expected), np.nan, found.high_expected / found.expected),
             "odds_ratio": np.where(np.isposinf(found.log_odds), np.nan, np.exp(found.log_odds)),
-            "z": (found.observed - found.expected) / np.sqrt(found.variance),
+            "z": found.z,
             "information": found.own_variance**2 / found.variance,
         }
-    eta = design @ model.coefficients
-    for name, shift in (("", found.log_odds), ("_lo", found.low), ("_hi", found.high)):
-        numbers[f"adjusted_rate{name}"] = _on_office(eta, trials, shift)
+    shifts = np.stack([found.log_odds, found.low, found.high], axis=1)
+    adjusted = _on_office(design, found.coefficients, trials, shifts)
+    for at, name in enumerate(("", "_lo", "_hi")):
+        numbers[f"adjusted_rate{name}"] = adjusted[:, at]
     return {name: pl.Series(name, values).fill_nan(None) for name, values in numbers.items()}
 
 
-def _on_office(eta: NDArray[np.float64], trials: NDArray[np.float64], shift: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The rate in all cases of the office at each log odds ratio."""
+def _on_office(design: Floats, coefficients: Floats, trials: Floats, shifts: Floats) -> Floats:
+    """The rate in all cases of the office at some log odds ratios beside the model without each actor, shape `(g, shifts)`."""
     from scipy.interpolate import CubicHermiteSpline
     from scipy.special import expit
 
     share = trials / trials.sum()
-    if len(shift) <= _AT:
-        return np.asarray(expit(eta[None] + shift[:, None]) @ share)
-    # for many actors between points at which it is known with its slope: to ten digits
-    at = np.linspace(-20, 20, _AT)
-    chance = expit(eta[None] + at[:, None])
-    return np.asarray(CubicHermiteSpline(at, chance @ share, (chance * (1 - chance)) @ share)(np.clip(shift, -20, 20)))
+    middle = np.median(coefficients, axis=0)
+    moved = coefficients - middle
+    near = np.abs(moved).max(axis=1) < _NEAR
+    found = np.empty_like(shifts)
+    for some in np.array_split(np.flatnonzero(~near), max(1, int((~near).sum()) // _TOGETHER)):
+        eta = coefficients[some] @ design.T
+        for at in range(shifts.shape[1]):
+            found[some, at] = expit(eta + shifts[some, at, None]) @ share
+    if near.any():  # for those whom it hardly moves between points at which the rate and its slopes are known
+        at = np.linspace(-20, 20, _AT)
+        chance = expit((design @ middle)[None] + at[:, None])
+        lean = chance * (1 - chance) * share
+        rate, slopes = CubicHermiteSpline(at, chance @ share, lean.sum(axis=1)), lean @ design
+        place = np.clip(shifts[near], -20, 20)
+        left = np.clip(((place + 20) / 40 * (_AT - 1)).astype(np.int64), 0, _AT - 2)
+        part = (place + 20) / 40 * (_AT - 1) - left
+        for column in range(shifts.shape[1]):
+            lo, part_of = left[:, column], part[:, column, None]
+            slope = slopes[lo] * (1 - part_of) + slopes[lo + 1] * part_of
+            found[near, column] = rate(place[:, column]) + np.einsum("gp,gp->g", moved[near], slope)
+    return np.clip(found, 0, 1)

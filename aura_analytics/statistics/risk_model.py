@@ -1,9 +1,11 @@
 """Expected counts from a risk model over covariates, each group's from a model that was fitted without it.
 
 Ridge logistic regression on counts by pattern of covariates. What an officer is expected to do is what the others do with the
-same cases: the model is fitted once, and for each officer moved to where it would be without them by steps of Newton from there.
-Limits of observed / expected come from the score test of a common odds ratio on all of somebody's cases, so that a rate stays
-between 0 and 1. Source: `ridge_logistic` for the penalty; D. Pregibon 1981, "Logistic regression diagnostics", Annals of Statistics
+same cases: the model is fitted once, and for each officer moved to where it would be without them by steps of Newton from there,
+with a weak prior (standard deviation 14 on log odds) around the rate of all, so that it has an end where the others had no hits.
+Limits come from the score test of two shares with a common odds ratio (`shares`): what the model knows of an
+officer's cases is worth as many cases of others as leave it as uncertain.
+Source: `ridge_logistic` for the penalty; D. Pregibon 1981, "Logistic regression diagnostics", Annals of Statistics
 9:705-724, for the step.
 """
 
@@ -14,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from aura_analytics.statistics.intervals import z_value
 from aura_analytics.statistics.ridge_logistic import ridge_logistic
+from aura_analytics.statistics.shares import compared_shares
 
 __all__ = ["Expected", "RiskModel", "expected_without", "fit_risk"]
 
@@ -23,6 +25,7 @@ Floats = NDArray[np.float64]
 Whole = NDArray[np.int64]
 _STEPS = 50
 _FLOOR = 1e-9  # of the precision of an intercept, which is not penalised
+_WEAK = 0.005  # the precision of the intercept of a model without somebody
 _CHUNK = 200  # groups whose models are made together
 _FARTHEST = 16.0  # log odds ratio beyond which no limit is looked for
 _TRIES = 200
@@ -67,6 +70,12 @@ class Expected:
         Limits of that.
     low_expected, high_expected
         What is expected at these limits.
+    z
+        Observed less expected in standard deviations, if the group is like the others.
+    reference
+        How many times the group's own cases what is known of the others is worth.
+    coefficients
+        Of the model without each group, shape `(g, p)`.
     """
 
     observed: Floats
@@ -78,6 +87,9 @@ class Expected:
     high: Floats
     low_expected: Floats
     high_expected: Floats
+    z: Floats
+    reference: Floats
+    coefficients: Floats
 
 
 def fit_risk(design: Floats, trials: Floats, hits: Floats, ridge: float = 1.0) -> RiskModel:
@@ -140,38 +152,42 @@ def expected_without(
     starts = np.flatnonzero(np.diff(group, prepend=-1))
     ends = np.append(starts[1:], len(group))
     eta, spread = np.empty(len(group)), np.empty(len(starts))
+    coefficients = np.empty((len(starts), design.shape[1]))
     every = _Every(model, design, pattern, trials, hits, ridge)
     for first in range(0, len(starts), _CHUNK):
         last = min(first + _CHUNK, len(starts))
         rows = slice(starts[first], ends[last - 1])
         where, own = pattern[rows], group[rows] - group[starts[first]]
         some = _Some(every, where, own, last - first)
-        certain = every.certain(some, trials[rows])
-        moved = every.without(some, trials[rows], hits[rows], certain)
+        moved, certain = every.without(some, trials[rows], hits[rows])
+        coefficients[first:last] = moved
         eta[rows] = np.einsum("rp,rp->r", design[where], moved[own])
         risk = _expit(eta[rows])
         lean = some.sums(trials[rows] * risk * (1 - risk))
         spread[first:last] = np.einsum("gp,gp->g", lean, np.linalg.solve(certain, lean[:, :, None])[:, :, 0])
     observed = np.add.reduceat(hits, starts)
     expected, own_variance = _moments(eta, trials, starts, np.zeros(len(starts)), ends)
-    ratio = 1 + spread / np.maximum(own_variance, 1e-300)
     total = np.add.reduceat(trials, starts)
-    z = z_value(confidence)
-
-    def at(target: float) -> Floats:
-        return _solved(eta, trials, starts, ends, observed, total, ratio, target)
-
-    low, high, middle = at(z), at(-z), at(0.0)
+    reference = own_variance / np.maximum(spread, 1e-300)
+    middle = _solved(eta, trials, starts, ends, observed, total)
+    found = compared_shares(observed, expected, own_variance, total, reference, confidence)
+    # the limits lie about the odds ratio of the cases themselves, as far as about that of as many equal ones
+    with np.errstate(invalid="ignore"):
+        apart = np.where(np.isfinite(middle) & np.isfinite(found.middle), middle - found.middle, 0.0)
+    low, high = found.low + apart, found.high + apart
     return Expected(
         observed,
         expected,
-        own_variance * ratio,
+        own_variance + spread,
         own_variance,
         middle,
         low,
         high,
         _moments(eta, trials, starts, low, ends)[0],
         _moments(eta, trials, starts, high, ends)[0],
+        found.z,
+        reference,
+        coefficients,
     )
 
 
@@ -181,41 +197,47 @@ class _Every:
     def __init__(self, model: RiskModel, design: Floats, pattern: Whole, trials: Floats, hits: Floats, ridge: float) -> None:
         self.model, self.design = model, design
         self._counts = [np.bincount(pattern, one, len(design)).astype(np.float64) for one in (trials, hits)]
-        self._ridge = np.array([0.0, *[ridge] * (design.shape[1] - 1)])
+        self._ridge = np.full(design.shape[1], ridge)
+        self._ridge[0] = _WEAK
+        share = (self._counts[1].sum() + 0.5) / (self._counts[0].sum() + 1)
+        self._centre = np.zeros(design.shape[1])
+        self._centre[0] = np.log(share / (1 - share))
         self._risk = model.risk(design)
         # of a row of the design only what is not zero: with a column for each value of a covariate that is little
         most = int(np.count_nonzero(design, axis=1).max())
         self.columns = np.argsort(design == 0, axis=1, kind="stable")[:, :most]
         self.values = np.take_along_axis(design, self.columns, axis=1)
 
-    def certain(self, some: _Some, trials: Floats) -> Floats:
-        """The information at the fit without the counts of each group, shape `(g, p, p)`."""
-        risk = self._risk[some.where]
-        return self.model.information[None] - some.products(trials * risk * (1 - risk))
+    def without(self, some: _Some, trials: Floats, hits: Floats) -> tuple[Floats, Floats]:
+        """The coefficients without the counts of each of some groups, shape `(g, p)`, and the information there, `(g, p, p)`.
 
-    def without(self, some: _Some, trials: Floats, hits: Floats, certain: Floats) -> Floats:
-        """The coefficients without the counts of each of some groups, shape `(g, p)`; whom it hardly moves need one step."""
-        score = -some.sums(hits - trials * self._risk[some.where])
+        Whom it hardly moves need one step.
+        """
+        model, risk = self.model, self._risk[some.where]
+        certain = model.information[None] - some.products(trials * risk * (1 - risk))
+        certain[:, 0, 0] += _WEAK
+        score = -some.sums(hits - trials * risk)
+        score[:, 0] -= _WEAK * (model.coefficients[0] - self._centre[0])
         step: Floats = np.asarray(np.linalg.solve(certain, score[:, :, None])[:, :, 0], dtype=np.float64)
-        beta: Floats = np.asarray(self.model.coefficients + _shortened(step), dtype=np.float64)
+        beta: Floats = np.asarray(model.coefficients + _shortened(step), dtype=np.float64)
         going = np.flatnonzero(np.abs(step).max(axis=1) > _SMALL)
         if not going.size:
-            return beta
+            return beta, certain
         n, k = some.dense(trials)[going], some.dense(hits)[going]
-        floor = np.diag(self._ridge + _FLOOR)
+        floor = np.diag(self._ridge)
         for _ in range(_STEPS):
             for place, one in enumerate(going):
-                risk = _expit(self.design @ beta[one])
+                chance = _expit(self.design @ beta[one])
                 left = self._counts[0] - n[place]
-                slope = (self._counts[1] - k[place] - left * risk) @ self.design - self._ridge * beta[one]
-                theirs = (self.design * (left * risk * (1 - risk))[:, None]).T @ self.design + floor
-                step[one] = _shortened(np.linalg.solve(theirs, slope)[None])[0]
+                slope = (self._counts[1] - k[place] - left * chance) @ self.design - self._ridge * (beta[one] - self._centre)
+                certain[one] = (self.design * (left * chance * (1 - chance))[:, None]).T @ self.design + floor
+                step[one] = _shortened(np.linalg.solve(certain[one], slope)[None])[0]
                 beta[one] += step[one]
             still = np.abs(step[going]).max(axis=1) > _SMALL
             going, n, k = going[still], n[still], k[still]
             if not going.size:
                 break
-        return beta
+        return beta, certain
 
 
 class _Some:
@@ -265,26 +287,23 @@ def _moments(eta: Floats, trials: Floats, starts: Whole, shift: Floats, ends: Wh
     return np.add.reduceat(mean, starts), np.add.reduceat(mean * (1 - risk), starts)
 
 
-def _solved(
-    eta: Floats, trials: Floats, starts: Whole, ends: Whole, observed: Floats, total: Floats, ratio: Floats, target: float
-) -> Floats:
-    """The log odds ratio of each group at which its score, observed less expected over its standard deviation, is a target."""
+def _solved(eta: Floats, trials: Floats, starts: Whole, ends: Whole, observed: Floats, total: Floats) -> Floats:
+    """The log odds ratio of each group at which what is expected is what was observed."""
     below, above = np.full(len(starts), -_FARTHEST), np.full(len(starts), _FARTHEST)
     at = np.zeros(len(starts))
     for _ in range(_TRIES):
         mean, variance = _moments(eta, trials, starts, at, ends)
-        error = np.sqrt(np.maximum(variance * ratio, 1e-300))
-        over = (observed - mean) / error - target  # it falls as the odds rise
+        over = observed - mean  # it falls as the odds rise
         below, above = np.where(over > 0, at, below), np.where(over > 0, above, at)
-        newton = at + over * error / np.maximum(variance, 1e-300)
+        newton = at + over / np.maximum(variance, 1e-300)
         inside = (newton > below) & (newton < above)
         following = np.where(inside, newton, (below + above) / 2)
         moved = np.abs(following - at).max(initial=0)
         at = following
         if moved < 1e-10:
             break
-    found = np.where((observed == 0) & (target >= 0), -np.inf, at)
-    return np.where((observed == total) & (target <= 0), np.inf, found)
+    found = np.where(observed <= 0, -np.inf, at)
+    return np.where(observed >= total, np.inf, found)
 
 
 def _expit(x: Floats) -> Floats:

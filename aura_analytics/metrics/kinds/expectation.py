@@ -12,6 +12,7 @@ from aura_analytics.metrics.kinds.base import Context, Metric, array_of, series_
 from aura_analytics.metrics.kinds.statuses import NO_DATA, NO_OVERLAP, OK
 from aura_analytics.statistics.compared import Comparison, compared
 from aura_analytics.statistics.rate_limits import exact_limits
+from aura_analytics.statistics.shares import ratio_limits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["UNKNOWN", "Expectation"]
 
 UNKNOWN = "(unknown)"
+_KNOWN = 1e9  # times the own cases at which what is expected counts as known
 
 
 @dataclass(frozen=True)
@@ -31,8 +33,9 @@ class Expectation(Metric):
 
     A risk model over covariates of the case is fitted to all, and everybody is compared with the model without them: see
     `aura_analytics.case_mix`, which gives the same numbers. Only actors of the board take part, so that it means something only on
-    the board of an office. Interval: the score test of a common odds ratio; rules lean on exact limits at as many cases of one kind
-    as have the same expected number and variance.
+    the board of an office. Interval: the score test of a common odds ratio; rules lean on limits of a ratio of two shares from the
+    exact limits of each (`ratio_limits`): of as many equal cases as have the same expected number and variance, and of as many of
+    the others' as leave the expectation as uncertain.
 
     Parameters
     ----------
@@ -126,15 +129,14 @@ class Expectation(Metric):
 
     def _numbers(self, found: Comparison) -> dict[str, Floats]:
         name = "oe" if self.scale == "ratio" else "adjusted_rate"
-        actors = found.actors.select(
-            "expected", "own_variance", "z", "observed", value=name, lo=f"{name}_lo", hi=f"{name}_hi"
-        ).cast(pl.Float64)
+        actors = found.actors.select("expected", "own_variance", "reference", value=name, lo=f"{name}_lo", hi=f"{name}_hi").cast(
+            pl.Float64
+        )
         got = {column: actors[column].fill_null(float("nan")).to_numpy() for column in actors.columns}
-        expected, own = got["expected"], got["own_variance"]
+        expected, own, reference = got["expected"], got["own_variance"], got["reference"]
         with np.errstate(divide="ignore", invalid="ignore"):
             share = (expected - own) / expected  # of equal cases with this expected number and this variance
-            variance = np.where(got["z"] != 0, ((got["observed"] - expected) / got["z"]) ** 2, own)
-            n_eff = expected / share * own / variance
+            n_eff = expected / share / (1 + 1 / reference)
         return {"value": got["value"], "lo": got["lo"], "hi": got["hi"], "expected": expected, "share": share, "n_eff": n_eff}
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
@@ -143,9 +145,14 @@ class Expectation(Metric):
         if self.scale == "rate":  # the odds that were seen beside those that were expected, on the office's scale
             low, high = exact_limits(value * n, np.where(known, n, 0), confidence)
             return low, high
-        at = np.where(known, share, 1.0)
-        low, high = exact_limits(np.where(known, value * at * n, 0), np.where(known, n, 0), confidence)
-        return low / at, np.maximum(high / at, np.where(known, value, np.nan))
+        expected = np.where(known, array_of(dossiers, f"{self.name}_expected"), 0)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            equal = np.where(known, expected / share, 0)  # as many equal cases of one's own, and those of the others
+            others = 1 / np.maximum(1 / n - 1 / equal, 0)
+            others = np.where(known & (others > _KNOWN * equal), np.inf, others)
+            others = np.where(known, others, 1.0)
+        hits = np.where(np.isinf(others), share, share * np.where(known, others, 0))
+        return ratio_limits(np.where(known, value * expected, 0), equal, hits, others, confidence)
 
     def from_test(self, given: object) -> dict[str, pl.Series]:
         from collections.abc import Mapping as Given
@@ -163,7 +170,8 @@ class Expectation(Metric):
             raise ValueError("expected lies between 0 and the number of cases")
         share = expected / n
         value = observed / expected if self.scale == "ratio" else observed / n
-        board = {self.name: value, f"{self.name}_share": share, f"{self.name}_n_eff": float(n)}
+        numbers_of = {"": value, "_share": share, "_n_eff": float(n), "_expected": expected}
+        board = {self.name + suffix: number for suffix, number in numbers_of.items()}
         low, high = self.limits(pl.DataFrame({name: [one] for name, one in board.items()}), 0.95)
         numbers = [value, n, float(low[0]), float(high[0]), "ok", expected, share, float(n)]
         return {name: pl.Series([one]) for name, one in zip(names, numbers, strict=True)}
