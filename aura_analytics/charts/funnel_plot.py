@@ -9,6 +9,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.charts.theme import LABELS, LIGHT, MAX_ROWS, SHAPES, VERDICTS, Theme, styled
+from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.metrics.catalogue import metrics_named
 
 __all__ = ["funnel", "funnel_limits"]
@@ -39,10 +40,21 @@ def funnel_limits(dossiers: pl.DataFrame, metric: str = "override_rate") -> tupl
         `(centre, phi, limits)`; `limits` has `n`, `low95`, `high95`, `low998`, `high998` and, with suffix `_over`, the same
         widened by over-dispersion.
 
+    Raises
+    ------
+    ParameterError
+        If the metric is no share, compares with others (`case_mix_funnel` draws these), or is not on the board.
+
     References
     ----------
     Spiegelhalter DJ (2005) Stat Med 24:1185-1202.
     """
+    (kind,) = metrics_named(metric)
+    if kind.unit != "fraction" or kind.low != 0 or kind.reads_everybody:
+        hint = "see case_mix_funnel" if kind.reads_everybody else "see ranks, or charts.league"
+        raise ParameterError(Problem("a funnel is drawn of shares of one's own observations", got=kind.name, next=hint))
+    if metric not in dossiers.columns or f"{metric}_n" not in dossiers.columns:
+        raise ParameterError(Problem("the dossiers do not have that metric", got=metric, next=f"count it: metrics=[{metric!r}]"))
     rows = dossiers.filter(pl.col(f"{metric}_n") > 0).select(rate=metric, n=f"{metric}_n")
     if rows.is_empty():
         return float("nan"), float("nan"), pl.DataFrame(schema={"n": pl.Float64})

@@ -6,13 +6,24 @@ from typing import Annotated, Any, cast
 
 import typer
 
-from aura_analytics.cli.inputs import AsOf, Events, Force, Out, Quarantine, Window, load_events
+from aura_analytics.cli.inputs import (
+    AsOf,
+    CalendarOption,
+    Events,
+    Force,
+    Out,
+    Quarantine,
+    SlaOption,
+    Window,
+    load_events,
+    sla_of,
+)
 from aura_analytics.cli.output import Json, print_json, write_table
 
 __all__ = ["case_mix_"]
 
 _MOST = 40  # rows that are printed
-_WITHHELD = {"few": "under 5 cases", "no_overlap": "nobody else's"}
+_WITHHELD = {"few": "under 5 cases", "no_overlap": "nobody else's", "selective_audits": "picked audits"}
 
 
 def case_mix_(
@@ -27,7 +38,11 @@ def case_mix_(
         str, typer.Option(help="What limits allow for beside chance: none, multiplicative or additive.")
     ] = "additive",
     level: Annotated[float, typer.Option(help="Two-sided level beyond which somebody is named.")] = 0.99,
-    sla: Annotated[str | None, typer.Option(help="Limit of a case for breaches, such as 72h.")] = None,
+    sla: SlaOption = None,
+    calendar: CalendarOption = None,
+    attribution: Annotated[
+        str, typer.Option(help="Whom a rating is about: last_decider, all_deciders, event_actor.")
+    ] = "last_decider",
     as_of: AsOf = None,
     window: Window = None,
     out: Out = None,
@@ -41,7 +56,16 @@ def case_mix_(
     from aura_analytics.dossier.case_mix import case_mix
 
     names = [name.strip() for name in covariates.split(",") if name.strip()]
-    found = case_mix(load_events(events, quarantine), names, outcome=cast("Any", outcome), as_of=as_of, window=window, sla=sla)
+    found = case_mix(
+        load_events(events, quarantine),
+        names,
+        outcome=cast("Any", outcome),
+        as_of=as_of,
+        window=window,
+        sla=sla_of(sla),
+        calendar=calendar,
+        attribution=cast("Any", attribution),
+    )
     beyond = found.outliers(level, cast("Any", spread))
     if out is not None:
         write_table(found.actors, out, overwrite=force)

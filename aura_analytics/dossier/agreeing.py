@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from itertools import combinations
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,8 @@ from aura_analytics.statistics.intervals import wilson
 __all__ = ["Adjudicated", "adjudicated", "agreement"]
 
 Between = Literal["officers", "officers_and_agents", "adjudicators"]
+_SETTLED = "settled-"  # how the ids begin of events that say what adjudicators came to
+_LEAST = 2  # cases without which nothing can be said
 _FEW = 10  # cases of two judges below which there are no limits
 _SMOOTHING = 1.0  # of judges' errors: few cases make nobody infallible
 _WIDE = 200  # judges of whom all pairs are looked at
@@ -131,7 +134,10 @@ def _verdicts(inside: pl.LazyFrame) -> pl.DataFrame:
 
 def _audits(inside: pl.LazyFrame) -> pl.DataFrame:
     told = inside.filter(type="ADJUDICATION").filter(
-        pl.col("actor").is_not_null() & pl.col("outcome").is_not_null() & pl.col("case_id").is_not_null()
+        ~pl.col("event_id").str.starts_with(_SETTLED)  # what was made of the others' answers is no further answer
+        & pl.col("actor").is_not_null()
+        & pl.col("outcome").is_not_null()
+        & pl.col("case_id").is_not_null()
     )
     return _last(collect(told.select("case_id", "ts", judge="actor", answer="outcome")))
 
@@ -160,6 +166,8 @@ def _all(answers: pl.DataFrame, judges: list[str], confidence: float) -> dict[st
     row: dict[str, object] = {"first": "(all)", "second": None, "n": wide.height}
     if answers["answer"].n_unique() < 2:
         return row | {"observed": 1.0, "status": "one_answer"}
+    if wide.height < _LEAST:
+        return row | {"status": "few"}
     found = krippendorff_alpha(rows, confidence=confidence)
     limits = {"lo": found.lo, "hi": found.hi} if wide.height >= _FEW else {}
     return row | {"observed": found.observed, "kappa": found.value, **limits, "status": "ok" if limits else "few"}
@@ -293,6 +301,12 @@ def _officers(lazy: pl.LazyFrame, cases: pl.DataFrame, confidence: float) -> pl.
     return limited.select("actor", "n", "right_rate", "lo", "hi", "doubt").sort("actor")
 
 
+def _id_of(row: Mapping[str, Any]) -> str:
+    """The same for the same answer at the same time: what changes is another event."""
+    said = f"{row['case_id']}|{row['truth']}|{row['ts'].isoformat()}|{row['chance']:.6f}|{row['judges']}"
+    return _SETTLED + hashlib.blake2b(said.encode(), digest_size=16).hexdigest()
+
+
 def _as_events(settled: pl.DataFrame) -> pl.DataFrame:
     rows = [
         {
@@ -302,7 +316,7 @@ def _as_events(settled: pl.DataFrame) -> pl.DataFrame:
             "case_id": row["case_id"],
             "outcome": row["truth"],
             "ts": (row["ts"] + timedelta(microseconds=1)).astimezone(timezone.utc),
-            "event_id": f"settled-{row['case_id']}",
+            "event_id": _id_of(row),
             "truth_chance": round(row["chance"], 6),
             "judges": row["judges"],
         }

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from aura_analytics import cases
 from aura_analytics.clock.calendars import CalendarLike
 from aura_analytics.clock.sla import SlaLike
-from aura_analytics.dossier.case_mix_rows import Outcome, checked_covariates, compared_rows
+from aura_analytics.dossier.case_mix_rows import Outcome, cells_of, checked_covariates, compared_rows
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.statistics.compared import COMPARED, compared
@@ -39,7 +39,9 @@ class CaseMix:
         whole office) with limits; `odds_ratio` (null where it is without bound); `z` (observed less expected, in standard
         deviations of chance and of the model); `information` (about the log odds ratio: one over its variance); `overlap`
         (share of their cases in strata of which others had at least 5); `status`: `ok`, `few` (under 5 cases), `no_overlap`
-        (under half of the cases can be compared). What rests on `expected` is null unless the status is `ok`.
+        (under half of the cases can be compared), `selective_audits` (which verdicts were judged depended on what they were; such
+        actors are left out of everything). What rests on `expected` is null unless the status is `ok`. Of wrong verdicts
+        `observed` and `expected` are of as many equally weighted ones as are as precise.
     effects
         What the covariates do: `covariate`, `value`, `odds_ratio` beside the average of the covariate, `cases`.
     calibration
@@ -143,10 +145,10 @@ def case_mix(
         What cases differ in before anybody decides: of `queue`, `ai_recommendation`, `agent`, `confidence` (in fifths of all
         cases), `hour` (in quarters of a day, UTC), `weekday`. Nothing that the officer does belongs here.
     outcome
-        `override`: of officers' verdicts; `wrong_verdict`: of those that were judged and are no own work (audits that were drawn
-        at random are assumed); `low_rating`: of ratings, at most 2 stars; `breach`: of cases that were followed up to their limit
-        (`sla`,
-        `calendar`) or ended before, those that outlasted it; `overridden`: of recommendations, for agents beside other agents.
+        `override`: of officers' verdicts; `wrong_verdict`: of those that were judged and are no own work, each counted for as many
+        verdicts as it stands for (one over the chance of its audit); `low_rating`: of ratings, at most 2 stars; `breach`: of cases
+        whose limit (`sla`, `calendar`) had passed by the end of the window, those that outlasted it; `overridden`: of
+        recommendations, for agents beside other agents.
     as_of, window, attribution, sla, calendar
         As in `dossiers`; the window is by default that of the default policy.
     ridge
@@ -174,16 +176,13 @@ def case_mix(
     ['actor', 'n', 'observed', 'oe']
     """
     names = _checked(covariates, outcome, ridge, confidence)
-    if outcome == "overridden" and "agent" in names:
-        problem = Problem("who is compared cannot explain it as well", got="agent", next="leave it out of covariates")
-        raise ParameterError("case mix cannot be counted so", problems=[problem])
     rows = compared_rows(events, outcome, as_of, window, attribution, names, sla=sla, calendar=calendar)
     return _of_rows(rows, names, outcome, ridge, confidence)
 
 
 def _checked(covariates: Sequence[str], outcome: str, ridge: float, confidence: float) -> tuple[str, ...]:
     problems = []
-    if not ridge > 0:
+    if isinstance(ridge, str) or not 0 < ridge < float("inf"):
         problems.append(Problem("ridge is out of range", got=ridge, expected="a number above 0"))
     if not 0 < confidence < 1:
         problems.append(Problem("confidence is out of range", got=confidence, expected="a share above 0 and below 1"))
@@ -191,7 +190,8 @@ def _checked(covariates: Sequence[str], outcome: str, ridge: float, confidence: 
 
 
 def _of_rows(rows: pl.DataFrame, names: tuple[str, ...], outcome: Outcome, ridge: float, confidence: float) -> CaseMix:
-    cells = rows.group_by("actor", *names).agg(n=pl.len().cast(pl.Int64), hits=pl.col("hit").sum().cast(pl.Int64))
+    aside = rows.filter(pl.col("aside")) if "aside" in rows.columns else rows.clear()
+    cells = cells_of(rows.filter(~pl.col("aside")) if aside.height else rows, names)
     found = compared(cells, names, ridge, confidence)
     if found is None:
         return _nothing(names, outcome)
@@ -200,6 +200,9 @@ def _of_rows(rows: pl.DataFrame, names: tuple[str, ...], outcome: Outcome, ridge
     spread = dispersion(log_odds.to_numpy(), ok["information"].to_numpy() ** -0.5, winsorise=True)
     calibration = _calibration(found.cells, found.model, found.design)
     actors = found.actors.select(*COMPARED)
+    if aside.height:
+        unsaid = aside.group_by("actor").agg(n=pl.len().cast(pl.Int64), status=pl.lit("selective_audits"))
+        actors = pl.concat([actors, unsaid], how="diagonal").sort("actor")
     return CaseMix(actors, _effects(found.model, found.told), calibration, spread, found.rate, outcome, names)
 
 

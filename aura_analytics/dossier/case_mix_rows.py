@@ -20,13 +20,13 @@ from aura_analytics.dossier.asked_window import asked_window
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.front_door import EventsLike
-from aura_analytics.metrics.kinds.audited import OVERSIGHT
+from aura_analytics.metrics.case_mix import breach_oe
+from aura_analytics.metrics.kinds.audited import OVERSIGHT, selective_actors
 from aura_analytics.metrics.kinds.base import Context
-from aura_analytics.metrics.kinds.survival import followed
+from aura_analytics.metrics.kinds.expectation import summed_cells
 from aura_analytics.metrics.satisfaction import LOW_STARS
-from aura_analytics.metrics.sla import sla_breach_rate
 
-__all__ = ["COVARIATES", "Outcome", "checked_covariates", "compared_rows", "with_covariates"]
+__all__ = ["COVARIATES", "Outcome", "cells_of", "checked_covariates", "compared_rows", "with_covariates"]
 
 Outcome = Literal["override", "wrong_verdict", "low_rating", "breach", "overridden"]
 COVARIATES = {
@@ -56,7 +56,9 @@ def compared_rows(
         kept = {name: SCHEMA[name] for name in also}
         return pl.DataFrame(schema={"actor": pl.String, "hit": pl.Boolean, **kept, **dict.fromkeys(names, pl.String)})
     columns = {"override", "queue", "ai_recommendation", "agent", "confidence", "case_id"}
-    needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right", "own_work"} if outcome == "wrong_verdict" else set())}
+    needs: dict[Fact, set[str]] = {
+        DECISIONS: columns | ({"right", "own_work", "weight", "by_chance"} if outcome == "wrong_verdict" else set())
+    }
     if outcome == "low_rating":
         needs[RATINGS] = {"value"}
     hours = as_calendar(calendar)
@@ -76,18 +78,20 @@ def compared_rows(
     elif outcome == "breach":
         rows = _breaches(inside, decided, Context(asked.end, sla=parse_sla(sla), calendar=hours))
     else:
-        rows = decided.filter(pl.col("right").is_not_null() & OVERSIGHT).with_columns(hit=~pl.col("right"))
+        aside = pl.col("actor").is_in(selective_actors(decided).implode()).fill_null(value=False)
+        rows = decided.filter(pl.col("right").is_not_null() & OVERSIGHT).with_columns(hit=~pl.col("right"), aside=aside)
+        also = (*also, "weight", "aside")
     return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
 
 
 def _breaches(inside: Window, decided: pl.DataFrame, context: Context) -> pl.DataFrame:
-    """Cases that were followed up to their limit, or ended before, with what their verdict says of them."""
+    """Cases whose limit had passed by the end of the window, with what their verdict says of them."""
     if not context.sla:
         problem = Problem("breaches need limits of cases", got="none", next="give sla, such as 72h")
         raise ParameterError("case mix cannot be counted so", problems=[problem])
     needs = {*COHORT.schema} - {"actor"}
-    timed = sla_breach_rate.observed(COHORT.trace(inside, needs), context)
-    counted = timed.filter(followed()).select("actor", "case_id", "queue", "ts", hit=pl.col("value") > 1)
+    followed = breach_oe.observed(COHORT.trace(inside, needs), context)
+    counted = followed.select("actor", "case_id", "queue", "ts", hit=pl.col("value") > 0)
     told = decided.sort("ts", "override").unique(["case_id"], keep="last", maintain_order=True)
     return counted.join(
         told.select("case_id", "ai_recommendation", "agent", "confidence"), on="case_id", how="left", maintain_order="left"
@@ -115,11 +119,17 @@ def _covariate(name: str, rows: pl.DataFrame) -> pl.Expr:
     return pl.col(name).fill_null("(unknown)")
 
 
+def cells_of(rows: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+    """Counts by actor and kind of case, as `compared` takes them; rows may have a `weight`."""
+    by = rows.group_by("actor", *names, *(["weight"] if "weight" in rows.columns else []), "hit").agg(n=pl.len().cast(pl.Int64))
+    return summed_cells(by, names)
+
+
 def checked_covariates(covariates: Sequence[str], outcome: str, problems: Iterable[Problem] = ()) -> tuple[str, ...]:
     """The names of covariates, each once; `ParameterError` with every problem of theirs, of the outcome, and those given."""
     names = (covariates,) if isinstance(covariates, str) else tuple(dict.fromkeys(covariates))
     found = [
-        Problem("unknown covariate", got=name, expected=", ".join(COVARIATES), next=close_match(name, list(COVARIATES)))
+        Problem("unknown covariate", got=name, expected=", ".join(COVARIATES), next=close_match(str(name), list(COVARIATES)))
         for name in names
         if name not in COVARIATES
     ]
@@ -128,6 +138,8 @@ def checked_covariates(covariates: Sequence[str], outcome: str, problems: Iterab
     if outcome not in get_args(Outcome):
         found.append(Problem("unknown outcome", got=outcome, expected=", ".join(get_args(Outcome))))
     found += problems
+    if outcome == "overridden" and "agent" in names:
+        found.append(Problem("who is compared cannot explain it as well", got="agent", next="leave it out of covariates"))
     if found:
         raise ParameterError("case mix cannot be counted so", problems=found)
     return names

@@ -124,7 +124,11 @@ def compare(
     options = Options(attribution, holding, hours, ratings)
     rows = _observed(asked, one, options, Context(asked.end, confidence, limits, hours))
     rows = _of_cases(rows, asked.events.filter(pl.col("ts") <= asked.end), {key for group in groups for key in group})
-    parts = [_of(rows, group, one) for group in groups]
+    parts = [_of(rows.with_row_index("__row"), group, one) for group in groups]
+    both = parts[0].join(parts[1], on="__row", how="semi").height
+    if both:
+        hint = "groups must not overlap: say of the second what the first is not"
+        raise ParameterError(Problem("some observations are in both groups", got=f"{both:,}", next=hint))
     labels = [_label(group) for group in groups]
     for label, part in zip(labels, parts, strict=True):
         if part.height < _LEAST:
@@ -284,7 +288,7 @@ def _conclusion(one: Metric, low: float, high: float, p: float, margin: float | 
 
 def _pairs(parts: list[pl.DataFrame]) -> pl.DataFrame:
     last = [
-        part.filter(pl.col("case_id").is_not_null()).sort("ts").group_by("case_id").agg(pl.col("value").last().alias(name))
+        part.filter(pl.col("case_id").is_not_null()).sort("ts", "value").group_by("case_id").agg(pl.col("value").last().alias(name))
         for part, name in zip(parts, ("first", "second"), strict=True)
     ]
     both = last[0].join(last[1], on="case_id").sort("case_id")

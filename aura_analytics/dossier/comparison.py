@@ -59,11 +59,13 @@ class Compared:
             return f"{'-' if value < 0 else '+'}{unit.figure(abs(value))}"
 
         parts = [f"{one['label']}: {unit.figure(one['value'])} (n = {one['n']:,})" for one in (self.first, self.second)]
-        what = "Mean hours up to the horizon" if self.until is not None else self.metric
+        what = f"Mean hours, each up to {self.until:,.4g}" if self.until is not None else self.metric
         said = f"{what}. {parts[0]}; {parts[1]}. Difference {apart(self.difference)} ({apart(self.lo)} to {apart(self.hi)} at "
         said += f"{100 * self.confidence:g} %), p = {self.p_value:.2g} by {self.test}"
         said += f", on {self.pairs:,} pairs" if self.pairs is not None else ""
         if self.margin is not None:
-            words = {"not_worse": "not worse by more than", "worse": "worse by more than", "not_settled": "not settled at"}
-            return f"{said}. The first is {words[self.conclusion]} the margin of {apart(self.margin).lstrip('+')}."
+            margin = f"more than the margin of {apart(self.margin).lstrip('+')}"
+            if self.conclusion == "not_settled":
+                return f"{said}. Whether the first is worse by {margin} is not settled."
+            return f"{said}. The first is {'not ' if self.conclusion == 'not_worse' else ''}worse by {margin}."
         return f"{said}: {'they differ' if self.conclusion == 'differs' else 'not settled'}."

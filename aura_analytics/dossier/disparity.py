@@ -14,7 +14,7 @@ from aura_analytics.cases import DECISIONS, Fact, Options
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.window import Window
 from aura_analytics.dossier.asked_window import asked_window
-from aura_analytics.dossier.case_mix_rows import COVARIATES, with_covariates
+from aura_analytics.dossier.case_mix_rows import COVARIATES, cells_of, with_covariates
 from aura_analytics.errors import ParameterError, Problem, close_match
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.front_door import EventsLike
@@ -26,6 +26,7 @@ Decided = Literal["override", "verdict", "wrong_verdict"]
 _ATTRIBUTES = "attributes."
 _SCHEMA: dict[str, pl.DataType] = {
     "group": pl.String(),
+    "outcome": pl.String(),
     "n": pl.Int64(),
     "rate": pl.Float64(),
     "expected_rate": pl.Float64(),
@@ -68,7 +69,7 @@ def disparity(
     outcome
         Of officers' verdicts: `verdict` (the share of one verdict), `override`, or `wrong_verdict` (of those that were judged).
     verdict
-        The verdict whose share is counted, such as `REJECT`; default the one that is not the most frequent of two.
+        The verdict whose share is counted, such as `REJECT`; default the rarer of two (of equals the first in the alphabet).
     covariates
         As in `case_mix`.
     as_of, window, attribution
@@ -79,9 +80,10 @@ def disparity(
     Returns
     -------
     polars.DataFrame
-        A row per group, sorted: `group`, `n`, `rate`, `expected_rate` (by the others), `odds_ratio` beside the others on the same
-        kinds of cases with limits, `adjusted_rate` (with the cases of all), `p_value` (two-sided), `status` (`ok`, `few`,
-        `no_overlap`), `warning` (whether the limits exclude 1).
+        A row per group, sorted: `group`, `outcome` (what is counted, such as `REJECT`), `n`, `rate`, `expected_rate` (by the
+        others), `odds_ratio` beside the others on the same kinds of cases with limits, `adjusted_rate` (with the cases of all),
+        `p_value` (two-sided), `status` (`ok`, `few`, `no_overlap`), `warning` (whether the limits exclude 1, and the p-value says
+        so too).
 
     Raises
     ------
@@ -106,14 +108,18 @@ def disparity(
     if asked is None:
         return pl.DataFrame(schema=_SCHEMA)
     columns = {"override", "queue", "ai_recommendation", "agent", "confidence", "case_id", "human_verdict"}
-    needs: dict[Fact, set[str]] = {DECISIONS: columns | ({"right", "own_work"} if outcome == "wrong_verdict" else set())}
+    needs: dict[Fact, set[str]] = {
+        DECISIONS: columns | ({"right", "own_work", "weight", "by_chance"} if outcome == "wrong_verdict" else set())
+    }
     inside = Window(*asked, needs, Options(attribution, "closer", None, "once"))
     rows = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("actor_kind") == "officer")
     groups = _groups(asked.events.filter(pl.col("ts") <= asked.end), by)
-    rows = _hits(rows, outcome, verdict).join(groups, on="case_id", how="inner")
+    counted, rows = _hits(rows, outcome, verdict)
+    rows = rows.join(groups, on="case_id", how="inner")
     if not rows.height:
         raise ParameterError(Problem("no case says what groups it", got=by, next="name a column, or attributes.NAME of the events"))
-    return _table(with_covariates(rows.drop("actor").rename({"group": "actor"}), names), names, confidence)
+    also = ("weight",) if outcome == "wrong_verdict" else ()
+    return _table(with_covariates(rows.drop("actor").rename({"group": "actor"}), names, also), counted, names, confidence)
 
 
 def _check(by: str, outcome: str, names: tuple[str, ...], confidence: float) -> None:
@@ -135,23 +141,24 @@ def _check(by: str, outcome: str, names: tuple[str, ...], confidence: float) -> 
         raise ParameterError("disparity cannot be counted so", problems=problems)
 
 
-def _hits(rows: pl.DataFrame, outcome: str, verdict: str | None) -> pl.DataFrame:
+def _hits(rows: pl.DataFrame, outcome: str, verdict: str | None) -> tuple[str, pl.DataFrame]:
+    """What is counted, and the rows with whether they are hits."""
     if outcome == "override":
-        return rows.with_columns(hit=pl.col("override"))
+        return outcome, rows.with_columns(hit=pl.col("override"))
     if outcome == "wrong_verdict":
-        return rows.filter(pl.col("right").is_not_null()).with_columns(hit=~pl.col("right"))
-    said = rows["human_verdict"].drop_nulls().value_counts(sort=True)
+        return outcome, rows.filter(pl.col("right").is_not_null()).with_columns(hit=~pl.col("right"))
+    said = rows["human_verdict"].drop_nulls().value_counts(name="n").sort("n", "human_verdict")
     words = said["human_verdict"].to_list()
     if verdict is None and len(words) != 2:
         raise ParameterError(
             Problem("name the verdict that is counted", got=", ".join(words[:10]) or "no verdicts", expected="verdict=")
         )
-    chosen = verdict if verdict is not None else words[1]
+    chosen = verdict if verdict is not None else words[0]
     if chosen not in words:
         raise ParameterError(
             Problem("nobody issued that verdict", got=chosen, expected=", ".join(words[:10]), next=close_match(chosen, words))
         )
-    return rows.filter(pl.col("human_verdict").is_not_null()).with_columns(hit=pl.col("human_verdict") == chosen)
+    return chosen, rows.filter(pl.col("human_verdict").is_not_null()).with_columns(hit=pl.col("human_verdict") == chosen)
 
 
 def _groups(events: pl.LazyFrame, by: str) -> pl.DataFrame:
@@ -167,15 +174,12 @@ def _groups(events: pl.LazyFrame, by: str) -> pl.DataFrame:
     return collect(said.group_by("case_id").agg(pl.col("group").first()))
 
 
-def _table(rows: pl.DataFrame, names: tuple[str, ...], confidence: float) -> pl.DataFrame:
+def _table(rows: pl.DataFrame, counted: str, names: tuple[str, ...], confidence: float) -> pl.DataFrame:
     from scipy.special import ndtr
 
-    if names:
-        cells = rows.group_by("actor", *names).agg(n=pl.len().cast(pl.Int64), hits=pl.col("hit").sum().cast(pl.Int64))
-    else:
-        cells = rows.group_by("actor").agg(n=pl.len().cast(pl.Int64), hits=pl.col("hit").sum().cast(pl.Int64))
-        cells = cells.with_columns(all=pl.lit("all"))
-        names = ("all",)
+    cells = cells_of(rows, names)
+    if not names:
+        cells, names = cells.with_columns(all=pl.lit("all")), ("all",)
     level = 1 - (1 - confidence) / max(cells["actor"].n_unique(), 1)
     found = compared(cells, names, confidence=level)
     assert found is not None
@@ -184,6 +188,8 @@ def _table(rows: pl.DataFrame, names: tuple[str, ...], confidence: float) -> pl.
         group=pl.col("actor"),
         expected_rate=pl.col("expected") / pl.col("n"),
         p_value=p,
-        warning=(pl.col("odds_ratio_lo") > 1) | (pl.col("odds_ratio_hi") < 1),
+        outcome=pl.lit(counted),
+        warning=((pl.col("odds_ratio_lo") > 1).fill_null(value=False) | (pl.col("odds_ratio_hi") < 1).fill_null(value=False))
+        & (p < 1 - level),
     )
     return table.select(pl.col(name).cast(dtype) for name, dtype in _SCHEMA.items()).sort("group")

@@ -10,6 +10,8 @@ import numpy as np
 import polars as pl
 
 from aura_analytics import cases
+from aura_analytics.clock.calendars import CalendarLike
+from aura_analytics.clock.sla import SlaLike
 from aura_analytics.dossier.case_mix_rows import Outcome, checked_covariates, compared_rows
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
@@ -18,7 +20,9 @@ from aura_analytics.statistics.risk_model import fit_risk
 
 __all__ = ["OverCases", "over_cases"]
 
+Floats = np.ndarray[tuple[int, ...], np.dtype[np.float64]]
 _LEAST = 20  # cases of the others that a model needs
+_MODELS = 500  # draws of it
 
 
 @dataclass(frozen=True, repr=False)
@@ -63,6 +67,8 @@ def over_cases(
     as_of: datetime | date | str | None = None,
     window: str | timedelta | None = "all",
     attribution: cases.Attribution = "last_decider",
+    sla: SlaLike = None,
+    calendar: CalendarLike = None,
     seed: int = 0,
 ) -> OverCases:
     """One officer over time, case by case, beside what the others would have been expected to do with each case.
@@ -79,12 +85,13 @@ def over_cases(
     covariates, outcome
         As in `case_mix`.
     false_alarm
-        The chance of any alarm over all these cases where nothing differs, in (0, 1); half of it each for more and for fewer.
+        The chance of any alarm over all these cases where nothing differs, in (0, 1); half of it each for more and for fewer. The
+        limits allow for what the model does not know: with few cases of the others they are far away.
     odds_ratio
         The change that is to be found, above 1: twice the odds, and half of them.
     head_start
         As in `risk_cusum`, in [0, 1).
-    as_of, window, attribution
+    as_of, window, attribution, sla, calendar
         As in `dossiers`; the window is by default the whole log.
     seed
         The same seed gives the same limits.
@@ -106,8 +113,9 @@ def over_cases(
     if not odds_ratio > 1 or not 0 < false_alarm < 1:
         asked = (odds_ratio, false_alarm)
         raise ParameterError(Problem("odds_ratio or false_alarm is out of range", got=asked, expected="above 1; in (0, 1)"))
-    rows = compared_rows(events, outcome, as_of, window, attribution, names, also=("ts",))
-    mine, others = rows.filter(pl.col("actor") == actor).sort("ts"), rows.filter(pl.col("actor") != actor)
+    kept = ("ts", "case_id")
+    rows = compared_rows(events, outcome, as_of, window, attribution, names, also=kept, sla=sla, calendar=calendar)
+    mine, others = rows.filter(pl.col("actor") == actor).sort("ts", "case_id", "hit"), rows.filter(pl.col("actor") != actor)
     if not mine.height or others.height < _LEAST:
         what = "cases of the others" if mine.height else f"cases of {actor}"
         hint = "look at a longer window" if mine.height else "see the names in aura.dossiers"
@@ -115,12 +123,12 @@ def over_cases(
         raise ParameterError(
             Problem(f"too few {what}", got=got, expected=f"{_LEAST} or more" if mine.height else "1 or more", next=hint)
         )
-    risk = np.clip(_risks(mine, others, names), 1e-6, 1 - 1e-6)
+    risk, drawn = (np.clip(one, 1e-6, 1 - 1e-6) for one in _risks(mine, others, names, seed))
     hit = mine["hit"].to_numpy()
     charts, limits = {}, {}
     for name, ratio in (("more", odds_ratio), ("fewer", 1 / odds_ratio)):
         limits[name] = risk_cusum_limit(
-            risk, odds_ratio=ratio, false_alarm=false_alarm / 2, cases=len(risk), head_start=head_start, seed=seed
+            risk, odds_ratio=ratio, false_alarm=false_alarm / 2, head_start=head_start, may_be=drawn, seed=seed
         )
         charts[name] = risk_cusum(hit, risk, max(limits[name], 1e-9), odds_ratio=ratio, head_start=head_start)
     band = vlad(hit, risk)
@@ -142,14 +150,20 @@ def over_cases(
     return OverCases(table, limits["more"], limits["fewer"], actor, outcome, false_alarm)
 
 
-def _risks(mine: pl.DataFrame, others: pl.DataFrame, names: tuple[str, ...]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    """The chance of each of somebody's cases, by a model of the others; a value that they never had counts as their average."""
+def _risks(mine: pl.DataFrame, others: pl.DataFrame, names: tuple[str, ...], seed: int) -> tuple[Floats, Floats]:
+    """The chance of each of somebody's cases, by a model of the others (a value that they never had counts as their average), and
+    what it may be as well: a row for each of some draws of the model.
+    """
     cells = others.group_by(names).agg(n=pl.len(), hits=pl.col("hit").sum()).sort(names)
     values = [(name, value) for name in names for value in cells[name].unique().sort().to_list()]
 
-    def design(table: pl.DataFrame) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
+    def design(table: pl.DataFrame) -> Floats:
         columns = [np.ones(table.height), *((table[name] == value).to_numpy().astype(float) for name, value in values)]
         return np.column_stack(columns)
 
     model = fit_risk(design(cells), cells["n"].to_numpy().astype(float), cells["hits"].to_numpy().astype(float))
-    return model.risk(design(mine))
+    wanted = design(mine)
+    draw = np.random.Generator(np.random.Philox(seed))
+    root = np.linalg.cholesky(np.linalg.inv(model.information))
+    coefficients = model.coefficients + draw.standard_normal((_MODELS, len(root))) @ root.T
+    return model.risk(wanted), 1 / (1 + np.exp(-np.clip(coefficients @ wanted.T, -30, 30)))

@@ -100,8 +100,10 @@ def ranks(
         hint = "compute the dossiers with this metric" if one.name not in dossiers.columns else "it has no interval"
         raise ParameterError(Problem("these cannot be ranked", got=", ".join(lacking), next=hint))
     level = dossiers["counted"][0]["confidence"] if "counted" in dossiers.columns and dossiers.height else 0.95
-    rows = dossiers.filter((pl.col(f"{one.name}_n") > 0) & pl.col(one.name).is_not_null()).select(
-        "actor", n=pl.col(f"{one.name}_n").cast(pl.Int64), value=one.name, lo=f"{one.name}_lo", hi=f"{one.name}_hi"
+    rows = (
+        dossiers.sort("actor")
+        .filter((pl.col(f"{one.name}_n") > 0) & pl.col(one.name).is_not_null())
+        .select("actor", n=pl.col(f"{one.name}_n").cast(pl.Int64), value=one.name, lo=f"{one.name}_lo", hi=f"{one.name}_hi")
     )
     told = pl.col("lo").is_not_null() & pl.col("hi").is_not_null() & (pl.col("n") >= min_n)
     known, few = rows.filter(told), rows.filter(~told).with_columns(status=pl.lit("few"))
@@ -145,7 +147,8 @@ def _ranked(
         keep = tau2 / (tau2 + se**2)
         mean, sd = centre + keep * (value - centre), np.sqrt(keep) * se + 1e-12
         half = z_value(confidence) * sd
-        low, high = mean - half, mean + half
+        ends = -np.inf if one.low is None else one.low, np.inf if one.high is None else one.high
+        low, high = np.clip(mean - half, *ends), np.clip(mean + half, *ends)
         chance = np.full(len(n), np.nan) if above is None else ndtr((mean - above) / sd)
         drawn = np.random.default_rng(seed).normal(mean, sd, (draws, len(n)))
         places = (drawn if up else -drawn).argsort(axis=1).argsort(axis=1) + 1

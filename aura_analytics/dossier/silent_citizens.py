@@ -87,7 +87,7 @@ def rating_sensitivity(
     needs: dict[Fact, set[str]] = {DECISIONS: {"override", "queue", "case_id"}, RATINGS: {"value"}}
     inside = Window(*asked, needs, Options(attribution, "closer", None, "once"))
     decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("case_id").is_not_null(), actor_kind="officer")
-    last = decided.sort("ts").unique(["actor", "case_id"], keep="last", maintain_order=True)
+    last = decided.sort("ts", "override", "queue").unique(["actor", "case_id"], keep="last", maintain_order=True)
     stars = RATINGS.trace(inside, needs[RATINGS]).group_by("actor", "case_id").agg(stars=pl.col("value").mean())
     joined = last.join(stars, on=["actor", "case_id"], how="left", maintain_order="left")
     stratum = ["actor", "queue", "override"]

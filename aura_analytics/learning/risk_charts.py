@@ -115,6 +115,7 @@ def risk_cusum_limit(
     cases: int | None = None,
     head_start: float = 0.0,
     draws: int = 2_000,
+    may_be: ArrayLike | None = None,
     seed: int = 0,
 ) -> float:
     """The limit of a risk-adjusted CUSUM at which it alarms falsely at any of so many cases with a stated chance, by simulation.
@@ -129,6 +130,8 @@ def risk_cusum_limit(
         The chance of any alarm where nothing has changed, in (0, 1).
     cases
         Over how many cases, at least 1; default as many as `risk` has.
+    may_be
+        Chances that these cases may as well have, where `risk` is only an estimate, shape (m, n): each run takes one row.
     draws, seed
         How many runs are drawn, at least 200; the same seed gives the same limit.
 
@@ -153,8 +156,10 @@ def risk_cusum_limit(
         )
         raise ParameterError(Problem("a limit cannot be found so", got=got, expected=expected))
     draw = np.random.Generator(np.random.Philox(seed))
-    drawn = draw.choice(chance, (draws, length))
-    score = _scores(draw.random((draws, length)) < drawn, drawn, odds_ratio)
+    which = draw.integers(0, len(chance), (draws, length))
+    drawn = chance[which]
+    true = drawn if may_be is None else np.asarray(may_be, float)[np.arange(draws)[:, None] % len(np.asarray(may_be)), which]
+    score = _scores(draw.random((draws, length)) < true, drawn, odds_ratio)
 
     def highest(start: float) -> Floats:
         now, most = np.full(draws, start), np.zeros(draws)

@@ -15,7 +15,9 @@ since it could turn out either way.
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -58,6 +60,7 @@ class Answer:
     n: Floats
     bound: Floats
     thresholds: list[Floats]
+    why: Callable[[], pl.Series]  # why there is no value, in words
 
     def row(self, at: int) -> Finding:
         """What was found about one row, as plain numbers, for putting it into words."""
@@ -129,7 +132,7 @@ def _compare(leaf: Leaf, rows: Board) -> Answer:
     else:
         codes = met.view(np.int8) * np.int8(YES)
     np.putmask(codes, unknown, UNKNOWN)
-    return Answer(leaf, codes, shown, n, bound, thresholds)
+    return Answer(leaf, codes, shown, n, bound, thresholds, partial(rows.reasons, leaf.metric))
 
 
 def _thresholds(leaf: Leaf, board: pl.DataFrame) -> tuple[list[Floats], NDArray[np.bool_]]:

@@ -334,9 +334,7 @@ class PolicyFile(_Strict):
                 )
             for leaf in comparisons(rule.when):
                 if leaf.is_evidence and self.control.looks == "many" and not leaf.kind.has_e_values:
-                    raise ValueError(
-                        f"control over many looks has no e-value of {leaf.metric}: set looks: one, or leave out its limit"
-                    )
+                    raise ValueError(f"control over many looks has no e-value of {leaf.metric}: set looks: one, or at_most: watch")
 
 
 def speaks(condition: Condition) -> bool:

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import numpy as np
 import polars as pl
 
+from aura_analytics.metrics.kinds.statuses import STATUS_WORDS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -51,6 +53,13 @@ class Board:
             n = np.where(np.isnan(n), 0, n)
             self._numbers[metric] = value, n, np.isnan(value) | (n == 0)
         return self._numbers[metric]
+
+    def reasons(self, metric: str) -> pl.Series:
+        """Why each row has no value of a metric, in words."""
+        status = f"{metric}_status"
+        if status not in self.frame.columns:
+            return pl.Series(["no data"], dtype=pl.String).new_from_index(0, self.frame.height)
+        return self.frame[status].cast(pl.String).replace_strict(STATUS_WORDS, default="no data", return_dtype=pl.String)
 
     def limits(self, metric: Metric, level: float) -> tuple[Floats, Floats]:
         """Two-sided limits of a metric at a level."""

@@ -86,11 +86,14 @@ def sentences(one: Answer) -> pl.Series:
             "counted": text_series(whole, lambda values: [observations(n, counted_in) for n in values.tolist()]),
             "limit": text_series(one.thresholds[0], lambda values: figures(values, unit)) if peers else [fixed] * len(one.codes),
             "apart": _apart(one),
+            "why": one.why(),
         }
     )
     value, n, code, apart = (pl.col(name) for name in ("value", "n", "code", "apart"))
     asked = pl.format("{} {}{}", pl.lit(leaf.word), pl.col("limit"), pl.lit(margin))
     start = pl.concat_str(code.replace_strict(_STATES, return_dtype=pl.String), pl.lit(f": {leaf.kind.title}"))
+    has_none = pl.lit("has no data")
+    no_value = pl.when(pl.col("why") == "no data").then(has_none).otherwise(pl.format("cannot be told ({})", pl.col("why")))
     is_met = code >= LEANS_YES
     if leaf.anytime is not None:
         known = known.with_columns(bound=text_series(one.bound, lambda values: [f"{bound:.3g}" for bound in values.tolist()]))
@@ -114,7 +117,7 @@ def sentences(one: Answer) -> pl.Series:
         pl.when(pl.col("limit") == UNDEFINED)
         .then(pl.format("{} (no role declared, or too few peers to compare with)", start))
         .when(value == UNDEFINED)
-        .then(pl.format("{} has no data{} ({} is asked)", start, pl.lit(default), asked))
+        .then(pl.format("{} {}{} ({} is asked)", start, no_value, pl.lit(default), asked))
         .when(code == UNKNOWN)
         .then(pl.format("{} {} on {}, at least {} needed ({} is asked)", start, value, pl.col("counted"), leaf.min_n, asked))
         .otherwise(found)

@@ -101,7 +101,7 @@ def indirect_rate(
     Raises
     ------
     ParameterError
-        If the standard has no case in a stratum that the group has, or counts do not fit.
+        If the standard has no case in a stratum that the group has, or no hits in any of them, or counts do not fit.
 
     Examples
     --------
@@ -114,6 +114,8 @@ def indirect_rate(
     if empty.any():
         raise ParameterError(Problem("the standard has no cases in strata that the group has", got=np.flatnonzero(empty).tolist()))
     expected = float((np.divide(k, n, out=np.zeros_like(k), where=n > 0) * own).sum())
+    if not expected > 0:
+        raise ParameterError(Problem("nothing is expected of the group", got=expected, expected="a standard with hits"))
     low, high = poisson_rate(int(hits), expected, confidence)
     return Indirect(float(hits), expected, hits / expected, low, high, float(hits / expected * k.sum() / n.sum()))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+
 import numpy as np
 import polars as pl
 import pytest
@@ -129,6 +131,64 @@ def test_ratings_and_breaches_are_compared_within_their_queue() -> None:
         aura.dossiers(aura.events.from_records(rows), metrics=["breach_oe", "override_rate"])["breach_oe_status"].to_list()
         == ["no_target"] * 2
     )
+
+
+def test_who_began_late_or_left_early_is_no_better_and_no_worse() -> None:
+    """Everybody's cases last an exponential time of 30 days; a limit of 30 days; truth: exp(-1) breach."""
+    draw = np.random.default_rng(1)
+    start, rows = datetime(2026, 1, 1, tzinfo=timezone.utc), []
+    spans = [(f"o{i}", 0, 90, 300) for i in range(4)] + [("newcomer", 60, 90, 150), ("leaver", 0, 60, 300)]
+    for actor, low, high, many in spans:
+        for i in range(many):
+            begun = float(draw.uniform(low, high))
+            over = begun + float(draw.exponential(30))
+            of = {"case_id": f"{actor}{i}", "actor": actor, "actor_kind": "officer", "queue": "q"}
+            rows.append(of | {"type": "ASSIGNED", "ts": start + timedelta(days=begun)})
+            if over < 90:
+                rows.append(of | {"type": "RESOLVED", "ts": start + timedelta(days=over)})
+    names = ["breach_oe", "adjusted_breach_rate"]
+    board = aura.dossiers(aura.events.from_records(rows), "2026-04-01", "90d", sla="720h", metrics=names).rows_by_key(
+        "actor", named=True, unique=True
+    )
+    assert board["newcomer"]["breach_oe_status"] == "no_data"  # no limit of theirs has passed
+    for actor, _, _, many in spans:
+        if actor != "newcomer":
+            row = board[actor]
+            assert row["breach_oe_n"] > many * 0.6
+            assert row["breach_oe_lo"] < 1 < row["breach_oe_hi"]
+            assert abs(row["adjusted_breach_rate"] - np.exp(-1)) < 3 * (0.37 * 0.63 / row["breach_oe_n"]) ** 0.5
+
+
+def test_audits_that_look_harder_at_overrides_make_nobody_worse() -> None:
+    """Everybody is wrong in 14 %; of one officer overrides are always audited and agreement one time in ten."""
+    rows = []
+    for actor in ("anne", "bert", "cleo", "dora"):
+        for i in range(2_000):
+            overrides, of = i % 4 == 0, {"case_id": f"{actor}{i}", "queue": "q", "ai_recommendation": "PAY"}
+            chance = (1.0 if overrides else 0.1) if actor == "anne" else 0.3
+            step = i // 4
+            wrong = step % 100 < (35 if overrides else 7)
+            said = "REJECT" if overrides else "PAY"
+            kind = "OVERRIDE" if overrides else "DECISION"
+            rows.append(of | {"type": kind, "actor": actor, "actor_kind": "officer", "human_verdict": said, "ts": "2026-01-05"})
+            if step % 10 < 10 * chance:
+                right = {"PAY": "REJECT", "REJECT": "PAY"}[said] if wrong else said
+                rows.append(of | {"type": "ADJUDICATION", "outcome": right, "audit_chance": chance, "ts": "2026-01-06"})
+    log = aura.events.from_records(rows)
+    board = aura.dossiers(log, metrics=["verdict_right_rate", "wrong_verdict_oe", "adjusted_wrong_verdict_rate"], window="all")
+    assert board["wrong_verdict_oe"].to_numpy() == pytest.approx(1, abs=0.1)
+    own = 1 - board["verdict_right_rate"].to_numpy()
+    assert board["adjusted_wrong_verdict_rate"].to_numpy() == pytest.approx(own, abs=1e-6)
+    found = aura.case_mix(log, outcome="wrong_verdict", window="all").actors
+    assert found["oe"].to_list() == board["wrong_verdict_oe"].to_list()
+
+
+def test_why_there_is_no_number_is_said(log: pl.DataFrame) -> None:
+    alone = {"type": "OVERRIDE", "actor": "solo", "actor_kind": "officer", "queue": "own", "ai_recommendation": "X"}
+    more = aura.events.from_records([alone | {"ts": log["ts"].max(), "event_id": f"s{i}"} for i in range(9)])
+    chosen = aura.Policy(RULE)
+    verdict = chosen.evaluate(aura.dossiers(pl.concat([log, more]), policy=chosen)).filter(actor="solo").row(0, named=True)
+    assert "(nobody else has such cases)" in verdict["reasons"][0]
 
 
 def test_a_case_beside_the_rule() -> None:

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import numpy as np
+import polars as pl
 import pytest
 from numpy.typing import NDArray
+from scipy.optimize import brentq
 
+from aura_analytics.metrics.case_mix import override_oe
+from aura_analytics.statistics.compared import compared
 from aura_analytics.statistics.intervals import wilson
 from aura_analytics.statistics.risk_model import Expected, expected_without, fit_risk
+from aura_analytics.statistics.shares import odds_ratio_limits
 
 Floats = NDArray[np.float64]
 QUEUES = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
@@ -121,3 +126,69 @@ def test_limits_cover() -> None:
         found = counted(QUEUES, trials, hits)
         held.append(((found.low <= 0) & (found.high >= 0)).mean())
     assert np.mean(held) == pytest.approx(0.95, abs=0.012)
+
+
+def test_with_one_kind_of_case_an_adjusted_rate_is_the_rate() -> None:
+    """Nobody's own effect is counted in what they are compared with; oracle: there is nothing to adjust for."""
+    cells = pl.DataFrame(
+        [("anne", "q", 1000, 400), *((f"o{i}", "q", 100, 10) for i in range(5))],
+        schema=["actor", "queue", "n", "hits"],
+        orient="row",
+    )
+    found = compared(cells, ("queue",))
+    assert found is not None
+    assert found.actors["adjusted_rate"].to_numpy() == pytest.approx(found.actors["rate"].to_numpy(), abs=1e-6)
+    inside = (found.actors["adjusted_rate_lo"] < found.actors["rate"]) & (found.actors["rate"] < found.actors["adjusted_rate_hi"])
+    assert inside.all()
+
+
+@pytest.mark.parametrize(("own", "others"), [(1, 0), (5, 0), (0, 0), (100, 900), (99, 900)])
+def test_others_without_hits_or_misses(own: int, others: int) -> None:
+    """Limits enclose what was seen, and a difference is not much surer than by the exact test of Fisher, which knows only these."""
+    from scipy.stats import fisher_exact, norm
+
+    rows = [("anne", "q", 100, own), *((f"o{i}", "q", 100, others // 9) for i in range(9))]
+    found = compared(pl.DataFrame(rows, schema=["actor", "queue", "n", "hits"], orient="row"), ("queue",))
+    assert found is not None
+    row = found.actors.row(0, named=True)
+    assert row["oe_lo"] <= row["oe"] and (row["oe_hi"] is None or row["oe"] <= row["oe_hi"] * (1 + 1e-6))
+    exact = fisher_exact([[own, 100 - own], [others, 900 - others]]).pvalue
+    assert 0.4 < 2 * norm.sf(abs(row["z"])) / exact < 10
+
+
+def test_odds_ratio_limits_are_those_of_a_closed_form() -> None:
+    """Beside a known share (many others) the score limits are Wilson's; turned round they are turned round."""
+    k, n = np.array([7.0, 33.0]), np.array([40.0, 50.0])
+    low, high = odds_ratio_limits(k, n, np.array([3e8, 3e8]), np.array([1e9, 1e9]), 0.9)
+    own = wilson(k, n, 0.9)
+    known = np.log(0.3 / 0.7)
+    np.testing.assert_allclose(low, np.log(own[0] / (1 - own[0])) - known, atol=1e-4)
+    np.testing.assert_allclose(high, np.log(own[1] / (1 - own[1])) - known, atol=1e-4)
+    there = odds_ratio_limits(k, n, np.array([10.0, 12.0]), np.array([60.0, 20.0]), 0.95)
+    back = odds_ratio_limits(n - k, n, np.array([50.0, 8.0]), np.array([60.0, 20.0]), 0.95)
+    np.testing.assert_allclose(there[0], -back[1], atol=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("cases", [[[150, 150]] + [[20, 20]] * 3, [[50, 50]] * 2, [[30, 30]] * 20])
+@pytest.mark.parametrize("line", [1.0, 1.5, 2.0])
+def test_limits_that_rules_lean_on_hold_at_their_line(cases: list[list[int]], line: float) -> None:
+    """Somebody exactly on a line, by rules at 99 %: past it in at most 1 %, with three standard errors of 600 offices."""
+    draw = np.random.default_rng(8)
+    risks, own = np.array([0.1, 0.3]), np.array(cases[0])
+    shift = brentq(lambda b: (own / (1 + (1 - risks) / risks * np.exp(-b))).sum() - line * (own * risks).sum(), -5, 8)
+    mine = 1 / (1 + (1 - risks) / risks * np.exp(-float(shift)))
+    past = 0
+    for _ in range(600):
+        rows = [
+            (f"o{at:02d}", queue, int(of[at_queue]), int(draw.binomial(of[at_queue], (risks if at else mine)[at_queue])))
+            for at, of in enumerate(cases)
+            for at_queue, queue in enumerate(("easy", "hard"))
+        ]
+        found = compared(pl.DataFrame(rows, schema=["actor", "queue", "n", "hits"], orient="row"), ("queue",))
+        assert found is not None
+        numbers = override_oe._numbers(found)
+        columns = {"": "value", "_share": "share", "_n_eff": "n_eff", "_expected": "expected"}
+        board = pl.DataFrame({f"override_oe{suffix}": numbers[name][:1] for suffix, name in columns.items()})
+        past += int(override_oe.limits(board, 0.98)[0][0] > line)
+    assert past / 600 <= 0.01 + 3 * (0.01 * 0.99 / 600) ** 0.5

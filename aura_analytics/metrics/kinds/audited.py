@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["OVERSIGHT", "AuditedRate", "Weighted", "judged_counts", "selective", "status_of"]
+__all__ = ["OVERSIGHT", "AuditedRate", "Weighted", "judged_counts", "selective", "selective_actors", "status_of"]
 
 _SURE = 3.2905  # normal quantile of a two-sided test at 0.001: of a thousand fair samples one is taken for a selected one
 OVERSIGHT: pl.Expr = ~pl.col("own_work").fill_null(value=False)
@@ -106,6 +106,12 @@ def selective(sums: pl.DataFrame, name: str) -> NDArray[np.bool_]:
         pooled = (ja + jo) / (a + o)
         z = (ja / a - jo / o) / np.sqrt(pooled * (1 - pooled) * (1 / a + 1 / o))
     return np.asarray((unknown > 0) & (np.nan_to_num(np.abs(z)) > _SURE))
+
+
+def selective_actors(verdicts: pl.DataFrame) -> pl.Series:
+    """Actors of whom the verdicts to be judged were picked by what they were."""
+    counts = verdicts.group_by("actor").agg(judged_counts(""))
+    return counts.filter(pl.Series(selective(counts, ""), dtype=pl.Boolean))["actor"]
 
 
 @dataclass(frozen=True)

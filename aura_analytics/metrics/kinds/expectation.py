@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, ClassVar, Literal
 import numpy as np
 import polars as pl
 
+from aura_analytics.metrics.kinds.audited import judged_counts, selective
 from aura_analytics.metrics.kinds.base import Context, Metric, array_of, series_of
-from aura_analytics.metrics.kinds.statuses import NO_DATA, NO_OVERLAP, OK
+from aura_analytics.metrics.kinds.statuses import NO_DATA, NO_OVERLAP, OK, SELECTIVE
 from aura_analytics.statistics.compared import Comparison, compared
 from aura_analytics.statistics.rate_limits import exact_limits
 from aura_analytics.statistics.shares import ratio_limits
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-__all__ = ["UNKNOWN", "Expectation"]
+__all__ = ["UNKNOWN", "Expectation", "summed_cells"]
 
 UNKNOWN = "(unknown)"
 _KNOWN = 1e9  # times the own cases at which what is expected counts as known
@@ -49,6 +50,9 @@ class Expectation(Metric):
         The kind of actor whose rows count; None for any.
     hits_are
         What the hits are, in a word, as the heading of a list of observations.
+    weighted
+        Whether an observation counts for as many as it stands for (`weight` of judged verdicts). Who was judged by what they
+        decided is left out (`selective_audits`).
     """
 
     hit: pl.Expr = field(default_factory=lambda: pl.lit(value=False))
@@ -57,6 +61,7 @@ class Expectation(Metric):
     scale: Literal["ratio", "rate"] = field(default="ratio", kw_only=True)
     decided_by: str | None = field(default="officer", kw_only=True)
     hits_are: str = field(default="counts", kw_only=True)
+    weighted: bool = field(default=False, kw_only=True)
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_expected", "_share", "_n_eff")
     has_limits: ClassVar[bool] = True
@@ -86,8 +91,9 @@ class Expectation(Metric):
     def collect(self) -> list[pl.Expr]:
         counted = self._counted()
         kinds = [one.cast(pl.String).fill_null(UNKNOWN).alias(name) for name, one in self.covariates.items()]
-        cells = pl.struct(*kinds, self.hit.fill_null(value=False).alias("hit")).filter(counted).value_counts(name="n")
-        return [cells.alias(self.part("cells"))]
+        weight = [pl.col("weight")] if self.weighted else []
+        cells = pl.struct(*kinds, *weight, self.hit.fill_null(value=False).alias("hit")).filter(counted).value_counts(name="n")
+        return [cells.alias(self.part("cells")), *(judged_counts(self.part("")) if self.weighted else [])]
 
     def cells(self, sums: pl.DataFrame, context: Context) -> pl.DataFrame:
         """Counts by actor (the number of the row) and kind of case: `actor`, a column a covariate, `n`, `hits`."""
@@ -99,8 +105,12 @@ class Expectation(Metric):
         flat = listed.explode(column).select("actor", pl.col(column).struct.unnest())
         inner = next(name for name in flat.columns if name not in ("actor", "n"))
         flat = flat.select("actor", pl.col("n").cast(pl.Int64), pl.col(inner).struct.unnest())
-        hits = pl.when("hit").then("n").otherwise(0).sum()
-        return flat.group_by("actor", *self.covariates).agg(pl.col("n").sum(), hits=hits)
+        if self.weighted:
+            flat = flat.filter(~pl.Series(self._selective(sums)).gather(flat["actor"]))
+        return summed_cells(flat, tuple(self.covariates))
+
+    def _selective(self, sums: pl.DataFrame) -> NDArray[np.bool_]:
+        return selective(sums, self.part("")) if self.weighted else np.zeros(sums.height, dtype=bool)
 
     def finish(self, sums: pl.DataFrame, context: Context) -> dict[str, pl.Series]:
         size = sums.height
@@ -115,6 +125,7 @@ class Expectation(Metric):
             for name, values in self._numbers(found).items():
                 numbers[name][at] = values
         n = np.where(status == NO_DATA, 0, n)  # fewer than five say nothing
+        status = np.where(self._selective(sums), SELECTIVE, status).astype(np.uint8)
         columns = self._columns(
             numbers["value"],
             n,
@@ -175,3 +186,17 @@ class Expectation(Metric):
         low, high = self.limits(pl.DataFrame({name: [one] for name, one in board.items()}), 0.95)
         numbers = [value, n, float(low[0]), float(high[0]), "ok", expected, share, float(n)]
         return {name: pl.Series([one]) for name, one in zip(names, numbers, strict=True)}
+
+
+def summed_cells(counts: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
+    """Counts by actor and kind of case, as `compared` takes them, from counts by actor, kind, `hit` and, where observations stand
+    for several, `weight`: then as many equally weighted ones of each actor as are as precise (Kish).
+    """
+    if "weight" in counts.columns:
+        w, n = pl.col("weight").cast(pl.Float64), pl.col("n")
+        scale = (w * n).sum().over("actor") / (w * w * n).sum().over("actor")
+        counts = counts.with_columns(cases="n", n=w * n * scale)
+    else:
+        counts = counts.with_columns(cases="n")
+    hits = pl.when("hit").then("n").otherwise(0).sum()
+    return counts.group_by("actor", *names).agg(pl.col("n").sum(), hits=hits, cases=pl.col("cases").sum())

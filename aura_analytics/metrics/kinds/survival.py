@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 import numpy as np
 import polars as pl
 
+from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar
 from aura_analytics.events import SCHEMA
 from aura_analytics.metrics.kinds.base import Context, Metric, array_of
@@ -28,9 +29,9 @@ __all__ = [
     "at_limit",
     "curves_of",
     "exploded",
-    "followed",
     "spent_and_limit",
     "survival_at_limit",
+    "time_in_limits",
 ]
 
 _HOUR = 3.6e9
@@ -88,9 +89,32 @@ class Survival(Metric):
         return f"{value:.0%}" + ("" if ended else ", still open")
 
 
-def followed() -> pl.Expr:
-    """Whether a case, its time in limits as `value`, was followed up to its limit, or had ended before."""
-    return (pl.col("ended") & pl.col("value").is_not_null()) | (pl.col("value") > 1)
+def time_in_limits(flat: Mapping[str, pl.Series] | pl.DataFrame, context: Context) -> dict[str, pl.Series]:
+    """Of every case its time in limits (`value`), whether it has `ended`, and whether it was `followed`.
+
+    A case was followed where its limit had passed by the end of the window, and what became of it by then is known. That its limit
+    had passed does not depend on how quick it was: of cases that began later only the quick ones would be known.
+    """
+    limit, spent = spent_and_limit(flat, context)
+    start = flat["start"].cast(pl.Int64).fill_null(-1).to_numpy()
+    last = np.full(len(start), times.epoch_micros(context.as_of), dtype=np.int64)
+    within = last - start if context.calendar is None else context.calendar.business_micros(start, last)
+    at_last = {
+        "queue": flat["queue"],
+        "start": flat["start"],
+        "end": pl.Series(last),
+        "elapsed": pl.Series(within),
+        "days_off": pl.Series(np.zeros(len(start), dtype=np.int64)),
+    }
+    passed = spent_and_limit(at_last, context)[1] >= limit if len(start) else np.zeros(0, dtype=bool)
+    ended = flat["ended"].cast(pl.Boolean).to_numpy()
+    with np.errstate(invalid="ignore"):
+        value = spent / limit
+    return {
+        "value": pl.Series(value, dtype=pl.Float64, nan_to_null=True),
+        "ended": pl.Series(ended, dtype=pl.Boolean),
+        "followed": pl.Series((start >= 0) & passed & ~np.isnan(value) & (ended.astype(bool) | (value > 1)), dtype=pl.Boolean),
+    }
 
 
 class Curves(NamedTuple):
