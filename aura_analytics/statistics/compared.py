@@ -170,8 +170,8 @@ def _on_office(design: Floats, coefficients: Floats, trials: Floats, shifts: Flo
     found = np.empty_like(shifts)
     for some in np.array_split(np.flatnonzero(~near), max(1, int((~near).sum()) // _TOGETHER)):
         eta = coefficients[some] @ design.T
-        for at in range(shifts.shape[1]):
-            found[some, at] = expit(eta + shifts[some, at, None]) @ share
+        for column in range(shifts.shape[1]):
+            found[some, column] = expit(eta + shifts[some, column, None]) @ share
     if near.any():  # for those whom it hardly moves between points at which the rate and its slopes are known
         at = np.linspace(-20, 20, _AT)
         chance = expit((design @ middle)[None] + at[:, None])

@@ -94,7 +94,7 @@ def _score(k: Floats, n: Floats, others: Floats, of: Floats, ratio: Floats) -> F
         second = np.where(b >= 0, -2 * c / (b + root), (root - b) / (2 * a))
         second = np.clip(second, 1e-15, 1 - 1e-15)
         first = np.clip(second * ratio / (1 + second * more), 1e-15, 1 - 1e-15)
-        return (k - n * first) * np.sqrt(1 / (n * first * (1 - first)) + 1 / (of * second * (1 - second)))
+        return np.asarray((k - n * first) * np.sqrt(1 / (n * first * (1 - first)) + 1 / (of * second * (1 - second))))
 
 
 def _distance(k: Floats, n: Floats, others: Floats, of: Floats) -> Floats:
@@ -161,4 +161,4 @@ def ratio_limits(k: Floats, n: Floats, others: Floats, of: Floats, confidence: f
 def _quotient(product: Floats, upper: Floats, lower: Floats, sign: int) -> Floats:
     root = np.sqrt(np.maximum(product**2 - upper * lower, 0))
     # of the two ways to write it the one that does not cancel
-    return np.where(lower * sign > 0, (product + sign * root) / lower, upper / (product - sign * root))
+    return np.asarray(np.where(lower * sign > 0, (product + sign * root) / lower, upper / (product - sign * root)))

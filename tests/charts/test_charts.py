@@ -14,6 +14,7 @@ import pytest
 import aura_analytics as aura
 from aura_analytics import charts
 from aura_analytics.charts.render import spec_of
+from aura_analytics.errors import ParameterError
 from aura_analytics.learning.calibration import calibration
 from aura_analytics.simulation.scenario import shipped
 from aura_analytics.widgets import TunerState
@@ -139,3 +140,12 @@ def test_a_series_of_nobody_is_a_sentence() -> None:
     assert "no observations" in nobody._repr_mimebundle_()["text/plain"]
     eighty: Any = charts.league(aura.dossiers(aura.sample_log(400, seed=2), confidence=0.8))
     assert "80 % intervals" in eighty._repr_mimebundle_()["text/plain"]
+
+
+@pytest.mark.parametrize("metric", ["override_oe", "sat_score_mean", "team_gain"])
+def test_a_funnel_is_of_shares(metric: str) -> None:
+    board = aura.dossiers(aura.sample_log(500, seed=1), metrics=["override_rate", metric])
+    with pytest.raises(ParameterError, match="a funnel is drawn of shares"):
+        aura.charts.funnel(board, metric)
+    with pytest.raises(ParameterError, match="do not have that metric"):
+        aura.charts.funnel(board, "sat_low_share")

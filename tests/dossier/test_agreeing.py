@@ -111,3 +111,20 @@ def test_few_and_none(tmp_path: Any) -> None:
     log.write_parquet(tmp_path / "log.parquet")
     told = CliRunner().invoke(app, ["agreement", str(tmp_path / "log.parquet")])
     assert "officer_anne@sba.gov and claims-model-a:" in told.output and "beyond chance" in told.output
+
+
+def test_what_was_settled_is_no_further_judge() -> None:
+    log, _ = audited(4)
+    once = aura.adjudicated(log)
+    again = aura.adjudicated(pl.concat([log, once.settled]))
+    assert again.cases.equals(once.cases) and again.settled.equals(once.settled)
+    names = aura.agreement(pl.concat([log, once.settled]), "adjudicators")["first"].to_list()
+    assert "adjudicators" not in names
+
+
+def test_one_case_of_two_judges_is_few() -> None:
+    rows = [
+        {"type": "DECISION", "actor": actor, "actor_kind": "officer", "case_id": "C1", "human_verdict": word, "ts": "2026-01-05"}
+        for actor, word in (("a", "PAY"), ("b", "DENY"))
+    ]
+    assert aura.agreement(aura.events.from_records(rows), "officers")["status"].to_list()[0] == "few"

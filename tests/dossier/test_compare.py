@@ -213,3 +213,33 @@ def test_weights_mend_what_depends_on_the_verdict() -> None:
             rows.append({"type": "SAT_SCORE", "case_id": f"C{i}", "value": 2 if override else 4, "ts": "2026-01-06"})
     row = aura.rating_sensitivity(aura.events.from_records(rows)).row(0, named=True)
     assert row["mean"] == pytest.approx(2.4, abs=0.05) and row["weighted_mean"] == pytest.approx(3.0, abs=0.05)
+
+
+def test_groups_that_overlap_and_rows_of_one_moment(log: pl.DataFrame) -> None:
+    for second in ({"queue": "appeal"}, ANNE):
+        with pytest.raises(ParameterError, match="some observations are in both groups"):
+            aura.compare(log, ANNE, second)
+    draw = np.random.default_rng(3)
+    rows = [
+        {
+            "type": "OVERRIDE" if draw.random() < rate else "DECISION",
+            "actor": actor,
+            "actor_kind": "officer",
+            "case_id": f"C{case}",
+            "human_verdict": "REJECT" if case % 2 else "APPROVE",
+            "region": "north" if case % 4 < 2 else "south",
+            "ts": "2026-01-05",
+        }
+        for actor, rate in (("a", 0.3), ("b", 0.6))
+        for case in range(40)
+        for _ in range(3)
+    ]
+    events = aura.events.from_records(rows)
+    pairs, groups, words = set(), set(), set()
+    for seed in range(5):
+        mixed = events.sample(fraction=1, shuffle=True, seed=seed)
+        pairs.add(aura.compare(mixed, "a", "b", paired=True).p_value)
+        found = aura.disparity(mixed, "attributes.region", covariates=[])
+        groups.add(tuple(found["rate"].to_list()))
+        words.add(found["outcome"][0])
+    assert len(pairs) == len(groups) == 1 and words == {"APPROVE"}  # both were said as often: the first in the alphabet

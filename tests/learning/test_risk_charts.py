@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import numpy as np
@@ -115,3 +116,33 @@ def test_what_is_refused() -> None:
     for call, said in asked:
         with pytest.raises(ParameterError, match=said):
             call()
+
+
+@pytest.mark.parametrize(("others", "own"), [(25, 150), (400, 150)])
+def test_few_cases_of_the_others_do_not_alarm_more_often(others: int, own: int) -> None:
+    """All have the same rate: any alarm has a chance of 5 %, however little is known of the others."""
+    draw = np.random.default_rng(2)
+    begin, alarms, runs = datetime(2026, 1, 1, tzinfo=timezone.utc), 0, 60
+    for _ in range(runs):
+        rows = [
+            {
+                "type": "OVERRIDE" if draw.random() < 0.25 else "DECISION",
+                "actor": f"other{i % 2}" if i < others else "anne",
+                "actor_kind": "officer",
+                "case_id": f"C{i}",
+                "queue": "q",
+                "ts": begin + timedelta(hours=i),
+            }
+            for i in range(others + own)
+        ]
+        found = aura.over_cases(aura.events.from_records(rows), "anne", ["queue"])
+        alarms += int(found.cases["signal"].is_not_null().any())
+    assert alarms / runs <= 0.05 + 3 * (0.05 * 0.95 / runs) ** 0.5
+
+
+def test_breaches_over_cases() -> None:
+    log = aura.sample_log(2000, seed=1)
+    found = aura.over_cases(log, "officer_anne@sba.gov", ["queue"], outcome="breach", sla="48h")
+    assert found.cases.height > 50
+    with pytest.raises(ParameterError, match="cannot explain it as well"):
+        aura.over_cases(log, "gpt", ["agent"], outcome="overridden")

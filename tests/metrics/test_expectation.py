@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -108,7 +109,7 @@ def test_a_growing_log_knows_the_kind_of_a_rated_case(log: pl.DataFrame) -> None
 
 def test_ratings_and_breaches_are_compared_within_their_queue() -> None:
     """By hand: everybody's share of a queue is the same, so whoever has the slow and disliked queue is as expected, not worse."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for actor, queue, many in [("anne", "slow", 400), ("anne", "quick", 100), ("bert", "slow", 100), ("bert", "quick", 400)]:
         for i in range(many):
             case, late = f"{actor}{queue}{i}", i % 2 == 0 if queue == "slow" else i % 10 == 0
@@ -136,7 +137,8 @@ def test_ratings_and_breaches_are_compared_within_their_queue() -> None:
 def test_who_began_late_or_left_early_is_no_better_and_no_worse() -> None:
     """Everybody's cases last an exponential time of 30 days; a limit of 30 days; truth: exp(-1) breach."""
     draw = np.random.default_rng(1)
-    start, rows = datetime(2026, 1, 1, tzinfo=timezone.utc), []
+    start = datetime(2026, 1, 1, tzinfo=timezone.utc)
+    rows: list[dict[str, Any]] = []
     spans = [(f"o{i}", 0, 90, 300) for i in range(4)] + [("newcomer", 60, 90, 150), ("leaver", 0, 60, 300)]
     for actor, low, high, many in spans:
         for i in range(many):
@@ -161,7 +163,7 @@ def test_who_began_late_or_left_early_is_no_better_and_no_worse() -> None:
 
 def test_audits_that_look_harder_at_overrides_make_nobody_worse() -> None:
     """Everybody is wrong in 14 %; of one officer overrides are always audited and agreement one time in ten."""
-    rows = []
+    rows: list[dict[str, Any]] = []
     for actor in ("anne", "bert", "cleo", "dora"):
         for i in range(2_000):
             overrides, of = i % 4 == 0, {"case_id": f"{actor}{i}", "queue": "q", "ai_recommendation": "PAY"}
