@@ -97,8 +97,10 @@ def sentences(one: Answer) -> pl.Series:
     is_met = code >= LEANS_YES
     if leaf.anytime is not None:
         known = known.with_columns(bound=text_series(one.bound, lambda values: [f"{bound:.3g}" for bound in values.tolist()]))
-        found = pl.format("{} {} (n = {}), {} asks for an e-value of {} and it is {}", start, value, n, asked,
-                          pl.lit(f"{1 / leaf.anytime:g}"), pl.col("bound"))  # fmt: skip
+        e_value = pl.lit(f"{1 / leaf.anytime:g}")
+        found = pl.format(
+            "{} {} (n = {}), {} asks for an e-value of {} and it is {}", start, value, n, asked, e_value, pl.col("bound")
+        )
     else:
         known = known.with_columns(bound=text_series(one.bound, lambda values: figures(values, unit)))
         no = pl.when(is_met).then(pl.lit("")).otherwise(pl.lit("not "))

@@ -91,6 +91,7 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
         return None
     if "cases" not in cells.columns:
         cells = cells.with_columns(cases="n")
+    cells = cells.sort("actor", *names)  # sums of weights depend on their order
     patterns = cells.group_by(names).agg(pl.col("n", "hits", "cases").sum()).sort(names).with_row_index("pattern")
     cells = cells.join(patterns.select("pattern", *names, every="cases"), on=names, how="left").sort("actor", "pattern")
     design, told = _design(patterns, names)

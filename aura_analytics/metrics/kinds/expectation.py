@@ -192,11 +192,13 @@ def summed_cells(counts: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
     """Counts by actor and kind of case, as `compared` takes them, from counts by actor, kind, `hit` and, where observations stand
     for several, `weight`: then as many equally weighted ones of each actor as are as precise (Kish).
     """
-    if "weight" in counts.columns:
-        w, n = pl.col("weight").cast(pl.Float64), pl.col("n")
-        scale = (w * n).sum().over("actor") / (w * w * n).sum().over("actor")
-        counts = counts.with_columns(cases="n", n=w * n * scale)
-    else:
-        counts = counts.with_columns(cases="n")
-    hits = pl.when("hit").then("n").otherwise(0).sum()
-    return counts.group_by("actor", *names).agg(pl.col("n").sum(), hits=hits, cases=pl.col("cases").sum())
+    keys = ["actor", *names]
+    if "weight" not in counts.columns:
+        hits = pl.when("hit").then("n").otherwise(0).sum()
+        return counts.group_by(keys).agg(pl.col("n").sum(), hits=hits, cases=pl.col("n").sum())
+    stands = pl.col("weight").cast(pl.Int128) * pl.col("n")  # in whole numbers, so that no order of rows changes a digit
+    squared = stands * pl.col("weight").cast(pl.Int128)
+    scale = counts.group_by("actor").agg(scale=stands.sum().cast(pl.Float64) / squared.sum().cast(pl.Float64))
+    hits = pl.when("hit").then(stands).otherwise(0).sum()
+    summed = counts.group_by(keys).agg(n=stands.sum(), hits=hits, cases=pl.col("n").sum()).join(scale, on="actor")
+    return summed.with_columns(pl.col("n", "hits").cast(pl.Float64) * pl.col("scale")).drop("scale").sort(keys)
