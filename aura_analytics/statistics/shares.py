@@ -66,7 +66,8 @@ def odds_ratio_limits(k: Floats, n: Floats, others: Floats, of: Floats, confiden
 
     Examples
     --------
-    >>> low, high = odds_ratio_limits(*(np.array([x]) for x in (15.0, 40.0, 12.0, 60.0)), 0.95)
+    >>> k, n, others, of = np.array([[15.0], [40.0], [12.0], [60.0]])
+    >>> low, high = odds_ratio_limits(k, n, others, of, 0.95)
     >>> np.exp(low).round(2).tolist(), np.exp(high).round(2).tolist()
     ([0.99], [5.83])
     """
@@ -139,7 +140,8 @@ def ratio_limits(k: Floats, n: Floats, others: Floats, of: Floats, confidence: f
 
     Examples
     --------
-    >>> low, high = ratio_limits(*(np.array([x]) for x in (15.0, 40.0, 12.0, 60.0)), 0.95)
+    >>> k, n, others, of = np.array([[15.0], [40.0], [12.0], [60.0]])
+    >>> low, high = ratio_limits(k, n, others, of, 0.95)
     >>> low.round(2).tolist(), high.round(2).tolist()
     ([0.94], [3.83])
     """
