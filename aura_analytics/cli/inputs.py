@@ -19,6 +19,7 @@ __all__ = [
     "Actor",
     "AsOf",
     "CalendarOption",
+    "Cluster",
     "Events",
     "Force",
     "LedgerUrl",
@@ -51,6 +52,9 @@ CalendarOption = Annotated[
 ]
 SlaOption = Annotated[
     list[str] | None, typer.Option("--sla", help="Limit of a case: 72h, '20 working days', or QUEUE=LIMIT; repeatable.")
+]
+Cluster = Annotated[
+    str | None, typer.Option("--cluster", help="Have it done on a cluster: address of a Dask scheduler, tcp://HOST:8786.")
 ]
 Roles = Annotated[Path | None, typer.Option(help="YAML file: role -> list of actors.")]
 Quarantine = Annotated[

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from aura_analytics.cli.inputs import Cluster
 from aura_analytics.cli.output import Json, print_json
 from aura_analytics.errors import ParameterError, Problem
 
@@ -91,6 +92,7 @@ def rules_measure(
     days: Annotated[int | None, typer.Option(help="Horizon, instead of the scenario's own.", min=1)] = None,
     every_days: Annotated[int, typer.Option(help="Days between readings.", min=1)] = 7,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    cluster: Cluster = None,
     folder: Annotated[Path | None, typer.Option(help="Keep results here, and go on from them.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -112,6 +114,7 @@ def rules_measure(
             days=days,
             every_days=every_days,
             workers=workers,
+            executor=cluster,
             folder=folder,
             progress=lambda _done, _of: bar.update(task, advance=0),
         )

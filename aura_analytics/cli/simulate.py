@@ -9,7 +9,7 @@ import typer
 
 from aura_analytics import outputs
 from aura_analytics.cli.commands import with_default
-from aura_analytics.cli.inputs import Events, Force, PolicyName, load_events, unused
+from aura_analytics.cli.inputs import Cluster, Events, Force, PolicyName, load_events, unused
 from aura_analytics.cli.output import Json, print_json, progress
 from aura_analytics.errors import ParameterError, Problem
 
@@ -110,6 +110,7 @@ def sweep(
     every_days: Annotated[int | None, typer.Option(help="Days between readings; default 7.", min=1)] = None,
     window: Annotated[str | None, typer.Option(help="Window of the dossiers, or `all`; default the policy's own.")] = None,
     workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    cluster: Cluster = None,
     folder: Annotated[Path | None, typer.Option(help="Keep results here, and go on from them.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -126,7 +127,7 @@ def sweep(
         )
     world, first = as_scenario(scenario), as_policy(policy)
     second = None if compare is None else as_policy(compare)
-    options: dict[str, Any] = {"days": days, "workers": workers, "folder": folder}
+    options: dict[str, Any] = {"days": days, "workers": workers, "executor": cluster, "folder": folder}
     reading: dict[str, Any] = {"every_days": every_days or 7, "window": window}
     sides: list[tuple[str, pl.DataFrame, str, pl.DataFrame | None]] = []
     differences = None

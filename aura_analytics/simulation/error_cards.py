@@ -25,6 +25,7 @@ from aura_analytics.simulation.rates import RuleErrorRates
 from aura_analytics.simulation.scenario import ScenarioLike, as_scenario
 from aura_analytics.simulation.sweeps import rule_error_rates
 from aura_analytics.statistics.intervals import exact_rate
+from aura_analytics.tasks import ExecutorLike
 from aura_analytics.version import __version__
 from aura_analytics.yaml_models import Strict, YamlModel
 from aura_analytics.yaml_text import dumped
@@ -174,6 +175,7 @@ def measure_rule(
     days: int | None = None,
     every_days: int = 7,
     workers: int = 1,
+    executor: ExecutorLike = None,
     folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> ErrorCard:
@@ -185,7 +187,7 @@ def measure_rule(
         The rule.
     scenarios
         The worlds, by name, file or as objects.
-    replications, seed, days, every_days, workers, folder, progress
+    replications, seed, days, every_days, workers, executor, folder, progress
         As in `aura.rule_error_rates`, of each scenario.
 
     Returns
@@ -207,7 +209,13 @@ def measure_rule(
     for one in scenarios:
         world = as_scenario(one)
         kept = None if folder is None else Path(folder) / world.name
-        options: dict[str, Any] = {"days": days, "every_days": every_days, "workers": workers, "progress": progress}
+        options: dict[str, Any] = {
+            "days": days,
+            "every_days": every_days,
+            "workers": workers,
+            "executor": executor,
+            "progress": progress,
+        }
         found = rule_error_rates(rule, world, replications, seed, folder=kept, **options)
         measured.append(_in_world(found, days or world.days))
     if not measured:

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import signal
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from datetime import datetime, time, timedelta, timezone
-from multiprocessing import active_children, get_context, resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +22,12 @@ from aura_analytics.simulation.streams import Streams
 from aura_analytics.simulation.subjects import subjects_of
 from aura_analytics.simulation.worktime import DAY
 from aura_analytics.simulation.world import World
+from aura_analytics.tasks import ExecutorLike, run_tasks
 
-__all__ = ["Task", "collected", "mean_of", "outcome", "played"]
+__all__ = ["Task", "collected", "mean_of", "outcome"]
 
 BATCH = 500_000  # cases of the worlds that are played side by side
+_PIECES = 64  # tasks into which worlds are cut for an executor, where there are so many
 
 
 def collected(
@@ -37,6 +35,7 @@ def collected(
     replications: int,
     side: int,
     workers: int,
+    executor: ExecutorLike,
     folder: str | Path | None,
     progress: Callable[[int, int], None] | None,
 ) -> list[dict[str, Any]]:
@@ -49,12 +48,12 @@ def collected(
     if place is not None:
         kept = {i: row for i, name in enumerate(names) if (row := _kept(place / name)) is not None}
     rest = [number for number in range(replications) if number not in kept]
-    side = max(1, min(side, -(-len(rest) // workers)))
+    side = max(1, min(side, -(-len(rest) // (workers if executor is None else _PIECES))))
     tasks = [(common, rest[i : i + side]) for i in range(0, len(rest), side)]
     done = len(kept)
     if progress is not None and done:
         progress(done, replications)
-    for rows in played(tasks, workers):
+    for rows in run_tasks(_worlds, tasks, workers=workers, executor=executor, named=_words):
         for row in rows:
             number = row["replication"]
             kept[number] = row
@@ -79,52 +78,10 @@ def _kept(file: Path) -> dict[str, Any] | None:
 Task = tuple[tuple[Any, ...], list[int]]
 
 
-def played(tasks: list[Task], workers: int) -> Iterator[list[dict[str, Any]]]:
-    """The results of tasks, in their order."""
-    if workers == 1 or len(tasks) < 2:
-        yield from map(_worlds, tasks)
-        return
-    others = active_children()
-    with ExitStack() as stack:
-        try:
-            with _unseen_by_children():  # what came meanwhile is raised where this ends
-                pool = stack.enter_context(
-                    ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_interruptible)
-                )
-                futures = [pool.submit(_worlds, task) for task in tasks]
-            for future in futures:
-                yield future.result()
-        except BaseException:
-            for child in active_children():
-                if child not in others:
-                    child.terminate()
-            raise
-
-
-@contextmanager
-def _unseen_by_children() -> Iterator[None]:
-    """Processes that are started here do not see what interrupts their parent before `_interruptible`: they would speak of it."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})
-    try:
-        resource_tracker.ensure_running()  # unblocks what it blocks while it starts, so it comes first
-        signal.pthread_sigmask(signal.SIG_BLOCK, _interrupts())
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _interruptible() -> None:
-    """An interrupt ends this process in silence."""
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, _interrupts())
-
-
-def _interrupts() -> set[signal.Signals]:
-    return {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+def _words(task: Task) -> str:
+    """A task, for the error where it fails."""
+    common, numbers = task
+    return f"worlds {numbers[0]} to {numbers[-1]} of seed {common[3]} ({common[0]})"
 
 
 def _worlds(task: Task) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ from aura_analytics.simulation.played import BATCH, collected, mean_of
 from aura_analytics.simulation.rates import COUNTED, LOOP_RATES, RATES, LoopComparison, PolicyComparison, RuleErrorRates
 from aura_analytics.simulation.readings import is_direct
 from aura_analytics.simulation.scenario import Scenario, ScenarioLike, as_scenario
+from aura_analytics.tasks import ExecutorLike
 
 __all__ = ["compare_in_loop", "compare_policies", "rule_error_rates"]
 
@@ -29,6 +30,7 @@ def rule_error_rates(
     every_days: int = 7,
     window: str | None = None,
     workers: int = 1,
+    executor: ExecutorLike = None,
     folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RuleErrorRates:
@@ -47,8 +49,9 @@ def rule_error_rates(
     every_days, window
         Days between two readings of the rule, and over which window; default the policy's own window, `all` is everything up to the
         reading.
-    workers
-        Processes, at least 1.
+    workers, executor
+        Processes on this machine, at least 1; or any `concurrent.futures.Executor`, or the address of a Dask scheduler, such as
+        `tcp://10.0.0.1:8786`. Who plays the worlds changes no digit.
     folder
         Where the result of every world is kept as it comes: a later call goes on where an earlier one was stopped.
     progress
@@ -85,7 +88,7 @@ def rule_error_rates(
     rule = rule.over(window)
     side = 1 if alone else max(1, int(BATCH // max(world.cases_expected, 1)))
     common = ("rates", world.model_dump_json(), rule.spec.model_dump_json(by_alias=True), seed, every_days)
-    found = collected(common, replications, side, workers, folder, progress)
+    found = collected(common, replications, side, workers, executor, folder, progress)
     return _summed(found, world, rule, rule.spec.window)
 
 
@@ -109,6 +112,7 @@ def compare_policies(
     every_days: int = 7,
     window: str | None = None,
     workers: int = 1,
+    executor: ExecutorLike = None,
     folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> PolicyComparison:
@@ -118,7 +122,7 @@ def compare_policies(
     ----------
     first, second
         The rules.
-    scenario, replications, seed, days, every_days, window, workers, folder, progress
+    scenario, replications, seed, days, every_days, window, workers, executor, folder, progress
         As `rule_error_rates`.
 
     Returns
@@ -150,6 +154,7 @@ def compare_policies(
                 every_days=every_days,
                 window=window,
                 workers=workers,
+                executor=executor,
                 folder=folder,
             )
         )
@@ -165,6 +170,7 @@ def compare_in_loop(
     *,
     days: int | None = None,
     workers: int = 1,
+    executor: ExecutorLike = None,
     folder: str | Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LoopComparison:
@@ -174,7 +180,7 @@ def compare_in_loop(
     ----------
     first, second
         The rules; everything else that HR does is as the scenario says (or as `Hr` has it by default).
-    scenario, replications, seed, days, workers, folder, progress
+    scenario, replications, seed, days, workers, executor, folder, progress
         As `rule_error_rates`.
 
     Returns
@@ -195,7 +201,7 @@ def compare_in_loop(
     for number, policy in enumerate(map(as_policy, (first, second))):
         common = ("loop", world.model_dump_json(), policy.spec.model_dump_json(by_alias=True), seed)
         step = None if progress is None else _shifted(progress, number * replications, 2 * replications)
-        found = collected(common, replications, 1, workers, folder, step)
+        found = collected(common, replications, 1, workers, executor, folder, step)
         frame = pl.DataFrame(found, schema={"replication": pl.Int64, **dict.fromkeys(LOOP_RATES, pl.Float64)})
         sides.append(frame)
         rates.append(_rates([(name, *_bounded(name, mean_of(frame[name]), frame[name], found, world.days)) for name in LOOP_RATES]))

@@ -1,0 +1,106 @@
+"""Worlds played elsewhere: by any executor, or on a cluster whose workers die; to the last digit those that are played here."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+import aura_analytics as aura
+from aura_analytics.cli.app import app
+from aura_analytics.errors import LedgerUnavailableError, ParameterError
+from aura_analytics.tasks import run_tasks
+
+
+def rates(**options: Any) -> aura.RuleErrorRates:
+    return aura.rule_error_rates("tracker", "fraud_unit", 8, 3, days=30, **options)
+
+
+@pytest.fixture(scope="module")
+def here() -> aura.RuleErrorRates:
+    return rates()
+
+
+def same(one: aura.RuleErrorRates, other: aura.RuleErrorRates) -> bool:
+    return bool(one.worlds.equals(other.worlds)) and one.rates.equals(other.rates) and one.detection.equals(other.detection)
+
+
+def test_any_executor(here: aura.RuleErrorRates) -> None:
+    with ThreadPoolExecutor(2) as pool:
+        assert same(rates(executor=pool), here)
+        both = aura.compare_policies("tracker", "evidence_gated", "fraud_unit", 4, 1, days=20, executor=pool)
+    assert both.differences.equals(aura.compare_policies("tracker", "evidence_gated", "fraud_unit", 4, 1, days=20).differences)
+
+
+def _half(number: int) -> float:
+    return 1 / (number - 2)
+
+
+def test_a_task_that_fails_names_what_it_was_given() -> None:
+    every: list[dict[str, Any]] = [{}, {"executor": ThreadPoolExecutor(1)}, {"workers": 2}]
+    for options in every:
+        found = run_tasks(_half, [1, 2, 3], named=lambda number: f"number {number}", **options)
+        assert next(found) == -1
+        with pytest.raises(ZeroDivisionError) as failed:
+            next(found)
+        assert failed.value.__notes__ == ["in number 2"]
+
+
+def test_what_is_no_executor() -> None:
+    with pytest.raises(ParameterError, match="that is no address of a scheduler"):
+        rates(executor="somewhere")
+    with pytest.raises(ParameterError, match="that cannot run tasks: got 'int'"):
+        rates(executor=2)
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    distributed = pytest.importorskip("distributed")
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1", silence_logs=50
+    ) as found:
+        yield found
+
+
+@pytest.mark.slow
+def test_a_cluster_gives_the_same(here: aura.RuleErrorRates, cluster: Any) -> None:
+    assert same(rates(executor=cluster.scheduler_address), here)
+    asked = "simulate sweep fraud_unit --policy tracker --replications 8 --seed 3 --days 30 --json --cluster"
+    found = CliRunner().invoke(app, [*asked.split(), cluster.scheduler_address])
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout)["policies"][0]["rates"] == here.rates.to_dicts()
+
+
+@pytest.mark.slow
+def test_all_workers_die_in_the_middle(here: aura.RuleErrorRates, cluster: Any) -> None:
+    """Each worker is killed as soon as the first worlds are there; new ones take over, and no digit differs."""
+    killed: list[int] = []
+
+    def kill(_done: int, _of: int) -> None:
+        if not killed:
+            killed.extend(nanny.pid for nanny in cluster.workers.values())
+            for pid in killed:
+                os.kill(pid, signal.SIGKILL)
+
+    assert same(rates(executor=cluster.scheduler_address, progress=kill), here)
+    assert len(killed) == 2
+    for _ in range(100):  # they come again
+        if len(cluster.scheduler_info["workers"]) == 2:
+            break
+        time.sleep(0.1)
+
+
+@pytest.mark.slow
+def test_nobody_answers() -> None:
+    before = threading.active_count()
+    with pytest.raises(LedgerUnavailableError, match="no scheduler answers"):
+        rates(executor="tcp://127.0.0.1:9")
+    assert threading.active_count() <= before + 4
