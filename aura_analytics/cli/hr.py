@@ -12,7 +12,6 @@ import typer
 from aura_analytics.cli.inputs import LedgerUrl, PolicyName, is_ledger, load_events, opened
 from aura_analytics.cli.output import Json, print_json
 from aura_analytics.errors import ParameterError, Problem
-from aura_analytics.hr.signing import operating_user
 
 if TYPE_CHECKING:
     import polars as pl
@@ -145,6 +144,8 @@ def _answered(name: str, *, as_json: bool) -> None:
 
 
 def _unproven(desk: HRDesk) -> None:
+    from aura_analytics.hr.signing import operating_user
+
     if not desk.proven:
         typer.echo(
             f"names are not proven: recorded as given, beside the account {operating_user()!r}; AURA_REGISTRY names who may sign",
@@ -251,6 +252,7 @@ def plan(
     """Draft an improvement plan from the verdict on an actor, with its evidence, goals and exit criterion."""
     from aura_analytics import settings
     from aura_analytics.hr import HRDesk, draft_plan
+    from aura_analytics.hr.signing import operating_user
 
     source = events if events is not None else settings.ledger_url()
     if open_ and not is_ledger(source):

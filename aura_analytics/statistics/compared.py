@@ -161,7 +161,6 @@ def _numbers(found: Expected, design: Floats, trials: Floats) -> dict[str, pl.Se
 
 def _on_office(design: Floats, coefficients: Floats, trials: Floats, shifts: Floats) -> Floats:
     """The rate in all cases of the office at some log odds ratios beside the model without each actor, shape `(g, shifts)`."""
-    from scipy.interpolate import CubicHermiteSpline
     from scipy.special import expit
 
     share = trials / trials.sum()
@@ -177,12 +176,14 @@ def _on_office(design: Floats, coefficients: Floats, trials: Floats, shifts: Flo
         at = np.linspace(-20, 20, _AT)
         chance = expit((design @ middle)[None] + at[:, None])
         lean = chance * (1 - chance) * share
-        rate, slopes = CubicHermiteSpline(at, chance @ share, lean.sum(axis=1)), lean @ design
+        rate, steep, slopes = chance @ share, lean.sum(axis=1) * (at[1] - at[0]), lean @ design
         place = np.clip(shifts[near], -20, 20)
         left = np.clip(((place + 20) / 40 * (_AT - 1)).astype(np.int64), 0, _AT - 2)
         part = (place + 20) / 40 * (_AT - 1) - left
         for column in range(shifts.shape[1]):
-            lo, part_of = left[:, column], part[:, column, None]
-            slope = slopes[lo] * (1 - part_of) + slopes[lo + 1] * part_of
-            found[near, column] = rate(place[:, column]) + np.einsum("gp,gp->g", moved[near], slope)
+            lo, t = left[:, column], part[:, column]
+            slope = slopes[lo] * (1 - t)[:, None] + slopes[lo + 1] * t[:, None]
+            between = rate[lo] + t**2 * (3 - 2 * t) * (rate[lo + 1] - rate[lo])  # Hermite's cubic
+            between += t * (1 - t) * ((1 - t) * steep[lo] - t * steep[lo + 1])
+            found[near, column] = between + np.einsum("gp,gp->g", moved[near], slope)
     return np.clip(found, 0, 1)
