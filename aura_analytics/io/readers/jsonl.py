@@ -72,17 +72,21 @@ class JsonLines(Reader):
         with path.open("wb") as out:
 
             def write(some: pl.DataFrame) -> None:  # one after the other: a reader that runs ahead would hold what is not written
-                _lines(some).write_csv(out, include_header=False, quote_style="never")
+                _lines(some).write_csv(out, include_header=False, quote_style="never", line_terminator="}\n")
 
             events.sink_batches(write, chunk_size=_TOGETHER, maintain_order=True)
 
 
 def _lines(table: pl.DataFrame) -> pl.DataFrame:
-    """Events as lines of JSON."""
+    """Events as lines of JSON, without the brace that ends each."""
     said = table.with_columns(pl.col("ts").dt.strftime("%Y-%m-%dT%H:%M:%S%.6fZ"), pl.selectors.enum().cast(pl.String))
-    cells = [pl.lit(f'"{name}": ') + json_text(said, name) for name in said.columns]
-    inside = said.select(line=pl.concat_str(cells, separator=", ", ignore_nulls=True))
-    return inside.select(line=pl.concat_str(pl.lit("{"), "line", pl.lit("}")))
+    told = [name for name in said.columns if said[name].null_count() < said.height]
+    if not told or said[told[0]].null_count():  # every line begins with the first member
+        cells = [pl.lit(f'"{name}": ') + json_text(said, name) for name in told]
+        inside = pl.concat_str(cells, separator=", ", ignore_nulls=True) if cells else pl.lit("")
+        return said.select(line=pl.concat_str(pl.lit("{"), inside))
+    cells = [json_text(said, name, f'{"" if at else "{"}"{name}": ') for at, name in enumerate(told)]
+    return said.select(line=pl.concat_str(cells, separator=", ", ignore_nulls=True))
 
 
 def _long_line(handle: IO[bytes], head: bytes, line: int, offset: int) -> Unreadable:
