@@ -2,37 +2,65 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
+from numpy.typing import NDArray
 
 from aura_analytics.simulation.scenario_parts import Shift
 from aura_analytics.simulation.worktime import DAY, WorkClock
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-__all__ = ["lindley", "service", "shift_of", "work_of"]
+__all__ = ["Worked", "lindley", "service", "shift_of", "work_of"]
 
 _LINE = 0.95  # share of neighbours who leave in the order of their arrival, from which on it is a line
 _KOLMOGOROV = 1.36  # 95 % limit of the distance between a sample and its distribution, times the square root of its size
 _POINTS = 101  # of the inverse distribution, where it is kept as it is
 
 
-def work_of(part: pl.DataFrame, zero: datetime) -> dict[str, Any]:
+class Worked(NamedTuple):
+    """Cases that ended, in the order of actor, assignment and end.
+
+    Attributes
+    ----------
+    assigned, ended
+        Microseconds since 1970.
+    hour, weekday
+        Of the end: hours since midnight, and days since Monday.
+    whose
+        Number of the actor.
+    """
+
+    assigned: NDArray[np.int64]
+    ended: NDArray[np.int64]
+    hour: NDArray[np.float64]
+    weekday: NDArray[np.int64]
+    whose: NDArray[np.int64]
+
+    @classmethod
+    def of(cls, ended: pl.DataFrame) -> Worked:
+        """From a table that is sorted by `actor`, `assigned` and `ended`."""
+        at = ended["ended"]
+        hour = (at.dt.hour().cast(pl.Float64) + at.dt.minute() / 60).to_numpy()
+        physical = (ended[name].to_physical().to_numpy() for name in ("assigned", "ended"))
+        return cls(*physical, hour, at.dt.weekday().to_numpy().astype(np.int64) - 1, ended["actor"].rle_id().to_numpy())
+
+    def part(self, first: int, after: int) -> Worked:
+        """Some of them."""
+        return Worked(*(column[first:after] for column in self))
+
+
+def work_of(part: Worked, zero: datetime) -> dict[str, Any]:
     """Shift, working times, and whether cases are worked off in a line."""
-    shift = shift_of(part["ended"])
+    shift = shift_of(part)
     monday = int(zero.timestamp() * 1e6) - zero.weekday() * DAY
     clock = WorkClock(shift)
-    begin, end = (clock.worked(part[name].to_physical().to_numpy() - monday) for name in ("assigned", "ended"))
-    line = []
-    for _, mine in part.with_columns(b=pl.Series(begin), e=pl.Series(end)).group_by("actor", maintain_order=True):
-        order = mine.sort("assigned", "ended")
-        line.append((np.diff(order["e"].to_numpy()) >= 0, lindley(order["b"].to_numpy(), order["e"].to_numpy())))
+    begin, end = (clock.worked(moments - monday) for moments in (part.assigned, part.ended))
+    cuts = [0, *(np.flatnonzero(np.diff(part.whose)) + 1).tolist(), len(begin)]
+    line = [(np.diff(end[a:b]) >= 0, lindley(begin[a:b], end[a:b])) for a, b in itertools.pairwise(cuts)]
     steps = np.concatenate([each[0] for each in line])
     one = bool(len(steps)) and float(steps.mean()) >= _LINE
     spent = np.concatenate([each[1] for each in line]) if one else end - begin
@@ -59,12 +87,12 @@ def _gap(hours: NDArray[np.int64]) -> tuple[int, int] | None:
     return best
 
 
-def shift_of(ended: pl.Series, assumed: list[str] | None = None) -> Shift | None:
+def shift_of(part: Worked, assumed: list[str] | None = None) -> Shift | None:
     """The hours between which 98 % of the cases end, in half hours, and the weekdays with at least 2 % of them; None: always."""
-    hour = (ended.dt.hour().cast(pl.Float64) + ended.dt.minute() / 60).to_numpy()
+    hour = part.hour
     low, high = np.quantile(hour, [0.01, 0.99])
     start, end = math.floor(2 * low) / 2, min(math.floor(2 * high) / 2 + 0.5, 24.0)
-    days = np.bincount(ended.dt.weekday().to_numpy() - 1, minlength=7) / ended.len()
+    days = np.bincount(part.weekday, minlength=7) / len(hour)
     hours = np.bincount(hour.astype(int), minlength=24)
     if end - start >= 20 and assumed is not None and (gap := _gap(hours)):
         assumed.append(

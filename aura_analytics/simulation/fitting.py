@@ -14,7 +14,7 @@ from aura_analytics.clock import times
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.simulation.fit_log import busy, ended_cases, prepared, verdicts_of
-from aura_analytics.simulation.fit_work import shift_of, work_of
+from aura_analytics.simulation.fit_work import Worked, shift_of, work_of
 from aura_analytics.simulation.scenario import Scenario
 from aura_analytics.simulation.worktime import DAY
 
@@ -189,7 +189,8 @@ def _officers(
     del log
     audited = verdicts.filter(pl.col("right").is_not_null())
     wrong, right = (audited.filter(pl.col("right") == side)["override"] for side in (False, True))
-    shift_of(ended["ended"], assumed)
+    ended = ended.sort("actor", "assigned", "ended")
+    shift_of(Worked.of(ended), assumed)
     base = (_mean(wrong, 0.5), _mean(right, 0.5)) if wrong.len() and right.len() else None
     accuracy = _mean(audited["right"], 1.0)
     sizes = ended.group_by("actor").len().filter(pl.col("len") >= _FEW)["actor"]
@@ -198,28 +199,39 @@ def _officers(
         assumed.append(
             f"{small['actor'].n_unique()} officers with fewer than {_FEW} cases share their shift and their working times."
         )
-    shared = work_of(small, zero) if small.height else {}
+    shared = work_of(Worked.of(small), zero) if small.height else {}
     mean = ended.height / ended["actor"].n_unique()
     everywhere = set(ended["queue"])
-    found = []
-    for (actor,), part in ended.sort("actor", "assigned").group_by("actor", maintain_order=True):
-        mine = verdicts.filter(pl.col("actor") == actor)
-        rate = _mean(mine["override"], 0.0)
-        own_wrong, own_right = (mine.filter(pl.col("right") == side)["override"] for side in (False, True))
-        known = min(own_wrong.len(), own_right.len()) >= _FEW
-        seen = _shifted(rate, (_mean(own_wrong, 0.5), _mean(own_right, 0.5)) if known else base, accuracy)
-        own = set(part["queue"])
+    override, told = pl.col("override"), pl.col("right")
+    rates = verdicts.group_by("actor").agg(
+        n=pl.len(),
+        rate=override.mean(),
+        wrong=override.filter(~told).mean(),
+        right=override.filter(told).mean(),
+        known=pl.min_horizontal((~told).sum(), told.sum()),
+    )
+    of = rates.rows_by_key("actor", named=True, unique=True)
+    nobody = {"n": 0, "rate": None, "wrong": None, "right": None, "known": 0}
+    worked = Worked.of(ended)
+    parts = ended.group_by("actor", maintain_order=True).agg(pl.len(), pl.col("queue").unique(), pl.col("actor_kind").first())
+    found, after = [], 0
+    for actor, size, queues, kind in parts.iter_rows():
+        first, after = after, after + size
+        mine = of.get(actor, nobody)
+        rate = _rounded(mine["rate"], 0.0)
+        own_base = (_rounded(mine["wrong"], 0.5), _rounded(mine["right"], 0.5)) if mine["known"] >= _FEW else base
+        seen = _shifted(rate, own_base, accuracy)
         one = {
             "name": actor,
-            "weight": max(part.height / mean, 1e-3),
-            "decides": round(min(mine.height / part.height, 1.0), 5),
+            "weight": max(size / mean, 1e-3),
+            "decides": round(min(mine["n"] / size, 1.0), 5),
             "overrides_wrong": seen[0],
             "overrides_right": seen[1],
-            **(work_of(part, zero) if part.height >= _FEW else shared),
-            "kind": "system" if part["actor_kind"][0] == "system" else "officer",
+            **(work_of(worked.part(first, after), zero) if size >= _FEW else shared),
+            "kind": "system" if kind == "system" else "officer",
         }
-        if own != everywhere:
-            one["queues"] = sorted(own)
+        if set(queues) != everywhere:
+            one["queues"] = sorted(queues)
         found.append(one)
     return found
 
@@ -295,8 +307,11 @@ def _audits(log: pl.DataFrame, ended: pl.DataFrame) -> dict[str, Any]:
 
 
 def _mean(values: pl.Series, empty: float) -> float:
-    known = values.drop_nulls()
-    return round(float(known.mean()), 5) if known.len() else empty  # type: ignore[arg-type]
+    return _rounded(values.mean(), empty)
+
+
+def _rounded(value: Any, empty: float) -> float:
+    return empty if value is None else round(float(value), 5)
 
 
 # -- how well it comes back ----------------------------------------------------------------------------------------------------
