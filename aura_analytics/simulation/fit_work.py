@@ -45,12 +45,13 @@ class Worked(NamedTuple):
         """From a table that is sorted by `actor`, `assigned` and `ended`."""
         at = ended["ended"]
         hour = (at.dt.hour().cast(pl.Float64) + at.dt.minute() / 60).to_numpy()
-        physical = (ended[name].to_physical().to_numpy() for name in ("assigned", "ended"))
-        return cls(*physical, hour, at.dt.weekday().to_numpy().astype(np.int64) - 1, ended["actor"].rle_id().to_numpy())
+        assigned, over = (ended[name].to_physical().to_numpy() for name in ("assigned", "ended"))
+        return cls(assigned, over, hour, at.dt.weekday().to_numpy().astype(np.int64) - 1, ended["actor"].rle_id().to_numpy())
 
     def part(self, first: int, after: int) -> Worked:
         """Some of them."""
-        return Worked(*(column[first:after] for column in self))
+        own = slice(first, after)
+        return Worked(self.assigned[own], self.ended[own], self.hour[own], self.weekday[own], self.whose[own])
 
 
 def work_of(part: Worked, zero: datetime) -> dict[str, Any]:
