@@ -149,22 +149,27 @@ class Fold:
         return [names[at] for at in np.flatnonzero(flagged)]
 
     def read(
-        self, moment: int, actors: Sequence[str], held: Sequence[Mask], may_clear: Sequence[Mask], *, silent: Mask | None = None
-    ) -> list[tuple[NDArray[np.int8], list[str]]]:
-        """Read a moment: per rule, the codes that it sets (0 where it sets none) and notes that say why.
+        self,
+        moment: int,
+        at: NDArray[np.int64],
+        held: Sequence[Mask],
+        may_clear: Sequence[Mask],
+        *,
+        silent: Mask | None = None,
+    ) -> list[tuple[NDArray[np.int8], dict[int, str]]]:
+        """Read a moment: per rule, the codes that it sets (0 where it sets none) and, by row, notes that say why.
 
         Parameters
         ----------
         moment
             Microseconds since 1970.
-        actors
-            Who has a row.
+        at
+            Who has a row: their `places`.
         held, may_clear
             Per rule, by row.
         silent
             Rows without any observation; default none.
         """
-        at = self.places(actors)
         size = len(self._places)
         quiet = np.zeros(len(at), dtype=bool) if silent is None else silent
         found = []
@@ -178,9 +183,9 @@ class Fold:
             found.append((codes, self._notes(flagged, stands, stays, recent, quiet, rule.seen)))
         return found
 
-    def _notes(self, flagged: Mask, stands: Mask, stays: Mask, recent: NDArray[np.int64], quiet: Mask, seen: int) -> list[str]:
-        notes = [""] * len(flagged)
-        for i in np.flatnonzero(stays | (flagged != stands)):
+    def _notes(self, flagged: Mask, stands: Mask, stays: Mask, recent: NDArray[np.int64], quiet: Mask, seen: int) -> dict[int, str]:
+        notes = {}
+        for i in np.flatnonzero(stays | (flagged != stands)).tolist():
             if stays[i]:
                 notes[i] = _STANDS + ("; nothing was recorded in the window, and silence is no improvement" if quiet[i] else "")
                 continue
