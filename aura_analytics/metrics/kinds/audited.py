@@ -76,7 +76,8 @@ class Weighted:
     @classmethod
     def of(cls, sums: pl.DataFrame, name: str) -> Weighted:
         """The share, from what was collected."""
-        n, w, k, ww, kk = (array_of(sums.select(pl.col(f"{name}{part}").cast(pl.Float64)), f"{name}{part}") for part in _SUMS)
+        floats = sums.select(pl.col(f"{name}{part}").cast(pl.Float64) for part in _SUMS)
+        n, w, k, ww, kk = (array_of(floats, column) for column in floats.columns)
         with np.errstate(invalid="ignore", divide="ignore"):
             value = k / w
             kish = w * w / ww
