@@ -16,6 +16,7 @@ from aura_analytics import extensions
 from aura_analytics.errors import InputError, Problem
 from aura_analytics.events import from_records, is_on_contract, validate
 from aura_analytics.io.checked import checked_events
+from aura_analytics.io.elsewhere import is_elsewhere, kept_elsewhere
 
 __all__ = ["LEDGER_SUFFIXES", "EventsLike", "HasArrowStream", "HasEvents", "as_events", "is_ledger_address"]
 
@@ -56,7 +57,7 @@ def is_ledger_address(given: object) -> bool:
     (True, True, False)
     """
     text = str(given)
-    return isinstance(given, (str, Path)) and ("://" in text or text.endswith(LEDGER_SUFFIXES))
+    return isinstance(given, (str, Path)) and not is_elsewhere(given) and ("://" in text or text.endswith(LEDGER_SUFFIXES))
 
 
 def as_events(events: EventsLike, *, quarantine: str | Path | None = None) -> pl.LazyFrame:
@@ -66,8 +67,9 @@ def as_events(events: EventsLike, *, quarantine: str | Path | None = None) -> pl
     ----------
     events
         A polars frame (on the contract it is taken as it is; any other is validated), a `Ledger` or its address, a `SimulationRun`,
-        an `AccountabilityLogger`, the path of a file, a folder or a glob (or a list of these; every row is checked), a list of
-        dicts (`from_records`), or any frame with the Arrow PyCapsule interface: pandas, pyarrow, DuckDB.
+        an `AccountabilityLogger`, the path of a file, a folder or a glob (or a list of these; every row is checked), a Delta table
+        (its folder, or `delta+s3://...`) or Parquet files in object storage (`s3://bucket/events/*.parquet`), a list of dicts
+        (`from_records`), or any frame with the Arrow PyCapsule interface: pandas, pyarrow, DuckDB.
     quarantine
         For files: the file that takes lines and rows that break the contract; without it they raise.
 
@@ -96,6 +98,9 @@ def as_events(events: EventsLike, *, quarantine: str | Path | None = None) -> pl
     if isinstance(events, HasEvents) and not isinstance(events, type):
         return events.__aura_events__()
     if isinstance(events, (str, Path)):
+        if is_elsewhere(events):
+            stored = kept_elsewhere(events)
+            return stored if is_on_contract(stored) else validate(stored).lazy()
         if is_ledger_address(events):
             found: pl.LazyFrame = extensions.provided("events of a ledger's address")(events)
             return found
