@@ -11,6 +11,7 @@ from aura_analytics.cli.inputs import (
     Actor,
     AsOf,
     CalendarOption,
+    Cluster,
     Events,
     Force,
     Out,
@@ -59,6 +60,7 @@ def dossiers_(
     ascending: Annotated[bool, typer.Option("--ascending", help="The least first.")] = False,
     top: Annotated[int | None, typer.Option(min=1, help="At most this many actors.")] = None,
     columns: Annotated[str | None, typer.Option(help="Metrics to show, with commas between them.")] = None,
+    cluster: Cluster = None,
     out: Out = None,
     force: Force = False,
     quarantine: Quarantine = None,
@@ -91,7 +93,7 @@ def dossiers_(
             "holding": holding,
             "ratings": ratings,
         }
-        board = dossiers(log, as_of, window, policy=chosen, **options)
+        board = dossiers(log if cluster is None else events, as_of, window, policy=chosen, executor=cluster, **options)
         bar.update(task, advance=1)
     if actor:
         unknown = sorted(set(actor) - set(board["actor"]))

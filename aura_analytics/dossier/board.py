@@ -19,11 +19,12 @@ from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
 from aura_analytics.dossier.counting import queue_names, with_counted
-from aura_analytics.dossier.doubts import bursts
+from aura_analytics.dossier.doubts import Seen, bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
+from aura_analytics.dossier.parts import counted_apart
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.shown import Board
-from aura_analytics.dossier.summary import needs_of, summarise
+from aura_analytics.dossier.summary import collected, grouped, needs_of, of_tables, summarise
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
@@ -31,6 +32,7 @@ from aura_analytics.metrics.kinds.base import Context, Metric
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.policy import Policy, PolicyLike, as_policy
 from aura_analytics.rules.roles import RolesLike, as_roles, with_roles
+from aura_analytics.tasks import ExecutorLike
 
 __all__ = [
     "BoardOptions",
@@ -86,6 +88,7 @@ def dossiers(
     confidence: float = 0.95,
     policy: PolicyLike = None,
     roles: RolesLike = None,
+    executor: ExecutorLike = None,
 ) -> pl.DataFrame:
     """One row per actor: what they did in the window, and how sure the numbers are.
 
@@ -117,6 +120,10 @@ def dossiers(
         persistence or hysteresis earlier readings count; the metrics that it reads are added to `metrics`.
     roles
         Declared role of actors, for policies that compare within a role: by actor, or a file of them.
+    executor
+        Who counts: any `concurrent.futures.Executor` (of processes that are spawned, not forked), or the address of a Dask
+        scheduler (`tcp://10.0.0.1:8786`). Some actors are a task, and each task reads the events where they are. The numbers are
+        the same. Not for policies with persistence or hysteresis.
 
     Returns
     -------
@@ -155,7 +162,13 @@ def dossiers(
         confidence=confidence,
         roles=roles,
     )
-    return Board.of(count.judged(as_events(events), None if as_of is None else times.parse_as_of(as_of)).board)
+    end = None if as_of is None else times.parse_as_of(as_of)
+    if executor is None:
+        return Board.of(count.judged(as_events(events), end).board)
+    if count.policy.spec.over_time:
+        problem = Problem("readings over time are not counted in parts", got=count.policy.name, next="leave out executor")
+        raise ParameterError(problem)
+    return Board.of(count.judged(as_events(events), end, apart=(events, executor)).board)
 
 
 class Judgement(NamedTuple):
@@ -251,17 +264,30 @@ class Count:
         }
 
     def judged(
-        self, events: pl.LazyFrame, as_of: datetime | None = None, texts: Literal["all", "reasons", "none"] = "reasons"
+        self,
+        events: pl.LazyFrame,
+        as_of: datetime | None = None,
+        texts: Literal["all", "reasons", "none"] = "reasons",
+        apart: tuple[EventsLike, ExecutorLike] | None = None,
     ) -> Judgement:
-        """The board of a moment, with verdicts; default the end of the log."""
+        """The board of a moment, with verdicts; default the end of the log. `apart` are the source of the events and who counts."""
         reach = extent(events, as_of)
         end = reach.end if as_of is None else as_of
         drills = None if end is None else drill_cases(events.filter(pl.col("ts") <= end))
         window = None if end is None else self._window(events, end, self.metrics, drills)
         past = None if window is None or not self.policy.spec.over_time else self._past(events, window)
-        facts = Facts(datetime.min, None) if window is None else window.facts()
         standing = {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
-        board = summarise(facts, self.metrics, self._context(end), also=standing)
+        if apart is None or window is None:
+            facts = Facts(datetime.min, None) if window is None else window.facts()
+            board = summarise(facts, self.metrics, self._context(end), also=standing)
+            since, seen, rated = facts.since, Seen.of(facts.table(DECISIONS), board["actor"]), bursts(facts.table(RATINGS))
+        else:
+            chosen = tuple(one for one in self.metrics if self.sla or not one.needs_sla)
+            tables, seen, rated = counted_apart(apart[0], events, window.as_of, window.since, chosen, self.options, apart[1])
+            tables |= {
+                key: collected(key[0].empty(), key, members) for key, members in grouped(self.metrics).items() if key not in tables
+            }
+            since, board = window.since, of_tables(tables, self.metrics, self._context(end))
         board = with_counted(with_roles(board, self.roles), self, reach, end, queue_names(events, self.sla))
 
         def agreed(actors: pl.Series) -> pl.Series:
@@ -269,7 +295,7 @@ class Count:
             past = events.clear() if window is None else window.past
             return past.filter(known).select(pl.col("actor").unique()).collect(engine="streaming")["actor"]
 
-        found = with_pip(board, facts.since, facts.table(DECISIONS), bursts(facts.table(RATINGS)), agreed, self.policy, past, texts)
+        found = with_pip(board, since, seen, rated, agreed, self.policy, past, texts)
         return Judgement(*found, past)
 
     def reading(self, events: pl.LazyFrame, end: datetime, drills: pl.Series) -> pl.DataFrame:

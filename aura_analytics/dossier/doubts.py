@@ -2,40 +2,97 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from typing import Any
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import polars as pl
 
 from aura_analytics.errors import close_match
 
-__all__ = ["bursts", "doubts", "doubts_said"]
+__all__ = ["Seen", "bursts", "doubts", "doubts_said"]
 
 _MANY = 10  # ratings
 _SHORT = 600_000_000  # microseconds
 
 
-def doubts(board: pl.DataFrame, decisions: pl.DataFrame, ratings: Mapping[str, list[str]]) -> pl.Series:
+class Seen(NamedTuple):
+    """What there is to doubt about verdicts, by actor.
+
+    Attributes
+    ----------
+    mixed, contrary, disputed
+        Cases with both kinds of verdict of one actor, verdicts that contradict their own type, and those that audits disagree
+        about.
+    judged
+        By what audits said was right: verdicts of each actor.
+    used
+        The words of all verdicts.
+    """
+
+    mixed: dict[str, int]
+    contrary: dict[str, int]
+    disputed: dict[str, int]
+    judged: dict[str, dict[str, int]]
+    used: frozenset[str]
+
+    @classmethod
+    def of(cls, decisions: pl.DataFrame, actors: pl.Series | None = None) -> Seen:
+        """From the facts `DECISIONS`; where actors are named only of these."""
+        columns, own = set(decisions.columns), decisions
+        if actors is not None and len(actors) * 4 < decisions.height:  # of a few only their own verdicts are looked at
+            own = decisions.filter(pl.col("actor").is_in(actors.implode()))
+        mixed, contrary, disputed = {}, {}, {}
+        if {"case_id", "ai_recommendation", "human_verdict"} <= columns:
+            repeated = own.filter(pl.col("case_id").is_not_null() & pl.col("case_id").is_duplicated())
+            mixed = _counts(repeated.group_by("actor", "case_id").agg(both=pl.col("override").n_unique() == 2).filter("both"))
+            contrary = _counts(own.filter((pl.col("ai_recommendation") == pl.col("human_verdict")) == pl.col("override")))
+        named = [name for name in ("ai_recommendation", "human_verdict", "initial_verdict") if name in columns]
+        judged: dict[str, dict[str, int]] = {}
+        used: set[str] = set()
+        if {"truth", "disputed"} <= columns:
+            told = own.filter(pl.col("truth").is_not_null() & pl.col("actor").is_not_null())
+            disputed = _counts(told.filter("disputed"))
+            for word, actor, count in told.group_by("truth", "actor").len().sort("truth", "actor").iter_rows():
+                judged.setdefault(word, {})[actor] = count
+            if judged:
+                used = {word for name in named for word in decisions[name].drop_nulls().unique()}
+        return cls(mixed, contrary, disputed, judged if named else {}, frozenset(used))
+
+    @classmethod
+    def together(cls, parts: Sequence[Seen], actors: Sequence[Collection[str]]) -> Seen:
+        """What was seen in parts, of each of which only some actors count."""
+
+        def merged(name: str) -> dict[str, int]:
+            every = (
+                item for part, own in zip(parts, actors, strict=True) for item in getattr(part, name).items() if item[0] in own
+            )
+            return dict(sorted(every))
+
+        judged: dict[str, dict[str, int]] = {}
+        for part, own in zip(parts, actors, strict=True):
+            for word, counts in part.judged.items():
+                judged.setdefault(word, {}).update((actor, count) for actor, count in counts.items() if actor in own)
+        words = {word: dict(sorted(counts.items())) for word, counts in sorted(judged.items()) if counts}
+        used = frozenset().union(*(part.used for part in parts))
+        return cls(merged("mixed"), merged("contrary"), merged("disputed"), words, used)
+
+
+def _counts(rows: pl.DataFrame) -> dict[str, int]:
+    return dict(rows.group_by("actor").len().sort("actor").iter_rows())
+
+
+def doubts(board: pl.DataFrame, seen: Seen, ratings: Mapping[str, list[str]]) -> pl.Series:
     """What is doubtful about the data behind each row of a board, as lists of texts; `ratings` is what `bursts` found."""
     found: dict[str, list[str]] = {}
-    every = decisions
-    if board.height * 4 < decisions.height:  # of a few actors only their own verdicts are looked at
-        decisions = decisions.filter(pl.col("actor").is_in(board["actor"].implode()))
-    if {"case_id", "ai_recommendation", "human_verdict"} <= set(decisions.columns):
-        repeated = decisions.filter(pl.col("case_id").is_not_null() & pl.col("case_id").is_duplicated())
-        mixed = repeated.group_by("actor", "case_id").agg(both=pl.col("override").n_unique() == 2).filter("both")
-        for actor, count in mixed.group_by("actor").len().sort("actor").iter_rows():
-            found.setdefault(actor, []).append(f"{count} cases carry both a DECISION and an OVERRIDE of this actor")
-        same = pl.col("ai_recommendation") == pl.col("human_verdict")
-        wrong = decisions.filter(same == pl.col("override"))
-        for actor, count in wrong.group_by("actor").len().sort("actor").iter_rows():
-            found.setdefault(actor, []).append(
-                f"{count} verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"
-            )
-    if {"truth", "disputed"} <= set(decisions.columns):
-        for actor, said in _of_truth(decisions, every):
-            found.setdefault(actor, []).append(said)
+    for counts, text in (
+        (seen.mixed, "cases carry both a DECISION and an OVERRIDE of this actor"),
+        (seen.contrary, "verdicts contradict their own type (an OVERRIDE that agrees, or the reverse)"),
+    ):
+        for actor, count in counts.items():
+            found.setdefault(actor, []).append(f"{count} {text}")
+    for actor, said in _of_truth(seen):
+        found.setdefault(actor, []).append(said)
     for actor, some in ratings.items():
         found.setdefault(actor, []).extend(some)
     for names in _alike(board["actor"]):
@@ -54,21 +111,14 @@ def doubts(board: pl.DataFrame, decisions: pl.DataFrame, ratings: Mapping[str, l
     return joined["texts"].fill_null(nothing.first())
 
 
-def _of_truth(decisions: pl.DataFrame, every: pl.DataFrame) -> Iterator[tuple[str, str]]:
+def _of_truth(seen: Seen) -> Iterator[tuple[str, str]]:
     """Audits that disagree, and words of audits that no verdict uses: these may be spelled otherwise."""
-    judged = decisions.filter(pl.col("truth").is_not_null() & pl.col("actor").is_not_null())
-    for actor, count in judged.filter("disputed").group_by("actor").len().sort("actor").iter_rows():
+    for actor, count in seen.disputed.items():
         yield actor, f"audits disagree about {count} of these verdicts; the last one counts"
-    named = [name for name in ("ai_recommendation", "human_verdict", "initial_verdict") if name in decisions.columns]
-    words = judged["truth"].unique().sort().to_list()
-    if not words or not named:
-        return
-    used = every.select(pl.any_horizontal((pl.col(name) == word).any() for name in named).alias(word) for word in words).row(0)
-    for word in [word for word, known in zip(words, used, strict=True) if not known][:_MANY]:
-        known = {one for name in named for one in every[name].drop_nulls().unique()}
-        hint = close_match(word, sorted(known))
+    for word in [word for word in seen.judged if word not in seen.used][:_MANY]:
+        hint = close_match(word, sorted(seen.used))
         told = f"were judged to be {word!r}, which no verdict says" + (f"; {hint}" if hint else "")
-        for actor, count in judged.filter(truth=word).group_by("actor").len().sort("actor").iter_rows():
+        for actor, count in seen.judged[word].items():
             yield actor, f"{count} of these verdicts {told}"
 
 

@@ -8,7 +8,7 @@ from typing import Literal
 
 import polars as pl
 
-from aura_analytics.dossier.doubts import doubts
+from aura_analytics.dossier.doubts import Seen, doubts
 from aura_analytics.rules.over_time import Fold
 from aura_analytics.rules.policy import Policy
 
@@ -31,7 +31,7 @@ def pip_recommended(rate: pl.Expr, mean_stars: pl.Expr) -> pl.Expr:
 def with_pip(
     board: pl.DataFrame,
     since: datetime | None,
-    decisions: pl.DataFrame,
+    seen: Seen,
     ratings: Mapping[str, list[str]],
     agreed: Callable[[pl.Series], pl.Series],
     policy: Policy,
@@ -41,8 +41,8 @@ def with_pip(
     """Add what the tracker's rule and a policy say, and warnings on the data; returns the board and the verdicts (None where the
     board lacks a metric that the policy reads).
 
-    `ratings` is what `doubts.bursts` found, `agreed` tells which of some actors ever issued an agreeing verdict, `past` is what
-    earlier readings left behind.
+    `seen` and `ratings` are what `doubts.Seen` and `doubts.bursts` found, `agreed` tells which of some actors ever issued an
+    agreeing verdict, `past` is what earlier readings left behind.
     """
     if "override_rate" in board.columns:
         board = board.with_columns(agreed_ever=_agreed_ever(board, since, agreed))
@@ -52,7 +52,7 @@ def with_pip(
         return board, None
     verdicts = policy.evaluate(board, texts=texts, past=past)
     board = board.with_columns(policy.flag_chances(board), pip_status=verdicts["verdict"], pip_reasons=verdicts["reasons"])
-    return board.with_columns(warnings=doubts(board, decisions, ratings)), verdicts
+    return board.with_columns(warnings=doubts(board, seen, ratings)), verdicts
 
 
 def _agreed_ever(board: pl.DataFrame, since: datetime | None, agreed: Callable[[pl.Series], pl.Series]) -> pl.Series:

@@ -28,7 +28,7 @@ from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike, parse_sla
 from aura_analytics.dossier.board import Count, Judgement, check_confidence
 from aura_analytics.dossier.counting import queue_names, with_counted
-from aura_analytics.dossier.doubts import bursts
+from aura_analytics.dossier.doubts import Seen, bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.kept_folds import KeptFolds
 from aura_analytics.dossier.pip import with_pip
@@ -209,7 +209,8 @@ class DossierState:
             return actors.filter([name in agreed_ever for name in actors])
 
         ratings = self._log.table(RATINGS, moment, since, only) if RATINGS in self._log.kept else RATINGS.empty()
-        found = with_pip(board, since, facts.table(DECISIONS), bursts(ratings, self._log.numbers), agreed, judged, past, texts)
+        seen, rated = Seen.of(facts.table(DECISIONS), board["actor"]), bursts(ratings, self._log.numbers)
+        found = with_pip(board, since, seen, rated, agreed, judged, past, texts)
         mine = pl.lit(value=True) if asked is None or only is not None else pl.col("actor").is_in(list(asked))  # judged among all
         return Judgement(found[0].filter(mine), None if found[1] is None else found[1].filter(mine), past)
 

@@ -40,6 +40,17 @@ def summarise(
     """The metrics of every actor that the facts know, and of some others, as columns of one table sorted by actor."""
     chosen = tuple(metrics)
     tables = {key: collected(facts.table(key[0]), key, members) for key, members in grouped(chosen).items()}
+    return of_tables(tables, chosen, context, also=also)
+
+
+def of_tables(
+    tables: Mapping[tuple[Fact, str], pl.DataFrame],
+    chosen: tuple[Metric, ...],
+    context: Context,
+    *,
+    also: Mapping[str, str | None] = _NOBODY,
+) -> pl.DataFrame:
+    """`summarise` from what the metrics collected."""
     named = [table.select("actor", "__kind", own=pl.lit(subject == "actor")) for (_, subject), table in tables.items()]
     if also:
         kinds = pl.Series("__kind", list(also.values()), dtype=SCHEMA["actor_kind"])

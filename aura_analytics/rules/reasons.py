@@ -150,7 +150,7 @@ def _clears(spec: PolicyFile, results: list[Result], behind: list[NDArray[np.boo
         whole = pl.DataFrame({"row": np.arange(size)}).join(
             found.select("row", "ways"), on="row", how="left", maintain_order="left"
         )
-        parts.append(whole["ways"].fill_null(parts[0].first()))
+        parts.append(whole["ways"].fill_null(_nothing(pl.String(), 1).first()))
     named = [part.alias(f"part{i}") for i, part in enumerate(parts)]
     return pl.DataFrame(named).select(pl.concat_list(pl.all()).list.unique(maintain_order=True)).to_series()
 

@@ -414,3 +414,12 @@ def test_the_limit_that_decides_is_the_one_shown() -> None:
         "at 95 % confidence (one-sided): upper limit 15.1 %"
     )
     assert row["evidence"][0]["bound"] == pytest.approx(0.151, abs=5e-4)
+
+
+@pytest.mark.parametrize("texts", ["all", "reasons", "none"])
+@pytest.mark.parametrize("policy", ["tracker", "reliance", "agents"])
+def test_nobody_is_judged_in_every_form(policy: str, texts: Any) -> None:
+    board = aura.dossiers(aura.sample_log(300, seed=1), policy=policy)
+    chosen = getattr(aura.Policy, policy)()
+    full, nobody = chosen.evaluate(board, texts=texts), chosen.evaluate(board.clear(), texts=texts)
+    assert nobody.height == 0 and nobody.schema == full.schema

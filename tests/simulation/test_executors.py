@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,3 +105,34 @@ def test_nobody_answers() -> None:
     with pytest.raises(LedgerUnavailableError, match="no scheduler answers"):
         rates(executor="tcp://127.0.0.1:9")
     assert threading.active_count() <= before + 4
+
+
+@pytest.mark.parametrize(
+    "options", [{"sla": "48h"}, {"metrics": ["override_oe", "breach_oe", "overridden_right_rate"], "sla": "48h"}, {"window": "all"}]
+)
+def test_boards_are_counted_in_parts(tmp_path: Path, options: dict[str, Any]) -> None:
+    log = aura.sample_log(2000, seed=2)
+    log.write_parquet(tmp_path / "log.parquet")
+    with ThreadPoolExecutor(2) as pool:
+        for source in (tmp_path / "log.parquet", log):
+            assert aura.dossiers(source, executor=pool, **options).equals(aura.dossiers(log, **options))
+
+
+def test_what_cannot_be_counted_in_parts() -> None:
+    log = aura.sample_log(300, seed=2)
+    rule = {"name": "p", "persistence": {"k": 2, "m": 3}, "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.3}}]}
+    with ThreadPoolExecutor(1) as pool:
+        with pytest.raises(ParameterError, match="readings over time are not counted in parts"):
+            aura.dossiers(log, policy=aura.Policy(rule), executor=pool)
+        assert aura.dossiers(log.clear(), executor=pool).equals(aura.dossiers(log.clear()))
+
+
+@pytest.mark.slow
+def test_a_board_is_counted_on_a_cluster(cluster: Any, tmp_path: Path) -> None:
+    log = aura.sample_log(2000, seed=2)
+    for at, part in enumerate(log.iter_slices(4000)):
+        part.write_parquet(tmp_path / f"part{at}.parquet")
+    assert aura.dossiers(tmp_path, executor=cluster.scheduler_address).equals(aura.dossiers(log))
+    found = CliRunner().invoke(app, ["dossiers", str(tmp_path), "--cluster", cluster.scheduler_address, "--json"])
+    assert found.exit_code == 0, found.output
+    assert found.stdout == CliRunner().invoke(app, ["dossiers", str(tmp_path), "--json"]).stdout

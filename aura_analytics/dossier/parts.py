@@ -1,0 +1,151 @@
+"""Boards that are counted in parts, elsewhere: what the metrics collect of some actors at a time, put together.
+
+What is collected of an actor rests on their own events, those on their recommendations, and their cases, so that parts give the
+very sums of the whole. One thing does not: how many verdicts an audited one stands for is a matter of who decided, so what is said
+of agents by such weights is counted here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+import polars as pl
+
+from aura_analytics.cases import DECISIONS, RATINGS, Fact, Options
+from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.own_events import of_actors
+from aura_analytics.cases.window import Window
+from aura_analytics.dossier.doubts import Seen, bursts
+from aura_analytics.dossier.summary import collected, grouped, needs_of
+from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.io.front_door import EventsLike, as_events
+from aura_analytics.metrics.kinds.base import Metric
+from aura_analytics.tasks import run_tasks
+
+if TYPE_CHECKING:
+    from aura_analytics.tasks import ExecutorLike
+
+__all__ = ["CountTask", "Counted", "counted_apart"]
+
+PIECES = 8  # of the actors; each task reads the log once, so that more would read it more often
+
+
+class CountTask(NamedTuple):
+    """What one part of a count depends on.
+
+    Attributes
+    ----------
+    source
+        Where the events are: paths, a folder, an address, or a frame.
+    end, since
+        The window.
+    metrics, options
+        What is counted, and how.
+    actors
+        Of whom.
+    """
+
+    source: object
+    end: datetime
+    since: datetime | None
+    metrics: tuple[Metric, ...]
+    options: Options
+    actors: tuple[str, ...]
+
+
+class Counted(NamedTuple):
+    """What was counted.
+
+    Attributes
+    ----------
+    tables
+        By table of facts and subject: what the metrics collect, a row an actor.
+    seen, ratings
+        What there is to doubt.
+    """
+
+    tables: dict[tuple[Fact, str], pl.DataFrame]
+    seen: Seen
+    ratings: dict[str, list[str]]
+
+
+def counted_apart(
+    source: EventsLike,
+    events: pl.LazyFrame,
+    end: datetime,
+    since: datetime | None,
+    metrics: tuple[Metric, ...],
+    options: Options,
+    executor: ExecutorLike,
+) -> Counted:
+    """Count by an executor, some actors a task.
+
+    Parameters
+    ----------
+    source, events
+        Where the events are, and the events themselves. Paths, folders and addresses must mean the same where tasks are run; frames
+        are sent.
+    end, since, metrics, options
+        The window, and what is counted how.
+    executor
+        As of `run_tasks`.
+
+    Raises
+    ------
+    ParameterError
+        If the events are in something that cannot be sent.
+    """
+    up_to = events.filter(pl.col("ts") <= end)
+    here, apart = ([one for one in metrics if _rests_on_others(one) is side] for side in (True, False))
+    named = [up_to.select(actor=name).drop_nulls().unique() for name in ("actor", "agent")]
+    actors = collect(pl.concat(named).unique().sort("actor"))["actor"].to_list()
+    sent = _sent(source)
+    shares = [tuple(actors[at::PIECES]) for at in range(min(PIECES, len(actors)))]
+    tasks = [CountTask(sent, end, since, tuple(apart), options, share) for share in shares]
+    found = list(run_tasks(_counted, tasks, executor=executor, named=_words))
+    tables: dict[tuple[Fact, str], pl.DataFrame] = {}
+    for at, (key, members) in enumerate(grouped(apart).items()):
+        parts = [part[0][at] for part in found]
+        tables[key] = pl.concat(parts) if parts else collected(key[0].empty(), key, members)
+    facts = Window(events, end, since, needs_of(here), options).facts()
+    for key, members in grouped(here).items():
+        own, known = collected(facts.table(key[0]), key, members), tables.get(key)
+        tables[key] = own if known is None else own.join(known.drop("__kind"), on="actor", how="left")  # of the same rows
+    seen = Seen.together([part[1] for part in found], [frozenset(share) for share in shares])
+    return Counted(tables, seen, {actor: texts for part in found for actor, texts in sorted(part[2].items())})
+
+
+def _rests_on_others(metric: Metric) -> bool:
+    """Whether what is collected of somebody rests on verdicts of others beside those on their own cases."""
+    return metric.subject != "actor" and "weight" in metric.needs
+
+
+def _words(task: CountTask) -> str:
+    return f"the count of {len(task.actors)} actors, {task.actors[0]} among them"
+
+
+def _counted(task: CountTask) -> tuple[list[pl.DataFrame], Seen, dict[str, list[str]]]:
+    """Tables of what the metrics collect of a task's actors, what there is to doubt, and bursts of ratings."""
+    names = pl.Series(task.actors, dtype=pl.String).implode()
+    mine = of_actors(as_events(task.source).filter(pl.col("ts") <= task.end), task.actors)  # type: ignore[arg-type]
+    facts = Window(mine, task.end, task.since, needs_of(task.metrics), task.options).facts()
+    tables = [
+        collected(facts.table(key[0]), key, members).filter(pl.col("actor").is_in(names))
+        for key, members in grouped(task.metrics).items()
+    ]
+    own = {actor: texts for actor, texts in bursts(facts.table(RATINGS)).items() if actor in set(task.actors)}
+    return tables, Seen.of(facts.table(DECISIONS)), own
+
+
+def _sent(source: EventsLike) -> object:
+    """The events in a form that can be sent: where they are, or themselves."""
+    if isinstance(source, pl.LazyFrame):
+        return source.collect()
+    if isinstance(source, (str, pl.DataFrame)) or hasattr(source, "__fspath__"):
+        return source
+    if isinstance(source, Sequence) and all(isinstance(item, str) or hasattr(item, "__fspath__") for item in source):
+        return list(source)
+    expected = "paths, a folder, an address, or a frame"
+    raise ParameterError(Problem("these events cannot be sent to an executor", got=type(source).__name__, expected=expected))
