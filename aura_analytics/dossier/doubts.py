@@ -14,6 +14,7 @@ __all__ = ["Seen", "bursts", "doubts", "doubts_said"]
 
 _MANY = 10  # ratings
 _SHORT = 600_000_000  # microseconds
+_WORDS = ("ai_recommendation", "human_verdict", "initial_verdict")
 
 
 class Seen(NamedTuple):
@@ -27,14 +28,14 @@ class Seen(NamedTuple):
     judged
         By what audits said was right: verdicts of each actor.
     used
-        The words of all verdicts.
+        The words of all verdicts; None where the facts have none.
     """
 
     mixed: dict[str, int]
     contrary: dict[str, int]
     disputed: dict[str, int]
     judged: dict[str, dict[str, int]]
-    used: frozenset[str]
+    used: frozenset[str] | None
 
     @classmethod
     def of(cls, decisions: pl.DataFrame, actors: pl.Series | None = None) -> Seen:
@@ -47,34 +48,36 @@ class Seen(NamedTuple):
             repeated = own.filter(pl.col("case_id").is_not_null() & pl.col("case_id").is_duplicated())
             mixed = _counts(repeated.group_by("actor", "case_id").agg(both=pl.col("override").n_unique() == 2).filter("both"))
             contrary = _counts(own.filter((pl.col("ai_recommendation") == pl.col("human_verdict")) == pl.col("override")))
-        named = [name for name in ("ai_recommendation", "human_verdict", "initial_verdict") if name in columns]
         judged: dict[str, dict[str, int]] = {}
-        used: set[str] = set()
         if {"truth", "disputed"} <= columns:
             told = own.filter(pl.col("truth").is_not_null() & pl.col("actor").is_not_null())
             disputed = _counts(told.filter("disputed"))
             for word, actor, count in told.group_by("truth", "actor").len().sort("truth", "actor").iter_rows():
                 judged.setdefault(word, {})[actor] = count
-            if judged:
-                used = {word for name in named for word in decisions[name].drop_nulls().unique()}
-        return cls(mixed, contrary, disputed, judged if named else {}, frozenset(used))
+        return cls(mixed, contrary, disputed, judged, cls.words(decisions) if judged else None)
+
+    @staticmethod
+    def words(decisions: pl.DataFrame) -> frozenset[str] | None:
+        """The words of verdicts, where anything may have been judged."""
+        named = [name for name in _WORDS if name in decisions.columns]
+        if not named or not {"truth", "disputed"} <= set(decisions.columns):
+            return None
+        return frozenset(word for name in named for word in decisions[name].drop_nulls().unique())
 
     @classmethod
-    def together(cls, parts: Sequence[Seen], actors: Sequence[Collection[str]]) -> Seen:
-        """What was seen in parts, of each of which only some actors count."""
+    def together(cls, parts: Sequence[Seen]) -> Seen:
+        """What was seen in parts, each of other actors."""
 
         def merged(name: str) -> dict[str, int]:
-            every = (
-                item for part, own in zip(parts, actors, strict=True) for item in getattr(part, name).items() if item[0] in own
-            )
-            return dict(sorted(every))
+            return dict(sorted(item for part in parts for item in getattr(part, name).items()))
 
         judged: dict[str, dict[str, int]] = {}
-        for part, own in zip(parts, actors, strict=True):
+        for part in parts:
             for word, counts in part.judged.items():
-                judged.setdefault(word, {}).update((actor, count) for actor, count in counts.items() if actor in own)
-        words = {word: dict(sorted(counts.items())) for word, counts in sorted(judged.items()) if counts}
-        used = frozenset().union(*(part.used for part in parts))
+                judged.setdefault(word, {}).update(counts)
+        words = {word: dict(sorted(counts.items())) for word, counts in sorted(judged.items())}
+        told = [part.used for part in parts if part.used is not None]
+        used = frozenset[str]().union(*told) if told and words else None
         return cls(merged("mixed"), merged("contrary"), merged("disputed"), words, used)
 
 
@@ -115,6 +118,8 @@ def _of_truth(seen: Seen) -> Iterator[tuple[str, str]]:
     """Audits that disagree, and words of audits that no verdict uses: these may be spelled otherwise."""
     for actor, count in seen.disputed.items():
         yield actor, f"audits disagree about {count} of these verdicts; the last one counts"
+    if seen.used is None:
+        return
     for word in [word for word in seen.judged if word not in seen.used][:_MANY]:
         hint = close_match(word, sorted(seen.used))
         told = f"were judged to be {word!r}, which no verdict says" + (f"; {hint}" if hint else "")

@@ -15,8 +15,7 @@ import polars as pl
 
 from aura_analytics.cases import DECISIONS, RATINGS, Fact, Options
 from aura_analytics.cases.collecting import collect
-from aura_analytics.cases.own_events import of_actors
-from aura_analytics.cases.window import Window
+from aura_analytics.cases.window import Window, case_hash
 from aura_analytics.dossier.doubts import Seen, bursts
 from aura_analytics.dossier.summary import collected, grouped, needs_of
 from aura_analytics.errors import ParameterError, Problem
@@ -43,8 +42,8 @@ class CountTask(NamedTuple):
         The window.
     metrics, options
         What is counted, and how.
-    actors
-        Of whom.
+    part, of
+        Of whom: everybody falls into one of so many parts, by name.
     """
 
     source: object
@@ -52,7 +51,8 @@ class CountTask(NamedTuple):
     since: datetime | None
     metrics: tuple[Metric, ...]
     options: Options
-    actors: tuple[str, ...]
+    part: int
+    of: int
 
 
 class Counted(NamedTuple):
@@ -97,24 +97,20 @@ def counted_apart(
     ParameterError
         If the events are in something that cannot be sent.
     """
-    up_to = events.filter(pl.col("ts") <= end)
     here, apart = ([one for one in metrics if _rests_on_others(one) is side] for side in (True, False))
-    named = [up_to.select(actor=name).drop_nulls().unique() for name in ("actor", "agent")]
-    actors = collect(pl.concat(named).unique().sort("actor"))["actor"].to_list()
-    sent = _sent(source)
-    shares = [tuple(actors[at::PIECES]) for at in range(min(PIECES, len(actors)))]
-    tasks = [CountTask(sent, end, since, tuple(apart), options, share) for share in shares]
+    sent, pieces = _sent(source), getattr(executor, "_max_workers", PIECES)
+    tasks = [CountTask(sent, end, since, tuple(apart), options, part, pieces) for part in range(pieces)]
     found = list(run_tasks(_counted, tasks, executor=executor, named=_words))
     tables: dict[tuple[Fact, str], pl.DataFrame] = {}
-    for at, (key, members) in enumerate(grouped(apart).items()):
+    for at, key in enumerate(grouped(apart)):
         parts = [part[0][at] for part in found]
-        tables[key] = pl.concat(parts) if parts else collected(key[0].empty(), key, members)
+        tables[key] = pl.concat(parts)
     facts = Window(events, end, since, needs_of(here), options).facts()
     for key, members in grouped(here).items():
         own, known = collected(facts.table(key[0]), key, members), tables.get(key)
         tables[key] = own if known is None else own.join(known.drop("__kind"), on="actor", how="left")  # of the same rows
-    seen = Seen.together([part[1] for part in found], [frozenset(share) for share in shares])
-    return Counted(tables, seen, {actor: texts for part in found for actor, texts in sorted(part[2].items())})
+    seen = Seen.together([part[1] for part in found])
+    return Counted(tables, seen, {actor: texts for part in found for actor, texts in part[2].items()})
 
 
 def _rests_on_others(metric: Metric) -> bool:
@@ -123,20 +119,28 @@ def _rests_on_others(metric: Metric) -> bool:
 
 
 def _words(task: CountTask) -> str:
-    return f"the count of {len(task.actors)} actors, {task.actors[0]} among them"
+    return f"part {task.part + 1} of {task.of} of the actors in {task.source if isinstance(task.source, str) else 'these events'}"
+
+
+def _falls(name: str, task: CountTask) -> pl.Expr:
+    """Whether somebody falls into a task's part."""
+    return pl.col(name).is_not_null() & (pl.col(name).hash(17) % task.of == task.part)
 
 
 def _counted(task: CountTask) -> tuple[list[pl.DataFrame], Seen, dict[str, list[str]]]:
     """Tables of what the metrics collect of a task's actors, what there is to doubt, and bursts of ratings."""
-    names = pl.Series(task.actors, dtype=pl.String).implode()
-    mine = of_actors(as_events(task.source).filter(pl.col("ts") <= task.end), task.actors)  # type: ignore[arg-type]
-    facts = Window(mine, task.end, task.since, needs_of(task.metrics), task.options).facts()
+    events = as_events(task.source).filter(pl.col("ts") <= task.end)  # type: ignore[arg-type]
+    keyed, theirs = events.with_columns(case_hash()), _falls("actor", task) | _falls("agent", task)
+    cases = collect(keyed.filter(theirs & pl.col("h").is_not_null()).select(pl.col("h").unique()))
+    whole = keyed.join(cases.lazy(), on="h", how="semi")
+    mine = collect(pl.concat([whole, keyed.filter(theirs & pl.col("h").is_null())]).drop("h"))  # looked at more than once
+    facts = Window(mine.lazy(), task.end, task.since, needs_of(task.metrics), task.options).facts()
     tables = [
-        collected(facts.table(key[0]), key, members).filter(pl.col("actor").is_in(names))
-        for key, members in grouped(task.metrics).items()
+        collected(facts.table(key[0]), key, members).filter(_falls("actor", task)) for key, members in grouped(task.metrics).items()
     ]
-    own = {actor: texts for actor, texts in bursts(facts.table(RATINGS)).items() if actor in set(task.actors)}
-    return tables, Seen.of(facts.table(DECISIONS)), own
+    decisions, ratings = facts.table(DECISIONS), facts.table(RATINGS)
+    seen = Seen.of(decisions.filter(_falls("actor", task)))._replace(used=Seen.words(decisions))
+    return tables, seen, bursts(ratings.filter(_falls("actor", task)))
 
 
 def _sent(source: EventsLike) -> object:

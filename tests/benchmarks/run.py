@@ -26,6 +26,7 @@ from aura_analytics.statistics.multiple import e_benjamini_hochberg
 from tests.benchmarks.accountant import evaluate, hr, routing, scoring
 from tests.benchmarks.decisions import decisions
 from tests.benchmarks.explorer import explorer
+from tests.benchmarks.felt import felt
 from tests.benchmarks.importing import importing
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
 from tests.benchmarks.peers import COLUMNS, duckdb_dossiers, duckdb_rolling, pandas_dossiers
@@ -278,6 +279,7 @@ BENCHMARKS = {
     for one in (
         dossiers,
         case_mix,
+        felt,
         memory,
         reliance,
         state,
