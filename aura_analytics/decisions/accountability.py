@@ -20,7 +20,7 @@ from aura_analytics.decisions.log import LoggedDecisions
 from aura_analytics.decisions.overrides import override_record
 from aura_analytics.decisions.proposals import Proposal, propose
 from aura_analytics.decisions.statistics import component_counts
-from aura_analytics.decisions.tables import decision_table
+from aura_analytics.decisions.tables import Conditions, decision_table
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.learning import anomalies as watching
 from aura_analytics.learning.calibration import CalibrationReport, calibration
@@ -365,4 +365,5 @@ class AccountabilityLogger(LoggedDecisions):
 
     def to_events(self) -> pl.DataFrame:
         """The log as events, so that dossiers, rules and the report work for components; see `decisions.as_events.to_events`."""
-        return to_events(self.query_decisions(limit=None), self.override_history(), self.notes("approval"))
+        every = self._store.entries(Conditions(), None, newest_first=False)
+        return to_events(every, self.override_history(), self.notes("approval"))

@@ -8,12 +8,27 @@ from typing import Any
 
 import polars as pl
 
-from aura_analytics import events
 from aura_analytics.decisions.records import DecisionLog, components_of
 from aura_analytics.decisions.tables import served
+from aura_analytics.events.doors import from_rows
 
 __all__ = ["to_events"]
 
+_SAID = (
+    "event_id",
+    "ts",
+    "type",
+    "actor",
+    "actor_kind",
+    "case_id",
+    "queue",
+    "agent",
+    "ai_recommendation",
+    "human_verdict",
+    "confidence",
+    "outcome",
+    "attributes",
+)
 _TEXT = json.JSONEncoder(ensure_ascii=False).encode
 
 
@@ -56,12 +71,12 @@ def to_events(
     said: dict[str, list[Mapping[str, Any]]] = {}
     for line in overrides:
         said.setdefault(str(line["overrides"]), []).append(line)
-    records: list[dict[str, Any]] = []
+    rows: list[tuple[Any, ...]] = []  # of texts and numbers: a million dicts would keep the collector of garbage busy
     for entry in entries:
-        records += _of_entry(entry, said.get(entry.request_id, []), reviewed=bool(said))
+        rows += (tuple(map(one.get, _SAID)) for one in _of_entry(entry, said.get(entry.request_id, []), reviewed=bool(said)))
     for line in approvals:
-        records += _of_approval(line)
-    return events.from_records(records)
+        rows += (tuple(map(one.get, _SAID)) for one in _of_approval(line))
+    return from_rows(_SAID, rows)
 
 
 def _of_entry(entry: DecisionLog, lines: list[Mapping[str, Any]], *, reviewed: bool) -> list[dict[str, Any]]:

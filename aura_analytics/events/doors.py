@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,12 +24,12 @@ import polars as pl
 from aura_analytics.clock import times
 from aura_analytics.errors import EventError, ParameterError, Problem
 from aura_analytics.events.conforming import assign_ids, conform
-from aura_analytics.events.records import frame_of_records
+from aura_analytics.events.records import frame_of_records, frame_of_rows
 from aura_analytics.events.rules import row_is_bad, row_reasons
 from aura_analytics.events.schema import IMPORTED, SCHEMA, empty
 from aura_analytics.outputs import written
 
-__all__ = ["FailureReport", "filter", "from_records", "validate"]
+__all__ = ["FailureReport", "filter", "from_records", "from_rows", "validate"]
 
 
 @dataclass
@@ -252,10 +253,35 @@ def from_records(records: Sequence[Mapping[str, Any]], *, now: datetime | None =
     stamp = now if now is not None else datetime.now(timezone.utc)
     if stamp.tzinfo is None:
         raise ParameterError(Problem("now has no time zone", got=stamp, expected="an aware datetime"))
-    if not records:
-        return empty()
+    return _validated(partial(frame_of_records, records), stamp) if records else empty()
+
+
+def from_rows(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
+    """Events from tuples whose columns, all on the contract, are named once: as `from_records`, of many quicker.
+
+    Parameters
+    ----------
+    names
+        The columns, `type` among them.
+    rows
+        A tuple per event, None where it says nothing.
+
+    Raises
+    ------
+    EventError, SchemaError
+        As `validate`.
+
+    Examples
+    --------
+    >>> from_rows(("type", "value"), [("SAT_SCORE", 3)]).select("type", "value").rows()
+    [('SAT_SCORE', 3.0)]
+    """
+    return _validated(partial(frame_of_rows, names, rows), datetime.now(timezone.utc)) if rows else empty()
+
+
+def _validated(make: Callable[[], pl.DataFrame], stamp: datetime) -> pl.DataFrame:
     try:
-        loose = frame_of_records(records)
+        loose = make()
     except UnicodeEncodeError as error:
         hint = "it holds half of a character (a lone surrogate): decode what it comes from as UTF-8"
         raise EventError(Problem("a text is none that can be stored", got=ascii(error.object[:60]), next=hint)) from None

@@ -11,7 +11,7 @@ import polars as pl
 
 from aura_analytics.events.schema import SCHEMA
 
-__all__ = ["attributes_text", "frame_of_records"]
+__all__ = ["attributes_text", "frame_of_records", "frame_of_rows"]
 
 
 def json_object(value: Mapping[str, Any]) -> str | None:
@@ -27,24 +27,30 @@ def frame_of_records(records: Sequence[Mapping[str, Any]]) -> pl.DataFrame:
     spoils its own row, not its column.
     """
     present = set().union(*records)
-    more = present - SCHEMA.keys()
-    columns: dict[str, pl.Series] = {}
+    columns = {name: [record.get(name) for record in records] for name in SCHEMA if name in present}
+    if present - SCHEMA.keys():
+        columns["attributes"] = [
+            attributes_text(record.get("attributes"), {key: value for key, value in record.items() if key not in SCHEMA})
+            for record in records
+        ]
+    return _text_frame(columns, len(records))
+
+
+def frame_of_rows(names: Sequence[str], rows: Sequence[tuple[Any, ...]]) -> pl.DataFrame:
+    """The same of rows whose columns are named once, all of them on the contract."""
+    return _text_frame(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)) if rows else {}, len(rows))
+
+
+def _text_frame(columns: Mapping[str, list[Any]], size: int) -> pl.DataFrame:
+    made = {}
     for name in SCHEMA:
-        if name == "attributes" and more:
-            values: list[Any] = [
-                attributes_text(record.get(name), {key: value for key, value in record.items() if key not in SCHEMA})
-                for record in records
-            ]
-        elif name not in present:
-            values = [None]
-        else:
-            values = [record.get(name) for record in records]
-            if any(value.__class__ is not str and value is not None for value in values):
-                values = list(map(_TEXT_OF.get(name, _scalar_text), values))
-        columns[name] = pl.Series(name, values, dtype=pl.String)
-        if len(values) != len(records):
-            columns[name] = columns[name].new_from_index(0, len(records))
-    return pl.DataFrame(columns)
+        values = columns.get(name, [None])
+        if any(value.__class__ is not str and value is not None for value in values):
+            values = list(map(_TEXT_OF.get(name, _scalar_text), values))
+        made[name] = pl.Series(name, values, dtype=pl.String)
+        if name not in columns:
+            made[name] = made[name].new_from_index(0, size)
+    return pl.DataFrame(made)
 
 
 def attributes_text(own: object, unknown: Mapping[str, Any]) -> str | None:
