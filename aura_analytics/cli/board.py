@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -146,17 +147,17 @@ def _print_fitting(made: Callable[[list[Metric]], Table], shown: list[Metric], o
     from rich.console import Console
     from rich.measure import Measurement
 
-    console, most = Console(), list(shown)
-    table = made(most)
+    console = Console()
 
     def needed(table: Table) -> int:
         """Its width when only names are folded."""
         names = max((len(str(cell)) for cell in table.columns[0].cells), default=0)
         return Measurement.get(console, console.options.update(width=10_000), table).maximum - max(0, names - _NAME)
 
-    while len(most) > 1 and needed(table) > console.width:
-        table = made(most := most[:-1])
-    console.print(table)
+    counts = range(2, len(shown) + 1)  # the more, the wider
+    fitting = bisect_left(counts, x=True, key=lambda count: needed(made(shown[:count])) > console.width)
+    most = shown[: fitting + 1]
+    console.print(made(most))
     if len(most) < own:
         left_out = ", ".join(one.short or one.title for one in shown[len(most) : own])
         console.print(f"No room here for: {_safe(left_out)}. A wider terminal has; --columns chooses.")
