@@ -56,7 +56,9 @@ def run_tasks(
     elif isinstance(executor, str):
         yield from _on_cluster(function, tasks, executor, named)
     elif isinstance(executor, Executor):
-        yield from _in_order([executor.submit(function, task) for task in tasks], tasks, named)
+        futures = [executor.submit(function, task) for task in tasks]
+        with _cancelled(futures):
+            yield from _in_order(futures, tasks, named)
     else:
         expected = "a concurrent.futures.Executor, or an address such as tcp://10.0.0.1:8786"
         raise ParameterError(Problem("that cannot run tasks", got=type(executor).__name__, expected=expected))
@@ -70,20 +72,26 @@ def _in_order(
     lost: type[Exception] | tuple[()] = (),
 ) -> Iterator[Any]:
     """The results of futures, in their order; what is `lost` with its workers is done `again`."""
+    for at, task in enumerate(tasks):
+        with _told(task, named):
+            for left in reversed(range(_RETRIES)):
+                try:
+                    found = futures[at].result()
+                    break
+                except lost:
+                    if again is None or not left:
+                        raise
+                    futures[at] = again(task)
+        yield found
+
+
+@contextmanager
+def _cancelled(futures: list[Any]) -> Iterator[None]:
+    """What is not done by then is given up: nobody waits for it any more."""
     try:
-        for at, task in enumerate(tasks):
-            with _told(task, named):
-                for left in reversed(range(_RETRIES)):
-                    try:
-                        found = futures[at].result()
-                        break
-                    except lost:
-                        if again is None or not left:
-                            raise
-                        futures[at] = again(task)
-            yield found
+        yield
     finally:
-        for future in futures:  # nobody waits for them any more
+        for future in futures:
             if not future.done():
                 future.cancel()
 
@@ -144,7 +152,9 @@ def _on_cluster(function: Callable[[T], R], tasks: Sequence[T], address: str, na
         def again(task: T) -> Any:
             return client.submit(function, task, pure=False, retries=_RETRIES)
 
-        yield from _in_order([again(task) for task in tasks], tasks, named, again, KilledWorker)
+        futures = [again(task) for task in tasks]
+        with _cancelled(futures):
+            yield from _in_order(futures, tasks, named, again, KilledWorker)
 
 
 @contextmanager

@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent / "aura_analytics"
 # from the ground up; what stands on one line knows nothing of its neighbours
 FLOORS = (
     ("errors", "extensions", "version"),
-    ("people", "settings", "strict_json", "texts", "yaml_text"),
+    ("people", "settings", "strict_json", "tasks", "texts", "yaml_text"),
     ("clock", "outputs", "statistics", "yaml_models"),
     ("events", "learning"),
     ("cases", "io"),
