@@ -74,6 +74,7 @@ def dossiers_(
     from aura_analytics.dossier.counting import beyond
     from aura_analytics.dossier.doubts import doubts_said
     from aura_analytics.dossier.narrowing import narrowed, sorted_by, worked_in
+    from aura_analytics.io.front_door import as_events
     from aura_analytics.metrics.catalogue import metrics_named, metrics_shown
     from aura_analytics.rules.policy import as_policy
     from aura_analytics.rules.roles import as_roles
@@ -82,7 +83,10 @@ def dossiers_(
     read = metrics_named((*metrics_shown(), *chosen.reads))
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"reading {name_of(events)}", total=2)
-        log = load_events(events, quarantine)
+        if cluster is not None and quarantine is not None:
+            hint = "leave out --cluster, or mend the file first"
+            raise ParameterError(Problem("a cluster reads events itself, and sets nothing aside", got=str(quarantine), next=hint))
+        log = load_events(events, quarantine) if cluster is None else events
         bar.update(task, advance=1, description="dossiers")
         options: dict[str, Any] = {
             "metrics": read,
@@ -93,7 +97,7 @@ def dossiers_(
             "holding": holding,
             "ratings": ratings,
         }
-        board = dossiers(log if cluster is None else events, as_of, window, policy=chosen, executor=cluster, **options)
+        board = dossiers(log, as_of, window, policy=chosen, executor=cluster, **options)
         bar.update(task, advance=1)
     if actor:
         unknown = sorted(set(actor) - set(board["actor"]))
@@ -106,7 +110,7 @@ def dossiers_(
     whole = board.height
     if queue:
         end = board["as_of"][0] if board.height else None
-        pairs = worked_in(log.lazy(), end, chosen.over(window).window)
+        pairs = worked_in(as_events(log), end, chosen.over(window).window)
         board = narrowed(board, queues=queue, pairs=pairs)
     board = narrowed(board, verdicts=verdict, kinds=kind)
     if sort is not None or top is not None or ascending:

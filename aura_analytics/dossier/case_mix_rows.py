@@ -68,7 +68,7 @@ def compared_rows(
     if outcome == "low_rating":
         rated = RATINGS.trace(inside, needs[RATINGS]).select("actor", "case_id", "ts", hit=pl.col("value") <= LOW_STARS)
         of_verdict = ("queue", "ai_recommendation", "agent", "confidence", "decided")
-        rows = with_verdict(rated, inside.past, of_verdict).drop("ts").rename({"decided": "ts"})
+        rows = with_verdict(rated, inside.past, of_verdict).with_columns(ts=pl.coalesce("decided", "ts"))
         return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
     decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("actor_kind") == "officer")
     if outcome == "override":

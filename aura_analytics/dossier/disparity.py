@@ -186,7 +186,7 @@ def _table(rows: pl.DataFrame, counted: str, names: tuple[str, ...], confidence:
     p = pl.Series(2 * ndtr(-np.abs(found.actors["z"].fill_null(float("nan")).to_numpy()))).fill_nan(None)
     table = found.actors.with_columns(
         group=pl.col("actor"),
-        expected_rate=pl.col("expected") / pl.col("n"),
+        expected_rate=pl.col("expected") / pl.col("size"),
         p_value=p,
         outcome=pl.lit(counted),
         warning=((pl.col("odds_ratio_lo") > 1).fill_null(value=False) | (pl.col("odds_ratio_hi") < 1).fill_null(value=False))

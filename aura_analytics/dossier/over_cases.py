@@ -12,7 +12,7 @@ import polars as pl
 from aura_analytics import cases
 from aura_analytics.clock.calendars import CalendarLike
 from aura_analytics.clock.sla import SlaLike
-from aura_analytics.dossier.case_mix_rows import Outcome, checked_covariates, compared_rows
+from aura_analytics.dossier.case_mix_rows import Outcome, cells_of, checked_covariates, compared_rows
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.learning.risk_charts import risk_cusum, risk_cusum_limit, vlad
@@ -115,6 +115,12 @@ def over_cases(
         raise ParameterError(Problem("odds_ratio or false_alarm is out of range", got=asked, expected="above 1; in (0, 1)"))
     kept = ("ts", "case_id")
     rows = compared_rows(events, outcome, as_of, window, attribution, names, also=kept, sla=sla, calendar=calendar)
+    if "aside" in rows.columns:  # as in case_mix, who was judged by what they decided is left out
+        aside = rows.filter("aside")["actor"].unique()
+        if actor in aside:
+            hint = "record the chance of each audit, or draw them by chance"
+            raise ParameterError(Problem("these verdicts were picked for audit by what they were", got=actor, next=hint))
+        rows = rows.filter(~pl.col("aside"))
     mine, others = rows.filter(pl.col("actor") == actor).sort("ts", "case_id", "hit"), rows.filter(pl.col("actor") != actor)
     if not mine.height or others.height < _LEAST:
         what = "cases of the others" if mine.height else f"cases of {actor}"
@@ -154,14 +160,16 @@ def _risks(mine: pl.DataFrame, others: pl.DataFrame, names: tuple[str, ...], see
     """The chance of each of somebody's cases, by a model of the others (a value that they never had counts as their average), and
     what it may be as well: a row for each of some draws of the model.
     """
-    cells = others.group_by(names).agg(n=pl.len(), hits=pl.col("hit").sum()).sort(names)
+    cells = cells_of(others, names).group_by(names).agg(pl.col("n", "hits").sum()).sort(names)
     values = [(name, value) for name in names for value in cells[name].unique().sort().to_list()]
 
     def design(table: pl.DataFrame) -> Floats:
         columns = [np.ones(table.height), *((table[name] == value).to_numpy().astype(float) for name, value in values)]
         return np.column_stack(columns)
 
-    model = fit_risk(design(cells), cells["n"].to_numpy().astype(float), cells["hits"].to_numpy().astype(float))
+    n, hits = (cells[name].to_numpy().astype(float) for name in ("n", "hits"))
+    share = n / n.sum()  # half a case more, half of it a hit: without any hit there would be no end to what it may be
+    model = fit_risk(design(cells), n + 0.5 * share, hits + 0.25 * share)
     wanted = design(mine)
     draw = np.random.Generator(np.random.Philox(seed))
     root = np.linalg.cholesky(np.linalg.inv(model.information))

@@ -15,10 +15,10 @@ import polars as pl
 
 from aura_analytics.cases import DECISIONS, RATINGS, Fact, Options
 from aura_analytics.cases.collecting import collect
+from aura_analytics.cases.truth import words_of
 from aura_analytics.cases.window import Window, case_hash
 from aura_analytics.dossier.doubts import Seen, bursts
 from aura_analytics.dossier.summary import collected, grouped, needs_of
-from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.kinds.base import Metric
 from aura_analytics.tasks import run_tasks
@@ -42,6 +42,8 @@ class CountTask(NamedTuple):
         The window.
     metrics, options
         What is counted, and how.
+    words
+        Those of all verdicts: what an outcome, or a bare override, says may rest on them.
     part, of
         Of whom: everybody falls into one of so many parts, by name.
     """
@@ -51,6 +53,7 @@ class CountTask(NamedTuple):
     since: datetime | None
     metrics: tuple[Metric, ...]
     options: Options
+    words: frozenset[str]
     part: int
     of: int
 
@@ -85,27 +88,25 @@ def counted_apart(
     Parameters
     ----------
     source, events
-        Where the events are, and the events themselves. Paths, folders and addresses must mean the same where tasks are run; frames
-        are sent.
+        Where the events are, and the events themselves. Paths, folders and addresses must mean the same where tasks are run;
+        everything else is sent.
     end, since, metrics, options
         The window, and what is counted how.
     executor
         As of `run_tasks`.
 
-    Raises
-    ------
-    ParameterError
-        If the events are in something that cannot be sent.
     """
     here, apart = ([one for one in metrics if _rests_on_others(one) is side] for side in (True, False))
     sent, pieces = _sent(source), getattr(executor, "_max_workers", PIECES)
-    tasks = [CountTask(sent, end, since, tuple(apart), options, part, pieces) for part in range(pieces)]
+    whole = Window(events, end, since, needs_of(here), options)
+    words = frozenset(words_of(whole.past))
+    tasks = [CountTask(sent, end, since, tuple(apart), options, words, part, pieces) for part in range(pieces)]
     found = list(run_tasks(_counted, tasks, executor=executor, named=_words))
     tables: dict[tuple[Fact, str], pl.DataFrame] = {}
     for at, key in enumerate(grouped(apart)):
         parts = [part[0][at] for part in found]
         tables[key] = pl.concat(parts)
-    facts = Window(events, end, since, needs_of(here), options).facts()
+    facts = whole.facts()
     for key, members in grouped(here).items():
         own, known = collected(facts.table(key[0]), key, members), tables.get(key)
         tables[key] = own if known is None else own.join(known.drop("__kind"), on="actor", how="left")  # of the same rows
@@ -134,7 +135,9 @@ def _counted(task: CountTask) -> tuple[list[pl.DataFrame], Seen, dict[str, list[
     cases = collect(keyed.filter(theirs & pl.col("h").is_not_null()).select(pl.col("h").unique()))
     whole = keyed.join(cases.lazy(), on="h", how="semi")
     mine = collect(pl.concat([whole, keyed.filter(theirs & pl.col("h").is_null())]).drop("h"))  # looked at more than once
-    facts = Window(mine.lazy(), task.end, task.since, needs_of(task.metrics), task.options).facts()
+    window = Window(mine.lazy(), task.end, task.since, needs_of(task.metrics), task.options)
+    window.once("words", lambda: set(task.words))
+    facts = window.facts()
     tables = [
         collected(facts.table(key[0]), key, members).filter(_falls("actor", task)) for key, members in grouped(task.metrics).items()
     ]
@@ -144,12 +147,9 @@ def _counted(task: CountTask) -> tuple[list[pl.DataFrame], Seen, dict[str, list[
 
 
 def _sent(source: EventsLike) -> object:
-    """The events in a form that can be sent: where they are, or themselves."""
-    if isinstance(source, pl.LazyFrame):
-        return source.collect()
+    """The events in a form that can be sent: where they are, or else themselves."""
     if isinstance(source, (str, pl.DataFrame)) or hasattr(source, "__fspath__"):
         return source
-    if isinstance(source, Sequence) and all(isinstance(item, str) or hasattr(item, "__fspath__") for item in source):
+    if isinstance(source, Sequence) and source and all(isinstance(item, str) or hasattr(item, "__fspath__") for item in source):
         return list(source)
-    expected = "paths, a folder, an address, or a frame"
-    raise ParameterError(Problem("these events cannot be sent to an executor", got=type(source).__name__, expected=expected))
+    return as_events(source).collect()

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from aura_analytics.errors import FileFormatError, FileMissingError, ParameterError, Problem
+from aura_analytics.events import SCHEMA
 
 if TYPE_CHECKING:
     import polars as pl
@@ -65,7 +66,10 @@ def kept_elsewhere(address: str | Path) -> pl.LazyFrame:
         if delta:
             table = pl.scan_delta(text.removeprefix(_DELTA))
         else:
-            table = pl.scan_parquet(text if text.endswith(".parquet") or "*" in text else f"{text.rstrip('/')}/**/*.parquet")
+            files = text if text.endswith(".parquet") or "*" in text else f"{text.rstrip('/')}/**/*.parquet"
+            own = pl.scan_parquet(files, hive_partitioning=False).collect_schema().names()
+            table = pl.scan_parquet(files, hive_partitioning=True)  # what the path says of all rows in a file is said of them
+            table = table.select(name for name in table.collect_schema().names() if name in own or name in SCHEMA)
         table.collect_schema()
     except failures as error:
         missing = isinstance(error, FileNotFoundError) or "not found" in str(error).lower()

@@ -14,7 +14,7 @@ import polars as pl
 
 from aura_analytics import extensions
 from aura_analytics.errors import InputError, Problem
-from aura_analytics.events import from_records, is_on_contract, validate
+from aura_analytics.events import SCHEMA, from_records, is_on_contract, validate
 from aura_analytics.io.checked import checked_events
 from aura_analytics.io.elsewhere import is_elsewhere, kept_elsewhere
 
@@ -100,7 +100,7 @@ def as_events(events: EventsLike, *, quarantine: str | Path | None = None) -> pl
     if isinstance(events, (str, Path)):
         if is_elsewhere(events):
             stored = kept_elsewhere(events)
-            return stored if is_on_contract(stored) else validate(stored).lazy()
+            return stored.select(SCHEMA.names()) if is_on_contract(stored) else validate(stored).lazy()
         if is_ledger_address(events):
             found: pl.LazyFrame = extensions.provided("events of a ledger's address")(events)
             return found

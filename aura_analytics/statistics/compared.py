@@ -19,7 +19,7 @@ _NEAR = 1e-3  # log odds that somebody moves the model by, up to which their slo
 _TOGETHER = 200  # actors whose rates are made together
 _SHARED = 0.5  # share of somebody's cases in such strata
 _KNOWN = ("actor", "n", "observed", "rate", "overlap", "status")
-_BESIDE = ("own_variance", "reference", "odds_ratio_lo", "odds_ratio_hi")
+_BESIDE = ("size", "reference", "odds_ratio_lo", "odds_ratio_hi")
 COMPARED: dict[str, pl.DataType] = {
     "actor": pl.String(),
     "n": pl.Int64(),
@@ -46,9 +46,9 @@ class Comparison(NamedTuple):
     Attributes
     ----------
     actors
-        A row an actor, sorted by name; columns as `COMPARED`; then `own_variance`, the variance of the actor's own count,
-        `reference`, how many times the own cases what is known of the others is worth, and limits of the odds ratio (null where
-        without bound).
+        A row an actor, sorted by name; columns as `COMPARED`; then `size`, their cases (as many equally weighted ones as are as
+        precise), `reference`, how many cases what is known of the others is worth, and limits of the odds ratio (null where without
+        bound).
     cells, design, told, model
         Counts by actor and kind of case, the model's matrix, what its columns are, and the fit.
     rate
@@ -70,7 +70,8 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
     ----------
     cells
         `actor`, a text for each of `names`, `n` and `hits`, each combination once. Where observations stand for several they are
-        weighted sums, such that those of an actor come to the effective number; `cases` then says how many there are.
+        weighted sums, such that those of an actor come to the effective number; `cases` then says how many there are, `office` and
+        `office_hits` for how many cases of the office they stand.
     names
         What cases are told apart by.
     ridge
@@ -91,8 +92,12 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
         return None
     if "cases" not in cells.columns:
         cells = cells.with_columns(cases="n")
+    if "office" not in cells.columns:
+        cells = cells.with_columns(office="n", office_hits="hits")
     cells = cells.sort("actor", *names)  # sums of weights depend on their order
-    patterns = cells.group_by(names).agg(pl.col("n", "hits", "cases").sum()).sort(names).with_row_index("pattern")
+    patterns = (
+        cells.group_by(names).agg(pl.col("n", "hits", "cases", "office", "office_hits").sum()).sort(names).with_row_index("pattern")
+    )
     cells = cells.join(patterns.select("pattern", *names, every="cases"), on=names, how="left").sort("actor", "pattern")
     design, told = _design(patterns, names)
     trials, hits = (patterns[name].to_numpy().astype(float) for name in ("n", "hits"))
@@ -112,8 +117,7 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
     actors = cells.group_by("actor", maintain_order=True).agg(n=pl.col("cases").sum(), size=pl.col("n").sum(), overlap=shared)
     few, apart = pl.col("n") < _FEW, pl.col("overlap") < _SHARED
     actors = actors.with_columns(
-        **_numbers(found, design, trials),
-        own_variance=pl.Series(found.own_variance),
+        **_numbers(found, design, patterns["office"].to_numpy().astype(float)),
         reference=pl.Series(found.reference),
         odds_ratio_lo=pl.Series(np.where(np.isposinf(found.low), np.nan, np.exp(found.low))).fill_nan(None),
         odds_ratio_hi=pl.Series(np.where(np.isposinf(found.high), np.nan, np.exp(found.high))).fill_nan(None),
@@ -125,7 +129,7 @@ def compared(cells: pl.DataFrame, names: tuple[str, ...], ridge: float = 1.0, co
     shown = actors.with_columns(pl.when(good).then(name).alias(name) for name in withheld).select(
         pl.col(name).cast(dtype) for name, dtype in schema.items()
     )
-    return Comparison(shown, cells, design, told, model, float(hits.sum() / trials.sum()))
+    return Comparison(shown, cells, design, told, model, float(patterns["office_hits"].sum()) / float(patterns["office"].sum()))
 
 
 def _design(patterns: pl.DataFrame, names: tuple[str, ...]) -> tuple[NDArray[np.float64], pl.DataFrame]:
@@ -139,7 +143,7 @@ def _design(patterns: pl.DataFrame, names: tuple[str, ...]) -> tuple[NDArray[np.
     return np.column_stack(columns), pl.DataFrame(told, schema=schema)
 
 
-def _numbers(found: Expected, design: Floats, trials: Floats) -> dict[str, pl.Series]:
+def _numbers(found: Expected, design: Floats, office: Floats) -> dict[str, pl.Series]:
     with np.errstate(divide="ignore", invalid="ignore"):
         unbounded = np.isposinf(found.high)
         numbers = {
@@ -147,23 +151,23 @@ def _numbers(found: Expected, design: Floats, trials: Floats) -> dict[str, pl.Se
             "expected": found.expected,
             "oe": found.observed / found.expected,
             "oe_lo": found.low_expected / found.expected,
-            "oe_hi": np.where(unbounded & (found.observed < found.high_expected), np.nan, found.high_expected / found.expected),
+            "oe_hi": np.where(unbounded, np.nan, found.high_expected / found.expected),
             "odds_ratio": np.where(np.isposinf(found.log_odds), np.nan, np.exp(found.log_odds)),
             "z": found.z,
             "information": found.own_variance**2 / found.variance,
         }
     shifts = np.stack([found.log_odds, found.low, found.high], axis=1)
-    adjusted = _on_office(design, found.coefficients, trials, shifts)
+    adjusted = _on_office(design, found.coefficients, office, shifts)
     for at, name in enumerate(("", "_lo", "_hi")):
         numbers[f"adjusted_rate{name}"] = adjusted[:, at]
     return {name: pl.Series(name, values).fill_nan(None) for name, values in numbers.items()}
 
 
-def _on_office(design: Floats, coefficients: Floats, trials: Floats, shifts: Floats) -> Floats:
+def _on_office(design: Floats, coefficients: Floats, office: Floats, shifts: Floats) -> Floats:
     """The rate in all cases of the office at some log odds ratios beside the model without each actor, shape `(g, shifts)`."""
     from scipy.special import expit
 
-    share = trials / trials.sum()
+    share = office / office.sum()
     middle = np.median(coefficients, axis=0)
     moved = coefficients - middle
     near = np.abs(moved).max(axis=1) < _NEAR

@@ -3,10 +3,9 @@
 Ridge logistic regression on counts by pattern of covariates. What an officer is expected to do is what the others do with the
 same cases: the model is fitted once, and for each officer moved to where it would be without them by steps of Newton from there,
 with a weak prior (standard deviation 14 on log odds) around the rate of all, so that it has an end where the others had no hits.
-Limits come from the score test of two shares with a common odds ratio (`shares`): what the model knows of an
-officer's cases is worth as many cases of others as leave it as uncertain.
-Source: `ridge_logistic` for the penalty; D. Pregibon 1981, "Logistic regression diagnostics", Annals of Statistics
-9:705-724, for the step.
+Limits of observed / expected are those of a ratio of two shares (`shares`): what the model knows of an officer's cases is worth as
+many cases of others as leave it as uncertain. Source: `ridge_logistic` for the penalty; D. Pregibon 1981, "Logistic regression
+diagnostics", Annals of Statistics 9:705-724, for the step.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from aura_analytics.statistics.ridge_logistic import ridge_logistic
-from aura_analytics.statistics.shares import compared_shares
+from aura_analytics.statistics.shares import distance, ratio_limits
 
 __all__ = ["Expected", "RiskModel", "expected_without", "fit_risk"]
 
@@ -73,7 +72,7 @@ class Expected:
     z
         Observed less expected in standard deviations, if the group is like the others.
     reference
-        How many times the group's own cases what is known of the others is worth.
+        How many cases what is known of the others is worth, at the same expected share.
     coefficients
         Of the model without each group, shape `(g, p)`.
     """
@@ -170,11 +169,18 @@ def expected_without(
     total = np.add.reduceat(trials, starts)
     reference = own_variance / np.maximum(spread, 1e-300)
     middle = _solved(eta, trials, starts, ends, observed, total)
-    found = compared_shares(observed, expected, own_variance, total, reference, confidence)
-    # the limits lie about the odds ratio of the cases themselves, as far as about that of as many equal ones
-    with np.errstate(invalid="ignore"):
-        apart = np.where(np.isfinite(middle) & np.isfinite(found.middle), middle - found.middle, 0.0)
-    low, high = found.low + apart, found.high + apart
+    share = np.clip(expected / total, 1e-12, 1 - 1e-12)
+    others = np.minimum(total**2 * share * (1 - share) / np.maximum(spread, 1e-300), 1e12 * total)
+    low_ratio, high_ratio = ratio_limits(observed, total, share * others, others, confidence, exact=False)
+    low_expected, high_expected = np.minimum(low_ratio * expected, observed), np.clip(high_ratio * expected, observed, total)
+    low, high = (_solved(eta, trials, starts, ends, target, total) for target in (low_expected, high_expected))
+    # the score if all have one odds ratio: what is likeliest then, and its variance
+    pooled = (observed + reference * expected) / (1 + reference)
+    both = _solved(eta, trials, starts, ends, pooled, total)
+    variance = _moments(eta, trials, starts, np.clip(both, -_FARTHEST, _FARTHEST), ends)[1]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        score = np.nan_to_num((observed - expected) / np.sqrt(variance * (1 + 1 / reference)))
+    z = distance(observed, total, share * others, others, score)
     return Expected(
         observed,
         expected,
@@ -183,10 +189,10 @@ def expected_without(
         middle,
         low,
         high,
-        _moments(eta, trials, starts, low, ends)[0],
-        _moments(eta, trials, starts, high, ends)[0],
-        found.z,
-        reference,
+        low_expected,
+        high_expected,
+        z,
+        others,
         coefficients,
     )
 

@@ -146,3 +146,42 @@ def test_breaches_over_cases() -> None:
     assert found.cases.height > 50
     with pytest.raises(ParameterError, match="cannot explain it as well"):
         aura.over_cases(log, "gpt", ["agent"], outcome="overridden")
+
+
+def test_others_without_a_hit_hide_nobody() -> None:
+    kinds = [("bert", 300, 0), ("cleo", 300, 0), ("anne", 60, 30)]
+    rows = [
+        {
+            "type": "OVERRIDE" if hits and i % 2 else "DECISION",
+            "actor": actor,
+            "actor_kind": "officer",
+            "queue": "q",
+            "case_id": f"{actor}{i}",
+        }
+        | {"ts": datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(hours=i)}
+        for actor, n, hits in kinds
+        for i in range(n)
+    ]
+    found = aura.over_cases(aura.events.from_records(rows), "anne", ["queue"])
+    assert found.cases.filter(signal="more").height > 0
+
+
+def test_who_was_picked_for_audit_is_left_out() -> None:
+    rows: list[dict[str, Any]] = []
+    for actor in ("anne", "bert", "cleo"):
+        for i in range(200):
+            overrides, of = i % 2 == 0, {"case_id": f"{actor}{i}", "queue": "q", "ai_recommendation": "PAY"}
+            said = "REFUSE" if overrides else "PAY"
+            kind, at = "OVERRIDE" if overrides else "DECISION", datetime(2026, 1, 1, tzinfo=timezone.utc) + timedelta(hours=i)
+            rows.append(of | {"type": kind, "actor": actor, "actor_kind": "officer", "human_verdict": said, "ts": at})
+            if overrides if actor == "bert" else i % 4 < 2:
+                wrong = actor == "bert" or i % 40 < 4
+                right = ("PAY" if overrides else "REFUSE") if wrong else said
+                rows.append(of | {"type": "ADJUDICATION", "outcome": right, "ts": at + timedelta(minutes=1)})
+    log = aura.events.from_records(rows)
+    assert aura.case_mix(log, ["queue"], outcome="wrong_verdict").actors.filter(actor="bert")["status"].to_list() == [
+        "selective_audits"
+    ]
+    assert aura.over_cases(log, "anne", ["queue"], outcome="wrong_verdict").cases["risk"].mean() == pytest.approx(0.1, abs=0.02)
+    with pytest.raises(ParameterError, match="picked for audit by what they were"):
+        aura.over_cases(log, "bert", ["queue"], outcome="wrong_verdict")

@@ -48,7 +48,7 @@ def test_dossiers_say_what_case_mix_says(log: pl.DataFrame) -> None:
         assert mine.height == found.height > 3
         for column, theirs in ((ratio, "oe"), (rate, "adjusted_rate")):
             for side in ("", "_lo", "_hi"):
-                assert mine[column + side].to_numpy() == pytest.approx(found[theirs + side].to_numpy(), rel=1e-9)
+                assert mine[column + side].to_numpy() == pytest.approx(found[theirs + side].to_numpy(), rel=1e-9, nan_ok=True)
             assert mine[f"{column}_n"].to_list() == found["n"].to_list()
 
 
@@ -183,6 +183,40 @@ def test_audits_that_look_harder_at_overrides_make_nobody_worse() -> None:
     assert board["adjusted_wrong_verdict_rate"].to_numpy() == pytest.approx(own, abs=1e-6)
     found = aura.case_mix(log, outcome="wrong_verdict", window="all").actors
     assert found["oe"].to_list() == board["wrong_verdict_oe"].to_list()
+
+
+def test_the_office_is_that_of_all_cases_and_not_of_the_audited_ones() -> None:
+    """Everybody errs in 40 % of fraud and 10 % of loans; who has most of the fraud is audited least."""
+    rows: list[dict[str, Any]] = []
+    for actor, chance, cases in (("anne", 0.05, (4000, 400)), ("bert", 1.0, (100, 400)), ("cleo", 1.0, (100, 400))):
+        for queue, many, wrong in zip(("fraud", "loans"), cases, (0.4, 0.1), strict=True):
+            for i in range(many):
+                of = {"case_id": f"{actor}{queue}{i}", "queue": queue, "ai_recommendation": "PAY"}
+                rows.append(
+                    of | {"type": "DECISION", "actor": actor, "actor_kind": "officer", "human_verdict": "PAY", "ts": "2026-01-05"}
+                )
+                if i < many * chance:
+                    right = "REFUSE" if i < many * chance * wrong else "PAY"
+                    rows.append(of | {"type": "ADJUDICATION", "outcome": right, "audit_chance": chance, "ts": "2026-01-06"})
+    log = aura.events.from_records(rows)
+    found = aura.case_mix(log, ["queue"], outcome="wrong_verdict", window="all")
+    truth = (0.4 * 4200 + 0.1 * 1200) / 5400
+    assert found.rate == pytest.approx(truth, abs=1e-6)
+    assert found.actors["adjusted_rate"].to_numpy() == pytest.approx(truth, abs=0.02)
+
+
+def test_ratings_of_cases_without_a_verdict(log: pl.DataFrame) -> None:
+    more = [
+        {"type": "SAT_SCORE", "actor": "officer_anne@sba.gov", "actor_kind": "officer", "case_id": f"new{i}", "value": 1}
+        for i in range(9)
+    ]
+    events = pl.concat([log, aura.events.from_records([one | {"ts": log["ts"].max()} for one in more])])
+    for covariate in ("hour", "weekday", "queue"):
+        found = aura.case_mix(events, [covariate], outcome="low_rating", window="all").actors
+        before = aura.case_mix(log, [covariate], outcome="low_rating", window="all").actors
+        gained = found.filter(actor="officer_anne@sba.gov")["n"][0] - before.filter(actor="officer_anne@sba.gov")["n"][0]
+        assert gained == 9
+    assert aura.over_cases(events, "officer_anne@sba.gov", ["weekday"], outcome="low_rating").cases["ts"].is_sorted()
 
 
 def test_why_there_is_no_number_is_said(log: pl.DataFrame) -> None:

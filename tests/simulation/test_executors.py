@@ -118,6 +118,24 @@ def test_boards_are_counted_in_parts(tmp_path: Path, options: dict[str, Any]) ->
             assert aura.dossiers(source, executor=pool, **options).equals(aura.dossiers(log, **options))
 
 
+def test_words_are_those_of_the_whole_log() -> None:
+    """What an outcome says is right may be a word that only somebody else used."""
+    rows: list[dict[str, Any]] = []
+    who = {"actor_kind": "officer", "agent": "gpt", "ai_recommendation": "PAY", "ts": "2026-01-05"}
+    for actor in range(8):
+        for case in range(10):
+            name = f"{actor}-{case}"
+            rows.append(who | {"type": "DECISION", "actor": f"o{actor}", "case_id": name, "human_verdict": "PAY"})
+            rows.append({"type": "OUTCOME", "case_id": name, "outcome": ("PART", "PAY")[case % 2], "ts": "2026-01-06"})
+    rows.append(who | {"type": "OVERRIDE", "actor": "zed", "case_id": "z", "human_verdict": "PART"})
+    log = aura.events.from_records(rows)
+    with ThreadPoolExecutor(4) as pool:
+        for source in (log, rows):
+            found = aura.dossiers(source, executor=pool)
+            assert found.filter(actor="o0")["accepted_wrong_rate"].to_list() == [0.5]
+            assert found.drop("counted").equals(aura.dossiers(source).drop("counted"))
+
+
 def test_what_cannot_be_counted_in_parts() -> None:
     log = aura.sample_log(300, seed=2)
     rule = {"name": "p", "persistence": {"k": 2, "m": 3}, "rules": [{"id": "r", "when": {"metric": "override_rate", "above": 0.3}}]}

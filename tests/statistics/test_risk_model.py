@@ -12,7 +12,6 @@ from aura_analytics.metrics.case_mix import override_oe
 from aura_analytics.statistics.compared import compared
 from aura_analytics.statistics.intervals import wilson
 from aura_analytics.statistics.risk_model import Expected, expected_without, fit_risk
-from aura_analytics.statistics.shares import odds_ratio_limits
 
 Floats = NDArray[np.float64]
 QUEUES = np.array([[1.0, 1.0, 0.0], [1.0, 0.0, 1.0]])
@@ -73,7 +72,8 @@ def test_what_is_turned_round_is_turned_round() -> None:
     there, back = counted(design, trials, hits), counted(design, trials, trials - hits)
     np.testing.assert_allclose(back.expected, trials.sum(axis=1) - there.expected, atol=1e-6)
     np.testing.assert_allclose(back.log_odds, -there.log_odds, atol=1e-6)
-    np.testing.assert_allclose(back.low, -there.high, atol=1e-6)
+    np.testing.assert_allclose(back.z, -there.z, atol=1e-6)
+    np.testing.assert_allclose(back.low, -there.high, atol=0.04)  # limits of a ratio of hits, and of misses
 
 
 def test_the_order_of_groups_and_patterns_changes_nothing() -> None:
@@ -156,17 +156,37 @@ def test_others_without_hits_or_misses(own: int, others: int) -> None:
     assert 0.4 < 2 * norm.sf(abs(row["z"])) / exact < 10
 
 
-def test_odds_ratio_limits_are_those_of_a_closed_form() -> None:
-    """Beside a known share (many others) the score limits are Wilson's; turned round they are turned round."""
-    k, n = np.array([7.0, 33.0]), np.array([40.0, 50.0])
-    low, high = odds_ratio_limits(k, n, np.array([3e8, 3e8]), np.array([1e9, 1e9]), 0.9)
-    own = wilson(k, n, 0.9)
-    known = np.log(0.3 / 0.7)
-    np.testing.assert_allclose(low, np.log(own[0] / (1 - own[0])) - known, atol=1e-4)
-    np.testing.assert_allclose(high, np.log(own[1] / (1 - own[1])) - known, atol=1e-4)
-    there = odds_ratio_limits(k, n, np.array([10.0, 12.0]), np.array([60.0, 20.0]), 0.95)
-    back = odds_ratio_limits(n - k, n, np.array([50.0, 8.0]), np.array([60.0, 20.0]), 0.95)
-    np.testing.assert_allclose(there[0], -back[1], atol=1e-6)
+def test_who_has_the_hits_does_not_matter() -> None:
+    """One table read from either side: many cases with few hits beside few with many; oracle: the exact test of Fisher."""
+    from scipy.stats import fisher_exact, norm
+
+    for big, small in (((1, 300), (3, 10)), ((0, 60), (3, 6))):
+        rows = [("anne", "q", big[1], big[0]), ("bert", "q", small[1], small[0])]
+        found = compared(pl.DataFrame(rows, schema=["actor", "queue", "n", "hits"], orient="row"), ("queue",))
+        assert found is not None
+        z = found.actors["z"].to_list()
+        assert z[0] == pytest.approx(-z[1], rel=0.1)
+        exact = fisher_exact([[big[0], big[1] - big[0]], [small[0], small[1] - small[0]]]).pvalue
+        assert 0.3 < 2 * norm.sf(abs(z[0])) / exact < 6
+
+
+def test_cases_that_differ_strongly_in_risk() -> None:
+    """Nearly sure and nearly impossible hits, and one officer with more of the impossible: limits enclose what was seen, and rules
+    do not say of a value above their line that it is below.
+    """
+    rows = [(f"o{i}", queue, 400, hits) for i in range(10) for queue, hits in (("easy", 8), ("hard", 392))]
+    rows += [("anne", "easy", 400, 40), ("anne", "hard", 400, 398)]
+    found = compared(pl.DataFrame(rows, schema=["actor", "queue", "n", "hits"], orient="row"), ("queue",))
+    assert found is not None
+    anne = found.actors.filter(actor="anne").row(0, named=True)
+    for name in ("oe", "adjusted_rate", "odds_ratio"):
+        assert anne[f"{name}_lo"] < anne[name] < anne[f"{name}_hi"]
+    assert anne["z"] > 4
+    numbers = override_oe._numbers(found)
+    columns = {"": "value", "_share": "share", "_n_eff": "n_eff", "_expected": "expected"}
+    board = pl.DataFrame({f"override_oe{suffix}": numbers[name] for suffix, name in columns.items()})
+    low, high = override_oe.limits(board, 0.95)
+    assert (low < numbers["value"]).all() and (numbers["value"] < high).all()
 
 
 @pytest.mark.slow

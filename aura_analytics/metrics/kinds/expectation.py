@@ -34,9 +34,8 @@ class Expectation(Metric):
 
     A risk model over covariates of the case is fitted to all, and everybody is compared with the model without them: see
     `aura_analytics.case_mix`, which gives the same numbers. Only actors of the board take part, so that it means something only on
-    the board of an office. Interval: the score test of a common odds ratio; rules lean on limits of a ratio of two shares from the
-    exact limits of each (`ratio_limits`): of as many equal cases as have the same expected number and variance, and of as many of
-    the others' as leave the expectation as uncertain.
+    the board of an office. Interval: that of a ratio of two shares (`ratio_limits`), the other being that of as many cases as what
+    is known of the others is worth; rules lean on the same from exact limits.
 
     Parameters
     ----------
@@ -66,7 +65,7 @@ class Expectation(Metric):
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_expected", "_share", "_n_eff")
     has_limits: ClassVar[bool] = True
     reads_everybody: ClassVar[bool] = True
-    interval: ClassVar[str] = "score limits of a common odds ratio for observed / expected"
+    interval: ClassVar[str] = "limits of a ratio for observed / expected"
     test_form: ClassVar[str] = "{observed: 30, expected: 18, of: 100}"
 
     def _counted(self) -> pl.Expr:
@@ -140,14 +139,11 @@ class Expectation(Metric):
 
     def _numbers(self, found: Comparison) -> dict[str, Floats]:
         name = "oe" if self.scale == "ratio" else "adjusted_rate"
-        actors = found.actors.select("expected", "own_variance", "reference", value=name, lo=f"{name}_lo", hi=f"{name}_hi").cast(
-            pl.Float64
-        )
-        got = {column: actors[column].fill_null(float("nan")).to_numpy() for column in actors.columns}
-        expected, own, reference = got["expected"], got["own_variance"], got["reference"]
+        actors = found.actors.select("expected", "size", "reference", value=name, lo=f"{name}_lo", hi=f"{name}_hi")
+        got = {column: actors[column].cast(pl.Float64).fill_null(float("nan")).to_numpy() for column in actors.columns}
+        expected, size = got["expected"], got["size"]
         with np.errstate(divide="ignore", invalid="ignore"):
-            share = (expected - own) / expected  # of equal cases with this expected number and this variance
-            n_eff = expected / share / (1 + 1 / reference)
+            share, n_eff = expected / size, 1 / (1 / size + 1 / got["reference"])
         return {"value": got["value"], "lo": got["lo"], "hi": got["hi"], "expected": expected, "share": share, "n_eff": n_eff}
 
     def limits(self, dossiers: pl.DataFrame, confidence: float) -> tuple[Floats, Floats]:
@@ -200,5 +196,7 @@ def summed_cells(counts: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
     squared = stands * pl.col("weight").cast(pl.Int128)
     scale = counts.group_by("actor").agg(scale=stands.sum().cast(pl.Float64) / squared.sum().cast(pl.Float64))
     hits = pl.when("hit").then(stands).otherwise(0).sum()
-    summed = counts.group_by(keys).agg(n=stands.sum(), hits=hits, cases=pl.col("n").sum()).join(scale, on="actor")
-    return summed.with_columns(pl.col("n", "hits").cast(pl.Float64) * pl.col("scale")).drop("scale").sort(keys)
+    summed = counts.group_by(keys).agg(office=stands.sum(), office_hits=hits, cases=pl.col("n").sum()).join(scale, on="actor")
+    whole = summed.with_columns(pl.col("office", "office_hits").cast(pl.Float64))
+    scaled = whole.with_columns(n=pl.col("office") * pl.col("scale"), hits=pl.col("office_hits") * pl.col("scale"))
+    return scaled.drop("scale").sort(keys)
