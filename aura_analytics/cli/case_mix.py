@@ -97,7 +97,10 @@ def _show(actors: Any, outcome: str) -> None:
     for heading in ("Actor", "n", "observed", "expected", "O/E", "95 %", "adjusted rate"):
         table.add_column(heading, justify="left" if heading == "Actor" else "right")
     for row in actors.head(_MOST).iter_rows(named=True):
-        cells = [row["actor"], f"{row['n']:,}", f"{row['observed']:,}"]
+        observed = (
+            "–" if row["observed"] is None else f"{row['observed']:,.{0 if row['observed'] == round(row['observed']) else 1}f}"
+        )
+        cells = [row["actor"], f"{row['n']:,}", observed]
         if row["status"] == "ok":
             limits = f"{row['oe_lo']:.2f} to {row['oe_hi']:.2f}"
             cells += [f"{row['expected']:,.1f}", f"{row['oe']:.2f}", limits, f"{100 * row['adjusted_rate']:.1f} %"]
