@@ -102,7 +102,7 @@ def _show(actors: Any, outcome: str) -> None:
         )
         cells = [row["actor"], f"{row['n']:,}", observed]
         if row["status"] == "ok":
-            limits = f"{row['oe_lo']:.2f} to {row['oe_hi']:.2f}"
+            limits = f"{row['oe_lo']:.2f} " + ("or more" if row["oe_hi"] is None else f"to {row['oe_hi']:.2f}")
             cells += [f"{row['expected']:,.1f}", f"{row['oe']:.2f}", limits, f"{100 * row['adjusted_rate']:.1f} %"]
         else:
             cells += ["–", "–", _WITHHELD[row["status"]], "–"]
