@@ -301,7 +301,9 @@ class Metric:
         unit = unit_of(self.unit)
         low, high = row.get(f"{self.name}_lo"), row.get(f"{self.name}_hi")
         interval = "too skewed" if row.get(f"{self.name}_status") == "too_skewed" else None
-        if low is not None and high is not None:
+        if low is not None and high is None:
+            interval = f"{unit.short(low)} or more"
+        elif low is not None and high is not None:
             between = "–" if low >= 0 else " to "
             interval = f"{unit.short(low).removesuffix(' %')}{between}{unit.short(high)}"
         return {"value": unit.short(value), "n": f"{n:,}", "interval": interval, "unit": unit.word}
