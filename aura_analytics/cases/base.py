@@ -66,6 +66,9 @@ class Fact:
         Range of `value` and how it is called in words; a value outside of it stops the count.
     settled
         Whether a row, once there, is never changed by what happens later (columns of `hindsight` aside).
+    by_case
+        Whether a row rests on nothing but the events of its own case (without a case: of its own actor), but for what `together`
+        says anew. Such facts can be made of some cases at a time, and so by many machines.
     """
 
     name: str
@@ -74,6 +77,7 @@ class Fact:
     hindsight: frozenset[str] = frozenset()
     values: tuple[float, float, str] | None = None
     settled: bool = False
+    by_case: bool = False
 
     def __repr__(self) -> str:
         return f"<fact {self.name}>"
@@ -91,6 +95,10 @@ class Fact:
     def build(self, window: Window, columns: set[str]) -> pl.DataFrame:
         """The facts of a window; of `columns` only those that somebody reads need be there."""
         raise NotImplementedError
+
+    def together(self, table: pl.DataFrame, columns: set[str]) -> pl.DataFrame:
+        """All rows of some actors, made of some cases at a time and put together: what rests on several cases is said anew."""
+        return table
 
     def trace(self, window: Window, columns: set[str]) -> pl.DataFrame:
         """The same facts with `case_id`, so that every number can be followed to its cases."""

@@ -36,4 +36,5 @@ COHORT = Cohort(
         "ended": pl.Boolean(),
     },
     CLOCK_TYPES,
+    by_case=True,
 )

@@ -12,7 +12,7 @@ from aura_analytics.cases.base import Fact
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.growing import GrowingRows
 from aura_analytics.cases.growing_log import Change, Kept
-from aura_analytics.cases.hindsight import LATER, OF_TRUTH, with_hindsight
+from aura_analytics.cases.hindsight import LATER, OF_TRUTH, weighted, with_hindsight
 from aura_analytics.cases.truth import words_of
 from aura_analytics.events import SCHEMA, VERDICT_TYPES
 
@@ -52,6 +52,12 @@ class Decisions(Fact):
         table = collect(verdicts.select(*keep, override=pl.col("type") == "OVERRIDE"))
         words = partial(window.once, "words", lambda: words_of(window.past))
         return with_hindsight(table, window.past, window.inside, words, columns)
+
+    def together(self, table: pl.DataFrame, columns: set[str]) -> pl.DataFrame:
+        """How many verdicts a judged one stands for is a matter of all verdicts of its actor."""
+        if not columns & {"weight", "by_chance"}:
+            return table
+        return weighted(table.drop("weight", "by_chance"))
 
     def trace(self, window: Window, columns: set[str]) -> pl.DataFrame:
         """With the case, the agent and both words."""
@@ -109,6 +115,7 @@ DECISIONS = Decisions(
     (*VERDICT_TYPES, "SAT_SCORE", "OUTCOME", "ADJUDICATION"),
     LATER,
     settled=True,
+    by_case=True,
 )
 
 

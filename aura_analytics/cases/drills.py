@@ -62,6 +62,7 @@ DRILLS = Drills(
     },
     ("DRILL", *VERDICT_TYPES),
     hindsight=frozenset({"right", "advice_right"}),
+    by_case=True,
 )
 
 

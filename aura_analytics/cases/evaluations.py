@@ -29,6 +29,10 @@ class Evaluations(Fact):
         """At most ten rows per actor."""
         return last_of(_scored(window.inside, with_case="case_id" in columns))
 
+    def together(self, table: pl.DataFrame, columns: set[str]) -> pl.DataFrame:
+        """The last ten of them all."""
+        return last_of(table)
+
     def keep(self, log: GrowingLog) -> Kept:
         """The last scores of everybody are kept."""
         return _KeptEvaluations(log)
@@ -39,6 +43,7 @@ EVALUATIONS = Evaluations(
     {"actor": pl.String(), "actor_kind": SCHEMA["actor_kind"], "ts": SCHEMA["ts"], "value": pl.Float64(), "case_id": pl.String()},
     ("EVALUATION",),
     values=(0, 100, "scores from 0 to 100"),
+    by_case=True,
 )
 
 

@@ -73,6 +73,8 @@ class Extent:
             (self.acts + other.acts) % _WORD,
         )
         self.beyond += other.beyond
+        if other.later is not None:
+            self.later = (self.later or 0) + other.later
         if other.first is not None:
             self.first = other.first if self.first is None else min(self.first, other.first)
 

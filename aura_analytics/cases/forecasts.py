@@ -93,4 +93,5 @@ FORECASTS = Forecasts(
     },
     _TYPES,
     frozenset({"came_true"}),
+    by_case=True,
 )

@@ -44,4 +44,5 @@ HAND_OVERS = HandOvers(
     "hand_overs",
     {"actor": pl.String(), "actor_kind": SCHEMA["actor_kind"], "ts": SCHEMA["ts"]},
     ("ASSIGNED", "RESOLVED"),
+    by_case=True,
 )

@@ -27,4 +27,5 @@ HANDLED = Handled(
     "handled",
     {"actor": pl.String(), "actor_kind": SCHEMA["actor_kind"], "ts": SCHEMA["ts"], "elapsed": pl.Int64()},
     CLOCK_TYPES,
+    by_case=True,
 )

@@ -25,4 +25,5 @@ OPEN = Open(
     "open",
     {"actor": pl.String(), "actor_kind": SCHEMA["actor_kind"], "ts": SCHEMA["ts"], "elapsed": pl.Int64()},
     CLOCK_TYPES,
+    by_case=True,
 )

@@ -70,6 +70,7 @@ OUTCOMES = Outcomes(
     {"actor": pl.String(), "actor_kind": SCHEMA["actor_kind"], "ts": SCHEMA["ts"], "outcome": pl.String()},
     ("OUTCOME", "DECISION", "OVERRIDE"),
     settled=True,
+    by_case=True,
 )
 
 

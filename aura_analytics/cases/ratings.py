@@ -78,6 +78,7 @@ RATINGS = Ratings(
     hindsight=frozenset({"repeats"}),
     values=(1, 5, "stars from 1 to 5"),
     settled=True,
+    by_case=True,
 )
 
 

@@ -134,5 +134,5 @@ class Held(Received):
         return joined.with_columns(weight=(share * WHOLE_CASE).round().cast(pl.Int64)).sort("actor", "h")
 
 
-RECEIVED = Received("received", {**_WHO, **_CLOCK}, _TYPES)
-HELD = Held("held", {**_WHO, **_CLOCK, "weight": pl.Int64()}, _TYPES)
+RECEIVED = Received("received", {**_WHO, **_CLOCK}, _TYPES, by_case=True)
+HELD = Held("held", {**_WHO, **_CLOCK, "weight": pl.Int64()}, _TYPES, by_case=True)

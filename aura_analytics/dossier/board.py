@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import polars as pl
@@ -18,14 +19,16 @@ from aura_analytics.cases.window import Window, drill_cases
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
+from aura_analytics.dossier.apart.counting import check_parts, counted
+from aura_analytics.dossier.apart.parted import parted
 from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.doubts import Seen, bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
-from aura_analytics.dossier.parts import counted_apart
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.shown import Board
 from aura_analytics.dossier.summary import collected, grouped, needs_of, of_tables, summarise
 from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.events import empty as no_events
 from aura_analytics.io.front_door import EventsLike, as_events
 from aura_analytics.metrics.catalogue import MetricsLike, metrics_named
 from aura_analytics.metrics.kinds.base import Context, Metric
@@ -89,6 +92,7 @@ def dossiers(
     policy: PolicyLike = None,
     roles: RolesLike = None,
     executor: ExecutorLike = None,
+    scratch: str | Path | None = None,
 ) -> pl.DataFrame:
     """One row per actor: what they did in the window, and how sure the numbers are.
 
@@ -122,8 +126,11 @@ def dossiers(
         Declared role of actors, for policies that compare within a role: by actor, or a file of them.
     executor
         Who counts: any `concurrent.futures.Executor` (of processes that are spawned, not forked), or the address of a Dask
-        scheduler (`tcp://10.0.0.1:8786`). Some actors are a task, and each task reads the events where they are. The numbers are
-        the same. Not for policies with persistence or hysteresis.
+        scheduler (`tcp://10.0.0.1:8786`). Files are read where they are, each once; what is made of them is laid into `scratch`
+        (about as large as the log, without compression) and counted from there, some actors at a time. The numbers are the same.
+        Not for policies with persistence or hysteresis.
+    scratch
+        A folder that all workers see under the same name; default that of temporary files, for workers on this machine.
 
     Returns
     -------
@@ -165,10 +172,7 @@ def dossiers(
     end = None if as_of is None else times.parse_as_of(as_of)
     if executor is None:
         return Board.of(count.judged(as_events(events), end).board)
-    if count.policy.spec.over_time:
-        problem = Problem("readings over time are not counted in parts", got=count.policy.name, next="leave out executor")
-        raise ParameterError(problem)
-    return Board.of(count.judged(as_events(events), end, apart=(events, executor)).board)
+    return Board.of(count.judged_apart(events, end, executor, scratch).board)
 
 
 class Judgement(NamedTuple):
@@ -268,26 +272,17 @@ class Count:
         events: pl.LazyFrame,
         as_of: datetime | None = None,
         texts: Literal["all", "reasons", "none"] = "reasons",
-        apart: tuple[EventsLike, ExecutorLike] | None = None,
     ) -> Judgement:
-        """The board of a moment, with verdicts; default the end of the log. `apart` are the source of the events and who counts."""
+        """The board of a moment, with verdicts; default the end of the log."""
         reach = extent(events, as_of)
         end = reach.end if as_of is None else as_of
         drills = None if end is None else drill_cases(events.filter(pl.col("ts") <= end))
         window = None if end is None else self._window(events, end, self.metrics, drills)
         past = None if window is None or not self.policy.spec.over_time else self._past(events, window)
         standing = {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
-        if apart is None or window is None:
-            facts = Facts(datetime.min, None) if window is None else window.facts()
-            board = summarise(facts, self.metrics, self._context(end), also=standing)
-            since, seen, rated = facts.since, Seen.of(facts.table(DECISIONS), board["actor"]), bursts(facts.table(RATINGS))
-        else:
-            chosen = tuple(one for one in self.metrics if self.sla or not one.needs_sla)
-            tables, seen, rated = counted_apart(apart[0], events, window.as_of, window.since, chosen, self.options, apart[1])
-            tables |= {
-                key: collected(key[0].empty(), key, members) for key, members in grouped(self.metrics).items() if key not in tables
-            }
-            since, board = window.since, of_tables(tables, self.metrics, self._context(end))
+        facts = Facts(datetime.min, None) if window is None else window.facts()
+        board = summarise(facts, self.metrics, self._context(end), also=standing)
+        since, seen, rated = facts.since, Seen.of(facts.table(DECISIONS), board["actor"]), bursts(facts.table(RATINGS))
         board = with_counted(with_roles(board, self.roles), self, reach, end, queue_names(events, self.sla))
 
         def agreed(actors: pl.Series) -> pl.Series:
@@ -297,6 +292,25 @@ class Count:
 
         found = with_pip(board, since, seen, rated, agreed, self.policy, past, texts)
         return Judgement(*found, past)
+
+    def judged_apart(
+        self, events: EventsLike, as_of: datetime | None, executor: ExecutorLike, scratch: str | Path | None = None
+    ) -> Judgement:
+        """`judged`, counted in parts by whoever runs tasks."""
+        if self.policy.spec.over_time:
+            problem = Problem("readings over time are not counted in parts", got=self.policy.name, next="leave out executor")
+            raise ParameterError(problem)
+        chosen = tuple(one for one in self.metrics if self.sla or not one.needs_sla)
+        check_parts(chosen)
+        with parted(events, as_of, self.policy.window, needs_of(chosen), self.options, executor, scratch) as log:
+            if log.end is None:
+                return self.judged(no_events().lazy(), as_of)
+            found = counted(log, chosen, executor)
+            empty = {key: collected(key[0].empty(), key, members) for key, members in grouped(self.metrics).items()}
+            board = of_tables(empty | found.tables, self.metrics, self._context(log.end))
+            board = with_counted(with_roles(board, self.roles), self, log.reach, log.end, log.queues)
+            judged = with_pip(board, log.since, found.seen, found.ratings, log.agreed, self.policy, None, "reasons")
+        return Judgement(*judged, None)
 
     def reading(self, events: pl.LazyFrame, end: datetime, drills: pl.Series) -> pl.DataFrame:
         """Only the numbers that the policy reads, at a moment, with whether everybody ever agreed."""

@@ -11,10 +11,10 @@ import polars as pl
 
 from aura_analytics import events
 from aura_analytics.errors import EventError
-from aura_analytics.io.files import has_columns, read_events
+from aura_analytics.io.files import has_columns, one_file, read_events
 from aura_analytics.io.readers.parquet import whole
 
-__all__ = ["QuarantineWarning", "checked_events"]
+__all__ = ["QuarantineWarning", "checked_events", "checked_file"]
 
 _LARGE = 5_000_000  # rows above which a Parquet file is checked row by row but not for doubled ids
 
@@ -45,26 +45,73 @@ def checked_events(path: str | Path | Sequence[str | Path], quarantine: str | Pa
     frame = read_events(path, quarantine=aside)
     columns = has_columns(path)
     with whole(path) if columns else nullcontext():
-        if columns:
-            rows = int(frame.select(pl.len()).collect().item())
-            bad = frame.filter(events.row_is_bad(frame.collect_schema().names())).head(20).collect(engine="streaming")
-            if rows > _LARGE:
-                if bad.height:
-                    events.validate(bad)
-                return frame
-            if bad.is_empty() and _is_parquet(path) and _ids_differ(frame, rows):
-                return frame  # nothing to set aside: the file is read as it is asked for, never held
-        good, report = events.filter(frame)
+        good, report = _looked_through(frame, columns=columns, alone=_is_parquet(path))
     if report:
         if aside is None:
-            hint = "set them aside with quarantine= (command line: --quarantine FILE)"
-            raise EventError(f"{path} holds rows that break the contract: {report}; {hint}", problems=report.problems())
+            raise _refused(path, report)
         target = aside if columns else aside.with_name(aside.stem + "-rows" + aside.suffix)
         report.write(target)
         warnings.warn(f"{report}; set aside in {target}", QuarantineWarning, stacklevel=2)
     if aside is not None and not columns and aside.exists() and aside.stat().st_mtime_ns != before:
         warnings.warn(f"unreadable lines set aside in {aside}", QuarantineWarning, stacklevel=2)
-    return good.lazy()
+    return good
+
+
+def checked_file(path: Path, root: Path | None = None, rows: tuple[int, int] | None = None) -> pl.LazyFrame:
+    """Events of one file of a log, or of some rows of a Parquet file, every row checked.
+
+    Parameters
+    ----------
+    path
+        The file.
+    root
+        The folder whose folders' names say values.
+    rows
+        The first row, and how many; default all of them.
+
+    Raises
+    ------
+    EventError
+        If rows break the contract.
+    FileMissingError, FileFormatError, SchemaError
+        As `read_events`.
+    """
+    columns = has_columns(path)
+    with whole(path) if columns else nullcontext():
+        frame = one_file(path, root)
+        if columns:  # a piece of a log is held by who asks for it
+            frame = (frame if rows is None else frame.slice(*rows)).collect(engine="streaming").lazy()
+        if rows is not None:
+            events.validate(_bad(frame))
+            return frame
+        good, report = _looked_through(frame, columns=columns, alone=columns)
+    if report:
+        raise _refused(path, report)
+    return good
+
+
+def _refused(path: object, report: events.FailureReport) -> EventError:
+    hint = "set them aside with quarantine= (command line: --quarantine FILE)"
+    return EventError(f"{path} holds rows that break the contract: {report}; {hint}", problems=report.problems())
+
+
+def _bad(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Some of the rows that break the contract."""
+    return frame.filter(events.row_is_bad(frame.collect_schema().names())).head(20).collect(engine="streaming")
+
+
+def _looked_through(frame: pl.LazyFrame, *, columns: bool, alone: bool) -> tuple[pl.LazyFrame, events.FailureReport | None]:
+    """The rows that keep the contract, and a report of the others; a file that is `alone` is not held where all of it is good."""
+    if columns:
+        rows = int(frame.select(pl.len()).collect().item())
+        bad = _bad(frame)
+        if rows > _LARGE:
+            events.validate(bad)
+            return frame, None
+        if bad.is_empty() and alone and _ids_differ(frame, rows):
+            return frame, None  # nothing to set aside: the file is read as it is asked for, never held
+    good, report = events.filter(frame)
+    return good.lazy(), report
 
 
 def _is_parquet(path: str | Path | Sequence[str | Path]) -> bool:

@@ -22,7 +22,7 @@ from aura_analytics.io.quarantine import Quarantine
 from aura_analytics.io.readers.base import Reader, Unreadable
 from aura_analytics.io.readers.registry import readers
 
-__all__ = ["has_columns", "read_events", "resolve"]
+__all__ = ["has_columns", "one_file", "read_events", "resolve"]
 
 _BATCH = 50_000
 _AT_ONCE = 1 << 28  # bytes of a text file that are read at once, when it has no fault
@@ -179,6 +179,15 @@ def _checked(path: Path) -> Callable[[pl.DataFrame], pl.DataFrame]:
         return events.assign_ids(table).select(events.SCHEMA.names())
 
     return check
+
+
+def one_file(path: Path, root: Path | None) -> pl.LazyFrame:
+    """One file of a log, with the values that the names of its folders below `root` say; errors as of `read_events`."""
+    reader = readers().of(path, events=True)
+    plain = reader.scan(path)
+    if plain is not None:
+        return _scan_columns([(path, plain)], "UTC", "reject", root)
+    return _scan_records([path], reader, "UTC", "reject", None, root)
 
 
 def read_events(

@@ -11,7 +11,7 @@ import polars as pl
 
 from aura_analytics.events import SCHEMA
 
-__all__ = ["OverlapWarning", "Seen", "once", "partitions", "with_partitions"]
+__all__ = ["OverlapWarning", "Seen", "once", "partitions", "repeated_text", "with_partitions"]
 
 
 class OverlapWarning(UserWarning):
@@ -42,9 +42,14 @@ def with_partitions(frame: pl.LazyFrame, path: Path, root: Path | None) -> pl.La
     )
 
 
-def _say(count: int) -> None:
+def repeated_text(count: int) -> str:
+    """What is said of events that stand in several files."""
     events = "event stands" if count == 1 else "events stand"
-    warnings.warn(f"{count:,} {events} in more than one file (the same event_id); each counts once", OverlapWarning, stacklevel=2)
+    return f"{count:,} {events} in more than one file (the same event_id); each counts once"
+
+
+def _say(count: int) -> None:
+    warnings.warn(repeated_text(count), OverlapWarning, stacklevel=2)
 
 
 def once(frames: list[pl.LazyFrame]) -> pl.LazyFrame:

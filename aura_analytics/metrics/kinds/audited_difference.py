@@ -36,6 +36,7 @@ class AuditedDifference(Metric):
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_n_eff", "_lo", "_hi", "_status", "_better", "_worse")
     series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
     has_limits: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = True
     row_by_row: ClassVar[bool] = True
     by_reading: ClassVar[bool] = True
     interval: ClassVar[str] = "Bonett and Price for differences of audited shares"

@@ -150,6 +150,7 @@ class Metric:
     row_by_row: ClassVar[bool] = False  # whether `observed` says of a row the same whoever else's rows are beside it
     counts_hits: ClassVar[bool] = False  # whether it is a share of `_n` observations that are hits
     needs_sla: ClassVar[bool] = False  # whether it is undefined without limits of cases
+    adds_up: ClassVar[bool] = False  # whether what is collected of two sets of facts are sums, and lists one after the other
     reads_everybody: ClassVar[bool] = False  # whether what others did counts in the number of somebody
     counted_in: ClassVar[str] = "observations"  # what `_n` counts, in words
     interval: ClassVar[str] = ""  # how its interval is made, in words

@@ -30,6 +30,7 @@ class Count(Metric):
 
     suffixes: ClassVar[tuple[str, ...]] = ("",)
     row_by_row: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = True
 
     def collect(self) -> list[pl.Expr]:
         return [pl.len().cast(pl.Int64).alias(self.part("n"))]

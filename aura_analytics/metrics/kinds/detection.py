@@ -42,6 +42,7 @@ class Detection(Metric):
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_se")
     series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
     has_limits: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = True
     row_by_row: ClassVar[bool] = True
     by_reading: ClassVar[bool] = True
     interval: ClassVar[str] = "normal for signal detection"

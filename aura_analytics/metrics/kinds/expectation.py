@@ -64,6 +64,7 @@ class Expectation(Metric):
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_expected", "_share", "_n_eff")
     has_limits: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = True
     reads_everybody: ClassVar[bool] = True
     interval: ClassVar[str] = "limits of a ratio for observed / expected"
     test_form: ClassVar[str] = "{observed: 30, expected: 18, of: 100}"

@@ -50,6 +50,7 @@ class Mean(Metric):
     series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
     squares: ClassVar[Mapping[str, str]] = {"s": "q"}
     has_limits: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = True
     row_by_row: ClassVar[bool] = True
     interval: ClassVar[str] = "limits that hold for skewed values for means of stars and scores, Student's t for hours"
     test_form: ClassVar[str] = "{values: [2, 3]} or {mean: 2.1, sd: 0.5, n: 9}"

@@ -45,6 +45,7 @@ class Rate(Metric):
 
     series_suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi")
     has_limits: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = True
     row_by_row: ClassVar[bool] = True
     counts_hits: ClassVar[bool] = True
     interval: ClassVar[str] = "Wilson for rates"

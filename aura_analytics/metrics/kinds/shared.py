@@ -38,7 +38,9 @@ class SharedSurvival(Survival):
         curves = curves_of(sums, self.part, context)
         late, n, effective = survival_at_limit(curves)
         parts = exploded(sums[self.part("weight")]).to_numpy()[curves.case] / WHOLE_CASE
-        own = np.bincount(curves.owner, weights=parts * chances(curves), minlength=curves.size)
+        carried = parts * chances(curves)
+        order = np.lexsort((carried, curves.owner))  # the sum of an actor's parts is the same in whatever order they come
+        own = np.bincount(curves.owner[order], weights=carried[order], minlength=curves.size)
         with np.errstate(invalid="ignore", divide="ignore"):
             return np.where(np.isnan(late), np.nan, np.clip(own / n, 0, 1)), n, effective
 

@@ -48,6 +48,7 @@ class Survival(Metric):
 
     suffixes: ClassVar[tuple[str, ...]] = ("", "_n", "_lo", "_hi", "_status", "_n_eff")
     has_limits: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = True
     row_by_row: ClassVar[bool] = True
     needs_sla: ClassVar[bool] = True
     interval: ClassVar[str] = "Kaplan–Meier for cases that are still open"

@@ -1,0 +1,137 @@
+"""A log made into facts by actor, by whoever runs tasks: what comes before anything is counted of them."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import polars as pl
+
+from aura_analytics.cases import Fact, Options
+from aura_analytics.cases.extent import Extent
+from aura_analytics.clock import times
+from aura_analytics.dossier.apart.laying import Laid, LayTask, WordsTask, lay_piece, words_in
+from aura_analytics.dossier.apart.making import AGREED, Made, MakeTask, Needs, make_bucket
+from aura_analytics.dossier.apart.scratch import laid, scratch_folder
+from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.io.front_door import EventsLike
+from aura_analytics.io.many_files import OverlapWarning, repeated_text
+from aura_analytics.io.pieces import pieces_of
+from aura_analytics.tasks import ExecutorLike, run_tasks
+
+__all__ = ["Parted", "parted"]
+
+LEAST = 8  # buckets, and parts
+ROWS = 2_500_000  # events of a bucket, about
+
+
+class Parted:
+    """A log whose facts are laid by actor.
+
+    Attributes
+    ----------
+    folder, parts, needs
+        Where the facts are, in how many parts, and which they are.
+    end, since
+        The window; `end` None where the log is empty.
+    reach, queues
+        How far the log reaches, and the queues that it names.
+    """
+
+    def __init__(
+        self, folder: Path, parts: int, needs: Needs, window: tuple[datetime | None, datetime | None], made: Sequence[Made]
+    ) -> None:
+        self.folder: Path = folder
+        self.parts: int = parts
+        self.needs: Needs = needs
+        self.end: datetime | None
+        self.since: datetime | None
+        self.end, self.since = window
+        self.reach: Extent = Extent()
+        for one in made:
+            self.reach.add(one.reach)
+        self.queues: list[str] = sorted({name for one in made for name in one.queues})
+
+    def agreed(self, actors: pl.Series) -> pl.Series:
+        """Which of some actors ever issued an agreeing verdict."""
+        among = pl.col("actor").is_in(actors.implode())
+        files = laid(self.folder, AGREED)
+        return pl.scan_parquet(files).filter(among).select(pl.col("actor").unique()).collect()["actor"] if files else actors.clear()
+
+
+@contextmanager
+def parted(
+    source: EventsLike,
+    asked: datetime | None,
+    window: timedelta | None,
+    needs: Mapping[Fact, set[str]],
+    options: Options,
+    executor: ExecutorLike,
+    scratch: str | Path | None = None,
+) -> Iterator[Parted]:
+    """Make a log into facts by actor.
+
+    Parameters
+    ----------
+    source
+        Where the events are; files and addresses must mean the same where tasks are run.
+    asked, window
+        The moment that was asked for, if any, and the length of the window; None is the whole log.
+    needs, options
+        Which facts, which of their columns, and how cases are counted.
+    executor
+        As of `run_tasks`.
+    scratch
+        A folder that every worker sees; default the one of temporary files, which workers on this machine see.
+
+    Raises
+    ------
+    ParameterError
+        If a fact cannot be made of some cases at a time.
+    """
+    for fact in needs:
+        if not fact.by_case:
+            problem = Problem(
+                "these facts are not made in parts", got=str(fact), expected="facts with by_case", next="leave out executor"
+            )
+            raise ParameterError(problem)
+    chosen: Needs = tuple((fact, frozenset(columns)) for fact, columns in needs.items())
+    with scratch_folder(scratch) as folder:
+        pieces = pieces_of(source, folder)
+        sizes = sum(piece.rows[1] if piece.rows else _about(piece.source) for piece in pieces)
+        parts = max(LEAST, getattr(executor, "_max_workers", 1), -(-sizes // ROWS))
+        several = len({piece.source for piece in pieces}) > 1
+        laying = [LayTask(piece, number, str(folder), parts, several) for number, piece in enumerate(pieces)]
+        found: list[Laid] = list(run_tasks(lay_piece, laying, executor=executor, named=str))
+        end = asked if asked is not None else _last(found)
+        if end is None:
+            yield Parted(folder, parts, chosen, (None, None), [])
+            return
+        end = times.parse_as_of(end)
+        drills = sorted({case for one in found for case in one.drills})
+        words: frozenset[str] | None = None
+        if any(one.asks for one in found):
+            asking = [WordsTask(str(folder), at, end, drills) for at in range(parts)]
+            words = frozenset[str]().union(*run_tasks(words_in, asking, executor=executor, named=str))
+        since = None if window is None else end - window
+        making = [
+            MakeTask(str(folder), at, asked, end, since, chosen, options, drills, words, parts, several) for at in range(parts)
+        ]
+        made: list[Made] = list(run_tasks(make_bucket, making, executor=executor, named=str))
+        if repeated := sum(one.repeated for one in made):
+            warnings.warn(repeated_text(repeated), OverlapWarning, stacklevel=4)
+        yield Parted(folder, parts, chosen, (end, since), made)
+
+
+def _about(source: str) -> int:
+    """About how many events a file holds."""
+    path = Path(source)
+    return path.stat().st_size // 30 if path.exists() else ROWS
+
+
+def _last(found: Sequence[Laid]) -> datetime | None:
+    work = [one.work for one in found if one.work is not None]
+    return max(work, default=None) or max((one.last for one in found if one.last is not None), default=None)

@@ -1,0 +1,205 @@
+"""Boards that are counted in parts say, to the last digit, what those say that are counted at once."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from concurrent.futures import Executor, ThreadPoolExecutor
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+import aura_analytics as aura
+from aura_analytics.dossier.apart import laying, parted
+from aura_analytics.errors import AuraError, EventError, FileMissingError, ParameterError
+from aura_analytics.io import pieces
+from aura_analytics.io.many_files import OverlapWarning
+from aura_analytics.metrics import METRICS
+
+
+@pytest.fixture(scope="module")
+def pool() -> Iterator[Executor]:
+    with ThreadPoolExecutor(2) as found:
+        yield found
+
+
+@pytest.fixture(autouse=True)
+def few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Three parts will do."""
+    monkeypatch.setattr(parted, "LEAST", 3)
+
+
+def drilled(log: pl.DataFrame) -> pl.DataFrame:
+    """A log some of whose cases are drills, some rows of which name nobody, and some of which name no case."""
+    last = log["ts"].max()
+    cases = log["case_id"].drop_nulls().unique().sort().gather_every(40)
+    drills = [{"type": "DRILL", "case_id": case, "outcome": "APPROVE", "ts": last, "actor": "auditor"} for case in cases]
+    return pl.concat([log, aura.events.from_records(drills)])
+
+
+LOG = drilled(aura.sample_log(1500, seed=4))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"sla": "48h"},
+        {"sla": {"loan": "24h", "nowhere": "3h", "default": "72h"}, "window": "all", "holding": "holder"},
+        {"attribution": "all_deciders", "ratings": "every", "window": "30d"},
+        {"attribution": "event_actor", "sla": "3 working days", "calendar": {"country": "US"}},
+        {"as_of": "2025-04-01", "window": "20d", "policy": "reliance"},
+        {"as_of": "1990-01-01"},
+    ],
+)
+def test_every_metric_however_it_is_counted(options: dict[str, Any], pool: Executor) -> None:
+    every = {"metrics": list(METRICS)} | options
+    assert_frame_equal(aura.dossiers(LOG, executor=pool, **every), aura.dossiers(LOG, **every), check_exact=True)
+
+
+def odd_log(seed: int) -> pl.DataFrame:
+    """Few cases with any events in any order at few distinct times: reopened, shared, judged, without case or actor."""
+    draw = np.random.default_rng(seed)
+    kinds = ["OPENED", "ASSIGNED", "ASSIGNED", "PAUSED", "RESUMED", "RESOLVED", "DECISION", "DECISION", "OVERRIDE"]
+    kinds += ["SAT_SCORE", "EVALUATION", "OUTCOME", "ADJUDICATION", "ROUTED"]
+    rows: list[dict[str, Any]] = []
+    for at in range(150):
+        kind, hour = str(draw.choice(kinds)), int(draw.integers(0, 200))
+        row: dict[str, Any] = {"event_id": f"e{at}", "type": kind, "ts": f"2026-01-{1 + hour // 24:02}T{hour % 24:02}:00:00Z"}
+        row |= {"actor": str(draw.choice(["anne", "bob", "cleo", "gpt"])), "case_id": f"C{draw.integers(0, 12)}"}
+        row |= {"queue": str(draw.choice(["loan", "grant"])), "agent": str(draw.choice(["gpt", "bert"]))}
+        row["actor_kind"] = "agent" if row["actor"] == "gpt" else "officer"
+        if kind in ("DECISION", "OVERRIDE"):
+            says = str(draw.choice(["PAY", "REFUSE"]))
+            other = "REFUSE" if says == "PAY" else "PAY"
+            row |= {"ai_recommendation": says, "human_verdict": says if kind == "DECISION" else other}
+            row |= {"initial_verdict": str(draw.choice(["PAY", "REFUSE"])), "confidence": float(draw.random())}
+            if kind == "OVERRIDE" and draw.random() < 0.3:
+                del row["human_verdict"]
+        elif kind == "SAT_SCORE":
+            row["value"] = float(draw.integers(1, 6))
+        elif kind == "EVALUATION":
+            row["value"] = float(draw.integers(0, 101))
+        elif kind == "OUTCOME":
+            row["outcome"] = str(draw.choice(["success", "failure", "PAY", "PART"]))
+        elif kind == "ADJUDICATION":
+            row["outcome"] = str(draw.choice(["PAY", "REFUSE"]))
+            if draw.random() < 0.5:
+                row["audit_chance"] = 0.25
+        for name, share in (("actor", 0.1), ("case_id", 0.1), ("queue", 0.2)):
+            if draw.random() < share:
+                del row[name]
+        rows.append(row)
+    return aura.events.filter(aura.events.frame_of_records(rows))[0]
+
+
+def test_odd_logs(pool: Executor) -> None:
+    for seed in range(5):
+        log = odd_log(seed)
+        assert log.height > 100
+        for options in ({"window": "all"}, {"window": "3d", "sla": "24h", "holding": "holder", "attribution": "all_deciders"}):
+            every: dict[str, Any] = {"metrics": list(METRICS)} | options
+            assert_frame_equal(aura.dossiers(log, executor=pool, **every), aura.dossiers(log, **every), check_exact=True)
+
+
+def same_from(source: Any, pool: Executor) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OverlapWarning)
+        whole = aura.dossiers(source)
+        parts = aura.dossiers(source, executor=pool)
+    assert whole.height
+    assert_frame_equal(parts, whole, check_exact=True)
+
+
+def test_wherever_the_events_are(tmp_path: Path, pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    days = LOG.sort("ts").with_row_index("row")
+    thirds = [days.filter(pl.col("row") % 1000 // 334 == at).drop("row") for at in range(3)]
+    folder = tmp_path / "log"
+    folder.mkdir()
+    for at, part in enumerate(thirds):
+        part.write_parquet(folder / f"{at}.parquet")
+    same_from(folder, pool)
+    same_from([folder / "1.parquet", folder / "0.parquet"], pool)
+    same_from(str(folder / "*.parquet"), pool)
+    for name in ("log.jsonl", "log.csv"):
+        aura.write_events(LOG, tmp_path / name)
+        same_from(tmp_path / name, pool)
+    LOG.write_parquet(tmp_path / "one.parquet", row_group_size=500)
+    monkeypatch.setattr(pieces, "ROWS", 1000)
+    assert len(pieces.pieces_of(tmp_path / "one.parquet", tmp_path)) > 3
+    same_from(tmp_path / "one.parquet", pool)
+    same_from(LOG.lazy(), pool)
+    ledger = aura.Ledger(f"sqlite:///{tmp_path / 'aura.db'}")
+    ledger.record_events(LOG)
+    same_from(ledger, pool)
+    ledger.close()
+
+
+def test_values_that_stand_in_the_names_of_folders(tmp_path: Path, pool: Executor) -> None:
+    for queue in ("loans", "grants"):
+        below = tmp_path / f"queue={queue}"
+        below.mkdir()
+        part = LOG.filter(pl.col("case_id").hash(1) % 2 == (queue == "loans")).with_columns(queue=pl.lit(None, dtype=pl.String))
+        part.write_parquet(below / "part.parquet")
+    every = {"sla": {"loans": "24h", "default": "72h"}}
+    assert_frame_equal(aura.dossiers(tmp_path, executor=pool, **every), aura.dossiers(tmp_path, **every), check_exact=True)
+
+
+def test_an_event_in_several_files_counts_once(tmp_path: Path, pool: Executor) -> None:
+    LOG.head(900).write_parquet(tmp_path / "a.parquet")
+    LOG.tail(LOG.height - 600).write_parquet(tmp_path / "b.parquet")
+    with pytest.warns(OverlapWarning, match="300 events stand in more than one file"):
+        parts = aura.dossiers(tmp_path, executor=pool)
+    with pytest.warns(OverlapWarning):
+        whole = aura.dossiers(tmp_path)
+    assert_frame_equal(parts, whole, check_exact=True)
+
+
+def test_bad_rows_are_found_where_they_are_read(tmp_path: Path, pool: Executor) -> None:
+    broken = LOG.with_columns(value=pl.when(pl.col("type") == "SAT_SCORE").then(9.0).otherwise("value"))
+    broken.write_parquet(tmp_path / "log.parquet")
+    said = []
+    for options in ({}, {"executor": pool}):
+        with pytest.raises(EventError) as failed:
+            aura.dossiers(tmp_path / "log.parquet", **options)
+        said.append(str(failed.value))
+    assert said[0].split("log.parquet")[-1] == said[1].split("log.parquet")[-1]
+    with pytest.raises(FileMissingError, match="no events there"):
+        aura.dossiers(tmp_path / "nothing.parquet", executor=pool)
+
+
+def test_a_folder_that_workers_do_not_see(tmp_path: Path) -> None:
+    LOG.write_parquet(tmp_path / "log.parquet")
+    piece = pieces.EventPiece(str(tmp_path / "log.parquet"))
+    with pytest.raises(FileMissingError, match="a worker does not see the folder .* scratch="):
+        laying.lay_piece(laying.LayTask(piece, 0, str(tmp_path / "elsewhere"), 2, several=False))
+
+
+def test_what_is_laid_is_gone_in_the_end(tmp_path: Path, pool: Executor) -> None:
+    aura.dossiers(LOG, executor=pool, scratch=tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    with pytest.raises(AuraError, match="there is no folder to work in"):
+        aura.dossiers(LOG, executor=pool, scratch=tmp_path / "missing")
+
+
+def test_facts_that_are_not_made_by_case(pool: Executor) -> None:
+    from dataclasses import replace
+
+    from aura_analytics.cases import RATINGS
+
+    whole = replace(METRICS["sat_score_mean"], name="mine", fact=replace(RATINGS, by_case=False))
+    with pytest.raises(ParameterError, match="not made in parts"):
+        aura.dossiers(LOG, metrics=[whole], executor=pool)
+    median = replace(METRICS["processing_hours_median"], name="mine", subject="agent")
+    with pytest.raises(ParameterError, match="that metric is not counted in parts"):
+        aura.dossiers(LOG, metrics=[median], executor=pool)
+
+
+def test_more_buckets_than_cases(pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parted, "LEAST", 64)
+    log = LOG.head(30).with_columns(pl.col("ts") + timedelta(days=1))
+    assert_frame_equal(aura.dossiers(log, executor=pool), aura.dossiers(log), check_exact=True)
