@@ -71,6 +71,7 @@ _LAZY: dict[str, str | None] = {
     "import_from": "aura_analytics.io.systems.importing",
     "import_from_report": "aura_analytics.io.systems.importing",
     "convert_log": "aura_analytics.io.foreign",
+    "convert_logs": "aura_analytics.io.many_logs",
     "import_log": "aura_analytics.io.foreign",
     "Client": "aura_analytics.operations.remote",
     "import_log_report": "aura_analytics.io.foreign",
@@ -103,6 +104,7 @@ _LAZY: dict[str, str | None] = {
     "scoring": None,
     "second_judge": "aura_analytics.dossier.second_judge",
     "simulate": "aura_analytics.simulation.run",
+    "simulate_many": "aura_analytics.simulation.many",
     "service": None,
     "simulation": None,
     "standing": "aura_analytics.hr.folds",
@@ -174,6 +176,7 @@ if TYPE_CHECKING:
     from aura_analytics.io.files import read_events
     from aura_analytics.io.foreign import convert_log, import_log, import_log_report
     from aura_analytics.io.front_door import EventsLike, as_events
+    from aura_analytics.io.many_logs import convert_logs
     from aura_analytics.io.mapping import LogMapping
     from aura_analytics.io.systems.importing import import_from, import_from_report
     from aura_analytics.io.writing import write_events
@@ -197,6 +200,7 @@ if TYPE_CHECKING:
     from aura_analytics.simulation.error_cards import error_card, measure_rule
     from aura_analytics.simulation.fit_quality import fit_check
     from aura_analytics.simulation.fitting import fit_scenario
+    from aura_analytics.simulation.many import simulate_many
     from aura_analytics.simulation.run import SimulationRun, simulate
     from aura_analytics.simulation.scenario import Scenario
     from aura_analytics.simulation.sweeps import compare_in_loop, compare_policies, rule_error_rates
@@ -241,6 +245,7 @@ __all__ = [
     "compare_policies",
     "compare_versions",
     "convert_log",
+    "convert_logs",
     "correlations",
     "daily_looks",
     "decisions",
@@ -291,6 +296,7 @@ __all__ = [
     "second_judge",
     "service",
     "simulate",
+    "simulate_many",
     "simulation",
     "standing",
     "statistics",

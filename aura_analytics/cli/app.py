@@ -24,7 +24,7 @@ from aura_analytics.cli.demo import demo
 from aura_analytics.cli.disparity import disparity_
 from aura_analytics.cli.dossiers import correlations_, dossiers_, metrics_, office, report
 from aura_analytics.cli.hr import hr_app, plan
-from aura_analytics.cli.importing import import_
+from aura_analytics.cli.importing import import_, import_many
 from aura_analytics.cli.lab import export, lab
 from aura_analytics.cli.learning import learn_app
 from aura_analytics.cli.ledger import ledger_app, record
@@ -72,6 +72,7 @@ _named: tuple[tuple[str, Callable[..., None]], ...] = (
     ("metrics", metrics_),
     ("reliance", reliance_),
     ("import", import_),
+    ("import-many", import_many),
 )
 _plain: tuple[Callable[..., None], ...] = (
     demo,

@@ -9,13 +9,15 @@ import typer
 from aura_analytics.cli.inputs import (
     AsOf,
     CalendarOption,
+    Cluster,
     Events,
     Force,
     Out,
     Quarantine,
+    Scratch,
     SlaOption,
     Window,
-    load_events,
+    events_for,
     sla_of,
 )
 from aura_analytics.cli.output import Json, print_json, write_table
@@ -45,6 +47,8 @@ def case_mix_(
     ] = "last_decider",
     as_of: AsOf = None,
     window: Window = None,
+    cluster: Cluster = None,
+    scratch: Scratch = None,
     out: Out = None,
     force: Force = False,
     quarantine: Quarantine = None,
@@ -57,7 +61,7 @@ def case_mix_(
 
     names = [name.strip() for name in covariates.split(",") if name.strip()]
     found = case_mix(
-        load_events(events, quarantine),
+        events_for(cluster, events, quarantine),
         names,
         outcome=cast("Any", outcome),
         as_of=as_of,
@@ -65,6 +69,8 @@ def case_mix_(
         sla=sla_of(sla),
         calendar=calendar,
         attribution=cast("Any", attribution),
+        executor=cluster,
+        scratch=scratch,
     )
     beyond = found.outliers(level, cast("Any", spread))
     if out is not None:

@@ -14,7 +14,7 @@ class Sections(TyperGroup):
 
     sections: ClassVar[dict[str, tuple[str, ...]]] = {
         "Begin": ("demo", "start", "lab"),
-        "Bring events in": ("mapping", "import", "record"),
+        "Bring events in": ("mapping", "import", "import-many", "record"),
         "Read what they say": (
             "dossiers",
             "office",

@@ -18,8 +18,10 @@ from aura_analytics.cli.inputs import (
     PolicyName,
     Quarantine,
     Roles,
+    Scratch,
     SlaOption,
     Window,
+    events_for,
     load_events,
     name_of,
     sla_of,
@@ -61,6 +63,7 @@ def dossiers_(
     top: Annotated[int | None, typer.Option(min=1, help="At most this many actors.")] = None,
     columns: Annotated[str | None, typer.Option(help="Metrics to show, with commas between them.")] = None,
     cluster: Cluster = None,
+    scratch: Scratch = None,
     out: Out = None,
     force: Force = False,
     quarantine: Quarantine = None,
@@ -83,10 +86,7 @@ def dossiers_(
     read = metrics_named((*metrics_shown(), *chosen.reads))
     with progress(quiet=as_json) as bar:
         task = bar.add_task(f"reading {name_of(events)}", total=2)
-        if cluster is not None and quarantine is not None:
-            hint = "leave out --cluster, or mend the file first"
-            raise ParameterError(Problem("a cluster reads events itself, and sets nothing aside", got=str(quarantine), next=hint))
-        log = load_events(events, quarantine) if cluster is None else events
+        log = events_for(cluster, events, quarantine)
         bar.update(task, advance=1, description="dossiers")
         options: dict[str, Any] = {
             "metrics": read,
@@ -97,7 +97,7 @@ def dossiers_(
             "holding": holding,
             "ratings": ratings,
         }
-        board = dossiers(log, as_of, window, policy=chosen, executor=cluster, **options)
+        board = dossiers(log, as_of, window, policy=chosen, executor=cluster, scratch=scratch, **options)
         bar.update(task, advance=1)
     if actor:
         unknown = sorted(set(actor) - set(board["actor"]))

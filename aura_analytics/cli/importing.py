@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from aura_analytics.cli.inputs import Force, Quarantine
-from aura_analytics.cli.output import Json, print_json, progress
+from aura_analytics.cli.inputs import Cluster, Force, Quarantine
+from aura_analytics.cli.output import Json, print_json, print_json_rows, progress
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.outputs import free_to_write
 
-__all__ = ["import_"]
+__all__ = ["import_", "import_many"]
 
 
 def import_(
@@ -82,6 +82,44 @@ def import_(
         return
     typer.echo(str(report))
     typer.echo(f"Events: {out}" + (f"\nSet aside: {quarantine}" if report.aside else ""))
+
+
+def import_many(
+    log: Annotated[list[str], typer.Argument(help="Foreign logs, a folder or a glob; each by itself.", show_default=False)],
+    mapping: Annotated[Path, typer.Option(help="Mapping file (YAML).", show_default=False)],
+    folder: Annotated[Path, typer.Option(help="Where the files of events go, of the names of the logs.", show_default=False)],
+    quarantine: Annotated[Path | None, typer.Option(help="Folder for lines and rows that cannot be used.")] = None,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    cluster: Cluster = None,
+    force: Force = False,
+    as_json: Json = False,
+) -> None:
+    """Turn many foreign logs into events, each into a file of its own."""
+    from aura_analytics.io.many_logs import convert_logs
+
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("importing", total=None)
+
+        def step(done: int, total: int) -> None:
+            bar.update(task, completed=done, total=total)
+
+        made = convert_logs(
+            log,
+            mapping,
+            folder,
+            quarantine=quarantine,
+            overwrite=force,
+            workers=workers,
+            executor=cluster,
+            progress=step,
+        )
+    if as_json:
+        print_json_rows(made)
+        return
+    rows, events, aside = (made[name].sum() for name in ("rows", "events", "aside"))
+    typer.echo(f"{made.height} logs, {rows:,} rows, {events:,} events: {folder}")
+    if aside:
+        typer.echo(f"Set aside: {aside:,} rows, in {quarantine}")
 
 
 def _scales(said: list[str]) -> dict[str, tuple[float, float]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.outputs import free_to_write
 
 if TYPE_CHECKING:
@@ -27,9 +28,11 @@ __all__ = [
     "PolicyName",
     "Quarantine",
     "Roles",
+    "Scratch",
     "SlaOption",
     "Url",
     "Window",
+    "events_for",
     "is_ledger",
     "load_events",
     "name_of",
@@ -56,6 +59,7 @@ SlaOption = Annotated[
 Cluster = Annotated[
     str | None, typer.Option("--cluster", help="Have it done on a cluster: address of a Dask scheduler, tcp://HOST:8786.")
 ]
+Scratch = Annotated[Path | None, typer.Option(help="With --cluster: a folder that every worker sees, for what is laid aside.")]
 Roles = Annotated[Path | None, typer.Option(help="YAML file: role -> list of actors.")]
 Quarantine = Annotated[
     Path | None, typer.Option(help="File for lines and rows that break the contract; without it they are an error.")
@@ -95,6 +99,16 @@ def load_events(source: str, quarantine: Path | None = None) -> pl.LazyFrame:
         else:
             warnings.warn_explicit(one.message, one.category, one.filename, one.lineno)
     return frame
+
+
+def events_for(cluster: str | None, source: str, quarantine: Path | None) -> pl.LazyFrame | str:
+    """Events as `load_events` reads them; for a cluster where they are."""
+    if cluster is None:
+        return load_events(source, quarantine)
+    if quarantine is not None:
+        hint = "leave out --cluster, or mend the file first"
+        raise ParameterError(Problem("a cluster reads events itself, and sets nothing aside", got=str(quarantine), next=hint))
+    return source
 
 
 def name_of(events: str) -> str:

@@ -10,7 +10,7 @@ import typer
 from aura_analytics import outputs
 from aura_analytics.cli.commands import with_default
 from aura_analytics.cli.inputs import Cluster, Events, Force, PolicyName, load_events, unused
-from aura_analytics.cli.output import Json, print_json, progress
+from aura_analytics.cli.output import Json, print_json, print_json_rows, progress
 from aura_analytics.errors import ParameterError, Problem
 
 if TYPE_CHECKING:
@@ -78,6 +78,44 @@ def run_(
     typer.echo(f"HR: {found['plans']} improvement plans, {found['plans_for_others']} of them for officers who are not")
     for path in written:
         typer.echo(str(path))
+
+
+@simulate_app.command("many")
+def many_(
+    scenario: Name,
+    folder: Annotated[Path, typer.Option(help="Where the files of events go; a world that is there is not played again.")],
+    replications: Annotated[int, typer.Option(help="Worlds.", min=1)] = 20,
+    seed: Seed = 0,
+    days: Days = None,
+    policy: Annotated[str | None, typer.Option(help="Policy that HR goes by: evidence_gated, tracker, or a file (YAML).")] = None,
+    workers: Annotated[int, typer.Option(help="Processes.", min=1)] = 2,
+    cluster: Cluster = None,
+    as_json: Json = False,
+) -> None:
+    """Play many worlds, the events of each to a file of its own."""
+    from aura_analytics.simulation.many import simulate_many
+
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("worlds", total=replications)
+
+        def step(done: int, _total: int) -> None:
+            bar.update(task, completed=done)
+
+        made = simulate_many(
+            scenario,
+            replications,
+            seed,
+            folder=folder,
+            days=days,
+            policy=policy,
+            workers=workers,
+            executor=cluster,
+            progress=step,
+        )
+    if as_json:
+        print_json_rows(made)
+        return
+    typer.echo(f"{made.height} worlds, {made['events'].sum():,} events: {folder}")
 
 
 @simulate_app.command("list")

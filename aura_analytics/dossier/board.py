@@ -20,7 +20,7 @@ from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
 from aura_analytics.dossier.apart.counting import check_parts, counted
-from aura_analytics.dossier.apart.parted import parted
+from aura_analytics.dossier.apart.parted import Reach, parted
 from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.doubts import Seen, bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
@@ -302,7 +302,12 @@ class Count:
             raise ParameterError(problem)
         chosen = tuple(one for one in self.metrics if self.sla or not one.needs_sla)
         check_parts(chosen)
-        with parted(events, as_of, self.policy.window, needs_of(chosen), self.options, executor, scratch) as log:
+
+        def window(reach: Reach) -> tuple[datetime, datetime | None] | None:
+            end = as_of or reach.work or reach.last
+            return None if end is None else (end, None if self.policy.window is None else end - self.policy.window)
+
+        with parted(events, window, needs_of(chosen), self.options, executor, scratch, asked=as_of) as log:
             if log.end is None:
                 return self.judged(no_events().lazy(), as_of)
             found = counted(log, chosen, executor)

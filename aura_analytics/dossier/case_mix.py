@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
@@ -14,13 +15,15 @@ from numpy.typing import NDArray
 from aura_analytics import cases
 from aura_analytics.clock.calendars import CalendarLike
 from aura_analytics.clock.sla import SlaLike
-from aura_analytics.dossier.case_mix_rows import Outcome, cells_of, checked_covariates, compared_rows
+from aura_analytics.dossier.apart.case_mix import cells_of_parts
+from aura_analytics.dossier.case_mix_rows import Outcome, cells_and_aside, checked_covariates, compared_rows
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.statistics.compared import COMPARED, compared
 from aura_analytics.statistics.dispersion import Dispersion, dispersion
 from aura_analytics.statistics.intervals import z_value
 from aura_analytics.statistics.risk_model import RiskModel
+from aura_analytics.tasks import ExecutorLike
 
 __all__ = ["CaseMix", "case_mix"]
 
@@ -128,6 +131,8 @@ def case_mix(
     calendar: CalendarLike = None,
     ridge: float = 1.0,
     confidence: float = 0.95,
+    executor: ExecutorLike = None,
+    scratch: str | Path | None = None,
 ) -> CaseMix:
     """What officers did beside what the others would have been expected to do with the same cases.
 
@@ -155,6 +160,8 @@ def case_mix(
         Penalty on effects, above 0.
     confidence
         Two-sided level of limits, in (0, 1).
+    executor, scratch
+        As in `dossiers`; not with the covariate `confidence`, whose fifths are those of all cases.
 
     Returns
     -------
@@ -176,8 +183,13 @@ def case_mix(
     ['actor', 'n', 'observed', 'oe']
     """
     names = _checked(covariates, outcome, ridge, confidence)
+    if executor is not None:
+        found = cells_of_parts(
+            events, outcome, names, as_of, window, attribution, sla=sla, calendar=calendar, executor=executor, scratch=scratch
+        )
+        return _of_cells(*found, names, outcome, ridge, confidence)
     rows = compared_rows(events, outcome, as_of, window, attribution, names, sla=sla, calendar=calendar)
-    return _of_rows(rows, names, outcome, ridge, confidence)
+    return _of_cells(*cells_and_aside(rows, names), names, outcome, ridge, confidence)
 
 
 def _checked(covariates: Sequence[str], outcome: str, ridge: float, confidence: float) -> tuple[str, ...]:
@@ -189,9 +201,9 @@ def _checked(covariates: Sequence[str], outcome: str, ridge: float, confidence: 
     return checked_covariates(covariates, outcome, problems)
 
 
-def _of_rows(rows: pl.DataFrame, names: tuple[str, ...], outcome: Outcome, ridge: float, confidence: float) -> CaseMix:
-    aside = rows.filter(pl.col("aside")) if "aside" in rows.columns else rows.clear()
-    cells = cells_of(rows.filter(~pl.col("aside")) if aside.height else rows, names)
+def _of_cells(
+    cells: pl.DataFrame, aside: pl.DataFrame, names: tuple[str, ...], outcome: Outcome, ridge: float, confidence: float
+) -> CaseMix:
     found = compared(cells, names, ridge, confidence)
     if found is None:
         return _nothing(names, outcome)
@@ -201,7 +213,7 @@ def _of_rows(rows: pl.DataFrame, names: tuple[str, ...], outcome: Outcome, ridge
     calibration = _calibration(found.cells, found.model, found.design)
     actors = found.actors.select(*COMPARED)
     if aside.height:
-        unsaid = aside.group_by("actor").agg(n=pl.len().cast(pl.Int64), status=pl.lit("selective_audits"))
+        unsaid = aside.with_columns(status=pl.lit("selective_audits"))
         actors = pl.concat([actors, unsaid], how="diagonal").sort("actor")
     return CaseMix(actors, _effects(found.model, found.told), calibration, spread, found.rate, outcome, names)
 

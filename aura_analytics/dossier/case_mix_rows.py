@@ -26,7 +26,18 @@ from aura_analytics.metrics.kinds.base import Context
 from aura_analytics.metrics.kinds.expectation import summed_cells
 from aura_analytics.metrics.satisfaction import LOW_STARS
 
-__all__ = ["COVARIATES", "Outcome", "cells_of", "checked_covariates", "compared_rows", "with_covariates"]
+__all__ = [
+    "COVARIATES",
+    "Outcome",
+    "cells_and_aside",
+    "cells_of",
+    "checked_covariates",
+    "compared_rows",
+    "needed",
+    "rows_in",
+    "rows_of_verdicts",
+    "with_covariates",
+]
 
 Outcome = Literal["override", "wrong_verdict", "low_rating", "breach", "overridden"]
 COVARIATES = {
@@ -55,28 +66,48 @@ def compared_rows(
     if asked is None:
         kept = {name: SCHEMA[name] for name in also}
         return pl.DataFrame(schema={"actor": pl.String, "hit": pl.Boolean, **kept, **dict.fromkeys(names, pl.String)})
+    inside = Window(*asked, needed(outcome), Options(attribution, "closer", as_calendar(calendar), "once"))
+    return rows_in(inside, outcome, names, also, sla)
+
+
+def needed(outcome: Outcome) -> dict[Fact, set[str]]:
+    """The facts that an outcome is counted from."""
     columns = {"override", "queue", "ai_recommendation", "agent", "confidence", "case_id"}
     needs: dict[Fact, set[str]] = {
         DECISIONS: columns | ({"right", "own_work", "weight", "by_chance"} if outcome == "wrong_verdict" else set())
     }
     if outcome == "low_rating":
         needs[RATINGS] = {"value"}
-    hours = as_calendar(calendar)
     if outcome == "breach":
         needs[COHORT] = {*COHORT.schema} - {"actor"}
-    inside = Window(*asked, needs, Options(attribution, "closer", hours, "once"))
+    return needs
+
+
+def rows_in(
+    inside: Window, outcome: Outcome, names: tuple[str, ...], also: tuple[str, ...] = (), sla: SlaLike = None
+) -> pl.DataFrame:
+    """`compared_rows` of a window whose needs are those of the outcome."""
+    needs = inside.needs
     if outcome == "low_rating":
         rated = RATINGS.trace(inside, needs[RATINGS]).select("actor", "case_id", "ts", hit=pl.col("value") <= LOW_STARS)
         of_verdict = ("queue", "ai_recommendation", "agent", "confidence", "decided")
         rows = with_verdict(rated, inside.past, of_verdict).with_columns(ts=pl.coalesce("decided", "ts"))
         return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
-    decided = DECISIONS.trace(inside, needs[DECISIONS]).filter(pl.col("actor_kind") == "officer")
+    decided = DECISIONS.trace(inside, needs[DECISIONS])
+    if outcome != "breach":
+        return rows_of_verdicts(decided, outcome, names, also)
+    decided = decided.filter(pl.col("actor_kind") == "officer")
+    rows = _breaches(inside, decided, Context(inside.as_of, sla=parse_sla(sla), calendar=inside.options.calendar))
+    return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
+
+
+def rows_of_verdicts(verdicts: pl.DataFrame, outcome: Outcome, names: tuple[str, ...], also: tuple[str, ...] = ()) -> pl.DataFrame:
+    """`compared_rows` of the facts `DECISIONS`, for an outcome that is one of verdicts."""
+    decided = verdicts.filter(pl.col("actor_kind") == "officer")
     if outcome == "override":
         rows = decided.with_columns(hit=pl.col("override"))
     elif outcome == "overridden":
         rows = decided.drop("actor").with_columns(actor=pl.col("agent"), hit=pl.col("override"))
-    elif outcome == "breach":
-        rows = _breaches(inside, decided, Context(asked.end, sla=parse_sla(sla), calendar=hours))
     else:
         aside = pl.col("actor").is_in(selective_actors(decided).implode()).fill_null(value=False)
         rows = decided.filter(pl.col("right").is_not_null() & OVERSIGHT).with_columns(hit=~pl.col("right"), aside=aside)
@@ -123,6 +154,13 @@ def cells_of(rows: pl.DataFrame, names: tuple[str, ...]) -> pl.DataFrame:
     """Counts by actor and kind of case, as `compared` takes them; rows may have a `weight`."""
     by = rows.group_by("actor", *names, *(["weight"] if "weight" in rows.columns else []), "hit").agg(n=pl.len().cast(pl.Int64))
     return summed_cells(by, names)
+
+
+def cells_and_aside(rows: pl.DataFrame, names: tuple[str, ...]) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """`cells_of` the rows that count, and by actor how many (`n`) are set aside."""
+    aside = rows.filter(pl.col("aside")) if "aside" in rows.columns else rows.clear()
+    counted = rows.filter(~pl.col("aside")) if aside.height else rows
+    return cells_of(counted, names), aside.group_by("actor").agg(n=pl.len().cast(pl.Int64)).sort("actor")
 
 
 def checked_covariates(covariates: Sequence[str], outcome: str, problems: Iterable[Problem] = ()) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 
 from aura_analytics.cases import Fact, Facts
-from aura_analytics.events import SCHEMA
+from aura_analytics.events import ACTOR_KINDS, SCHEMA
 from aura_analytics.metrics.kinds.base import Context, Metric
 from aura_analytics.metrics.kinds.statuses import NO_DATA, NOT_FOR_KIND, STATUSES
 
@@ -69,13 +69,20 @@ def collected(table: pl.DataFrame, key: tuple[Fact, str], members: list[Metric])
         table = table.with_columns(pl.lit(None, dtype=pl.String).alias(subject))
     fact.check(table)
     wanted = [expression for one in members for expression in one.collect()]
-    known = SCHEMA["actor_kind"]
     if subject == "actor" and "actor_kind" in table.columns:
-        kind = pl.col("actor_kind").min()  # who ever acted as an officer is judged as one
+        kind = pl.col("actor_kind").to_physical().min()  # who ever acted as an officer is judged as one
     else:
-        kind = pl.lit("agent" if subject == "agent" else None).cast(known).first()
+        kind = pl.lit(ACTOR_KINDS.index("agent") if subject == "agent" else None, dtype=pl.UInt8).first()
     rows = table.lazy().filter(pl.col(subject).is_not_null()).group_by(actor=pl.col(subject))
-    return rows.agg(*wanted, __kind=kind).collect()
+    return _with_kinds(rows.agg(*wanted, __kind=kind).collect(), "__kind")
+
+
+_KINDS = pl.Series(ACTOR_KINDS, dtype=SCHEMA["actor_kind"])
+
+
+def _with_kinds(table: pl.DataFrame, name: str) -> pl.DataFrame:
+    """Kinds in place of their numbers. (The least of no kinds, taken of an enum, holds something that cannot be sent to anybody.)"""
+    return table.with_columns(_KINDS.gather(table[name].cast(pl.UInt32)).alias(name))
 
 
 def assembled(board: pl.DataFrame, metrics: Iterable[Metric], columns_of: Callable[[Metric], dict[str, pl.Series]]) -> pl.DataFrame:
@@ -103,6 +110,6 @@ def _actors(kinds: list[pl.DataFrame], context: Context) -> pl.DataFrame:
     schema = {"actor": pl.String(), "__kind": SCHEMA["actor_kind"], "own": pl.Boolean()}
     everyone = pl.concat(kinds) if kinds else pl.DataFrame(schema=schema)
     # being named as somebody's agent counts only for who never acted under a kind of their own
-    own, other = pl.col("__kind").filter("own").min(), pl.col("__kind").filter(~pl.col("own")).min()
+    own, other = (pl.col("__kind").to_physical().filter(side).min() for side in (pl.col("own"), ~pl.col("own")))
     board = everyone.lazy().group_by("actor").agg(actor_kind=pl.coalesce(own, other)).sort("actor").collect()
-    return board.with_columns(as_of=pl.lit(context.as_of).cast(pl.Datetime("us", "UTC")))
+    return _with_kinds(board, "actor_kind").with_columns(as_of=pl.lit(context.as_of).cast(pl.Datetime("us", "UTC")))

@@ -57,7 +57,7 @@ LOG = drilled(aura.sample_log(1500, seed=4))
     ],
 )
 def test_every_metric_however_it_is_counted(options: dict[str, Any], pool: Executor) -> None:
-    every = {"metrics": list(METRICS)} | options
+    every: dict[str, Any] = {"metrics": list(METRICS)} | options
     assert_frame_equal(aura.dossiers(LOG, executor=pool, **every), aura.dossiers(LOG, **every), check_exact=True)
 
 
@@ -145,7 +145,7 @@ def test_values_that_stand_in_the_names_of_folders(tmp_path: Path, pool: Executo
         below.mkdir()
         part = LOG.filter(pl.col("case_id").hash(1) % 2 == (queue == "loans")).with_columns(queue=pl.lit(None, dtype=pl.String))
         part.write_parquet(below / "part.parquet")
-    every = {"sla": {"loans": "24h", "default": "72h"}}
+    every: dict[str, Any] = {"sla": {"loans": "24h", "default": "72h"}}
     assert_frame_equal(aura.dossiers(tmp_path, executor=pool, **every), aura.dossiers(tmp_path, **every), check_exact=True)
 
 
@@ -163,7 +163,8 @@ def test_bad_rows_are_found_where_they_are_read(tmp_path: Path, pool: Executor) 
     broken = LOG.with_columns(value=pl.when(pl.col("type") == "SAT_SCORE").then(9.0).otherwise("value"))
     broken.write_parquet(tmp_path / "log.parquet")
     said = []
-    for options in ({}, {"executor": pool}):
+    both: list[dict[str, Any]] = [{}, {"executor": pool}]
+    for options in both:
         with pytest.raises(EventError) as failed:
             aura.dossiers(tmp_path / "log.parquet", **options)
         said.append(str(failed.value))
@@ -203,3 +204,35 @@ def test_more_buckets_than_cases(pool: Executor, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(parted, "LEAST", 64)
     log = LOG.head(30).with_columns(pl.col("ts") + timedelta(days=1))
     assert_frame_equal(aura.dossiers(log, executor=pool), aura.dossiers(log), check_exact=True)
+
+
+@pytest.mark.parametrize(
+    "options", [{}, {"window": "all", "step": "30d"}, {"start": "2025-03-01", "end": "2025-05-01", "step": "7d"}]
+)
+def test_series(options: dict[str, Any], pool: Executor) -> None:
+    assert_frame_equal(aura.rolling(LOG, executor=pool, **options), aura.rolling(LOG, **options), check_exact=True)
+    for seed in range(3):
+        log = odd_log(seed)
+        names = [name for name, one in METRICS.items() if (one.rolls or one.by_reading) and one.subject == "actor"]
+        some: dict[str, Any] = {"window": "2d", "step": "1d"}
+        assert_frame_equal(aura.rolling(log, names, executor=pool, **some), aura.rolling(log, names, **some), check_exact=True)
+
+
+def test_series_that_are_not_counted_in_parts(pool: Executor) -> None:
+    with pytest.raises(ParameterError, match="no series in parts"):
+        aura.rolling(LOG, ["overridden_rate"], executor=pool)
+    empty = LOG.clear()
+    assert_frame_equal(aura.rolling(empty, executor=pool), aura.rolling(empty))
+
+
+@pytest.mark.parametrize("outcome", ["override", "wrong_verdict", "low_rating", "breach", "overridden"])
+def test_case_mix(outcome: Any, pool: Executor) -> None:
+    names = ["queue", "ai_recommendation", "hour"]
+    for log in (LOG, odd_log(1), LOG.clear()):
+        options: dict[str, Any] = {"outcome": outcome, "window": "all", "sla": "24h"}
+        here, there = aura.case_mix(log, names, **options), aura.case_mix(log, names, executor=pool, **options)
+        for table in ("actors", "effects", "calibration"):
+            assert_frame_equal(getattr(there, table), getattr(here, table), check_exact=True)
+        assert str(there.dispersion) == str(here.dispersion)
+    with pytest.raises(ParameterError, match="fifths of all cases are not found in parts"):
+        aura.case_mix(LOG, ["confidence"], executor=pool)

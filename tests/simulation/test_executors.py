@@ -12,12 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
 import aura_analytics as aura
 from aura_analytics.cli.app import app
-from aura_analytics.errors import LedgerUnavailableError, ParameterError
+from aura_analytics.errors import EventError, LedgerUnavailableError, ParameterError
 from aura_analytics.tasks import run_tasks
 
 
@@ -97,6 +98,131 @@ def test_all_workers_die_in_the_middle(here: aura.RuleErrorRates, cluster: Any) 
         if len(cluster.scheduler_info["workers"]) == 2:
             break
         time.sleep(0.1)
+
+
+def killing(cluster: Any, folder: Path, pattern: str) -> threading.Thread:
+    """Kill every worker as soon as something is laid into a folder."""
+
+    def watch() -> None:
+        until = time.monotonic() + 60
+        while time.monotonic() < until:
+            if any(folder.rglob(pattern)):
+                for nanny in list(cluster.workers.values()):
+                    if nanny.pid is not None:
+                        os.kill(nanny.pid, signal.SIGKILL)
+                killed.append(pattern)
+                return
+            time.sleep(0.002)
+
+    killed: list[str] = []
+    thread = threading.Thread(target=watch)
+    thread.killed = killed  # type: ignore[attr-defined]
+    thread.start()
+    return thread
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("pattern", ["events-*", "facts-*"])
+def test_boards_though_all_workers_die(cluster: Any, tmp_path: Path, pattern: str) -> None:
+    """Killed while events are laid, or while facts are made: the board, the series and the case mix are the same."""
+    log = aura.sample_log(6000, seed=3)
+    (tmp_path / "log").mkdir()
+    for at, part in enumerate(log.iter_slices(3000)):
+        part.write_parquet(tmp_path / "log" / f"{at:02}.parquet")
+    source = tmp_path / "log"
+    options: dict[str, Any] = {"executor": cluster.scheduler_address, "scratch": tmp_path}
+    counts: tuple[Any, ...] = (aura.dossiers, aura.rolling, aura.case_mix)
+    for count in counts:
+        thread = killing(cluster, tmp_path, "events-*" if count is aura.case_mix else pattern)
+        parts, whole = count(source, **options), count(log)
+        thread.join()
+        assert thread.killed  # type: ignore[attr-defined]
+        one, other = (found if isinstance(found, pl.DataFrame) else found.actors for found in (parts, whole))
+        assert one.equals(other)
+
+
+@pytest.mark.slow
+def test_worlds_and_logs_though_all_workers_die(cluster: Any, tmp_path: Path) -> None:
+    whole = aura.simulate_many("fraud_unit", 6, 2, days=20, folder=tmp_path / "here")
+    thread = killing(cluster, tmp_path, "there/*.parquet")
+    parts = aura.simulate_many("fraud_unit", 6, 2, days=20, folder=tmp_path / "there", executor=cluster.scheduler_address)
+    thread.join()
+    assert thread.killed  # type: ignore[attr-defined]
+    assert parts.drop("path").equals(whole.drop("path"))
+
+    logs = tmp_path / "logs"
+    logs.mkdir()
+    for month in range(8):
+        lines = [f"{month}-{case},{step},2026-01-{1 + case % 28:02} 09:00" for case in range(4000) for step in ("filed", "closed")]
+        (logs / f"{month}.csv").write_text("\n".join(["claim,step,at", *lines]) + "\n")
+    mapping = aura.LogMapping.model_validate(
+        {
+            "name": "claims",
+            "columns": {"case": "claim", "activity": "step", "time": "at"},
+            "open": ["filed"],
+            "resolve": ["closed"],
+        }
+    )
+    made = aura.convert_logs(logs, mapping, tmp_path / "events")
+    thread = killing(cluster, tmp_path, "elsewhere/*.parquet")
+    again = aura.convert_logs(logs, mapping, tmp_path / "elsewhere", executor=cluster.scheduler_address)
+    thread.join()
+    assert thread.killed  # type: ignore[attr-defined]
+    assert again.drop("path").equals(made.drop("path"))
+    assert made["events"].to_list() == [8000] * 8
+
+
+def test_worlds_that_are_there_are_not_played_again(tmp_path: Path) -> None:
+    made = aura.simulate_many("fraud_unit", 2, 5, days=4, folder=tmp_path)
+    before = [Path(path).stat().st_mtime_ns for path in made["path"]]
+    more = aura.simulate_many("fraud_unit", 3, 5, days=4, folder=tmp_path)
+    assert more.head(2).equals(made)
+    assert [Path(path).stat().st_mtime_ns for path in made["path"]] == before
+    assert pl.read_parquet(made["path"][1]).equals(aura.simulate("fraud_unit", 5, replication=1, days=4).events)
+    assert aura.simulate_many("fraud_unit", 1, 6, days=4, folder=tmp_path)["path"][0] not in more["path"].to_list()
+    found = CliRunner().invoke(
+        app,
+        [
+            "simulate",
+            "many",
+            "fraud_unit",
+            "--replications",
+            "3",
+            "--seed",
+            "5",
+            "--days",
+            "4",
+            "--folder",
+            str(tmp_path),
+            "--json",
+        ],
+    )
+    assert found.exit_code == 0, found.output
+    assert json.loads(found.stdout) == more.to_dicts()
+    with pytest.raises(ParameterError, match="replications is out of range"):
+        aura.simulate_many("fraud_unit", 0, folder=tmp_path)
+
+
+def test_logs_each_by_itself(tmp_path: Path) -> None:
+    for month in ("may", "june"):
+        (tmp_path / f"{month}.csv").write_text(f"claim,step,at\n{month},filed,2026-01-05 09:00\n{month},closed,not a time\n")
+    (tmp_path / "m.yaml").write_text(
+        "name: claims\ncolumns: {case: claim, activity: step, time: at}\nopen: [filed]\nresolve: [closed]\n"
+    )
+    asked = ["import-many", str(tmp_path / "*.csv"), "--mapping", str(tmp_path / "m.yaml"), "--folder", str(tmp_path / "out")]
+    refused = CliRunner().invoke(app, [*asked, "--workers", "1"])
+    assert isinstance(refused.exception, EventError)
+    found = CliRunner().invoke(app, [*asked, "--workers", "1", "--quarantine", str(tmp_path / "aside"), "--json"])
+    assert found.exit_code == 0, found.output
+    rows = json.loads(found.stdout)
+    assert [(row["rows"], row["events"], row["aside"]) for row in rows] == [(2, 1, 1), (2, 1, 1)]
+    assert sorted(path.name for path in (tmp_path / "aside").iterdir()) == ["june.jsonl", "may.jsonl"]
+    with pytest.raises(ParameterError, match="the file exists already"):
+        aura.convert_logs(tmp_path / "may.csv", tmp_path / "m.yaml", tmp_path / "out")
+    (tmp_path / "more").mkdir()
+    (tmp_path / "more" / "may.csv").write_text("claim,step,at\n")
+    with pytest.raises(ParameterError, match="two logs would be one file"):
+        aura.convert_logs([tmp_path / "may.csv", tmp_path / "more" / "may.csv"], tmp_path / "m.yaml", tmp_path / "x")
 
 
 @pytest.mark.slow

@@ -93,4 +93,4 @@ def _together(parts: Sequence[pl.DataFrame]) -> pl.DataFrame:
     listed = [name for name, kind in whole.schema.items() if isinstance(kind, pl.List)]
     summed = [name for name in whole.columns if name not in ("actor", "__kind", *listed)]
     lists = [pl.col(name).explode(empty_as_null=False, keep_nulls=False) for name in listed]
-    return whole.group_by("actor").agg(pl.col(summed).sum(), *lists, pl.col("__kind").min()).select(whole.columns)
+    return whole.group_by("actor").agg(pl.col(summed).sum(), *lists, pl.col("__kind").first()).select(whole.columns)

@@ -79,7 +79,8 @@ def lay_piece(task: LayTask) -> Laid:
         if part.height:
             lay(part, Path(task.folder), f"events-{bucket}-{task.number:06}.parquet")
     times = table.select(first=pl.col("ts").min(), work=pl.col("ts").filter(WORK).max(), last=pl.col("ts").max()).row(0)
-    return Laid(table.height, *times, drill_cases(table.lazy()).to_list(), asks_for_words(table.lazy()))
+    first, work, last = times
+    return Laid(table.height, first, work, last, drill_cases(table.lazy()).to_list(), asks_for_words(table.lazy()))
 
 
 def bucket_of(folder: str, bucket: int) -> pl.DataFrame | None:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
-from aura_analytics.cases import Fact, Options
+from aura_analytics.cases import Fact, Facts, Options
 from aura_analytics.cases.extent import Extent, extent
 from aura_analytics.cases.window import Window
 from aura_analytics.dossier.apart.laying import bucket_of
 from aura_analytics.dossier.apart.scratch import lay, read_laid
 
-__all__ = ["AGREED", "Made", "MakeTask", "Needs", "facts_of", "make_bucket"]
+__all__ = ["AGREED", "ROWS", "Made", "MakeTask", "Needs", "facts_of", "make_bucket"]
 
-AGREED = "agreed-*.parquet"
+AGREED, ROWS = "agreed-*.parquet", "rows-*.parquet"
 Needs = tuple[tuple[Fact, frozenset[str]], ...]
 
 
@@ -40,6 +40,8 @@ class MakeTask(NamedTuple):
         Into how many parts the actors fall.
     several
         Whether an event may stand in several files.
+    rows
+        What is made of the window in place of facts; importable by its name.
     """
 
     folder: str
@@ -53,6 +55,7 @@ class MakeTask(NamedTuple):
     words: frozenset[str] | None
     parts: int
     several: bool
+    rows: Callable[[Window], pl.DataFrame] | None = None
 
     def __str__(self) -> str:
         """The task in words."""
@@ -91,9 +94,11 @@ def make_bucket(task: MakeTask) -> Made:
     if task.words is not None:
         known = set(task.words)
         window.once("words", lambda: known)
-    facts = window.facts()
+    if task.rows is not None:
+        lay(task.rows(window), Path(task.folder), ROWS.replace("*", f"{task.bucket:06}"))
+    facts = window.facts() if task.rows is None else Facts(task.end, task.since)
     for number, (fact, _) in enumerate(task.needs):
-        found = facts.tables.pop(fact)
+        found = facts.tables.pop(fact, fact.empty())
         part = pl.col("actor").fill_null("").hash(31) % task.parts
         placed = found.with_columns(__part=part.cast(pl.UInt32)).partition_by("__part", as_dict=True, include_key=False)
         for (at,), own in placed.items():

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
+from typing import NamedTuple
 
 import polars as pl
 
 from aura_analytics.cases import Fact, Options
 from aura_analytics.cases.extent import Extent
+from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
 from aura_analytics.dossier.apart.laying import Laid, LayTask, WordsTask, lay_piece, words_in
 from aura_analytics.dossier.apart.making import AGREED, Made, MakeTask, Needs, make_bucket
@@ -22,10 +24,18 @@ from aura_analytics.io.many_files import OverlapWarning, repeated_text
 from aura_analytics.io.pieces import pieces_of
 from aura_analytics.tasks import ExecutorLike, run_tasks
 
-__all__ = ["Parted", "parted"]
+__all__ = ["Parted", "Reach", "parted"]
 
 LEAST = 8  # buckets, and parts
 ROWS = 2_500_000  # events of a bucket, about
+
+
+class Reach(NamedTuple):
+    """Times of the first event, of the last one about work, and of the last one; None where there is none."""
+
+    first: datetime | None
+    work: datetime | None
+    last: datetime | None
 
 
 class Parted:
@@ -65,12 +75,14 @@ class Parted:
 @contextmanager
 def parted(
     source: EventsLike,
-    asked: datetime | None,
-    window: timedelta | None,
+    window: Callable[[Reach], tuple[datetime, datetime | None] | None],
     needs: Mapping[Fact, set[str]],
     options: Options,
     executor: ExecutorLike,
     scratch: str | Path | None = None,
+    *,
+    asked: datetime | None = None,
+    rows: Callable[[Window], pl.DataFrame] | None = None,
 ) -> Iterator[Parted]:
     """Make a log into facts by actor.
 
@@ -78,14 +90,18 @@ def parted(
     ----------
     source
         Where the events are; files and addresses must mean the same where tasks are run.
-    asked, window
-        The moment that was asked for, if any, and the length of the window; None is the whole log.
+    window
+        The window `(since, end]`, from how far the log reaches; None where there is nothing to count.
     needs, options
         Which facts, which of their columns, and how cases are counted.
     executor
         As of `run_tasks`.
     scratch
         A folder that every worker sees; default the one of temporary files, which workers on this machine see.
+    asked
+        The moment that was asked for, if any: then it is said how many events lie after it.
+    rows
+        What is made of the cases of each bucket in place of facts; importable by its name.
 
     Raises
     ------
@@ -106,19 +122,19 @@ def parted(
         several = len({piece.source for piece in pieces}) > 1
         laying = [LayTask(piece, number, str(folder), parts, several) for number, piece in enumerate(pieces)]
         found: list[Laid] = list(run_tasks(lay_piece, laying, executor=executor, named=str))
-        end = asked if asked is not None else _last(found)
-        if end is None:
+        chosen_window = window(_reach(found))
+        if chosen_window is None:
             yield Parted(folder, parts, chosen, (None, None), [])
             return
-        end = times.parse_as_of(end)
+        end, since = chosen_window
         drills = sorted({case for one in found for case in one.drills})
         words: frozenset[str] | None = None
         if any(one.asks for one in found):
             asking = [WordsTask(str(folder), at, end, drills) for at in range(parts)]
             words = frozenset[str]().union(*run_tasks(words_in, asking, executor=executor, named=str))
-        since = None if window is None else end - window
         making = [
-            MakeTask(str(folder), at, asked, end, since, chosen, options, drills, words, parts, several) for at in range(parts)
+            MakeTask(str(folder), at, asked, end, since, chosen, options, drills, words, parts, several, rows)
+            for at in range(parts)
         ]
         made: list[Made] = list(run_tasks(make_bucket, making, executor=executor, named=str))
         if repeated := sum(one.repeated for one in made):
@@ -132,6 +148,8 @@ def _about(source: str) -> int:
     return path.stat().st_size // 30 if path.exists() else ROWS
 
 
-def _last(found: Sequence[Laid]) -> datetime | None:
-    work = [one.work for one in found if one.work is not None]
-    return max(work, default=None) or max((one.last for one in found if one.last is not None), default=None)
+def _reach(found: Sequence[Laid]) -> Reach:
+    first = min((one.first for one in found if one.first is not None), default=None)
+    work = max((one.work for one in found if one.work is not None), default=None)
+    last = max((one.last for one in found if one.last is not None), default=None)
+    return Reach(*(None if at is None else times.parse_as_of(at) for at in (first, work, last)))
