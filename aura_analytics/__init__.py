@@ -70,6 +70,7 @@ _LAZY: dict[str, str | None] = {
     "holding_ends": "aura_analytics.dossier.holding_ends",
     "import_from": "aura_analytics.io.systems.importing",
     "import_from_report": "aura_analytics.io.systems.importing",
+    "copy_to_delta": "aura_analytics.ledger.delta",
     "convert_log": "aura_analytics.io.foreign",
     "convert_logs": "aura_analytics.io.many_logs",
     "import_log": "aura_analytics.io.foreign",
@@ -180,6 +181,7 @@ if TYPE_CHECKING:
     from aura_analytics.io.mapping import LogMapping
     from aura_analytics.io.systems.importing import import_from, import_from_report
     from aura_analytics.io.writing import write_events
+    from aura_analytics.ledger.delta import copy_to_delta
     from aura_analytics.ledger.store import Ledger
     from aura_analytics.metrics.catalogue import Catalogue
     from aura_analytics.operations.accountant import Accountant
@@ -246,6 +248,7 @@ __all__ = [
     "compare_versions",
     "convert_log",
     "convert_logs",
+    "copy_to_delta",
     "correlations",
     "daily_looks",
     "decisions",

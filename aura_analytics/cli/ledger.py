@@ -194,6 +194,28 @@ def snapshot(
         typer.echo(f"Snapshot: {path}")
 
 
+@ledger_app.command()
+def delta(
+    table: Annotated[
+        str, typer.Argument(help="Folder or address of the Delta table; made where there is none.", show_default=False)
+    ],
+    ledger: Url = None,
+    as_json: Json = False,
+) -> None:
+    """Bring a Delta table up to the end of a ledger, each event exactly once; run it again to go on."""
+    from aura_analytics.ledger.delta import copy_to_delta
+
+    store = opened(ledger)
+    with progress(quiet=as_json) as bar:
+        task = bar.add_task("copying", total=len(store))
+        done = copy_to_delta(store, table, progress=lambda seq: bar.update(task, completed=seq))
+    if as_json:
+        print_json(done._asdict())
+    else:
+        many = "event" if done.events == 1 else "events"
+        typer.echo(f"{table}: {done.events:,} {many} more, up to row {done.seq:,} of the ledger (version {done.version})")
+
+
 @ledger_app.command("export-heads")
 def export_heads(
     out: Annotated[

@@ -81,7 +81,7 @@ _KINDS = pl.Series(ACTOR_KINDS, dtype=SCHEMA["actor_kind"])
 
 
 def _with_kinds(table: pl.DataFrame, name: str) -> pl.DataFrame:
-    """Kinds in place of their numbers. (The least of no kinds, taken of an enum, holds something that cannot be sent to anybody.)"""
+    """Kinds in place of their numbers. (The least of no kinds, taken of an enum, cannot be sent to anybody.)"""
     return table.with_columns(_KINDS.gather(table[name].cast(pl.UInt32)).alias(name))
 
 

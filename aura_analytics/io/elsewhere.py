@@ -11,10 +11,11 @@ from aura_analytics.events import SCHEMA
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["is_elsewhere", "kept_elsewhere"]
+__all__ = ["DELTA_EXTRA", "is_elsewhere", "kept_elsewhere"]
 
 _STORES = ("s3", "s3a", "gs", "gcs", "az", "azure", "abfs", "abfss", "adl", "hf")
 _DELTA = "delta+"
+DELTA_EXTRA = ("aura_seq", "aura_month")  # what the copy of a ledger holds beside its events
 
 
 def is_elsewhere(given: object) -> bool:
@@ -65,6 +66,7 @@ def kept_elsewhere(address: str | Path) -> pl.LazyFrame:
     try:
         if delta:
             table = pl.scan_delta(text.removeprefix(_DELTA))
+            table = table.select(name for name in table.collect_schema().names() if name not in DELTA_EXTRA)
         else:
             files = text if text.endswith(".parquet") or "*" in text else f"{text.rstrip('/')}/**/*.parquet"
             own = pl.scan_parquet(files, hive_partitioning=False).collect_schema().names()
