@@ -52,7 +52,7 @@ def test_what_is_new_is_added(ledger: Any, tmp_path: Path) -> None:
     assert aura.dossiers(table).equals(aura.dossiers(ledger))
     assert aura.copy_to_delta(ledger, table) == (0, first.seq, first.version)
     ledger.record_event({"event_id": "late", "type": "OVERRIDE", "actor": "anne", "ts": "2024-02-03T10:00:00Z"})
-    found = CliRunner().invoke(app, ["ledger", "delta", str(table), "--ledger", ledger.url, "--json"])
+    found = CliRunner().invoke(app, ["ledger", "delta", str(table), ledger.url, "--json"])
     assert found.exit_code == 0, found.output
     assert json.loads(found.stdout) == {"events": 1, "seq": first.seq + 1, "version": first.version + 1}
     assert (table / "aura_month=2024-02").is_dir()

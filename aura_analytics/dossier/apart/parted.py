@@ -117,8 +117,7 @@ def parted(
     chosen: Needs = tuple((fact, frozenset(columns)) for fact, columns in needs.items())
     with scratch_folder(scratch) as folder:
         pieces = pieces_of(source, folder)
-        sizes = sum(piece.rows[1] if piece.rows else _about(piece.source) for piece in pieces)
-        parts = max(LEAST, getattr(executor, "_max_workers", 1), -(-sizes // ROWS))
+        parts = max(LEAST, getattr(executor, "_max_workers", 1), -(-sum(piece.about for piece in pieces) // ROWS))
         several = len({piece.source for piece in pieces}) > 1
         laying = [LayTask(piece, number, str(folder), parts, several) for number, piece in enumerate(pieces)]
         found: list[Laid] = list(run_tasks(lay_piece, laying, executor=executor, named=str))
@@ -140,12 +139,6 @@ def parted(
         if repeated := sum(one.repeated for one in made):
             warnings.warn(repeated_text(repeated), OverlapWarning, stacklevel=4)
         yield Parted(folder, parts, chosen, (end, since), made)
-
-
-def _about(source: str) -> int:
-    """About how many events a file holds."""
-    path = Path(source)
-    return path.stat().st_size // 30 if path.exists() else ROWS
 
 
 def _reach(found: Sequence[Laid]) -> Reach:
