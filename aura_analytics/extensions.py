@@ -13,7 +13,10 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoints
 
 __all__ = ["GROUPS", "ExtensionWarning", "extensions", "provide", "provided"]
 
@@ -39,15 +42,21 @@ def extensions(group: str) -> tuple[tuple[str, Any], ...]:
     >>> extensions("metrics")
     ()
     """
-    from importlib.metadata import entry_points
-
     found = []
-    for point in sorted(entry_points(group=f"aura_analytics.{group}"), key=lambda point: point.name):
+    for point in sorted(_points().select(group=f"aura_analytics.{group}"), key=lambda point: point.name):
         try:
             found.append((point.name, point.load()))
         except Exception as error:  # noqa: BLE001  (whatever a foreign package does, the rest goes on)
             refuse(group, point.name, f"{point.value} cannot be loaded: {type(error).__name__}: {error}")
     return tuple(found)
+
+
+@cache
+def _points() -> EntryPoints:
+    """Those of all installed packages: looking for them takes longer than anything else here."""
+    from importlib.metadata import entry_points
+
+    return entry_points()
 
 
 def refuse(group: str, name: str, why: str) -> None:

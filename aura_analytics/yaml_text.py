@@ -68,6 +68,17 @@ for _name, _pattern, _first in _SCALARS:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_pattern), list(_first))
 
 
+_LEADING = re.compile(r"^[ \t?:-]+", re.MULTILINE)
+_FastLoader: type | None = None
+if hasattr(yaml, "CSafeLoader"):
+
+    class _Fast(yaml.CSafeLoader):
+        """The same, by libyaml."""
+
+    _Fast.yaml_implicit_resolvers = _Loader.yaml_implicit_resolvers
+    _FastLoader = _Fast
+
+
 class _Dumper(yaml.SafeDumper):
     """Safe, with quotes around texts that YAML 1.1 or 1.2 would take for something else (12345678e1234567 is a number of 1.2)."""
 
@@ -99,7 +110,29 @@ def loaded(text: str | bytes, where: str) -> Any:
     YamlTextError
         If it is no YAML that can be loaded safely, is too long, or a key stands twice; all problems, with their places.
     """
-    return _read(text if isinstance(text, str) else _decoded(text, where), where)[0]
+    decoded = text if isinstance(text, str) else _decoded(text, where)
+    fast = _fast(decoded, where)
+    return _read(decoded, where)[0] if fast is None else fast
+
+
+def _fast(text: str, where: str) -> Mapped | None:
+    """The mapping of a text that is plainly shallow and without a fault, by libyaml; None where it has to be read with care."""
+    made: Any = _FastLoader
+    if made is None or len(text) > _LONGEST or text.count("[") + text.count("{") > _DEPTH:
+        return None
+    if any(len(run) > _DEPTH for run in _LEADING.findall(text)):  # libyaml does not look at how deep it is
+        return None
+    loader = None
+    try:
+        loader = made(text)
+        root, reader = loader.get_single_node(), _Reader(where)
+        value = None if root is None else reader.value(root, (), 0)
+    except (yaml.YAMLError, UnicodeError, RecursionError):
+        return None  # read once more, to say what is wrong
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return Mapped(value, reader.places) if isinstance(value, dict) and not reader.problems else None
 
 
 def _decoded(raw: bytes, where: str) -> str:

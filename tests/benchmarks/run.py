@@ -27,6 +27,7 @@ from tests.benchmarks.accountant import evaluate, hr, routing, scoring
 from tests.benchmarks.apart import apart
 from tests.benchmarks.decisions import decisions
 from tests.benchmarks.explorer import explorer
+from tests.benchmarks.far import far
 from tests.benchmarks.felt import felt
 from tests.benchmarks.importing import importing
 from tests.benchmarks.ledger import append, bulk, ledger, mirror
@@ -302,6 +303,7 @@ BENCHMARKS = {
         slider,
         explorer,
         apart,
+        far,
         importing,
         service,
     )
@@ -318,7 +320,7 @@ def main() -> None:
     path = given.folder / f"events-{given.rows}.parquet"
     given.folder.mkdir(parents=True, exist_ok=True)
     for name in given.names:
-        if name != "apart":  # makes files of its own, so that the log may be larger than memory
+        if name not in ("apart", "far"):  # make files of their own, so that the log may be larger than memory
             make(path, given.rows)
         found = BENCHMARKS[name](path, given.rounds)
         rounded = {key: round(value, 3) if isinstance(value, float) else value for key, value in found.items()}
