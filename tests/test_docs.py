@@ -28,6 +28,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", WITH_CODE, ids=lambda path: path.stem)
 def test_every_block_runs_as_pasted(path: Path, made: Path, tmp_path: Path) -> None:
     code = "\n".join(BLOCK.findall(path.read_text("utf-8")))

@@ -174,6 +174,7 @@ def test_in_policies(events: pl.DataFrame, policy: Path) -> None:
         aura.Policy({"name": "x", "rules": [{"id": "r", "when": {"metric": "night_share", "outside": 0.2}}]})
 
 
+@pytest.mark.slow
 def test_in_reports_and_plans(events: pl.DataFrame, policy: Path, tmp_path: Path) -> None:
     page = aura.write_report(events, tmp_path / "report.html", policy=policy).read_text()
     assert all(METRICS[name].title in page for name in ADDED)
@@ -207,6 +208,7 @@ def aura_says(installed: Path, *arguments: str | Path, code: int = 0) -> str:
     return done.stdout if code == 0 else done.stderr
 
 
+@pytest.mark.slow
 def test_at_the_command_line(events: pl.DataFrame, policy: Path, installed: Path, tmp_path: Path) -> None:
     log = aura.write_events(events, tmp_path / "log.parquet")
     listed = aura_says(installed, "metrics")

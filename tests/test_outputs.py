@@ -49,6 +49,7 @@ OUTPUTS = [
 TARGETS = ["d.db", "log.jsonl", "decisions.jsonl", "notes.html", "notes.csv", "notes.jsonl", "notes.parquet"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", OUTPUTS, ids=" ".join)
 def test_no_command_writes_over_what_is_there(folder: Path, command: tuple[str, ...]) -> None:
     if "--quarantine" in command:
@@ -63,6 +64,7 @@ def test_no_command_writes_over_what_is_there(folder: Path, command: tuple[str, 
     assert not list(folder.glob(".*.part"))
 
 
+@pytest.mark.slow
 def test_force_replaces_a_file_and_never_a_ledger(folder: Path) -> None:
     ledger = (folder / "d.db").read_bytes()
     for target in ("d.db", "decisions.jsonl", "."):
@@ -138,6 +140,7 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Mon
     assert path.read_text() == "old" and [one.name for one in tmp_path.iterdir()] == ["a.txt"]
 
 
+@pytest.mark.slow
 def test_a_real_limit_of_the_file_s_size(tmp_path: Path) -> None:
     """The kernel itself refuses: polars writes into what cannot grow."""
     code = (

@@ -140,6 +140,7 @@ NARROW = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("order", ["as it happened", "late", "shuffled"])
 @pytest.mark.parametrize(
     "options",

@@ -38,6 +38,7 @@ def demo(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     return folder, run("demo", cwd=folder).stdout
 
 
+@pytest.mark.slow
 def test_demo_shows_everything(demo: tuple[Path, str]) -> None:
     folder, out = demo
     assert "stubborn" in out and "flag" in out and "insufficient" in out
@@ -59,6 +60,7 @@ def test_demo_shows_everything(demo: tuple[Path, str]) -> None:
     assert max(len(line) for line in out.splitlines() if not line.startswith("Report")) <= 80
 
 
+@pytest.mark.slow
 def test_dossiers_as_json_and_as_files(demo: tuple[Path, str], tmp_path: Path) -> None:
     path = demo[0] / "aura-demo/events.parquet"
     rows = json.loads(run("dossiers", path, "--json", "--sla", "2h", "--sla", "second_draw=1 working days", cwd=tmp_path).stdout)
@@ -71,6 +73,7 @@ def test_dossiers_as_json_and_as_files(demo: tuple[Path, str], tmp_path: Path) -
     assert pl.read_parquet(tmp_path / "board.parquet").height == len(rows)
 
 
+@pytest.mark.slow
 def test_a_board_is_narrowed_and_put_in_order(demo: tuple[Path, str], tmp_path: Path) -> None:
     path = demo[0] / "aura-demo/events.parquet"
 
@@ -107,6 +110,7 @@ def test_a_board_is_narrowed_and_put_in_order(demo: tuple[Path, str], tmp_path: 
         assert said in run("dossiers", path, *words, cwd=tmp_path, code=2).stderr
 
 
+@pytest.mark.slow
 def test_the_office_and_correlations_say_what_python_says(demo: tuple[Path, str], tmp_path: Path) -> None:
     path = demo[0] / "aura-demo/events.parquet"
     events = aura.read_events(path)
@@ -123,6 +127,7 @@ def test_the_office_and_correlations_say_what_python_says(demo: tuple[Path, str]
     assert pl.read_csv(tmp_path / "c.csv").height == 6
 
 
+@pytest.mark.slow
 def test_import_and_report(fixtures: Path, tmp_path: Path) -> None:
     arguments: list[str | Path] = [
         "import",
@@ -255,6 +260,7 @@ def test_actor_names_are_shown_as_they_are(tmp_path: Path) -> None:
 POLICY = "name: p\nwindow: 7d\nrules: [{id: r, when: {metric: override_rate, at_least: 0.5}}]\n"
 
 
+@pytest.mark.slow
 def test_the_policy_brings_its_window_and_its_readings(tmp_path: Path) -> None:
     days = {"OVERRIDE": ["2026-01-01", "2026-01-02"], "DECISION": ["2026-02-20"]}
     rows = [{"type": kind, "actor": "anne", "ts": day} for kind, many in days.items() for day in many]
@@ -273,6 +279,7 @@ def test_the_policy_brings_its_window_and_its_readings(tmp_path: Path) -> None:
     assert board["pip_status"] == "watch"
 
 
+@pytest.mark.slow
 def test_rules_check_finds_what_can_never_fire(tmp_path: Path) -> None:
     for threshold, message in (("30", "write 0.30 for 30 %"), (".nan", "outside the range"), ("true", "a threshold is a number")):
         (tmp_path / "p.yaml").write_text(POLICY.replace("0.5", threshold))

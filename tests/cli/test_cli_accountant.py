@@ -163,6 +163,7 @@ def test_route(ledger: Path) -> None:
     assert "this is no list of models" in run("route", "m.yaml", cwd=ledger, code=2).stderr
 
 
+@pytest.mark.slow
 def test_a_task_without_a_name_is_drawn_anew_each_time(ledger: Path) -> None:
     (ledger / "two.yaml").write_text("models: [{name: a}, {name: b}]\n")
     asked = ("route", "two.yaml", "--strategy", "epsilon_greedy", "--exploration", "1")

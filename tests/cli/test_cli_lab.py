@@ -21,6 +21,7 @@ def events(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_pages_of_events(events: Path, tmp_path: Path) -> None:
     said = run("export", events, cwd=tmp_path).stdout
     assert "1 of 10 flagged" in said and "aura-tuner" in (tmp_path / "tuner.html").read_text("utf-8")

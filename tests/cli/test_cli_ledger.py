@@ -30,6 +30,7 @@ def demo(made: Path, tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_demo_fills_a_ledger_and_may_be_run_again(demo: Path) -> None:
     log = aura.read_events(demo / "aura-demo/events.parquet").collect()
     with aura.Ledger(demo / "aura-demo/aura.db") as ledger:
@@ -38,6 +39,7 @@ def test_the_demo_fills_a_ledger_and_may_be_run_again(demo: Path) -> None:
     assert "another demo" in run("demo", "--days", "12", "--seed", "8", cwd=demo, code=2).stderr
 
 
+@pytest.mark.slow
 def test_every_command_takes_a_ledger(demo: Path) -> None:
     file = run("dossiers", "aura-demo/events.parquet", "--json", cwd=demo).stdout
     for address in ("aura-demo/aura.db", "sqlite:///aura-demo/aura.db"):
@@ -46,6 +48,7 @@ def test_every_command_takes_a_ledger(demo: Path) -> None:
     assert (demo / "report.html").read_text().count("sqlite:///aura-demo/aura.db") >= 1
 
 
+@pytest.mark.slow
 def test_recording(tmp_path: Path) -> None:
     assert run("record", EVENT, cwd=tmp_path).stdout == "1 recorded (id e1) in sqlite:///aura.db\n"
     assert "0 recorded (id e1), 1 known already" in run("record", EVENT, cwd=tmp_path).stdout
@@ -74,6 +77,7 @@ def test_recording_from_standard_input(tmp_path: Path) -> None:
     assert done.returncode == 2 and "line 4: this is no JSON" in done.stderr
 
 
+@pytest.mark.slow
 def test_verification_and_heads(demo: Path) -> None:
     assert (
         "events verified; not compared with an exported head; head" in run("ledger", "verify", "aura-demo/aura.db", cwd=demo).stdout
@@ -89,6 +93,7 @@ def test_verification_and_heads(demo: Path) -> None:
     assert (found["ok"], found["kind"], found["seq"]) == (False, "altered", 7)
 
 
+@pytest.mark.slow
 def test_snapshots_and_upgrades(demo: Path) -> None:
     run("ledger", "snapshot", "aura-demo/aura.db", "--out", "copy.db", cwd=demo)
     run("ledger", "snapshot", "aura-demo/aura.db", "--out", "copy.parquet", cwd=demo)

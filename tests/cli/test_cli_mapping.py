@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 import aura_analytics as aura
 from tests.cli.test_cli import run
 from tests.io.test_log_kinds import DECISIONS, JUNE, MAY
@@ -34,6 +36,7 @@ def test_explain_and_schema(tmp_path: Path) -> None:
     assert json.loads(run("mapping", "schema", cwd=tmp_path).stdout)["title"] == "aura mapping"
 
 
+@pytest.mark.slow
 def test_start_is_one_command_from_a_file_to_a_report(tmp_path: Path) -> None:
     (tmp_path / "claims.csv").write_text(DECISIONS)
     refused = run("start", "claims.csv", cwd=tmp_path, code=1, stdin="n\n").stdout
@@ -46,6 +49,7 @@ def test_start_is_one_command_from_a_file_to_a_report(tmp_path: Path) -> None:
     assert "anne" in run("dossiers", "aura-start/aura.db", "--window", "all", cwd=tmp_path).stdout
 
 
+@pytest.mark.slow
 def test_start_with_events_and_with_a_later_export(tmp_path: Path) -> None:
     log = aura.sample_log(200, seed=1)
     aura.write_events(log, tmp_path / "events.csv")

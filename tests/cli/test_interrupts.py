@@ -207,6 +207,7 @@ def strike(command: Command, base: Path, fresh: Callable[[], Path], count: int, 
                 assert number == signal.SIGKILL, left  # swept once nobody can be writing it any more
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_an_interrupt_is_said_in_one_line(number: signal.Signals, folders: Callable[[], Path]) -> None:
     folder = folders()
@@ -262,6 +263,7 @@ def test_an_interrupt_that_a_library_turns_into_an_error_of_its_own() -> None:
     assert done.stderr.startswith("aura: interrupted; ") and done.stderr.count("\n") == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("place", [0, 3, 10])
 def test_a_command_that_is_interrupted(place: int, base: Path, folders: Callable[[], Path]) -> None:
     strike(COMMANDS[place], base, folders, 3, seed=place)

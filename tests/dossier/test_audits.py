@@ -54,6 +54,7 @@ def audited(log: pl.DataFrame, drawn: pl.DataFrame, truth: pl.DataFrame) -> pl.D
     return pl.concat([log, events.validate(found)])
 
 
+@pytest.mark.slow
 def test_the_chances_are_the_ones_that_are_said() -> None:
     log, _ = office(1, 120)
     times: Counter[str] = Counter()

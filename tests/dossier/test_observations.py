@@ -67,6 +67,7 @@ ANY = given(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=12)
 @ANY
 def test_any_number_can_be_counted_again(table: pl.DataFrame, window: str | None, attribution: Any, holding: Any, sla: Any) -> None:
@@ -84,6 +85,7 @@ def test_any_number_can_be_counted_again_and_again(
         _check(table, START + timedelta(hours=50), window, attribution=attribution, holding=holding, sla=sla)
 
 
+@pytest.mark.slow
 def test_a_simulated_office_can_be_counted_again() -> None:
     run = aura.simulate(aura.Scenario.from_yaml("simulations/understaffed.yaml"), 3, days=40)
     some = run.truth.actors["actor"].sample(4, seed=1)

@@ -140,6 +140,7 @@ def test_every_door_says_what_the_definition_says(name: str, seed: int) -> None:
             assert shown.banner is not None and shown.banner.verdict == "flag"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", POLICIES)
 def test_a_log_that_is_followed_says_what_a_fresh_reading_says(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Read every few days, with some events that come late: what is kept of earlier readings never shows."""

@@ -149,6 +149,7 @@ def test_doubts_about_what_audits_say() -> None:
     assert behind.filter(case_id="C1").select("truth", "disputed").row(0) == ("PAY", True)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("limit", [0, 1, 0.995])
 def test_a_reason_to_look_whatever_the_limits(limit: float) -> None:
     """How many audits decide is said where it can be, and never stops a verdict."""

@@ -76,6 +76,7 @@ def odd(tmp_path: Path, seeds: range, doors: int) -> str:
     return done.stdout + (done.stderr[:2_000] if done.returncode else "")
 
 
+@pytest.mark.slow
 def test_damaged_files_are_our_error(tmp_path: Path) -> None:
     assert odd(tmp_path, range(300), 2) == ""
 

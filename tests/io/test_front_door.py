@@ -180,6 +180,7 @@ def command(*arguments: str | Path, code: int = 0, cwd: Path | None = None) -> s
     return done
 
 
+@pytest.mark.slow
 def test_the_same_words_at_the_command_line(tmp_path: Path) -> None:
     parts = _folder(TABLE, tmp_path)
     expected = json.loads(command("dossiers", parts, "--json").stdout)

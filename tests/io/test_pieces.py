@@ -64,6 +64,7 @@ def both(path: Any, chosen: aura.LogMapping) -> list[tuple[pl.DataFrame, ImportR
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["csv", "jsonl", "parquet", "files", "damaged"])
 @pytest.mark.parametrize("seed", range(4))
 def test_in_pieces_and_at_once_are_the_same(tmp_path: Path, kind: str, seed: int) -> None:

@@ -118,6 +118,7 @@ def test_what_is_refused() -> None:
             call()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("others", "own"), [(25, 150), (400, 150)])
 def test_few_cases_of_the_others_do_not_alarm_more_often(others: int, own: int) -> None:
     """All have the same rate: any alarm has a chance of 5 %, however little is known of the others."""

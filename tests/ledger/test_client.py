@@ -70,6 +70,7 @@ def test_somebody_unknown(default: None) -> None:
         get_dossier("")
 
 
+@pytest.mark.slow
 def test_ten_overrides_and_ten_approvals(default: None) -> None:
     """The tutorial's exercise: the rate is rounded at the door as Python rounds, the rule is not."""
     record_event({"type": "SAT_SCORE", "value": 2, "actor": "anne", "actor_kind": "officer"})
@@ -85,6 +86,7 @@ def test_ten_overrides_and_ten_approvals(default: None) -> None:
         assert get_dossier("anne")["pip_recommended"] is (rate > 0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("looked_up", [20_000, 0], ids=["by case", "from sums"])
 def test_the_dossier_of_one_is_that_of_all(ledger: Ledger, monkeypatch: pytest.MonkeyPatch, looked_up: int) -> None:
     monkeypatch.setattr(queries, "_LOOKED_UP", looked_up)

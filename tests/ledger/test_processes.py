@@ -31,6 +31,7 @@ def finish(workers: list[subprocess.Popen[bytes]]) -> None:
         assert worker.returncode == 0, errors.decode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch", ["1", "25"])
 def test_four_writers_lose_nothing(url: str, batch: str) -> None:
     count = 100
@@ -56,6 +57,7 @@ def open_together(url: str, go: Path) -> None:
         assert ledger.verify().ok
 
 
+@pytest.mark.slow
 def test_six_processes_open_a_new_ledger_at_once(url: str, tmp_path: Path) -> None:
     open_together(url, tmp_path / "go")
 

@@ -41,6 +41,7 @@ def test_a_job_belongs_to_one_arm_for_good_and_arms_get_their_shares() -> None:
         trial.choose({})
 
 
+@pytest.mark.slow
 def test_the_arm_is_recorded_and_compared(tmp_path: Path) -> None:
     with Ledger(f"sqlite:///{tmp_path}/aura.db", mirror=False) as ledger:
         trial = Experiment(TRIAL, MODELS, ledger)

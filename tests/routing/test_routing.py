@@ -124,6 +124,7 @@ def test_a_suspended_model_is_never_chosen(away: list[bool], strategy: str, seed
         assert sum(made.propensities) == pytest.approx(1) and made.propensity > 0
 
 
+@pytest.mark.slow
 @given(
     st.lists(
         st.tuples(

@@ -81,6 +81,7 @@ def test_no_route_is_without_a_line(tmp_path: Path) -> None:
     assert every_route(app) - described - PAGES == set()
 
 
+@pytest.mark.slow
 def test_each_route_by_each_scope(serving: Callable[..., Server], url: str, keys: Callable[..., str]) -> None:
     server = serving(url, "--access", "keys")
     of = {scope: keys("key", scope, person=scope == "verdicts:sign") for scope in SCOPES}
@@ -198,6 +199,7 @@ def test_the_printed_token_opens_a_page_once(serving: Callable[..., Server], tmp
     assert crossed.status_code == 403
 
 
+@pytest.mark.slow
 def test_a_header_is_not_an_identity(serving: Callable[..., Server], tmp_path: Path) -> None:
     secret = "s" * 20
     server = serving(

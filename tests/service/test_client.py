@@ -39,6 +39,7 @@ def test_the_two_functions_against_a_server(
         aura.get_dossier("anne")
 
 
+@pytest.mark.slow
 def test_a_server_that_comes_back(serving: Callable[..., Server], tmp_path: object) -> None:
     """What was sent while it was away is there once; what is live goes on."""
     server = serving(f"sqlite:///{tmp_path}/aura.db", "--access", "open")
@@ -70,6 +71,7 @@ def test_a_server_that_comes_back(serving: Callable[..., Server], tmp_path: obje
     assert set(seen) == {f"e{number}" for number in range(6)}
 
 
+@pytest.mark.slow
 def test_addresses_that_are_none() -> None:
     for url in ("ftp://x", "sqlite:///a.db", "https://"):
         with pytest.raises(ParameterError):

@@ -144,6 +144,7 @@ def test_an_explorer_follows_what_comes_over_http(serving: Callable[..., Server]
     explorer.close()
 
 
+@pytest.mark.slow
 def test_two_workers_on_postgresql(serving: Callable[..., Server], postgres_url: str) -> None:
     server = serving(postgres_url, "--access", "open", "--workers", "2")
     events = [{"event_id": f"e{i}", "type": "DECISION", "actor": f"p{i % 3}", "case_id": f"C{i}"} for i in range(120)]

@@ -60,6 +60,7 @@ def test_a_budget_is_held_by_the_limit(file: Path) -> None:
         assert told.exit_code == code, told.output
 
 
+@pytest.mark.slow
 def test_a_card_of_another_rule_is_refused(file: Path) -> None:
     card(Policy.evidence_gated()).write(card_beside(file))
     with pytest.raises(ParameterError, match="card is of another rule"):

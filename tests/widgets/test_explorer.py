@@ -105,6 +105,7 @@ def test_the_banner_says_what_would_clear_it() -> None:
         state.draft()
 
 
+@pytest.mark.slow
 def test_following_a_ledger_equals_reading_it_anew(ledger: aura.Ledger) -> None:
     ordered = LOG.sort("ts", "event_id")
     ledger.record_events(ordered.head(4_000))
@@ -226,6 +227,7 @@ def parts_of(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return json.loads(state.group(1)), [json.loads(page) for page in pages]
 
 
+@pytest.mark.slow
 def test_a_page_of_many_is_made_at_once_and_says_what_each_dossier_says(tmp_path: Path) -> None:
     run = aura.simulate("fraud_unit", seed=3, days=60)
     for source, options in ((LOG, {"sla": "72h"}), (run, {}), (LOG, {"as_of": "2026-05-20"})):
@@ -264,6 +266,7 @@ def test_two_people_and_two_periods_side_by_side() -> None:
     assert "another dossier is open" in explorer.failed["text"]
 
 
+@pytest.mark.slow
 def test_another_window_is_another_board(ledger: aura.Ledger) -> None:
     ledger.record_events(LOG)
     explorer = DossierExplorer(ledger, follow=None)
@@ -489,6 +492,7 @@ def test_one_wrong_date_empties_no_board(ledger: aura.Ledger) -> None:
     assert "2062" not in explorer.detail["reasons"][0] and explorer.failed == {}
 
 
+@pytest.mark.slow
 def test_what_is_followed_says_so_and_goes_on(ledger: aura.Ledger, tmp_path: Path) -> None:
     ledger.record_events(LOG)
     followed, still = DossierExplorer(ledger, follow=5.0), DossierExplorer(ledger, follow=None)
@@ -519,6 +523,7 @@ def test_a_brief_that_cannot_be_written_says_why(tmp_path: Path) -> None:
     assert not (tmp_path / "b.html").exists()
 
 
+@pytest.mark.slow
 def test_a_number_without_a_rolling_series_is_counted_anew() -> None:
     explorer = DossierExplorer(LOG, sla="72h")
     explorer.state.pick(ANNE)
