@@ -13,10 +13,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from importlib.metadata import EntryPoints
+from typing import Any
 
 __all__ = ["GROUPS", "ExtensionWarning", "extensions", "provide", "provided"]
 
@@ -52,7 +49,7 @@ def extensions(group: str) -> tuple[tuple[str, Any], ...]:
 
 
 @cache
-def _points() -> EntryPoints:
+def _points() -> Any:
     """Those of all installed packages: looking for them takes longer than anything else here."""
     from importlib.metadata import entry_points
 

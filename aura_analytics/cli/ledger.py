@@ -172,6 +172,24 @@ def upgrade(
         typer.echo(f"schema {before} -> {after}\nBackup: {kept}")
 
 
+@ledger_app.command("by-month")
+def by_month(
+    ledger: Url = None,
+    backup: Annotated[Path | None, typer.Option(help="Where to put the backup; default in the working directory.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Have a PostgreSQL ledger keep its events by month, after a backup; for ledgers of billions."""
+    from aura_analytics.ledger.by_month import keep_by_month
+
+    months, kept = keep_by_month(ledger, backup)
+    if as_json:
+        print_json({"months": months, "backup": None if kept is None else str(kept)})
+    elif kept is None:
+        typer.echo(f"kept by month already: {months} months")
+    else:
+        typer.echo(f"kept by month: {months} months\nBackup: {kept}")
+
+
 @ledger_app.command()
 def snapshot(
     out: Annotated[Path, typer.Option(help="File to write: .parquet, or (of a SQLite ledger) .db.", show_default=False)],

@@ -1,9 +1,9 @@
 """One head over the heads of several ledgers: a prototype of the proof for a ledger that is kept in shards.
 
 Each shard is a ledger of its own with a chain of its own, so that shards are written side by side. From time to time their heads
-are taken together into a round: a tree of hashes over the heads (as in `merkle`), chained to the round before. Who keeps the last round
-can be shown that one event is in one shard, that this shard was part of the round, and that no shard went back or vanished since an
-earlier round, without seeing any other event. What is planned around it, and what is not built, is in `docs/howto/far.md`.
+are taken together into a round: a tree of hashes over the heads (as in `merkle`), chained to the round before. Who keeps the last
+round can be shown that one event is in one shard, that this shard was part of the round, and that no shard went back or vanished
+since an earlier round, without seeing any other event. What is planned around it, and what is not built, is in `docs/howto/far.md`.
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection, create_engine
 
 from aura_analytics.ledger import schema
+from aura_analytics.ledger.by_month import IDS, is_by_month, parts_of
 
 __all__ = ["faults_of_structure"]
 
@@ -94,8 +95,12 @@ def _of_postgresql(connection: Connection) -> list[str]:
         places = {name: oid for oid, name in cursor.fetchall()}
         faults = [f"the table {name!r} is missing" for name in wanted if places[name] is None]
         oids = [oid for oid in places.values() if oid is not None]
+        events = places.get("aura_events")
+        by_month = events is not None and is_by_month(cursor)
+        if by_month:
+            oids += [*parts_of(cursor, events), *_ids(cursor, faults)]
         for _, name, kind, secured, lasting in cursor.execute(_TABLES, (oids,)).fetchall():
-            if _text(kind) != "r":
+            if _text(kind) != ("p" if by_month and name == "aura_events" else "r"):
                 faults.append(f"{name!r} is no table: something else stands in its place")
             if secured:
                 faults.append(f"row-level security on {name!r}: it may hide rows")
@@ -108,6 +113,18 @@ def _of_postgresql(connection: Connection) -> list[str]:
         for name, table in cursor.execute(_INDEXES, (oids,)).fetchall():
             faults.append(f"the index {name!r} on {table!r} is partial or not valid: it may hide rows")
     return sorted(faults)
+
+
+def _ids(cursor: Any, faults: list[str]) -> list[int]:
+    """The table of ids of a ledger by month; a fault where it is missing, or does not keep them apart."""
+    oid = cursor.execute("SELECT to_regclass(%s)::oid", (IDS,)).fetchone()[0]
+    if oid is None:
+        faults.append(f"the table {IDS!r} is missing")
+        return []
+    unique = "SELECT count(*) FROM pg_index WHERE indrelid = %s AND indisunique AND indisvalid AND indpred IS NULL"
+    if cursor.execute(unique, (oid,)).fetchone()[0] < 2:
+        faults.append(f"the table {IDS!r} does not keep ids apart: an index is missing")
+    return [oid]
 
 
 def _text(value: object) -> str:

@@ -21,6 +21,7 @@ from aura_analytics.errors import ConflictError, LedgerSchemaError, Problem
 from aura_analytics.events import IMPORTED, RECORD_TYPES
 from aura_analytics.ledger import schema, tables
 from aura_analytics.ledger.beside import link
+from aura_analytics.ledger.by_month import is_by_month, make_months, months_of, take_ids
 from aura_analytics.ledger.engines import Engines, compiled
 from aura_analytics.ledger.failures import translated
 from aura_analytics.ledger.heads import damaged
@@ -34,6 +35,7 @@ _ID, _TS, _TYPE = (tables.COLUMNS.index(name) for name in ("event_id", "ts", "ty
 _RETRIED = ("40001", "40P01")  # serialization failure, deadlock
 _FEW = 100  # rows, from which on COPY is worth its start
 _LOOKED_UP = 500  # ids in one query
+_UNLESS_THERE = " ON CONFLICT (event_id) DO NOTHING"  # where ids are in one table with the events
 
 
 class Stored(TypedDict):
@@ -183,6 +185,7 @@ class _Append:
                 next="nothing was stored; update this program and start it again",
             )
             raise LedgerSchemaError(problem)
+        self._by_month = not sqlite and is_by_month(self._driver)
         self._recorded_at = max(now, last)
         self._own: dict[str, tuple[bytes, Row]] = {}  # of this call, while careful
 
@@ -216,12 +219,16 @@ class _Append:
         return out
 
     def _add(self, rows: list[tuple[Any, ...]]) -> None:
+        if self._by_month:
+            if take_ids(self._driver, [row[1 + _ID] for row in rows], [row[0] for row in rows]) != len(rows):
+                self._not_all_new()
+            make_months(self._driver, months_of(row[1 + _TS] for row in rows))
         if self._sqlite or len(rows) < _FEW:
-            cursor = self._driver.cursor()
+            cursor, add = self._driver.cursor(), self._insert.replace(_UNLESS_THERE, "") if self._by_month else self._insert
             if len(rows) == 1:
-                cursor.execute(self._insert, rows[0])
+                cursor.execute(add, rows[0])
             else:
-                cursor.executemany(self._insert, rows)
+                cursor.executemany(add, rows)
             stored = cursor.rowcount
         else:
             stored = self._copy(rows)

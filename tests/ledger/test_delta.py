@@ -44,7 +44,8 @@ def whole(ledger: Any, table: Path) -> None:
 
 
 def test_what_is_new_is_added(ledger: Any, tmp_path: Path) -> None:
-    table, seen = tmp_path / "events", []
+    table = tmp_path / "events"
+    seen: list[int] = []
     first = aura.copy_to_delta(ledger, table, rows=500, progress=seen.append)
     assert first.events == first.seq == len(ledger)
     assert first.version == len(seen) >= 3
