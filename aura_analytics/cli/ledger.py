@@ -176,12 +176,13 @@ def upgrade(
 def by_month(
     ledger: Url = None,
     backup: Annotated[Path | None, typer.Option(help="Where to put the backup; default in the working directory.")] = None,
+    ahead: Annotated[int, typer.Option(help="Months to make from the present one on.", min=0, max=120)] = 12,
     as_json: Json = False,
 ) -> None:
-    """Have a PostgreSQL ledger keep its events by month, after a backup; for ledgers of billions."""
+    """Have a PostgreSQL ledger keep its events by month, after a backup; of one that does, make the months to come."""
     from aura_analytics.ledger.by_month import keep_by_month
 
-    months, kept = keep_by_month(ledger, backup)
+    months, kept = keep_by_month(ledger, backup, ahead)
     if as_json:
         print_json({"months": months, "backup": None if kept is None else str(kept)})
     elif kept is None:

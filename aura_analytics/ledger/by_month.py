@@ -2,8 +2,9 @@
 
 `aura_events` is then partitioned by the month of `ts`: what is asked of a span of time reads only its months, old months can be
 laid on other disks, and each index stays as small as its month. Months are made when their first event comes (the contract takes
-times from 1970 to 2200; `aura_events_other` is for what no month holds). An id must differ among all months, which no index over months can see to: all ids stand
-in `aura_event_ids`, and an event is stored only where its id could be put there, in the same transaction.
+times from 1970 to 2200; `aura_events_other` is for what no month holds). An id must differ among all months, which no index over
+months can see to: all ids stand in `aura_event_ids`, and an event is stored only where its id could be put there, in the same
+transaction.
 
 The rows, their hashes and the chain are those of any ledger; everything that reads one reads this one.
 """
@@ -84,10 +85,11 @@ def take_ids(cursor: Any, ids: list[str], seqs: list[int]) -> int:
     return int(cursor.execute(text, (ids, seqs)).rowcount)
 
 
-def keep_by_month(url: str | Path | None = None, backup: Path | None = None) -> tuple[int, Path | None]:
-    """Have a PostgreSQL ledger keep its events by month, after a backup.
+def keep_by_month(url: str | Path | None = None, backup: Path | None = None, ahead: int = 12) -> tuple[int, Path | None]:
+    """Have a PostgreSQL ledger keep its events by month, after a backup; of one that does, make the months to come.
 
     All or nothing, in one transaction: writers and readers wait. It takes as much room again as the events have, until it is done.
+    Whoever may make tables can call it from time to time: then writers need no more than they need of any ledger.
 
     Parameters
     ----------
@@ -95,6 +97,8 @@ def keep_by_month(url: str | Path | None = None, backup: Path | None = None) -> 
         As of `Ledger`.
     backup
         Where to put the backup (the events as Parquet); default in the working directory.
+    ahead
+        Months to make from the present one on, 0 to 120.
 
     Returns
     -------
@@ -104,17 +108,20 @@ def keep_by_month(url: str | Path | None = None, backup: Path | None = None) -> 
     Raises
     ------
     ParameterError
-        If it is no PostgreSQL ledger, or the backup exists.
+        If it is no PostgreSQL ledger, the backup exists, or `ahead` is out of range.
     LedgerSchemaError
         If it is of another version (`aura ledger upgrade` comes first).
     """
+    if isinstance(ahead, bool) or not isinstance(ahead, int) or not 0 <= ahead <= 120:
+        raise ParameterError(Problem("ahead is out of range", got=ahead, expected="months, 0 to 120"))
     engines = Engines(ledger_address(settings.ledger_url() if url is None else url), settings.ledger_timeout(), "FULL")
     if engines.sqlite:
         raise ParameterError(Problem("only a ledger in PostgreSQL is kept by month", got=shown(engines.url)))
     schema.ensure(engines, create=False)
     with translated(engines.url), closing(engines):
-        with engines.reader.connect() as connection:
+        with engines.writer.begin() as connection:
             if is_by_month(_driver(connection)):
+                make_months(_driver(connection), _ahead(ahead))
                 return _months(connection), None
         stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         target = backup or Path(f"{engines.url.database}.backup-by-month-{stamp}.parquet")
@@ -125,12 +132,19 @@ def keep_by_month(url: str | Path | None = None, backup: Path | None = None) -> 
             driver = _driver(connection)
             if not is_by_month(driver):
                 _rebuild(driver)
+            make_months(driver, _ahead(ahead))
             return _months(connection), target
 
 
 def _driver(connection: Connection) -> Any:
     connection.exec_driver_sql("SELECT 1")  # begins the transaction
     return connection.connection.driver_connection
+
+
+def _ahead(months: int) -> set[tuple[int, int]]:
+    now = datetime.now(timezone.utc)
+    places = (now.year * 12 + now.month - 1 + at for at in range(months))
+    return {(place // 12, place % 12 + 1) for place in places}
 
 
 def _months(connection: Connection) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 import aura_analytics as aura
 from aura_analytics.cli.app import app
-from aura_analytics.errors import ConflictError, LedgerDamagedError, ParameterError
+from aura_analytics.errors import ConflictError, LedgerDamagedError, LedgerUnavailableError, ParameterError
 from aura_analytics.ledger.by_month import keep_by_month, months_of
 
 LOG = aura.sample_log(300, seed=4)
@@ -35,7 +36,9 @@ def ledger(postgres_url: str, tmp_path: Path) -> Iterator[aura.Ledger]:
     """A ledger by month, that held a part of a log before it was one, and took in the rest after."""
     with aura.Ledger(postgres_url, mirror=False) as found:
         found.record_events(LOG.head(900))
-        told = CliRunner().invoke(app, ["ledger", "by-month", postgres_url, "--backup", str(tmp_path / "b.parquet"), "--json"])
+        told = CliRunner().invoke(
+            app, ["ledger", "by-month", postgres_url, "--ahead", "0", "--backup", str(tmp_path / "b.parquet"), "--json"]
+        )
         assert told.exit_code == 0, told.output
         assert json.loads(told.stdout)["backup"] == str(tmp_path / "b.parquet")
         assert pl.read_parquet(tmp_path / "b.parquet").height == 900
@@ -54,7 +57,7 @@ def test_it_is_the_same_ledger(ledger: aura.Ledger, postgres_url: str, tmp_path:
     assert ledger.prove(name, head.seq)["event"][1] == name
     assert ledger.verify(tmp_path / "heads").ok
     months = LOG["ts"].dt.strftime("%Y-%m").n_unique()
-    assert keep_by_month(postgres_url) == (months, None)
+    assert keep_by_month(postgres_url, ahead=0) == (months, None)
     assert sent(postgres_url, "SELECT count(*) FROM model_performance")[0][0] >= 0
     (plan,) = zip(*sent(postgres_url, "EXPLAIN SELECT * FROM aura_events WHERE ts < 1735689600000000"), strict=True)
     assert sum("aura_events_2" in line for line in plan) == 0  # months that are not asked for are not read
@@ -78,14 +81,37 @@ def test_the_same_event_and_another_of_its_id(ledger: aura.Ledger) -> None:
 
 
 def test_months_are_made_when_their_first_event_comes(ledger: aura.Ledger, postgres_url: str) -> None:
-    before = keep_by_month(postgres_url)[0]
+    before = keep_by_month(postgres_url, ahead=0)[0]
     ledger.record_event({"event_id": "new", "type": "OVERRIDE", "actor": "anne", "ts": "2019-12-31T23:59:59.999999Z"})
-    assert keep_by_month(postgres_url)[0] == before + 1
+    assert keep_by_month(postgres_url, ahead=0)[0] == before + 1
     ledger.record_event({"event_id": "next", "type": "OVERRIDE", "actor": "anne", "ts": "2020-01-01T00:00:00Z"})
-    assert keep_by_month(postgres_url)[0] == before + 2
+    assert keep_by_month(postgres_url, ahead=0)[0] == before + 2
     assert sent(postgres_url, "SELECT count(*) FROM aura_events_other") == [(0,)]
     assert sent(postgres_url, "SELECT event_id FROM aura_events_2019_12") == [("new",)]
     assert ledger.verify().ok
+
+
+def test_a_writer_who_may_make_no_tables(ledger: aura.Ledger, postgres_url: str) -> None:
+    """Months that were made ahead need nobody who may make them."""
+    made = keep_by_month(postgres_url, ahead=24)[0]
+    assert keep_by_month(postgres_url, ahead=24)[0] == made
+    sent(
+        postgres_url,
+        "DROP ROLE IF EXISTS scribe",
+        "CREATE ROLE scribe LOGIN",
+        "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO scribe",
+    )
+    now = datetime.now(timezone.utc)
+    with aura.Ledger(postgres_url.replace("//postgres:@", "//scribe:@"), mirror=False) as theirs:
+        event = {"type": "OVERRIDE", "actor": "anne", "case_id": "C1"}
+        assert theirs.record_event(event | {"ts": now.isoformat()})["ok"]
+        assert theirs.record_event(event | {"ts": (now + timedelta(days=600)).isoformat()})["ok"]
+        with pytest.raises(LedgerUnavailableError):
+            theirs.record_event(event | {"ts": "1999-01-01T00:00:00Z"})
+        assert theirs.verify().ok
+    sent(postgres_url, "DROP OWNED BY scribe", "DROP ROLE scribe")
+    with pytest.raises(ParameterError, match="ahead is out of range"):
+        keep_by_month(postgres_url, ahead=200)
 
 
 def test_several_write_at_once(ledger: aura.Ledger, postgres_url: str) -> None:
