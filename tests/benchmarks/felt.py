@@ -1,17 +1,14 @@
 """What users wait for beside dossiers: verdicts in words, readings over time, a decision log as events, a world read off a log,
-files of JSON Lines, boards that are counted in parts.
+files of JSON Lines.
 
-Peers: the same verdicts without words; the lines of the log parsed by `json` and nothing else; polars' own writer; one process.
+Peers: the same verdicts without words; the lines of the log parsed by `json` and nothing else; polars' own writer.
 """
 
 from __future__ import annotations
 
 import json
 import tempfile
-import time
-from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +68,7 @@ def _log() -> pl.DataFrame:
 
 def felt(path: Path, rounds: int) -> dict[str, Any]:
     """CPU seconds, and ratios to the peers."""
+    del path, rounds
     found: dict[str, Any] = {}
     board = aura.dossiers(_log(), window="all")
     for name in ("reliance", "evidence_gated"):
@@ -102,11 +100,4 @@ def felt(path: Path, rounds: int) -> dict[str, Any]:
         found["fit_scenario_of_1000000_events_5000_officers_cpu_s"] = _least(lambda: aura.fit_scenario(many), 1)
         ours = _least(lambda: aura.write_events(sample, folder / "ours.jsonl", overwrite=True))
         found["json_lines_times_polars"] = ours / _least(lambda: sample.write_ndjson(folder / "theirs.jsonl"))
-    begun = time.perf_counter()
-    here = aura.dossiers(path)
-    found["dossiers_one_process_s"] = time.perf_counter() - begun
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        begun = time.perf_counter()
-        assert aura.dossiers(path, executor=pool).equals(here)
-        found["dossiers_in_parts_by_two_processes_s"] = time.perf_counter() - begun
     return found
