@@ -96,8 +96,8 @@ def _of_postgresql(connection: Connection) -> list[str]:
         faults = [f"the table {name!r} is missing" for name in wanted if places[name] is None]
         oids = [oid for oid in places.values() if oid is not None]
         events = places.get("aura_events")
-        by_month = events is not None and is_by_month(cursor)
-        if by_month:
+        by_month = is_by_month(cursor)
+        if by_month and events is not None:
             oids += [*parts_of(cursor, events), *_ids(cursor, faults)]
         for _, name, kind, secured, lasting in cursor.execute(_TABLES, (oids,)).fetchall():
             if _text(kind) != ("p" if by_month and name == "aura_events" else "r"):

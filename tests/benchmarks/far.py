@@ -105,9 +105,9 @@ def far(path: Path, rounds: int) -> dict[str, Any]:
             on = on_workers(source, workers, scratch)
             found[f"measured_{workers}_s"], found[f"measured_{workers}_gb"] = on["wall_s"], on["worker_gb"]
             found[f"simulated_{workers}_s"] = schedule(stages, between, workers)
-    for times in (1, 20, 200):
+    for long in (1, 20, 200):
         for workers in (8, 32, 128):
             # what lies between grows with the number of tasks
-            end = schedule(longer(stages, times), between * times, workers, each=0.001)
-            found[f"simulated_{rows * times // 1_000_000}_million_by_{workers}_s"] = end
+            end = schedule(longer(stages, long), between * long, workers, each=0.001)
+            found[f"simulated_{rows * long // 1_000_000}_million_by_{workers}_s"] = end
     return found

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
@@ -15,7 +16,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import aura_analytics as aura
-from aura_analytics.dossier.apart import laying, parted
+from aura_analytics.dossier.apart import laying, making, parted
 from aura_analytics.errors import AuraError, EventError, FileMissingError, ParameterError
 from aura_analytics.io import pieces
 from aura_analytics.io.many_files import OverlapWarning
@@ -236,3 +237,13 @@ def test_case_mix(outcome: Any, pool: Executor) -> None:
         assert str(there.dispersion) == str(here.dispersion)
     with pytest.raises(ParameterError, match="fifths of all cases are not found in parts"):
         aura.case_mix(LOG, ["confidence"], executor=pool)
+
+
+def test_workers_that_are_not_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hashes may differ from machine to machine: then nothing is counted, rather than wrongly."""
+    kinds = [("2.0.0", (1, 2)), ("2.0.0", (1, 3)), ("2.0.1", (1, 2))]
+    for one, other, said in ((0, 1, "machines of different kinds"), (0, 2, "polars 2.0.0, 2.0.1")):
+        answers = itertools.cycle([kinds[one], kinds[other]])
+        monkeypatch.setattr(making, "likeness", lambda answers=answers: next(answers))
+        with ThreadPoolExecutor(1) as alone, pytest.raises(ParameterError, match=f"the workers are not alike.*{said}"):
+            aura.dossiers(LOG, executor=alone)

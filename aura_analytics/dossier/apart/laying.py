@@ -12,7 +12,7 @@ from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import WORK
 from aura_analytics.cases.truth import asks_for_words, words_of
 from aura_analytics.cases.window import drill_cases, split_off
-from aura_analytics.dossier.apart.scratch import lay, read_laid
+from aura_analytics.dossier.apart.scratch import lay, likeness, read_laid
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.pieces import EventPiece, events_of
 
@@ -58,6 +58,8 @@ class Laid(NamedTuple):
         The cases that it says are drills.
     asks
         Whether some cases can be judged only by who knows the words of all verdicts.
+    like
+        `likeness` of the worker.
     """
 
     rows: int
@@ -66,6 +68,7 @@ class Laid(NamedTuple):
     last: datetime | None
     drills: list[str]
     asks: bool
+    like: tuple[str, tuple[int, ...]]
 
 
 def lay_piece(task: LayTask) -> Laid:
@@ -80,7 +83,7 @@ def lay_piece(task: LayTask) -> Laid:
             lay(part, Path(task.folder), f"events-{bucket}-{task.number:06}.parquet")
     times = table.select(first=pl.col("ts").min(), work=pl.col("ts").filter(WORK).max(), last=pl.col("ts").max()).row(0)
     first, work, last = times
-    return Laid(table.height, first, work, last, drill_cases(table.lazy()).to_list(), asks_for_words(table.lazy()))
+    return Laid(table.height, first, work, last, drill_cases(table.lazy()).to_list(), asks_for_words(table.lazy()), likeness())
 
 
 def bucket_of(folder: str, bucket: int) -> pl.DataFrame | None:

@@ -13,7 +13,7 @@ from aura_analytics.cases import Fact, Facts, Options
 from aura_analytics.cases.extent import Extent, extent
 from aura_analytics.cases.window import Window
 from aura_analytics.dossier.apart.laying import bucket_of
-from aura_analytics.dossier.apart.scratch import lay, read_laid
+from aura_analytics.dossier.apart.scratch import lay, likeness, read_laid
 
 __all__ = ["AGREED", "ROWS", "Made", "MakeTask", "Needs", "facts_of", "make_bucket"]
 
@@ -73,18 +73,21 @@ class Made(NamedTuple):
         The queues that they name.
     repeated
         Events that stood there more than once.
+    like
+        `likeness` of the worker.
     """
 
     reach: Extent
     queues: list[str]
     repeated: int
+    like: tuple[str, tuple[int, ...]]
 
 
 def make_bucket(task: MakeTask) -> Made:
     """Make the facts of a bucket, and lay them by actor."""
     table = bucket_of(task.folder, task.bucket)
     if table is None:
-        return Made(Extent(later=None if task.asked is None else 0), [], 0)
+        return Made(Extent(later=None if task.asked is None else 0), [], 0, likeness())
     rows = table.height
     if task.several and table["event_id"].hash().n_unique() < rows:  # different ids may be of one hash
         table = table.unique("event_id", keep="first", maintain_order=True)
@@ -105,7 +108,7 @@ def make_bucket(task: MakeTask) -> Made:
             lay(own, Path(task.folder), f"facts-{number}-{at}-{task.bucket:06}.parquet")
     said = window.past.filter(pl.col("type") == "DECISION").select(pl.col("actor").unique()).collect()
     lay(said, Path(task.folder), AGREED.replace("*", f"{task.bucket:06}"))
-    return Made(extent(events, task.asked), table["queue"].drop_nulls().unique().to_list(), rows - table.height)
+    return Made(extent(events, task.asked), table["queue"].drop_nulls().unique().to_list(), rows - table.height, likeness())
 
 
 def facts_of(folder: str, part: int, needs: Needs) -> dict[Fact, pl.DataFrame]:

@@ -121,6 +121,7 @@ def parted(
         several = len({piece.source for piece in pieces}) > 1
         laying = [LayTask(piece, number, str(folder), parts, several) for number, piece in enumerate(pieces)]
         found: list[Laid] = list(run_tasks(lay_piece, laying, executor=executor, named=str))
+        _check_likeness([one.like for one in found])
         chosen_window = window(_reach(found))
         if chosen_window is None:
             yield Parted(folder, parts, chosen, (None, None), [])
@@ -136,9 +137,22 @@ def parted(
             for at in range(parts)
         ]
         made: list[Made] = list(run_tasks(make_bucket, making, executor=executor, named=str))
+        _check_likeness([one.like for one in made])
         if repeated := sum(one.repeated for one in made):
             warnings.warn(repeated_text(repeated), OverlapWarning, stacklevel=4)
         yield Parted(folder, parts, chosen, (end, since), made)
+
+
+def _check_likeness(workers: Sequence[tuple[str, tuple[int, ...]]]) -> None:
+    """`ParameterError` unless all workers lay things apart in the same way."""
+    if len(set(workers)) > 1:
+        versions = sorted({version for version, _ in workers})
+        problem = Problem(
+            "the workers are not alike: what belongs together would lie apart",
+            got=f"polars {', '.join(versions)}" if len(versions) > 1 else f"polars {versions[0]} on machines of different kinds",
+            expected="one version of polars, on machines of one kind",
+        )
+        raise ParameterError(problem)
 
 
 def _reach(found: Sequence[Laid]) -> Reach:

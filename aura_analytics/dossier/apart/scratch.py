@@ -12,7 +12,7 @@ import polars as pl
 
 from aura_analytics.errors import FileMissingError, OutputError, Problem
 
-__all__ = ["laid", "lay", "read_laid", "scratch_folder"]
+__all__ = ["laid", "lay", "likeness", "read_laid", "scratch_folder"]
 
 _SHARED = "give a folder that every worker sees under the same name: scratch= (command line: --scratch)"
 
@@ -34,6 +34,14 @@ def scratch_folder(given: str | Path | None) -> Iterator[Path]:
         raise OutputError(Problem("there is no folder to work in", got=str(given), expected=str(error))) from None
     with holder as name:
         yield Path(name).absolute()
+
+
+def likeness() -> tuple[str, tuple[int, ...]]:
+    """What workers must have in common: the version of polars, and the hashes by which it lays things apart.
+
+    Other machines may have other hashes; a case would then lie in two buckets.
+    """
+    return pl.__version__, tuple(pl.Series(["", "a", "a name that is longer than any register"]).hash(29).to_list())
 
 
 def read_laid(folder: Path, pattern: str) -> pl.DataFrame | None:
