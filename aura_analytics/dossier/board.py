@@ -19,14 +19,13 @@ from aura_analytics.cases.window import Window, drill_cases
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
-from aura_analytics.dossier.apart.counting import check_parts, counted
-from aura_analytics.dossier.apart.parted import Reach, parted
+from aura_analytics.dossier.apart.board import board_of_parts
 from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.doubts import Seen, bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.shown import Board
-from aura_analytics.dossier.summary import collected, grouped, needs_of, of_tables, summarise
+from aura_analytics.dossier.summary import needs_of, summarise
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.events import empty as no_events
 from aura_analytics.io.front_door import EventsLike, as_events
@@ -172,7 +171,8 @@ def dossiers(
     end = None if as_of is None else times.parse_as_of(as_of)
     if executor is None:
         return Board.of(count.judged(as_events(events), end).board)
-    return Board.of(count.judged_apart(events, end, executor, scratch).board)
+    found = board_of_parts(count, events, end, executor, scratch)
+    return Board.of(count.judged(no_events().lazy(), end).board if found is None else found)
 
 
 class Judgement(NamedTuple):
@@ -281,7 +281,7 @@ class Count:
         past = None if window is None or not self.policy.spec.over_time else self._past(events, window)
         standing = {} if past is None else {name: past.kinds.get(name) for name in past.standing()}
         facts = Facts(datetime.min, None) if window is None else window.facts()
-        board = summarise(facts, self.metrics, self._context(end), also=standing)
+        board = summarise(facts, self.metrics, self.context(end), also=standing)
         since, seen, rated = facts.since, Seen.of(facts.table(DECISIONS), board["actor"]), bursts(facts.table(RATINGS))
         board = with_counted(with_roles(board, self.roles), self, reach, end, queue_names(events, self.sla))
 
@@ -293,42 +293,19 @@ class Count:
         found = with_pip(board, since, seen, rated, agreed, self.policy, past, texts)
         return Judgement(*found, past)
 
-    def judged_apart(
-        self, events: EventsLike, as_of: datetime | None, executor: ExecutorLike, scratch: str | Path | None = None
-    ) -> Judgement:
-        """`judged`, counted in parts by whoever runs tasks."""
-        if self.policy.spec.over_time:
-            problem = Problem("readings over time are not counted in parts", got=self.policy.name, next="leave out executor")
-            raise ParameterError(problem)
-        chosen = tuple(one for one in self.metrics if self.sla or not one.needs_sla)
-        check_parts(chosen)
-
-        def window(reach: Reach) -> tuple[datetime, datetime | None] | None:
-            end = as_of or reach.work or reach.last
-            return None if end is None else (end, None if self.policy.window is None else end - self.policy.window)
-
-        with parted(events, window, needs_of(chosen), self.options, executor, scratch, asked=as_of) as log:
-            if log.end is None:
-                return self.judged(no_events().lazy(), as_of)
-            found = counted(log, chosen, executor)
-            empty = {key: collected(key[0].empty(), key, members) for key, members in grouped(self.metrics).items()}
-            board = of_tables(empty | found.tables, self.metrics, self._context(log.end))
-            board = with_counted(with_roles(board, self.roles), self, log.reach, log.end, log.queues)
-            judged = with_pip(board, log.since, found.seen, found.ratings, log.agreed, self.policy, None, "reasons")
-        return Judgement(*judged, None)
-
     def reading(self, events: pl.LazyFrame, end: datetime, drills: pl.Series) -> pl.DataFrame:
         """Only the numbers that the policy reads, at a moment, with whether everybody ever agreed."""
         window = self._window(events, end, self.policy.reads, drills)
         facts = window.facts()
-        board = with_roles(summarise(facts, self.policy.reads, self._context(end)), self.roles)
+        board = with_roles(summarise(facts, self.policy.reads, self.context(end)), self.roles)
         if not self.policy.spec.evidence.both_verdicts:
             return board
         said = window.past.filter(pl.col("type") == "DECISION").select(pl.col("actor").unique())
         ever = pl.col("actor").is_in(collect(said)["actor"].implode())
         return board.with_columns(agreed_ever=pl.when(pl.col("override_rate_n") > 0).then(ever))
 
-    def _context(self, end: datetime | None) -> Context:
+    def context(self, end: datetime | None) -> Context:
+        """What metrics may need to know besides the facts, at a moment."""
         return Context(end or datetime.min, self.confidence, self.sla, self.options.calendar)
 
     def _window(self, events: pl.LazyFrame, end: datetime, metrics: tuple[Metric, ...], drills: pl.Series | None) -> Window:

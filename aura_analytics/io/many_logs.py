@@ -78,7 +78,7 @@ def convert_logs(
     overwrite
         Whether files that are there may be replaced.
     workers
-        Processes on this machine.
+        Processes on this machine, at least 1.
     executor
         Any `concurrent.futures.Executor`, or the address of a Dask scheduler; paths must mean the same there.
     progress

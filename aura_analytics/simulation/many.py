@@ -71,7 +71,7 @@ def simulate_many(
         Where the files are put. A world that is there already (of this scenario, seed, policy and version) is not played again;
         with an executor on other machines it must mean the same there.
     workers
-        Processes on this machine.
+        Processes on this machine, at least 1.
     executor
         Any `concurrent.futures.Executor`, or the address of a Dask scheduler.
     progress
