@@ -10,6 +10,7 @@ One that cannot be loaded is warned of by its name, and the rest goes on.
 
 from __future__ import annotations
 
+import sys
 import warnings
 from collections.abc import Callable
 from functools import cache
@@ -40,7 +41,7 @@ def extensions(group: str) -> tuple[tuple[str, Any], ...]:
     ()
     """
     found = []
-    for point in sorted(_points().select(group=f"aura_analytics.{group}"), key=lambda point: point.name):
+    for point in sorted(_points(tuple(sys.path)).select(group=f"aura_analytics.{group}"), key=lambda point: point.name):
         try:
             found.append((point.name, point.load()))
         except Exception as error:  # noqa: BLE001  (whatever a foreign package does, the rest goes on)
@@ -49,8 +50,8 @@ def extensions(group: str) -> tuple[tuple[str, Any], ...]:
 
 
 @cache
-def _points() -> Any:
-    """Those of all installed packages: looking for them takes longer than anything else here."""
+def _points(_path: tuple[str, ...]) -> Any:
+    """Those of all packages on a path: looking for them takes longer than anything else here."""
     from importlib.metadata import entry_points
 
     return entry_points()

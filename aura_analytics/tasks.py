@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor
+from concurrent.futures import Executor, Future, ProcessPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from multiprocessing import active_children, get_context, resource_tracker
 from typing import Any, TypeVar
@@ -87,9 +87,12 @@ def _in_order(
 
 @contextmanager
 def _cancelled(futures: list[Any]) -> Iterator[None]:
-    """What is not done by then is given up: nobody waits for it any more."""
+    """What is not begun by then is given up; where something failed, what is under way ends first: it may write something."""
     try:
         yield
+    except Exception:
+        wait([future for future in futures if isinstance(future, Future) and not future.cancel()])
+        raise
     finally:
         for future in futures:
             if not future.done():

@@ -7,7 +7,7 @@ A text has at most 1 MiB, and what its aliases repeat at most 10,000 values.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import yaml
@@ -68,6 +68,7 @@ for _name, _pattern, _first in _SCALARS:
     _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_name}", re.compile(_pattern), list(_first))
 
 
+_DIFFERENT = re.compile(r"[\t\r\ufeff!?]|[|>](?![-+]?\n)")  # where libyaml reads something else, or more than is YAML
 _LEADING = re.compile(r"^[ \t?:-]+", re.MULTILINE)
 _FastLoader: type | None = None
 if hasattr(yaml, "CSafeLoader"):
@@ -120,7 +121,9 @@ def _fast(text: str, where: str) -> Mapped | None:
     made: Any = _FastLoader
     if made is None or len(text) > _LONGEST or text.count("[") + text.count("{") > _DEPTH:
         return None
-    if any(len(run) > _DEPTH for run in _LEADING.findall(text)):  # libyaml does not look at how deep it is
+    if _DIFFERENT.search(text) or any(
+        len(run) > _DEPTH for run in _LEADING.findall(text)
+    ):  # libyaml does not look at how deep it is
         return None
     loader = None
     try:
@@ -242,10 +245,17 @@ class _Reader:
         if kind == "int":
             if len(text) > _DIGITS:
                 raise yaml.constructor.ConstructorError(None, None, "a number has too many digits", node.start_mark)
-            return int(text)
+            return _number(int, text, node)
         if kind == "float":
-            return float(text.lower().replace(".inf", "inf").replace(".nan", "nan"))
+            return _number(float, text.lower().replace(".inf", "inf").replace(".nan", "nan"), node)
         raise _unknown(node)
+
+
+def _number(kind: Callable[[str], int | float], text: str, node: yaml.Node) -> int | float:
+    try:
+        return kind(text)
+    except ValueError:  # a tag said that it is one
+        raise yaml.constructor.ConstructorError(None, None, f"{text!r} is no number", node.start_mark) from None
 
 
 def _unknown(node: yaml.Node) -> yaml.YAMLError:

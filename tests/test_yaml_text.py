@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import aura_analytics as aura
+from aura_analytics import yaml_text
 from aura_analytics.errors import RuleError
 from aura_analytics.rules.review import mistakes_in, notes_on
 from aura_analytics.yaml_text import Mapped, YamlTextError, loaded
@@ -162,3 +163,39 @@ def test_tests_with_several_readings_run_for_every_step(step: str) -> None:
         }
     )
     assert policy.test().passed == 3 and not policy.test().failures
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: !",
+        "! : b",
+        "a:\t1",
+        "a:\n |  \t",
+        "a: >1#c",
+        "a: [a? b]",
+        "a: [? , : c]",
+        "a:\n\ufeff0: o7",
+        "a: #x\r\n\ufeffb",
+        "a: |2 x\n  b",
+        "[" * 150 + "]" * 150,
+        "a: " + "- " * 120 + "b",
+        " " * 120 + "a: b",
+    ],
+)
+def test_what_two_readers_read_differently_is_read_with_care(text: str) -> None:
+    assert yaml_text._fast(text, "here") is None
+
+
+@pytest.mark.parametrize(
+    "text", ["a: 1\nb: [x, 'y']\nc:\n  - d: 0o7\n    e: 2026-01-01\n  - &f {g: 1_0}\n  - *f\n", "é: ~\nb: |\n  c\n  d\n"]
+)
+def test_both_readers_say_the_same(text: str) -> None:
+    fast, careful = yaml_text._fast(text, "here"), yaml_text._read(text, "here")[0]
+    assert fast is not None and (fast, fast.places, repr(fast)) == (careful, careful.places, repr(careful))
+
+
+def test_a_tag_that_calls_something_a_number() -> None:
+    for kind in ("int", "float"):
+        with pytest.raises(yaml_text.YamlTextError, match="is no number"):
+            yaml_text.loaded(f"a: !!{kind} x", "here")

@@ -69,7 +69,8 @@ class Seen(NamedTuple):
         """What was seen in parts, each of other actors."""
 
         def merged(name: str) -> dict[str, int]:
-            return dict(sorted(item for part in parts for item in getattr(part, name).items()))
+            found = (item for part in parts for item in getattr(part, name).items())
+            return dict(sorted(found, key=lambda item: (item[0] is not None, item[0] or "")))  # verdicts of nobody come first
 
         judged: dict[str, dict[str, int]] = {}
         for part in parts:

@@ -14,9 +14,9 @@ from aura_analytics.errors import EventError
 from aura_analytics.io.files import has_columns, one_file, read_events
 from aura_analytics.io.readers.parquet import whole
 
-__all__ = ["QuarantineWarning", "checked_events", "checked_file"]
+__all__ = ["LARGE", "QuarantineWarning", "checked_events", "checked_file"]
 
-_LARGE = 5_000_000  # rows above which a Parquet file is checked row by row but not for doubled ids
+LARGE = 5_000_000  # rows above which a Parquet file is checked row by row but not for doubled ids
 
 
 class QuarantineWarning(UserWarning):
@@ -105,7 +105,7 @@ def _looked_through(frame: pl.LazyFrame, *, columns: bool, alone: bool) -> tuple
     if columns:
         rows = int(frame.select(pl.len()).collect().item())
         bad = _bad(frame)
-        if rows > _LARGE:
+        if rows > LARGE:
             events.validate(bad)
             return frame, None
         if bad.is_empty() and alone and _ids_differ(frame, rows):

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import polars as pl
 
+from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.io.files import resolve
 from aura_analytics.io.import_report import ImportReport
 from aura_analytics.io.imported import imported
 from aura_analytics.io.mapping import LogMapping
@@ -159,6 +161,8 @@ def convert_log(
     2
     """
     readers().of(Path(out), events=True)
+    if any(Path(out).resolve() == source.resolve() for source in resolve(path, events=False)):
+        raise ParameterError(Problem("the events would take the place of the log", got=str(out), next="choose another name"))
     free_to_write(Path(out), overwrite=overwrite)
     with imported(path, mapping) as found:
         found.report.set_aside(path, quarantine)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import itertools
 import warnings
+from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -11,7 +13,7 @@ import polars as pl
 
 from aura_analytics.events import SCHEMA
 
-__all__ = ["OverlapWarning", "Seen", "once", "partitions", "repeated_text", "with_partitions"]
+__all__ = ["OverlapWarning", "Seen", "once", "overlapping", "partitions", "with_partitions"]
 
 
 class OverlapWarning(UserWarning):
@@ -42,14 +44,22 @@ def with_partitions(frame: pl.LazyFrame, path: Path, root: Path | None) -> pl.La
     )
 
 
-def repeated_text(count: int) -> str:
-    """What is said of events that stand in several files."""
-    events = "event stands" if count == 1 else "events stand"
-    return f"{count:,} {events} in more than one file (the same event_id); each counts once"
-
-
 def _say(count: int) -> None:
-    warnings.warn(repeated_text(count), OverlapWarning, stacklevel=2)
+    events = "event stands" if count == 1 else "events stand"
+    warnings.warn(f"{count:,} {events} in more than one file (the same event_id); each counts once", OverlapWarning, stacklevel=2)
+
+
+def overlapping(spans: Sequence[tuple[datetime | None, datetime | None]]) -> set[int]:
+    """Which of some files overlap another in time, from first and last time of each."""
+    known = [(span[0], span[1], at) for at, span in enumerate(spans) if span[0] is not None and span[1] is not None]
+    near: set[int] = set()
+    latest: tuple[int, datetime] | None = None
+    for first, last, at in sorted(known):
+        if latest is not None and first <= latest[1]:
+            near |= {latest[0], at}
+        if latest is None or last >= latest[1]:
+            latest = at, last
+    return near
 
 
 def once(frames: list[pl.LazyFrame]) -> pl.LazyFrame:
@@ -59,14 +69,7 @@ def once(frames: list[pl.LazyFrame]) -> pl.LazyFrame:
     """
     together = pl.concat(frames)
     ends = pl.collect_all([frame.select(first=pl.col("ts").min(), last=pl.col("ts").max()) for frame in frames])
-    spans = [end.row(0) for end in ends]
-    order = sorted((at for at, span in enumerate(spans) if span[0] is not None), key=lambda at: spans[at])
-    near, latest, until = set(), None, None
-    for at in order:
-        if until is not None and latest is not None and spans[at][0] <= until:
-            near |= {latest, at}
-        if until is None or spans[at][1] >= until:
-            latest, until = at, spans[at][1]
+    near = overlapping([end.row(0) for end in ends])
     if not near:
         return together
     ids = pl.concat([frames[at].select(pl.col("event_id").hash(7)) for at in sorted(near)])

@@ -10,15 +10,16 @@ from typing import NamedTuple
 import polars as pl
 
 from aura_analytics.events import SCHEMA, is_on_contract, validate
-from aura_analytics.io.checked import checked_file
+from aura_analytics.io.checked import LARGE, checked_file
 from aura_analytics.io.elsewhere import is_elsewhere, kept_elsewhere
 from aura_analytics.io.files import has_columns, read_events, resolve
 from aura_analytics.io.front_door import EventsLike, as_events, is_ledger_address
 from aura_analytics.io.readers.registry import readers
 
-__all__ = ["EventPiece", "events_of", "pieces_of"]
+__all__ = ["EventPiece", "events_of", "pieces_of", "read_together"]
 
 ROWS = 4_000_000  # of a piece of a large file
+SMALL = LARGE  # events of a log that is read by the front door
 _BYTES = 150  # of an event in a file of text, about
 
 
@@ -37,6 +38,8 @@ class EventPiece(NamedTuple):
         Whether the rows have been checked already.
     about
         About how many events there are.
+    file
+        Which of the files of a log it is of, from 0 on: one that is named twice is two.
     """
 
     source: str
@@ -44,6 +47,7 @@ class EventPiece(NamedTuple):
     rows: tuple[int, int] | None = None
     checked: bool = False
     about: int = 0
+    file: int = 0
 
     def __str__(self) -> str:
         """Where they are, in words."""
@@ -51,26 +55,45 @@ class EventPiece(NamedTuple):
 
 
 def pieces_of(events: EventsLike, folder: Path) -> list[EventPiece]:
-    """Whatever holds events, in pieces; what is in no file is written into a folder.
+    """Whatever holds events, in pieces. What is in no file, and what is small, is read by the front door and written into a folder.
+
+    Of a log of more than five million events rows are checked one by one, when they are read.
 
     Raises
     ------
     InputError, SchemaError, EventError, FileMissingError, FileFormatError, ParameterError
-        As `as_events`; rows of files are checked only when they are read.
+        As `as_events`.
     """
-    if isinstance(events, (str, Path)) and is_elsewhere(events):
-        return [EventPiece(str(events), None, rows, about=rows[1]) for rows in _ranges(kept_elsewhere(events))]
-    if _are_files(events):
-        given: str | Path | Sequence[str | Path] = events  # type: ignore[assignment]
-        files = [file.absolute() for file in resolve(given)]
-        if len({readers().of(file, events=True).name for file in files}) > 1:
-            read_events(given)  # says what is wrong
-        root = Path(given).absolute() if isinstance(given, (str, Path)) and Path(given).is_dir() else None
-        below = None if root is None else str(root)
-        return [piece for file in files for piece in _pieces_of_file(file, below)]
+    found = _where_they_are(events)
+    return found if sum(piece.about for piece in found) > SMALL else read_together(events, folder)
+
+
+def read_together(events: EventsLike, folder: Path) -> list[EventPiece]:
+    """Whatever holds events, read as every function reads it, and written into a folder.
+
+    Raises
+    ------
+    InputError, SchemaError, EventError, FileMissingError, FileFormatError, ParameterError
+        As `as_events`.
+    """
     target = folder.absolute() / "events.parquet"
     as_events(events).sink_parquet(target)
-    return [EventPiece(str(target), None, rows, checked=True, about=rows[1]) for rows in _ranges(pl.scan_parquet(target))]
+    laid = pl.scan_parquet(target, glob=False)
+    return [EventPiece(str(target), None, rows, checked=True, about=rows[1]) for rows in _ranges(laid)]
+
+
+def _where_they_are(events: EventsLike) -> list[EventPiece]:
+    """The pieces of what lies in files, or elsewhere; none of what does not."""
+    if isinstance(events, (str, Path)) and is_elsewhere(events):
+        return [EventPiece(str(events), None, rows, about=rows[1]) for rows in _ranges(kept_elsewhere(events))]
+    if not _are_files(events):
+        return []
+    given: str | Path | Sequence[str | Path] = events  # type: ignore[assignment]
+    files = [file.absolute() for file in resolve(given)]
+    if len({readers().of(file, events=True).name for file in files}) > 1:
+        read_events(given)  # says what is wrong
+    below = str(Path(given).absolute()) if isinstance(given, (str, Path)) and Path(given).is_dir() else None
+    return [piece._replace(file=at) for at, file in enumerate(files) for piece in _pieces_of_file(file, below)]
 
 
 def events_of(piece: EventPiece) -> pl.LazyFrame:
@@ -85,7 +108,7 @@ def events_of(piece: EventPiece) -> pl.LazyFrame:
     """
     first, count = piece.rows or (0, None)
     if piece.checked:
-        return pl.scan_parquet(piece.source).slice(first, count)
+        return pl.scan_parquet(piece.source, glob=False).slice(first, count)
     if is_elsewhere(piece.source):
         part = kept_elsewhere(piece.source).slice(first, count)
         return part.select(SCHEMA.names()) if is_on_contract(part) else validate(part).lazy()

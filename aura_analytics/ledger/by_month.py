@@ -69,14 +69,30 @@ def _day(year: int, month: int) -> int:
 
 def make_months(cursor: Any, months: Collection[tuple[int, int]]) -> None:
     """Make the tables of months that are not there yet; readers of the ledger end first."""
+    if not months:
+        return
     names = {f"aura_events_{year:04}_{month:02}": (year, month) for year, month in sorted(months)}
-    there = cursor.execute("SELECT n FROM unnest(%s::text[]) AS n WHERE to_regclass(n) IS NOT NULL", (list(names),)).fetchall()
-    known = {row[0] if isinstance(row[0], str) else row[0].decode() for row in there}
+    asked = (
+        "SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid "
+        "WHERE i.inhparent = to_regclass('aura_events') AND c.relname = ANY(%s)"
+    )
+    known = {_text(row[0]) for row in cursor.execute(asked, (list(names),)).fetchall()}
+    if len(known) == len(names):
+        return
+    place = (
+        "SELECT quote_ident(n.nspname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE c.oid = to_regclass('aura_events')"
+    )
+    where = _text(cursor.execute(place).fetchone()[0])
     for name, (year, month) in names.items():
         if name not in known:
             after = (year + month // 12, month % 12 + 1)
             low, high = (_day(*one) * 86_400 * _MICROS for one in ((year, month), after))
-            cursor.execute(f"CREATE TABLE {name} PARTITION OF aura_events FOR VALUES FROM ({low}) TO ({high})")
+            cursor.execute(f"CREATE TABLE {where}.{name} PARTITION OF aura_events FOR VALUES FROM ({low}) TO ({high})")
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 def take_ids(cursor: Any, ids: list[str], seqs: list[int]) -> int:
@@ -123,6 +139,9 @@ def keep_by_month(url: str | Path | None = None, backup: Path | None = None, ahe
             if is_by_month(_driver(connection)):
                 make_months(_driver(connection), _ahead(ahead))
                 return _months(connection), None
+            if users := _users(_driver(connection)):
+                hint = "drop them, and make them again afterwards"
+                raise ParameterError(Problem("views of others stand on the ledger's tables", got=", ".join(users), next=hint))
         stamp = datetime.now(timezone.utc).strftime("%Y%m%dT%H%M%SZ")
         target = backup or Path(f"{engines.url.database}.backup-by-month-{stamp}.parquet")
         if target.exists():
@@ -134,6 +153,32 @@ def keep_by_month(url: str | Path | None = None, backup: Path | None = None, ahe
                 _rebuild(driver)
             make_months(driver, _ahead(ahead))
             return _months(connection), target
+
+
+def _users(driver: Any) -> list[str]:
+    """Views on the ledger's events that are not its own."""
+    query = (
+        "SELECT DISTINCT v.relname FROM pg_depend d JOIN pg_rewrite r ON r.oid = d.objid JOIN pg_class v ON v.oid = r.ev_class "
+        "WHERE d.refobjid IN (to_regclass('aura_events'), to_regclass('model_performance')) "
+        "AND v.oid <> to_regclass('model_performance')"
+    )
+    return sorted(_text(row[0]) for row in driver.execute(query).fetchall())
+
+
+def _rights(driver: Any, name: str) -> list[tuple[str, str, bool]]:
+    """Who may do what with a table: whom, what, and whether they may pass it on."""
+    query = (
+        "SELECT CASE WHEN a.grantee = 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END, "
+        "a.privilege_type, a.is_grantable "
+        "FROM pg_class c, aclexplode(c.relacl) a WHERE c.oid = to_regclass(%s) AND a.grantee <> c.relowner"
+    )
+    return [(_text(who), _text(what), bool(further)) for who, what, further in driver.execute(query, (name,)).fetchall()]
+
+
+def _granted(driver: Any, name: str, owner: str, rights: Iterable[tuple[str, str, bool]]) -> None:
+    driver.execute(f"ALTER TABLE {name} OWNER TO {owner}")
+    for who, what, further in rights:
+        driver.execute(f"GRANT {what} ON {name} TO {who}{' WITH GRANT OPTION' if further else ''}")
 
 
 def _driver(connection: Connection) -> Any:
@@ -156,6 +201,9 @@ def _months(connection: Connection) -> int:
 def _rebuild(driver: Any) -> None:
     driver.execute("SELECT seq FROM aura_head WHERE id = 1 FOR UPDATE")  # no writer
     driver.execute("LOCK TABLE aura_events IN ACCESS EXCLUSIVE MODE")
+    rights = {name: _rights(driver, name) for name in ("aura_events", "model_performance")}
+    of_owner = "SELECT quote_ident(pg_get_userbyid(relowner)) FROM pg_class WHERE oid = to_regclass('aura_events')"
+    (owner,) = driver.execute(of_owner).fetchone()
     (view,) = driver.execute("SELECT pg_get_viewdef('model_performance'::regclass)").fetchone()
     driver.execute("DROP VIEW model_performance")
     driver.execute("ALTER TABLE aura_events RENAME TO aura_events_before")
@@ -176,5 +224,7 @@ def _rebuild(driver: Any) -> None:
     if stored != before:
         raise LedgerDamagedError(Problem("not every event found its month", got=f"{stored:,}", expected=f"{before:,}"))
     driver.execute("DROP TABLE aura_events_before")
-    driver.execute(f"CREATE VIEW model_performance AS {view if isinstance(view, str) else view.decode()}")
+    driver.execute(f"CREATE VIEW model_performance AS {_text(view)}")
+    for name, known in (*rights.items(), (IDS, [one for one in rights["aura_events"] if one[1] in ("SELECT", "INSERT")])):
+        _granted(driver, name, _text(owner), known)
     driver.execute("ANALYZE aura_events")

@@ -8,13 +8,14 @@ it stopped; of two that copy at once one commit is refused, and goes on after th
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import polars as pl
 from sqlalchemy import Connection, select
 
-from aura_analytics.errors import LedgerDamagedError, ParameterError, Problem
+from aura_analytics.errors import LedgerDamagedError, OutputError, ParameterError, Problem
 from aura_analytics.events import SCHEMA, empty
 from aura_analytics.io.elsewhere import DELTA_EXTRA
 from aura_analytics.ledger import tables
@@ -65,7 +66,8 @@ def copy_to_delta(
     address
         Folder or address of the table (`s3://...`; credentials come from the environment); made where there is none. It holds the
         columns of the contract, and `aura_seq` (the row of the ledger) and `aura_month`, by which it is partitioned. Events are as
-        they were recorded, each compared with its hash; marks on them, decisions of a log and the chain stay in the ledger.
+        they were recorded, each compared with its hash; marks on them, decisions of a log and the chain stay in the ledger. So an
+        event that an import dated in the future counts there at once, and not, as in the ledger, when its time has come.
     rows
         About how many events a commit has, at least 1.
     progress
@@ -81,7 +83,9 @@ def copy_to_delta(
     ParameterError
         If `deltalake` is not installed, the table holds anything else than this ledger, or `rows` is out of range.
     LedgerDamagedError
-        If an event is not what was recorded, or the table goes further than the ledger, or says something else.
+        If an event is not what was recorded, or the table goes further than the ledger, says something else, or lost events.
+    OutputError
+        If the table cannot be opened.
     LedgerUnavailableError
         If the ledger cannot be reached.
 
@@ -107,16 +111,18 @@ def copy_to_delta(
         hint = "pip install 'aura-analytics[cluster]'"
         raise ParameterError(Problem("Delta tables need deltalake", got=where, next=hint)) from None
     copied, refused = 0, 0
-    with translated(ledger.engines.url), snapshot(ledger.engines) as connection:
-        name, end, *_ = read_head(connection)
-        while True:
-            table = _opened(where)
-            done = _done(table, name, where)
-            if done:
+    while True:
+        with (
+            translated(ledger.engines.url),
+            snapshot(ledger.engines) as connection,
+        ):  # of this moment: another may have gone further
+            name, end, *_ = read_head(connection)
+            with _opening(where):
+                table = _opened(where)
+                done = _done(table, name, where)
                 _same(connection, table, done, end, where)
-            frames = _frames(connection, done, rows)
             try:
-                for part in frames:
+                for part in _frames(connection, done, rows):
                     table = _committed(table, where, name, part)
                     copied += part.height
                     refused, done = 0, int(part[_SEQ][-1])
@@ -130,8 +136,23 @@ def copy_to_delta(
             return Copied(copied, done, int(table.version()))
 
 
+@contextmanager
+def _opening(where: str) -> Iterator[None]:
+    """Our error for a table that cannot be opened."""
+    from deltalake.exceptions import DeltaError
+
+    try:
+        yield
+    except (DeltaError, OSError) as error:
+        said = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise OutputError(Problem("the table cannot be opened or made", got=said, where=where)) from None
+
+
+_ANY = "aura-ledger"  # of two ledgers that begin at once the second commit is refused
+
+
 def _application(ledger_id: str) -> str:
-    return f"aura-ledger-{ledger_id}"
+    return f"{_ANY}-{ledger_id}"
 
 
 def _opened(where: str) -> DeltaTable:
@@ -152,14 +173,25 @@ def _opened(where: str) -> DeltaTable:
 def _done(table: DeltaTable, ledger_id: str, where: str) -> int:
     """The row up to which a table goes."""
     done = table.transaction_version(_application(ledger_id))
-    if done is None and (table.count() or {field.name for field in table.schema().fields} != {*SCHEMA, *DELTA_EXTRA}):
+    if done is not None:
+        return int(done)
+    made = {field.name for field in table.schema().fields} == {*SCHEMA, *DELTA_EXTRA}
+    ours = made and table.metadata().partition_columns == [_MONTH]
+    if table.transaction_version(_ANY) is not None or not ours or table.count():
         problem = Problem("that table holds something else than this ledger", got=where, next="choose another address")
         raise ParameterError(problem)
-    return done or 0
+    return 0
 
 
 def _same(connection: Connection, table: DeltaTable, done: int, end: int, where: str) -> None:
-    """`LedgerDamagedError` where the last event of the table is not that of the ledger."""
+    """`LedgerDamagedError` where the table has more or fewer events than it says, or its last one is not that of the ledger."""
+    if table.count() != done:
+        problem = Problem(
+            "the table lost events, or others were put in", got=f"{table.count():,}", expected=f"{done:,}", where=where
+        )
+        raise LedgerDamagedError(problem)
+    if not done:
+        return
     if done > end:
         raise LedgerDamagedError(
             Problem("the table goes further than the ledger", got=f"row {done:,}", expected=f"{end:,} or less")
@@ -199,6 +231,6 @@ def _committed(table: DeltaTable, where: str, ledger_id: str, part: pl.DataFrame
     from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
     reached = int(part[_SEQ][-1])
-    said = CommitProperties(app_transactions=[Transaction(_application(ledger_id), reached)])
+    said = CommitProperties(app_transactions=[Transaction(name, reached) for name in (_ANY, _application(ledger_id))])
     write_deltalake(table, _laid(part), mode="append", partition_by=[_MONTH], commit_properties=said)
     return DeltaTable(where)

@@ -139,6 +139,10 @@ def check_in_round(proof: Mapping[str, Any], kept: Round, before: Round | None =
     found = merkle.root_by(_leaf(head), int(proof["place"]), int(proof["shards"]), way)
     if found is None or (found.hex(), proof["shards"]) != (kept.root, kept.shards):
         raise ValueError("the round that you kept does not hold this head")
-    if before is not None and _chained(before, kept.number, kept.shards, found) != kept.chain:
+    follows = before is None or (kept.number, kept.chain) == (
+        before.number + 1,
+        _chained(before, before.number + 1, kept.shards, found),
+    )
+    if not follows:
         raise ValueError("the round does not follow the one before")
     return check(dict(proof["event"]), [dict(proof["head"])])

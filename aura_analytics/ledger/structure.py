@@ -121,9 +121,19 @@ def _ids(cursor: Any, faults: list[str]) -> list[int]:
     if oid is None:
         faults.append(f"the table {IDS!r} is missing")
         return []
-    unique = "SELECT count(*) FROM pg_index WHERE indrelid = %s AND indisunique AND indisvalid AND indpred IS NULL"
-    if cursor.execute(unique, (oid,)).fetchone()[0] < 2:
+    unique = (
+        "SELECT (SELECT attname FROM pg_attribute WHERE attrelid = x.indrelid AND attnum = x.indkey[0]) FROM pg_index x "
+        "WHERE x.indrelid = %s AND x.indisunique AND x.indisvalid AND x.indimmediate AND x.indpred IS NULL AND x.indnkeyatts = 1"
+    )
+    if {_text(row[0]) for row in cursor.execute(unique, (oid,)).fetchall()} < {"event_id", "seq"}:
         faults.append(f"the table {IDS!r} does not keep ids apart: an index is missing")
+    same = "x.event_id = y.event_id AND x.seq = y.seq"
+    other = (
+        f"SELECT (SELECT count(*) FROM aura_events x WHERE NOT EXISTS (SELECT FROM {IDS} y WHERE {same})) "  # noqa: S608
+        f"+ (SELECT count(*) FROM {IDS} x WHERE NOT EXISTS (SELECT FROM aura_events y WHERE {same}))"
+    )
+    if count := cursor.execute(other).fetchone()[0]:
+        faults.append(f"the table {IDS!r} and the events say different things of {count:,} ids")
     return [oid]
 
 

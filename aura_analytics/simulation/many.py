@@ -119,7 +119,7 @@ def simulate_many(
 
 def _played(task: WorldTask) -> tuple[int, str, int, int, str]:
     path = Path(task.path)
-    if not path.exists():  # it is there as a whole, or not at all
+    if not _whole(path):
         policy = None if task.policy is None else as_policy(json.loads(task.policy))
         scenario = Scenario.model_validate_json(task.scenario)
         simulate(scenario, task.seed, replication=task.replication, policy=policy, out=path, overwrite=True)
@@ -127,5 +127,13 @@ def _played(task: WorldTask) -> tuple[int, str, int, int, str]:
     with path.open("rb") as file:
         while block := file.read(_BLOCK):
             digest.update(block)
-    events = int(pl.scan_parquet(path).select(pl.len()).collect().item())
+    events = int(pl.scan_parquet(path, glob=False).select(pl.len()).collect().item())
     return task.replication, task.path, events, path.stat().st_size, digest.hexdigest()
+
+
+def _whole(path: Path) -> bool:
+    """Whether a world was written there; what was left behind by something else is written anew."""
+    try:
+        return path.exists() and pl.read_parquet_schema(path) is not None
+    except (pl.exceptions.PolarsError, OSError):
+        return False

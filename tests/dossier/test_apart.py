@@ -6,7 +6,7 @@ import itertools
 import warnings
 from collections.abc import Iterator
 from concurrent.futures import Executor, ThreadPoolExecutor
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from polars.testing import assert_frame_equal
 import aura_analytics as aura
 from aura_analytics.dossier.apart import laying, making, parted
 from aura_analytics.errors import AuraError, EventError, FileMissingError, ParameterError
-from aura_analytics.io import pieces
+from aura_analytics.io import many_files, pieces
 from aura_analytics.io.many_files import OverlapWarning
 from aura_analytics.metrics import METRICS
 
@@ -31,8 +31,9 @@ def pool() -> Iterator[Executor]:
 
 @pytest.fixture(autouse=True)
 def few_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three parts will do."""
+    """Three parts will do, and no log is so small that it is read as a whole first."""
     monkeypatch.setattr(parted, "LEAST", 3)
+    monkeypatch.setattr(pieces, "SMALL", 0)
 
 
 def drilled(log: pl.DataFrame) -> pl.DataFrame:
@@ -172,6 +173,109 @@ def test_bad_rows_are_found_where_they_are_read(tmp_path: Path, pool: Executor) 
     assert said[0].split("log.parquet")[-1] == said[1].split("log.parquet")[-1]
     with pytest.raises(FileMissingError, match="no events there"):
         aura.dossiers(tmp_path / "nothing.parquet", executor=pool)
+
+
+def of_small(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pieces, "SMALL", 5_000_000)
+
+
+def agree(source: Any, pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same board with the same warnings, or the same error."""
+    of_small(monkeypatch)
+    said: list[Any] = []
+    for options in ({}, {"executor": pool}):
+        given: dict[str, Any] = options
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            try:
+                found: Any = aura.dossiers(source, **given)
+            except AuraError as error:
+                found = f"{type(error).__name__}: {error}"
+        said.append((found, [str(one.message) for one in warned]))
+    assert said[0][1] == said[1][1]
+    assert type(said[0][0]) is type(said[1][0]), said
+    same = said[0][0] == said[1][0] if isinstance(said[0][0], str) else said[0][0].equals(said[1][0])
+    assert same
+
+
+def test_logs_that_contradict_themselves(tmp_path: Path, pool: Executor, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same file twice, ids that repeat in other files with other cases or times, cases that end before they begin."""
+    one, two = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    LOG.head(600).write_parquet(one)
+    agree([one, one], pool, monkeypatch)
+    again = LOG.slice(100, 50)
+    for other in (
+        again.with_columns(case_id=pl.lit("other")),
+        again.with_columns(case_id=pl.lit(None, dtype=pl.String), actor=pl.lit("somebody")),
+        again.with_columns(pl.col("ts") + timedelta(days=900)),
+        pl.concat([again, again]),
+    ):
+        other.write_parquet(two)
+        agree([one, two], pool, monkeypatch)
+        for at, part in enumerate((LOG.head(600), other)):
+            aura.write_events(part, tmp_path / f"{at}.jsonl", overwrite=True)
+        agree([tmp_path / "0.jsonl", tmp_path / "1.jsonl"], pool, monkeypatch)
+    rows = [{"type": "OPENED", "case_id": "X", "ts": "2026-02-02"}, {"type": "RESOLVED", "case_id": "X", "ts": "2026-02-01"}]
+    for row, path in zip(rows, (one, two), strict=True):
+        aura.events.from_records([row | {"actor": "anne"}]).write_parquet(path)
+    agree([one, two], pool, monkeypatch)
+
+
+def test_large_logs_whose_ids_repeat(tmp_path: Path, pool: Executor) -> None:
+    """Where files overlap in time and an id stands in two of them, the log is put together first."""
+    one, two = tmp_path / "a.parquet", tmp_path / "b.parquet"
+    LOG.head(600).write_parquet(one)
+    LOG.slice(100, 50).with_columns(case_id=pl.lit("other")).write_parquet(two)
+    with pytest.warns(OverlapWarning, match="50 events stand in more than one file"):
+        parts = aura.dossiers([one, two], executor=pool)
+    with pytest.warns(OverlapWarning):
+        assert_frame_equal(parts, aura.dossiers([one, two]), check_exact=True)
+    assert (
+        many_files.overlapping([(datetime(2026, 1, 1), datetime(2026, 1, 2)), (datetime(2026, 1, 3), datetime(2026, 1, 4))])
+        == set()
+    )
+
+
+def test_drills_that_are_said_later(pool: Executor) -> None:
+    first, last = LOG["ts"].min(), LOG["ts"].max()
+    assert isinstance(first, datetime) and isinstance(last, datetime)
+    cases = LOG.filter(pl.col("type") == "OVERRIDE")["case_id"].head(60)
+    later = [{"type": "DRILL", "case_id": case, "outcome": "APPROVE", "ts": last + timedelta(days=1)} for case in cases]
+    log = pl.concat([LOG, aura.events.from_records(later)])
+    for as_of in (last, last + timedelta(days=2)):
+        every: dict[str, Any] = {"as_of": as_of, "window": "all"}
+        assert_frame_equal(aura.dossiers(log, executor=pool, **every), aura.dossiers(log, **every), check_exact=True)
+        here, there = aura.case_mix(log, **every), aura.case_mix(log, executor=pool, **every)
+        assert_frame_equal(there.actors, here.actors, check_exact=True)
+
+
+def test_doubtful_verdicts_of_nobody(pool: Executor) -> None:
+    """A frame on the contract is taken as it is, also where it does not say who decided."""
+    row = {"type": "OVERRIDE", "ts": "2026-01-05", "agent": "gpt", "ai_recommendation": "PAY", "human_verdict": "PAY"}
+    log = aura.events.from_records([row | {"case_id": case, "actor": "anne", "actor_kind": "officer"} for case in "ab"])
+    log = log.with_columns(actor=pl.when(pl.col("case_id") == "a").then("actor"))
+    assert_frame_equal(aura.dossiers(log, executor=pool), aura.dossiers(log), check_exact=True)
+
+
+def test_names_that_look_like_patterns(tmp_path: Path, pool: Executor) -> None:
+    odd = tmp_path / "s[1]"
+    odd.mkdir()
+    LOG.write_parquet(odd / "log[x].parquet")
+    whole = aura.dossiers(odd / "log[x].parquet")
+    assert_frame_equal(aura.dossiers(LOG, executor=pool, scratch=odd).drop("counted"), whole.drop("counted"), check_exact=True)
+    assert_frame_equal(aura.dossiers(odd / "log[x].parquet", executor=pool), whole, check_exact=True)
+
+
+def test_nothing_is_left_behind_by_what_fails(tmp_path: Path) -> None:
+    broken = LOG.with_columns(value=pl.when(pl.col("type") == "SAT_SCORE").then(9.0).otherwise("value"))
+    broken.head(1500).write_parquet(tmp_path / "a.parquet")
+    for at in range(6):
+        LOG.write_parquet(tmp_path / f"b{at}.parquet")
+    (tmp_path / "scratch").mkdir()
+    for _ in range(4):
+        with ThreadPoolExecutor(2) as two, pytest.raises(EventError):
+            aura.dossiers(sorted(tmp_path.glob("*.parquet")), executor=two, scratch=tmp_path / "scratch")
+    assert list((tmp_path / "scratch").iterdir()) == []
 
 
 def test_a_folder_that_workers_do_not_see(tmp_path: Path) -> None:

@@ -114,6 +114,44 @@ def test_a_writer_who_may_make_no_tables(ledger: aura.Ledger, postgres_url: str)
         keep_by_month(postgres_url, ahead=200)
 
 
+def test_who_might_do_what_still_may(postgres_url: str, tmp_path: Path) -> None:
+    with aura.Ledger(postgres_url, mirror=False) as found:
+        found.record_events(LOG.head(50))
+    sent(
+        postgres_url,
+        *(f"DROP ROLE IF EXISTS {role}" for role in ("reader", "writer")),
+        "CREATE ROLE reader LOGIN",
+        "CREATE ROLE writer LOGIN",
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader",
+        "GRANT SELECT, INSERT, UPDATE ON ALL TABLES IN SCHEMA public TO writer",
+        "CREATE VIEW theirs AS SELECT * FROM aura_events",
+    )
+    with pytest.raises(ParameterError, match="views of others stand on the ledger's tables: got 'theirs'"):
+        keep_by_month(postgres_url, tmp_path / "b.parquet")
+    assert not (tmp_path / "b.parquet").exists()
+    sent(postgres_url, "DROP VIEW theirs")
+    keep_by_month(postgres_url, tmp_path / "b.parquet")
+    with aura.Ledger(postgres_url.replace("//postgres:@", "//reader:@"), mirror=False) as theirs:
+        assert theirs.events().collect().height == 50
+        assert theirs.verify().ok
+        with pytest.raises(LedgerUnavailableError):
+            theirs.record_event({"type": "OVERRIDE", "actor": "anne"})
+    with aura.Ledger(postgres_url.replace("//postgres:@", "//writer:@"), mirror=False) as theirs:
+        assert theirs.record_event({"type": "OVERRIDE", "actor": "anne"})["ok"]
+    assert sent(postgres_url.replace("//postgres:@", "//reader:@"), "SELECT count(*) FROM model_performance")[0][0] >= 0
+    for role in ("reader", "writer"):
+        sent(postgres_url, f"DROP OWNED BY {role}", f"DROP ROLE {role}")
+
+
+def test_a_table_in_the_place_of_a_month(ledger: aura.Ledger, postgres_url: str) -> None:
+    sent(postgres_url, "CREATE TABLE aura_events_2031_05 (a int)")
+    with pytest.raises(aura.AuraError):
+        ledger.record_event({"type": "OVERRIDE", "actor": "anne", "ts": "2031-05-06T00:00:00Z"})
+    sent(postgres_url, "DROP TABLE aura_events_2031_05")
+    assert ledger.record_event({"type": "OVERRIDE", "actor": "anne", "ts": "2031-05-06T00:00:00Z"})["ok"]
+    assert sent(postgres_url, "SELECT count(*) FROM aura_events_2031_05") == [(1,)]
+
+
 def test_several_write_at_once(ledger: aura.Ledger, postgres_url: str) -> None:
     """The same events by four writers, of months that are not there yet: each is stored once."""
     failed: list[BaseException] = []
@@ -144,6 +182,12 @@ def test_several_write_at_once(ledger: aura.Ledger, postgres_url: str) -> None:
         ("DELETE FROM {month} WHERE seq = (SELECT min(seq) FROM {month})", "missing"),
         ("ALTER TABLE aura_events DETACH PARTITION {month}", "missing"),
         ("DROP TABLE aura_event_ids", "schema"),
+        ("DELETE FROM aura_event_ids WHERE seq = 5", "schema"),
+        ("INSERT INTO aura_event_ids VALUES ('ghost', 999999)", "schema"),
+        (
+            "ALTER TABLE aura_event_ids DROP CONSTRAINT aura_event_ids_pkey; ALTER TABLE aura_event_ids ADD UNIQUE (event_id, seq)",
+            "schema",
+        ),
         ("ALTER TABLE aura_event_ids DROP CONSTRAINT aura_event_ids_pkey", "schema"),
         ("CREATE RULE quiet AS ON INSERT TO {month} DO INSTEAD NOTHING", "schema"),
         ("ALTER TABLE {month} ENABLE ROW LEVEL SECURITY", "schema"),

@@ -19,7 +19,8 @@ from typer.testing import CliRunner
 
 import aura_analytics as aura
 from aura_analytics.cli.app import app
-from aura_analytics.errors import LedgerDamagedError, ParameterError
+from aura_analytics.errors import LedgerDamagedError, OutputError, ParameterError
+from aura_analytics.ledger import delta
 
 deltalake = pytest.importorskip("deltalake")
 
@@ -149,3 +150,50 @@ def test_a_ledger_that_was_cut_off(ledger: Any, tmp_path: Path) -> None:
         before.record_event({"event_id": "other", "type": "OVERRIDE", "actor": "anne", "ts": "2024-02-03T10:00:00Z"})
         with pytest.raises(LedgerDamagedError, match="the table says something else than the ledger"):
             aura.copy_to_delta(before, table)
+
+
+def test_another_goes_further_meanwhile(ledger: Any, tmp_path: Path) -> None:
+    """One copies while the ledger grows and another copies all of it: the first goes on after the other."""
+    table = tmp_path / "events"
+    grown: list[int] = []
+
+    def grow(_seq: int) -> None:
+        if not grown:
+            grown.append(1)
+            ledger.record_events(aura.sample_log(100, seed=9).with_columns(pl.col("event_id") + "-more"))
+            aura.copy_to_delta(ledger, table)
+
+    aura.copy_to_delta(ledger, table, rows=500, progress=grow)
+    whole(ledger, table)
+
+
+def test_two_ledgers_that_begin_at_once(ledger: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table, done = tmp_path / "events", delta._done
+    with aura.Ledger(f"sqlite:///{tmp_path / 'second.db'}", mirror=False) as second:
+        second.record_events(aura.sample_log(100, seed=9))
+
+        def after(found: Any, name: str, where: str) -> int:
+            reached = done(found, name, where)
+            monkeypatch.setattr(delta, "_done", done)
+            aura.copy_to_delta(second, table)
+            return reached
+
+        monkeypatch.setattr(delta, "_done", after)
+        with pytest.raises(ParameterError, match="something else than this ledger"):
+            aura.copy_to_delta(ledger, table)
+        whole(second, table)
+
+
+def test_rows_that_were_lost_or_put_in(ledger: Any, tmp_path: Path) -> None:
+    table = tmp_path / "events"
+    aura.copy_to_delta(ledger, table)
+    deltalake.DeltaTable(table).delete("aura_seq < 100")
+    with pytest.raises(LedgerDamagedError, match="the table lost events, or others were put in"):
+        aura.copy_to_delta(ledger, table)
+    (tmp_path / "file").write_text("x")
+    with pytest.raises(OutputError, match="the table cannot be opened or made"):
+        aura.copy_to_delta(ledger, tmp_path / "file")
+    other = tmp_path / "other"
+    held(table).head(0).write_delta(other)  # the same columns, and no months
+    with pytest.raises(ParameterError, match="something else than this ledger"):
+        aura.copy_to_delta(ledger, other)

@@ -199,6 +199,8 @@ def test_worlds_that_are_there_are_not_played_again(tmp_path: Path) -> None:
     )
     assert found.exit_code == 0, found.output
     assert json.loads(found.stdout) == more.to_dicts()
+    Path(more["path"][0]).write_bytes(b"")  # what is no world is played again
+    assert aura.simulate_many("fraud_unit", 3, 5, days=4, folder=tmp_path).equals(more)
     with pytest.raises(ParameterError, match="replications is out of range"):
         aura.simulate_many("fraud_unit", 0, folder=tmp_path)
 
@@ -219,6 +221,8 @@ def test_logs_each_by_itself(tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "aside").iterdir()) == ["june.jsonl", "may.jsonl"]
     with pytest.raises(ParameterError, match="the file exists already"):
         aura.convert_logs(tmp_path / "may.csv", tmp_path / "m.yaml", tmp_path / "out")
+    with pytest.raises(ParameterError, match="the events would take the place of the log"):
+        aura.convert_log(tmp_path / "out" / "may.parquet", tmp_path / "m.yaml", tmp_path / "out" / "may.parquet", overwrite=True)
     (tmp_path / "more").mkdir()
     (tmp_path / "more" / "may.csv").write_text("claim,step,at\n")
     with pytest.raises(ParameterError, match="two logs would be one file"):

@@ -11,12 +11,12 @@ import polars as pl
 from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import WORK
 from aura_analytics.cases.truth import asks_for_words, words_of
-from aura_analytics.cases.window import drill_cases, split_off
+from aura_analytics.cases.window import split_off
 from aura_analytics.dossier.apart.scratch import lay, likeness, read_laid
 from aura_analytics.events import SCHEMA
 from aura_analytics.io.pieces import EventPiece, events_of
 
-__all__ = ["Laid", "LayTask", "WordsTask", "bucket_of", "lay_piece", "words_in"]
+__all__ = ["Laid", "LayTask", "RepeatsTask", "WordsTask", "bucket_of", "lay_piece", "repeats_in", "words_in"]
 
 
 class LayTask(NamedTuple):
@@ -31,7 +31,7 @@ class LayTask(NamedTuple):
     buckets
         How many there are.
     several
-        Whether an event may stand in several files.
+        Whether the log has several files, so that an event may stand in more than one.
     """
 
     piece: EventPiece
@@ -55,7 +55,7 @@ class Laid(NamedTuple):
     first, work, last
         Times of the first event, of the last one about work, and of the last one; None where there is none.
     drills
-        The cases that it says are drills.
+        The cases that it says are drills, and when it says so first.
     asks
         Whether some cases can be judged only by who knows the words of all verdicts.
     like
@@ -66,7 +66,7 @@ class Laid(NamedTuple):
     first: datetime | None
     work: datetime | None
     last: datetime | None
-    drills: list[str]
+    drills: list[tuple[str, datetime]]
     asks: bool
     like: tuple[str, tuple[int, ...]]
 
@@ -74,16 +74,22 @@ class Laid(NamedTuple):
 def lay_piece(task: LayTask) -> Laid:
     """Lay the events of a piece into the buckets of their cases (without a case: of their actors)."""
     table = collect(events_of(task.piece))
-    filled = [name for name in table.columns if table[name].null_count() < table.height and (task.several or name != "event_id")]
+    filled = [name for name in table.columns if table[name].null_count() < table.height and name != "event_id"]
     place = pl.coalesce(pl.col("case_id"), pl.col("actor"), pl.lit("")).hash(29) % task.buckets
     placed = table.select(*filled, __bucket=place.cast(pl.UInt32))
     for bucket in range(task.buckets):
         part = placed.filter(pl.col("__bucket") == bucket).drop("__bucket")
         if part.height:
             lay(part, Path(task.folder), f"events-{bucket}-{task.number:06}.parquet")
-    times = table.select(first=pl.col("ts").min(), work=pl.col("ts").filter(WORK).max(), last=pl.col("ts").max()).row(0)
-    first, work, last = times
-    return Laid(table.height, first, work, last, drill_cases(table.lazy()).to_list(), asks_for_words(table.lazy()), likeness())
+    if task.several:
+        hashes = table.select(h=pl.col("event_id").hash(7)).with_columns(__bucket=(pl.col("h") % task.buckets).cast(pl.UInt32))
+        for bucket in range(task.buckets):
+            lay(
+                hashes.filter(pl.col("__bucket") == bucket).select("h"), Path(task.folder), f"ids-{bucket}-{task.number:06}.parquet"
+            )
+    first, work, last = table.select(first=pl.col("ts").min(), work=pl.col("ts").filter(WORK).max(), last=pl.col("ts").max()).row(0)
+    said = table.filter((pl.col("type") == "DRILL") & pl.col("case_id").is_not_null()).group_by("case_id").agg(pl.col("ts").min())
+    return Laid(table.height, first, work, last, said.rows(), asks_for_words(table.lazy()), likeness())
 
 
 def bucket_of(folder: str, bucket: int) -> pl.DataFrame | None:
@@ -125,3 +131,30 @@ def words_in(task: WordsTask) -> frozenset[str]:
         return frozenset()
     past, _ = split_off(table.lazy().filter(pl.col("ts") <= task.end), pl.Series(task.drills, dtype=pl.String))
     return frozenset(words_of(past))
+
+
+class RepeatsTask(NamedTuple):
+    """What the number of repeated ids in a bucket of them depends on.
+
+    Attributes
+    ----------
+    folder, bucket
+        Where their hashes are.
+    pieces
+        The pieces that are compared.
+    """
+
+    folder: str
+    bucket: int
+    pieces: tuple[int, ...]
+
+    def __str__(self) -> str:
+        """The task in words."""
+        return f"the ids of bucket {self.bucket + 1}"
+
+
+def repeats_in(task: RepeatsTask) -> int:
+    """How many events have an id whose hash another has, too."""
+    tables = [read_laid(Path(task.folder), f"ids-{task.bucket}-{number:06}.parquet") for number in task.pieces]
+    hashes = pl.concat([table for table in tables if table is not None])["h"]
+    return hashes.len() - hashes.n_unique()

@@ -38,8 +38,6 @@ class MakeTask(NamedTuple):
         The drills of the whole log, and the words of its verdicts where some case asks for them.
     parts
         Into how many parts the actors fall.
-    several
-        Whether an event may stand in several files.
     rows
         What is made of the window in place of facts; importable by its name.
     """
@@ -54,7 +52,6 @@ class MakeTask(NamedTuple):
     drills: list[str]
     words: frozenset[str] | None
     parts: int
-    several: bool
     rows: Callable[[Window], pl.DataFrame] | None = None
 
     def __str__(self) -> str:
@@ -71,15 +68,12 @@ class Made(NamedTuple):
         How far its events reach.
     queues
         The queues that they name.
-    repeated
-        Events that stood there more than once.
     like
         `likeness` of the worker.
     """
 
     reach: Extent
     queues: list[str]
-    repeated: int
     like: tuple[str, tuple[int, ...]]
 
 
@@ -87,10 +81,7 @@ def make_bucket(task: MakeTask) -> Made:
     """Make the facts of a bucket, and lay them by actor."""
     table = bucket_of(task.folder, task.bucket)
     if table is None:
-        return Made(Extent(later=None if task.asked is None else 0), [], 0, likeness())
-    rows = table.height
-    if task.several and table["event_id"].hash().n_unique() < rows:  # different ids may be of one hash
-        table = table.unique("event_id", keep="first", maintain_order=True)
+        return Made(Extent(later=None if task.asked is None else 0), [], likeness())
     events = table.lazy()
     needs: Mapping[Fact, set[str]] = {fact: set(columns) for fact, columns in task.needs}
     window = Window(events, task.end, task.since, needs, task.options, drills=pl.Series(task.drills, dtype=pl.String))
@@ -108,7 +99,7 @@ def make_bucket(task: MakeTask) -> Made:
             lay(own, Path(task.folder), f"facts-{number}-{at}-{task.bucket:06}.parquet")
     said = window.past.filter(pl.col("type") == "DECISION").select(pl.col("actor").unique()).collect()
     lay(said, Path(task.folder), AGREED.replace("*", f"{task.bucket:06}"))
-    return Made(extent(events, task.asked), table["queue"].drop_nulls().unique().to_list(), rows - table.height, likeness())
+    return Made(extent(events, task.asked), table["queue"].drop_nulls().unique().to_list(), likeness())
 
 
 def facts_of(folder: str, part: int, needs: Needs) -> dict[Fact, pl.DataFrame]:

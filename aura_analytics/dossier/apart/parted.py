@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
@@ -15,13 +14,13 @@ from aura_analytics.cases import Fact, Options
 from aura_analytics.cases.extent import Extent
 from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
-from aura_analytics.dossier.apart.laying import Laid, LayTask, WordsTask, lay_piece, words_in
+from aura_analytics.dossier.apart.laying import Laid, LayTask, RepeatsTask, WordsTask, lay_piece, repeats_in, words_in
 from aura_analytics.dossier.apart.making import AGREED, Made, MakeTask, Needs, make_bucket
 from aura_analytics.dossier.apart.scratch import laid, scratch_folder
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
-from aura_analytics.io.many_files import OverlapWarning, repeated_text
-from aura_analytics.io.pieces import pieces_of
+from aura_analytics.io.many_files import overlapping
+from aura_analytics.io.pieces import EventPiece, pieces_of, read_together
 from aura_analytics.tasks import ExecutorLike, run_tasks
 
 __all__ = ["Parted", "Reach", "parted"]
@@ -69,7 +68,11 @@ class Parted:
         """Which of some actors ever issued an agreeing verdict."""
         among = pl.col("actor").is_in(actors.implode())
         files = laid(self.folder, AGREED)
-        return pl.scan_parquet(files).filter(among).select(pl.col("actor").unique()).collect()["actor"] if files else actors.clear()
+        return (
+            pl.scan_parquet(files, glob=False).filter(among).select(pl.col("actor").unique()).collect()["actor"]
+            if files
+            else actors.clear()
+        )
 
 
 @contextmanager
@@ -116,31 +119,55 @@ def parted(
             raise ParameterError(problem)
     chosen: Needs = tuple((fact, frozenset(columns)) for fact, columns in needs.items())
     with scratch_folder(scratch) as folder:
-        pieces = pieces_of(source, folder)
-        parts = max(LEAST, getattr(executor, "_max_workers", 1), -(-sum(piece.about for piece in pieces) // ROWS))
-        several = len({piece.source for piece in pieces}) > 1
-        laying = [LayTask(piece, number, str(folder), parts, several) for number, piece in enumerate(pieces)]
-        found: list[Laid] = list(run_tasks(lay_piece, laying, executor=executor, named=str))
-        _check_likeness([one.like for one in found])
-        chosen_window = window(_reach(found))
+        found, parts = _laid(pieces_of(source, folder), folder, executor)
+        if _some_repeat(found, parts, folder, executor):
+            # which of two of one id counts is for who sees the whole log to say
+            folder = folder / "together"
+            folder.mkdir()
+            found, parts = _laid(read_together(source, folder), folder, executor)
+        chosen_window = window(_reach([one for _, one in found]))
         if chosen_window is None:
             yield Parted(folder, parts, chosen, (None, None), [])
             return
         end, since = chosen_window
-        drills = sorted({case for one in found for case in one.drills})
+        drills = sorted({case for _, one in found for case, said in one.drills if times.parse_as_of(said) <= end})
         words: frozenset[str] | None = None
-        if any(one.asks for one in found):
+        if any(one.asks for _, one in found):
             asking = [WordsTask(str(folder), at, end, drills) for at in range(parts)]
             words = frozenset[str]().union(*run_tasks(words_in, asking, executor=executor, named=str))
-        making = [
-            MakeTask(str(folder), at, asked, end, since, chosen, options, drills, words, parts, several, rows)
-            for at in range(parts)
-        ]
+        making = [MakeTask(str(folder), at, asked, end, since, chosen, options, drills, words, parts, rows) for at in range(parts)]
         made: list[Made] = list(run_tasks(make_bucket, making, executor=executor, named=str))
         _check_likeness([one.like for one in made])
-        if repeated := sum(one.repeated for one in made):
-            warnings.warn(repeated_text(repeated), OverlapWarning, stacklevel=4)
         yield Parted(folder, parts, chosen, (end, since), made)
+
+
+Pieces = list[tuple[EventPiece, Laid]]
+
+
+def _laid(pieces: list[EventPiece], folder: Path, executor: ExecutorLike) -> tuple[Pieces, int]:
+    """The pieces with what was laid of them, and in how many buckets."""
+    parts = max(LEAST, getattr(executor, "_max_workers", 1), -(-sum(piece.about for piece in pieces) // ROWS))
+    several = len({piece.file for piece in pieces}) > 1
+    tasks = [LayTask(piece, number, str(folder), parts, several) for number, piece in enumerate(pieces)]
+    found = list(run_tasks(lay_piece, tasks, executor=executor, named=str))
+    _check_likeness([one.like for one in found])
+    return list(zip(pieces, found, strict=True)), parts
+
+
+def _some_repeat(pieces: Pieces, parts: int, folder: Path, executor: ExecutorLike) -> bool:
+    """Whether files that overlap in time hold ids of one hash, as `many_files.once` asks."""
+    files: dict[int, tuple[datetime | None, datetime | None]] = {}
+    for piece, one in pieces:
+        first, last = files.get(piece.file, (None, None))
+        ends = [at for at in (first, one.first) if at is not None], [at for at in (last, one.last) if at is not None]
+        files[piece.file] = min(ends[0], default=None), max(ends[1], default=None)
+    numbers = list(files)
+    near = {numbers[at] for at in overlapping(list(files.values()))} if len(files) > 1 else set()
+    if not near:
+        return False
+    compared = tuple(number for number, (piece, _) in enumerate(pieces) if piece.file in near)
+    tasks = [RepeatsTask(str(folder), at, compared) for at in range(parts)]
+    return any(run_tasks(repeats_in, tasks, executor=executor, named=str))
 
 
 def _check_likeness(workers: Sequence[tuple[str, tuple[int, ...]]]) -> None:

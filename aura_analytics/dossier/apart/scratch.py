@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
+import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +16,7 @@ from aura_analytics.errors import FileMissingError, OutputError, Problem
 
 __all__ = ["laid", "lay", "likeness", "read_laid", "scratch_folder"]
 
+_TRIES = 50
 _SHARED = "give a folder that every worker sees under the same name: scratch= (command line: --scratch)"
 
 
@@ -32,8 +35,16 @@ def scratch_folder(given: str | Path | None) -> Iterator[Path]:
         )
     except OSError as error:
         raise OutputError(Problem("there is no folder to work in", got=str(given), expected=str(error))) from None
-    with holder as name:
-        yield Path(name).absolute()
+    name = Path(holder.name)
+    try:
+        yield name.absolute()
+    finally:
+        holder.cleanup()
+        for _ in range(_TRIES):
+            if not name.exists():
+                break
+            time.sleep(0.1)  # a worker was in the middle of something
+            shutil.rmtree(name, ignore_errors=True)
 
 
 def likeness() -> tuple[str, tuple[int, ...]]:

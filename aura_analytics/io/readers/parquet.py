@@ -57,8 +57,8 @@ class Parquet(Reader):
         _look(path)
         with whole(path):
             if path.stat().st_size <= _READ:
-                return pl.read_parquet(path).lazy()
-            frame = pl.scan_parquet(path)
+                return pl.read_parquet(path, glob=False).lazy()
+            frame = pl.scan_parquet(path, glob=False)
             frame.collect_schema()
         return frame
 
@@ -66,7 +66,7 @@ class Parquet(Reader):
         """The file, some rows at a time: a group of its rows is in memory, not the whole."""
         _look(path)
         with whole(path):
-            frame = pl.scan_parquet(path)
+            frame = pl.scan_parquet(path, glob=False)
             total = frame.select(pl.len()).collect().item()
             yield from (frame.slice(first, rows).collect() for first in range(0, total, rows))
 
