@@ -91,6 +91,7 @@ def test_python_says_it_too(folder: Path) -> None:
     assert aura.as_events(folder / "log.jsonl").collect().height == log.collect().height
 
 
+@pytest.mark.slow
 def test_what_the_refusal_advises_can_be_done(folder: Path) -> None:
     place = folder / "kept.jsonl"
     place.write_text("x")

@@ -65,6 +65,7 @@ def test_a_chart_in_a_notebook() -> None:
     assert bundle == picture._repr_mimebundle_()
 
 
+@pytest.mark.slow
 def test_every_chart_shows_itself_and_says_what_is_to_be_seen() -> None:
     log = aura.sample_log(800, seed=2)
     board = aura.dossiers(log)

@@ -194,6 +194,7 @@ def test_quarantine(tmp_path: Path) -> None:
     assert len((tmp_path / "aside.jsonl").read_text().splitlines()) == 2
 
 
+@pytest.mark.slow
 def test_rules_check_and_test(fixtures: Path, tmp_path: Path) -> None:
     policy = fixtures / "policies/rate_sound.yaml"
     assert "rate_sound is a policy of 1 rule on override_rate" in run("rules", "check", policy, cwd=tmp_path).stdout

@@ -12,6 +12,7 @@ from tests.cli.test_cli import run
 from tests.io.test_log_kinds import DECISIONS, JUNE, MAY
 
 
+@pytest.mark.slow
 def test_suggest_check_import(tmp_path: Path) -> None:
     (tmp_path / "claims.csv").write_text(DECISIONS)
     told = run("mapping", "suggest", "claims.csv", "--out", "m.yaml", cwd=tmp_path)

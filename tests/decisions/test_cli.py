@@ -88,6 +88,7 @@ def test_repair_keeps_the_bytes(log: AccountabilityLogger, tmp_path: Path) -> No
     assert log.get_decision_statistics()["total_decisions"] == 21
 
 
+@pytest.mark.slow
 def test_export(log: AccountabilityLogger, tmp_path: Path) -> None:
     # 20 decisions and 8 more components, 18 and 8 more outcomes
     assert run("log", "export", "--out", "events.parquet", cwd=tmp_path).stdout == "54 events: events.parquet\n"

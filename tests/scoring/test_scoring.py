@@ -86,6 +86,7 @@ TEXTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=400)
 @given(
     st.lists(st.tuples(TEXTS, st.floats(0, 1), st.one_of(st.none(), st.integers(0, 80))), min_size=1, max_size=8),

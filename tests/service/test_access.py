@@ -181,6 +181,7 @@ def test_one_sees_exactly_what_the_manager_sees_of_them(
         assert "record of access" in str(ledger.verify())
 
 
+@pytest.mark.slow
 def test_the_printed_token_opens_a_page_once(serving: Callable[..., Server], tmp_path: Path) -> None:
     server = serving(f"sqlite:///{tmp_path}/aura.db")
     token = next(line for line in server.log.read_text().splitlines() if "Bearer" in line).split()[-1]
@@ -221,6 +222,7 @@ def test_a_header_is_not_an_identity(serving: Callable[..., Server], tmp_path: P
     assert elsewhere.client().get("/dossier/anne", headers=good).status_code == 401
 
 
+@pytest.mark.slow
 def test_bearer_tokens_of_an_issuer(serving: Callable[..., Server], tmp_path: Path) -> None:
     from joserfc import jwt
     from joserfc.jwk import KeySet, RSAKey

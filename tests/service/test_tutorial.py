@@ -52,6 +52,7 @@ def test_the_tutorial_s_two_lines_as_they_stand(address: str) -> None:
     assert [unknown[name] for name in fields] == [0.0, None, None, False]
 
 
+@pytest.mark.slow
 def test_ten_overrides_against_ten_approvals(address: str) -> None:
     """With unhappy citizens the rule recommends a plan at once, and no more when approvals bring the rate down to 30 %."""
     with httpx.Client(base_url=f"http://{address}") as client:

@@ -32,6 +32,7 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_a_card_is_measured_and_kept_beside_its_file(file: Path) -> None:
     told = CliRunner().invoke(
         app, ["rules", "measure", str(file), "--scenario", "fraud_unit", "--replications", "3", "--days", "20", "--workers", "1"]

@@ -210,6 +210,7 @@ def test_one_more_officer_moves_only_what_they_take(count: int) -> None:
     assert set(moved["officer_more"]) <= {f"o_{count + 1:02d}"} and abs(moved.height / both.height - 1 / (count + 1)) < 0.04
 
 
+@pytest.mark.slow
 def test_weights_are_relative() -> None:
     for scale in (1.0, 1e-3, 1e-6):
         agents = [{"name": "a", "accuracy": 1, "weight": scale}, {"name": "b", "accuracy": 1, "weight": 3 * scale}]

@@ -170,6 +170,7 @@ with aura.Ledger(sys.argv[1], mirror=False) as ledger:
 """  # noqa: E501
 
 
+@pytest.mark.slow
 def test_the_widget_follows_what_another_process_records(ledger: aura.Ledger) -> None:
     ledger.record_events(LOG)
     explorer = DossierExplorer(ledger, follow=0.05)
