@@ -105,7 +105,7 @@ _LAZY: dict[str, str | None] = {
     "scoring": None,
     "second_judge": "aura_analytics.dossier.second_judge",
     "simulate": "aura_analytics.simulation.run",
-    "simulate_many": "aura_analytics.simulation.many",
+    "simulate_many": "aura_analytics.simulation.many_worlds",
     "service": None,
     "simulation": None,
     "standing": "aura_analytics.hr.folds",
@@ -202,7 +202,7 @@ if TYPE_CHECKING:
     from aura_analytics.simulation.error_cards import error_card, measure_rule
     from aura_analytics.simulation.fit_quality import fit_check
     from aura_analytics.simulation.fitting import fit_scenario
-    from aura_analytics.simulation.many import simulate_many
+    from aura_analytics.simulation.many_worlds import simulate_many
     from aura_analytics.simulation.run import SimulationRun, simulate
     from aura_analytics.simulation.scenario import Scenario
     from aura_analytics.simulation.sweeps import compare_in_loop, compare_policies, rule_error_rates

@@ -93,7 +93,7 @@ def many_(
     as_json: Json = False,
 ) -> None:
     """Play many worlds, the events of each to a file of its own."""
-    from aura_analytics.simulation.many import simulate_many
+    from aura_analytics.simulation.many_worlds import simulate_many
 
     with progress(quiet=as_json) as bar:
         task = bar.add_task("worlds", total=replications)

@@ -19,10 +19,10 @@ from aura_analytics.cases.window import Window, drill_cases
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import Calendar, CalendarLike, as_calendar
 from aura_analytics.clock.sla import Sla, SlaLike, parse_sla
-from aura_analytics.dossier.apart.board import board_of_parts
 from aura_analytics.dossier.counting import queue_names, with_counted
 from aura_analytics.dossier.doubts import Seen, bursts
 from aura_analytics.dossier.history import first_needed, folded, moments_before, reads_sums
+from aura_analytics.dossier.in_parts.board import board_of_parts
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.shown import Board
 from aura_analytics.dossier.summary import needs_of, summarise

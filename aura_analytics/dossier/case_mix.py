@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from aura_analytics import cases
 from aura_analytics.clock.calendars import CalendarLike
-from aura_analytics.clock.sla import SlaLike, parse_sla
-from aura_analytics.dossier.apart.case_mix import cells_of_parts
-from aura_analytics.dossier.case_mix_rows import Outcome, cells_and_aside, checked_covariates, compared_rows
+from aura_analytics.clock.sla import SlaLike
+from aura_analytics.dossier.case_mix_rows import Outcome, cells_and_aside, check_limits, checked_covariates, compared_rows
+from aura_analytics.dossier.in_parts.case_mix import cells_of_parts
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.statistics.compared import COMPARED, compared
@@ -183,9 +183,7 @@ def case_mix(
     ['actor', 'n', 'observed', 'oe']
     """
     names = _checked(covariates, outcome, ridge, confidence)
-    if outcome == "breach" and not parse_sla(sla):
-        problem = Problem("breaches need limits of cases", got="none", next="give sla, such as 72h")
-        raise ParameterError("case mix cannot be counted so", problems=[problem])
+    check_limits(outcome, sla)
     if executor is not None:
         found = cells_of_parts(
             events, outcome, names, as_of, window, attribution, sla=sla, calendar=calendar, executor=executor, scratch=scratch

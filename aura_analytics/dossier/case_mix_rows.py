@@ -31,6 +31,7 @@ __all__ = [
     "Outcome",
     "cells_and_aside",
     "cells_of",
+    "check_limits",
     "checked_covariates",
     "compared_rows",
     "needed",
@@ -62,6 +63,7 @@ def compared_rows(
     calendar: CalendarLike = None,
 ) -> pl.DataFrame:
     """One row per verdict, rating or case: `actor`, `hit`, a text for each covariate, and some columns of it as they are."""
+    check_limits(outcome, sla)
     asked = asked_window(events, as_of, window)
     if asked is None:
         kept = {name: SCHEMA[name] for name in also}
@@ -115,11 +117,15 @@ def rows_of_verdicts(verdicts: pl.DataFrame, outcome: Outcome, names: tuple[str,
     return with_covariates(rows.filter(pl.col("actor").is_not_null()), names, also)
 
 
-def _breaches(inside: Window, decided: pl.DataFrame, context: Context) -> pl.DataFrame:
-    """Cases whose limit had passed by the end of the window, with what their verdict says of them."""
-    if not context.sla:
+def check_limits(outcome: str, sla: SlaLike) -> None:
+    """`ParameterError` where breaches are asked for without limits of cases."""
+    if outcome == "breach" and not parse_sla(sla):
         problem = Problem("breaches need limits of cases", got="none", next="give sla, such as 72h")
         raise ParameterError("case mix cannot be counted so", problems=[problem])
+
+
+def _breaches(inside: Window, decided: pl.DataFrame, context: Context) -> pl.DataFrame:
+    """Cases whose limit had passed by the end of the window, with what their verdict says of them."""
     needs = {*COHORT.schema} - {"actor"}
     followed = breach_oe.observed(COHORT.trace(inside, needs), context)
     counted = followed.select("actor", "case_id", "queue", "ts", hit=pl.col("value") > 0)

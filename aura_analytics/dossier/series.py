@@ -13,9 +13,9 @@ from aura_analytics.cases import DECISIONS, Options
 from aura_analytics.cases.extent import WORK
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
-from aura_analytics.dossier.apart.parted import Reach, parted
-from aura_analytics.dossier.apart.series import check_own, series_of_parts
 from aura_analytics.dossier.board import check_confidence
+from aura_analytics.dossier.in_parts.parted import Reach, parted
+from aura_analytics.dossier.in_parts.series import check_own, series_of_parts
 from aura_analytics.dossier.series_facts import Readings, rolling_facts
 from aura_analytics.dossier.summary import needs_of
 from aura_analytics.errors import ParameterError, Problem

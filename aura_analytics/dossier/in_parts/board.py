@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from aura_analytics.dossier.apart.counting import check_parts, counted
-from aura_analytics.dossier.apart.parted import Reach, parted
 from aura_analytics.dossier.counting import with_counted
+from aura_analytics.dossier.in_parts.counting import check_parts, counted
+from aura_analytics.dossier.in_parts.parted import parted, window_up_to
 from aura_analytics.dossier.pip import with_pip
 from aura_analytics.dossier.summary import collected, grouped, needs_of, of_tables
 from aura_analytics.errors import ParameterError, Problem
@@ -39,12 +39,7 @@ def board_of_parts(
         raise ParameterError(problem)
     chosen = tuple(one for one in count.metrics if count.sla or not one.needs_sla)
     check_parts(chosen)
-    span = count.policy.window
-
-    def window(reach: Reach) -> tuple[datetime, datetime | None] | None:
-        end = as_of or reach.work or reach.last
-        return None if end is None else (end, None if span is None else end - span)
-
+    window = window_up_to(as_of, count.policy.window)
     with parted(events, window, needs_of(chosen), count.options, executor, scratch, asked=as_of) as log:
         if log.end is None:
             return None

@@ -8,9 +8,9 @@ from typing import NamedTuple
 import polars as pl
 
 from aura_analytics.cases import DECISIONS, RATINGS, Fact
-from aura_analytics.dossier.apart.making import Needs, facts_of
-from aura_analytics.dossier.apart.parted import Parted
 from aura_analytics.dossier.doubts import Seen, bursts
+from aura_analytics.dossier.in_parts.making import Needs, facts_of
+from aura_analytics.dossier.in_parts.parted import Parted
 from aura_analytics.dossier.summary import collected, grouped
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.metrics.kinds.base import Metric

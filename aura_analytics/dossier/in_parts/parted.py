@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,16 +14,16 @@ from aura_analytics.cases import Fact, Options
 from aura_analytics.cases.extent import Extent
 from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
-from aura_analytics.dossier.apart.laying import Laid, LayTask, RepeatsTask, WordsTask, lay_piece, repeats_in, words_in
-from aura_analytics.dossier.apart.making import AGREED, Made, MakeTask, Needs, make_bucket
-from aura_analytics.dossier.apart.scratch import laid, scratch_folder
+from aura_analytics.dossier.in_parts.laying import Laid, LayTask, RepeatsTask, WordsTask, lay_piece, repeats_in, words_in
+from aura_analytics.dossier.in_parts.making import AGREED, Made, MakeTask, Needs, make_bucket
+from aura_analytics.dossier.in_parts.scratch import laid, scratch_folder
 from aura_analytics.errors import ParameterError, Problem
+from aura_analytics.io.event_pieces import EventPiece, pieces_of, read_together
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.io.many_files import overlapping
-from aura_analytics.io.pieces import EventPiece, pieces_of, read_together
 from aura_analytics.tasks import ExecutorLike, run_tasks
 
-__all__ = ["Parted", "Reach", "parted"]
+__all__ = ["Parted", "Reach", "parted", "window_up_to"]
 
 LEAST = 8  # buckets, and parts
 ROWS = 2_500_000  # events of a bucket, about
@@ -35,6 +35,16 @@ class Reach(NamedTuple):
     first: datetime | None
     work: datetime | None
     last: datetime | None
+
+
+def window_up_to(asked: datetime | None, span: timedelta | None) -> Callable[[Reach], tuple[datetime, datetime | None] | None]:
+    """The window that ends at a moment, or else with the last event about work; of a length, or else the whole log."""
+
+    def window(reach: Reach) -> tuple[datetime, datetime | None] | None:
+        end = asked or reach.work or reach.last
+        return None if end is None else (end, None if span is None else end - span)
+
+    return window
 
 
 class Parted:

@@ -15,10 +15,10 @@ from aura_analytics.cases.window import Window
 from aura_analytics.clock import times
 from aura_analytics.clock.calendars import CalendarLike, as_calendar
 from aura_analytics.clock.sla import SlaLike
-from aura_analytics.dossier.apart.making import ROWS, Needs, facts_of
-from aura_analytics.dossier.apart.parted import Reach, parted
-from aura_analytics.dossier.apart.scratch import read_laid
 from aura_analytics.dossier.case_mix_rows import Outcome, cells_and_aside, needed, rows_in, rows_of_verdicts
+from aura_analytics.dossier.in_parts.making import ROWS, Needs, facts_of
+from aura_analytics.dossier.in_parts.parted import parted, window_up_to
+from aura_analytics.dossier.in_parts.scratch import read_laid
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.io.front_door import EventsLike
 from aura_analytics.rules.policy import as_policy
@@ -72,12 +72,8 @@ def cells_of_parts(
     if "confidence" in names:
         problem = Problem("fifths of all cases are not found in parts", got="confidence", next="leave it out, or executor")
         raise ParameterError("case mix cannot be counted so", problems=[problem])
-    span, asked = as_policy(None).over(window).window, None if as_of is None else times.parse_as_of(as_of)
-
-    def reach(found: Reach) -> tuple[datetime, datetime | None] | None:
-        end = asked or found.work or found.last
-        return None if end is None else (end, None if span is None else end - span)
-
+    asked = None if as_of is None else times.parse_as_of(as_of)
+    reach = window_up_to(asked, as_policy(None).over(window).window)
     options = Options(attribution, "closer", as_calendar(calendar), "once")
     judged = outcome == "wrong_verdict"  # what a judged verdict stands for is a matter of all verdicts of its actor
     rows = None if judged else partial(_cells_in, outcome=outcome, names=names, sla=sla)

@@ -12,8 +12,8 @@ import polars as pl
 from aura_analytics.cases import Fact, Facts, Options
 from aura_analytics.cases.extent import Extent, extent
 from aura_analytics.cases.window import Window
-from aura_analytics.dossier.apart.laying import bucket_of
-from aura_analytics.dossier.apart.scratch import lay, likeness, read_laid
+from aura_analytics.dossier.in_parts.laying import bucket_of
+from aura_analytics.dossier.in_parts.scratch import lay, likeness, read_laid
 
 __all__ = ["AGREED", "ROWS", "Made", "MakeTask", "Needs", "facts_of", "make_bucket"]
 

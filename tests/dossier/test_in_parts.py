@@ -16,9 +16,10 @@ import pytest
 from polars.testing import assert_frame_equal
 
 import aura_analytics as aura
-from aura_analytics.dossier.apart import laying, making, parted
+from aura_analytics.dossier.in_parts import laying, making, parted
 from aura_analytics.errors import AuraError, EventError, FileMissingError, ParameterError
-from aura_analytics.io import many_files, pieces
+from aura_analytics.io import event_pieces as pieces
+from aura_analytics.io import many_files
 from aura_analytics.io.many_files import OverlapWarning
 from aura_analytics.metrics import METRICS
 

@@ -12,9 +12,9 @@ from aura_analytics.cases.collecting import collect
 from aura_analytics.cases.extent import WORK
 from aura_analytics.cases.truth import asks_for_words, words_of
 from aura_analytics.cases.window import split_off
-from aura_analytics.dossier.apart.scratch import lay, likeness, read_laid
+from aura_analytics.dossier.in_parts.scratch import lay, likeness, read_laid
 from aura_analytics.events import SCHEMA
-from aura_analytics.io.pieces import EventPiece, events_of
+from aura_analytics.io.event_pieces import EventPiece, events_of
 
 __all__ = ["Laid", "LayTask", "RepeatsTask", "WordsTask", "bucket_of", "lay_piece", "repeats_in", "words_in"]
 
@@ -50,8 +50,6 @@ class Laid(NamedTuple):
 
     Attributes
     ----------
-    rows
-        Events.
     first, work, last
         Times of the first event, of the last one about work, and of the last one; None where there is none.
     drills
@@ -62,7 +60,6 @@ class Laid(NamedTuple):
         `likeness` of the worker.
     """
 
-    rows: int
     first: datetime | None
     work: datetime | None
     last: datetime | None
@@ -89,7 +86,7 @@ def lay_piece(task: LayTask) -> Laid:
             )
     first, work, last = table.select(first=pl.col("ts").min(), work=pl.col("ts").filter(WORK).max(), last=pl.col("ts").max()).row(0)
     said = table.filter((pl.col("type") == "DRILL") & pl.col("case_id").is_not_null()).group_by("case_id").agg(pl.col("ts").min())
-    return Laid(table.height, first, work, last, said.rows(), asks_for_words(table.lazy()), likeness())
+    return Laid(first, work, last, said.rows(), asks_for_words(table.lazy()), likeness())
 
 
 def bucket_of(folder: str, bucket: int) -> pl.DataFrame | None:

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import polars as pl
 
 from aura_analytics.cases import Facts
-from aura_analytics.dossier.apart.making import Needs, facts_of
-from aura_analytics.dossier.apart.parted import Parted
+from aura_analytics.dossier.in_parts.making import Needs, facts_of
+from aura_analytics.dossier.in_parts.parted import Parted
 from aura_analytics.dossier.series_facts import Readings, rolling_facts
 from aura_analytics.errors import ParameterError, Problem
 from aura_analytics.metrics.kinds.base import Metric
